@@ -1,0 +1,141 @@
+"""Crops per second from photos on disk and in memory, and the share of its time that training would wait for them.
+
+    python benchmarks/data.py [--data DIR ...] [--json FILE]
+
+Photos are cut from those of --data, or put together from the bundled samples, to 481×321 (BSDS) and 2048×1365 pixels
+and written as JPEG of quality 95. Waiting is measured for a step that keeps all cores busy, as training on a CPU does,
+and for one that leaves them free, as training on an accelerator does.
+"""
+
+import dataclasses
+import itertools
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import tyro
+
+from jaxsr.data.pipeline import cached, crops
+from jaxsr.data.sources import Source, open_source
+from jaxsr.errors import reported
+from jaxsr.files import replacing
+from jaxsr.imaging.files import save_image
+
+SHAPES = {"BSDS": (321, 481), "2048": (1365, 2048)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What to measure."""
+
+    data: tuple[str, ...] = ("samples",)
+    """Sources of the photos: folders, tfds:SET, samples."""
+    photos: int = 24
+    """Photos of each size."""
+    crop: int = 96
+    """Side of the crops, in pixels."""
+    batch_size: int = 16
+    """Crops in a batch."""
+    seconds: float = 3.0
+    """Time for each measurement of crops per second."""
+    cpu_step: float = 0.9
+    """Length of a training step that keeps the CPU busy, in seconds."""
+    accelerator_step: float = 0.02
+    """Length of a training step that leaves the CPU free, in seconds."""
+    json: Path | None = None
+    """Write the figures here too."""
+
+
+def write_photos(folder: Path, source: Source, shape: tuple[int, int], count: int) -> Source:
+    """JPEG photos of one shape, as mosaics of randomly turned pieces where the originals are smaller."""
+    rng = np.random.default_rng(0)
+    for number in range(count):
+        photo = source[number % len(source)]
+        while any(have < want for have, want in zip(photo.shape[:2], shape, strict=True)):
+            axis = int(np.argmin(np.divide(photo.shape[:2], shape)))
+            photo = np.concatenate([photo, np.flip(photo, axis=axis)], axis=axis)
+        top, left = (rng.integers(have - want + 1) for have, want in zip(photo.shape[:2], shape, strict=True))
+        save_image(folder / f"{number:03}.jpg", photo[top : top + shape[0], left : left + shape[1]])
+    return open_source([str(folder)])
+
+
+def crops_per_second(batches: Iterator[np.ndarray], seconds: float, *, skip: int) -> float:
+    """Crops that come out in a second, after the first `skip` batches."""
+    for _ in range(skip):
+        next(batches)
+    start, count = time.perf_counter(), 0
+    while (elapsed := time.perf_counter() - start) < seconds:
+        count += len(next(batches))
+    return count / elapsed
+
+
+def waiting_share(batches: Iterator[np.ndarray], consume: Callable[[np.ndarray], None], *, steps: int) -> float:
+    """The share of time that a consumer spends in `next(batches)`, the first batch left out."""
+    consume(next(batches))
+    waiting, start = 0.0, time.perf_counter()
+    for _ in range(steps):
+        asked = time.perf_counter()
+        batch = next(batches)
+        waiting += time.perf_counter() - asked
+        consume(batch)
+    return waiting / (time.perf_counter() - start)
+
+
+def busy_step(seconds: float) -> Callable[[np.ndarray], None]:
+    """A step that multiplies matrices on all cores."""
+    matrix = np.ones((1024, 1024), np.float32)
+
+    def consume(batch):
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            matrix @ matrix
+
+    return consume
+
+
+def measure(options: Options) -> Iterator[dict]:
+    """One row of the table after the other."""
+    originals = open_source(options.data)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, shape in SHAPES.items():
+            on_disk = write_photos(Path(folder, name), originals, shape, options.photos)
+            for kept, per_photo in itertools.product((False, True), (1, 4, 16)):
+                source = cached(on_disk) if kept else on_disk
+
+                def batches(source=source, per_photo=per_photo):
+                    settings = {"crop": options.crop, "batch_size": options.batch_size, "seed": 0}
+                    return iter(crops(source, crops_per_photo=per_photo, **settings))
+
+                row = {"photos": name, "cached": kept, "crops_per_photo": per_photo}
+                # The batches that were made ahead while nobody was looking do not count.
+                row["crops_per_second"] = crops_per_second(batches(), options.seconds, skip=5 * per_photo)
+                row["waiting_cpu"] = waiting_share(batches(), busy_step(options.cpu_step), steps=10)
+                free = lambda batch: time.sleep(options.accelerator_step)  # noqa: E731
+                row["waiting_accelerator"] = waiting_share(batches(), free, steps=200)
+                yield row
+
+
+def main(options: Options) -> None:
+    print(f"{options.crop}-pixel crops, batches of {options.batch_size}, {os.cpu_count()} cores")
+    cpu, accelerator = f"{options.cpu_step:g} s on the CPU", f"{options.accelerator_step:g} s elsewhere"
+    print(f"{'photos':>6} {'cached':>6} {'crops/photo':>11} {'crops/s':>8}   waiting, steps of {cpu} / {accelerator}")
+    rows = []
+    for row in measure(options):
+        rows.append(row)
+        print(
+            f"{row['photos']:>6} {'yes' if row['cached'] else 'no':>6} {row['crops_per_photo']:>11} "
+            f"{row['crops_per_second']:>8,.0f}   {row['waiting_cpu']:.2%} / {row['waiting_accelerator']:.2%}",
+            flush=True,
+        )
+    if options.json:
+        with replacing(options.json) as temporary:
+            temporary.write_text(json.dumps({"cores": os.cpu_count(), "results": rows}, indent=2))
+
+
+if __name__ == "__main__":
+    with reported():
+        main(tyro.cli(Options, description=__doc__))

@@ -1,0 +1,66 @@
+"""What a training run is made of: every field is a flag of `scripts/train.py`."""
+
+import dataclasses
+from typing import Literal
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """Settings of one training run; the defaults are the SRGAN paper's SRResNet recipe."""
+
+    stage: Literal["srresnet", "espcn", "srcnn"] = "srresnet"
+    """Network to train."""
+    data: tuple[str, ...] = ()
+    """Photos to train on: folders (read recursively), tfds:NAME/CONFIG, or `samples` (six photos in the package)."""
+    validation: tuple[str, ...] = ()
+    """Folders of photos for validation on whole images; none: no validation, and no best.safetensors."""
+    workdir: str = ""
+    """Folder of the run: checkpoints, curves, strips, weights."""
+    steps: int = 1_000_000
+    """Updates in all."""
+    batch_size: int = 16
+    """Crops per update."""
+    crop: int = 96
+    """Side of the HR crops (HR pixels)."""
+    scale: int = 4
+    """Upscaling factor: 2, 3, 4 or 8."""
+    loss: Literal["mse", "l1"] = "mse"
+    """Pixel loss, on images in [-1, 1]."""
+    learning_rate: float = 1e-4
+    """Peak learning rate of Adam (beta 0.9, 0.999)."""
+    schedule: Literal["constant", "step", "cosine"] = "constant"
+    """Learning rate over the run: constant, a tenth in the second half, or a half cosine to zero."""
+    warmup: int = 0
+    """Updates of linear warm-up (0: none)."""
+    ema: float = 0.0
+    """Decay of the moving average of parameters and batch statistics that is validated and exported (0: none)."""
+    seed: int = 0
+    """Seed of initialisation, data order and augmentation."""
+    init: str | None = None
+    """Start from these weights: a bundled name, a .safetensors file, or another run's folder."""
+    initialisation: Literal["upscaler", "paper"] = "upscaler"
+    """Start as an interpolating upscaler, or from the usual random weights; without --init only."""
+    features: int = 64
+    """SRResNet: channels of the body."""
+    blocks: int = 16
+    """SRResNet: residual blocks."""
+    output: Literal["linear", "tanh"] = "linear"
+    """SRResNet: activation of the output."""
+    kernels: tuple[int, int, int] = (9, 1, 5)
+    """SRCNN: side of the three kernels, 9 1 5 or 9 5 5."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Dtype of computation; parameters and losses stay float32."""
+    devices: int | None = None
+    """Devices to use (None: all accelerators, or one per CPU core as far as that divides the batch)."""
+    steps_per_dispatch: int | None = None
+    """Updates in one compiled call (None: 50 on accelerators, 1 on a CPU, where compilation grows with them)."""
+    cache: bool = False
+    """Keep the decoded photos in memory (3 bytes per pixel)."""
+    crops_per_photo: int | None = None
+    """Crops taken from a photo each time it is decoded (None: 1 with --cache, else 4)."""
+    checkpoint_every: int = 500
+    """Updates between checkpoints."""
+    validate_every: int = 500
+    """Updates between validations, curves and strips."""
+    resume: bool = True
+    """Go on from the last checkpoint in the workdir; --no-resume starts again and removes the earlier run."""

@@ -1,0 +1,147 @@
+"""An endless, resumable stream of crops, by grain: decode and crop on the host, nothing else.
+
+Photos are visited in proportion to their area, so that every part of every photo is as likely as any other. Everything
+follows from the seed and the position in the stream, whatever the number of threads.
+"""
+
+import dataclasses
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import grain
+import numpy as np
+from grain.experimental import FlatMapIterDataset, FlatMapTransform
+from tqdm import tqdm
+
+from jaxsr.data.sources import Source
+from jaxsr.errors import InputError
+
+_SHUFFLED_TOGETHER = 2**13
+
+
+def crops(
+    source: Source,
+    *,
+    crop: int,
+    batch_size: int,
+    seed: int,
+    crops_per_photo: int = 1,
+    shard: tuple[int, int] = (0, 1),
+    threads: int | None = None,
+) -> grain.IterDataset:
+    """Batches of HR crops, without end.
+
+    `batch_size` photos are decoded at a time, and give one crop each to each of the next `crops_per_photo` batches: so
+    the crops of a batch always come from as many visits to photos as there are crops. Of few photos, several epochs are
+    shuffled together.
+
+    Args:
+      source: the photos.
+      crop: side of the square crops in pixels.
+      batch_size: crops in a batch.
+      seed: the order of the photos and the places of the crops; at least 0.
+      crops_per_photo: crops taken from each decoded photo.
+      shard: (index, count): every `count`-th group of batches, beginning with the `index`-th.
+      threads: decoding threads; by default one per CPU core.
+
+    Returns:
+      An iterable of [batch_size, crop, crop, 3] uint8. Its iterator has grain's `get_state` and `set_state`, and orbax
+      saves it as it is.
+
+    Raises:
+      InputError: no photos, or one smaller than the crop (while iterating, where sizes are unknown).
+    """
+    index, count = shard
+    threads = threads or os.cpu_count() or 1
+    cut = _CutCrops(source, crop, crops_per_photo)
+    epoch = visits(source, crop=crop)
+    # The shuffle of grain takes some 2**16 / length steps for each index: milliseconds where there are few photos.
+    epochs = np.tile(epoch, -(-_SHUFFLED_TOGETHER // len(epoch)))
+    blocks = (
+        grain.MapDataset.source(epochs)
+        .seed(seed % 2**32)
+        .shuffle()
+        .repeat()
+        .batch(batch_size)
+        .random_map(cut)[index::count]
+    )
+    options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)
+    return FlatMapIterDataset(blocks.to_iter_dataset(options), _Split(max_fan_out=crops_per_photo))
+
+
+def visits(source: Source, *, crop: int) -> np.ndarray:
+    """One epoch: the index of each photo, as often as its share of the total area asks for, and at least once.
+
+    The smallest photo is visited once, unless it is below 1/16 of the mean area, which bounds the length of an epoch.
+    Photos of unknown size count as the mean of the others.
+
+    Args:
+      source: the photos.
+      crop: side of the crops, against which sizes are checked.
+
+    Returns:
+      [visits] int64, ascending.
+
+    Raises:
+      InputError: no photos, or one that is known to be smaller than the crop.
+    """
+    if not len(source):
+        raise InputError("there is no photo to train on")
+    for name, size in zip(source.names, source.sizes, strict=True):
+        if size is not None:
+            _require_size(name, size, crop)
+    known = [height * width for height, width in filter(None, source.sizes)]
+    mean = np.mean(known) if known else 1.0
+    areas = np.array([mean if size is None else size[0] * size[1] for size in source.sizes])
+    unit = max(areas.min(), areas.mean() / 16)
+    return np.repeat(np.arange(len(areas)), np.maximum(1, np.round(areas / unit).astype(int)))
+
+
+def cached(source: Source, *, threads: int | None = None) -> Source:
+    """The same source with all photos decoded and kept in memory (3 bytes a pixel), with a progress bar.
+
+    Raises:
+      InputError: a photo cannot be read.
+    """
+    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+        decoded = tqdm(pool.map(source.__getitem__, range(len(source))), "Decoding photos", len(source), unit="photo")
+        return Source(
+            tuple(
+                dataclasses.replace(photo, pixels=pixels, size=pixels.shape[:2])
+                for photo, pixels in zip(source.photos, decoded, strict=True)
+            )
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class _CutCrops(grain.transforms.RandomMap):
+    """[photos] indices to [crops_per_photo, photos, crop, crop, 3]."""
+
+    source: Source
+    crop: int
+    crops_per_photo: int
+
+    def random_map(self, element, rng):
+        # One draw for the whole block: a generator call costs as much as copying a crop.
+        places = rng.random((len(element), self.crops_per_photo, 2))
+        block = np.empty((self.crops_per_photo, len(element), self.crop, self.crop, 3), np.uint8)
+        for column, (index, photo_places) in enumerate(zip(element.tolist(), places, strict=True)):
+            photo = self.source[index]
+            _require_size(self.source.photos[index].name, photo.shape, self.crop)
+            room = np.array(photo.shape[:2]) - self.crop + 1
+            for row, (top, left) in enumerate((photo_places * room).astype(int).tolist()):
+                block[row, column] = photo[top : top + self.crop, left : left + self.crop]
+        return block
+
+
+@dataclasses.dataclass(frozen=True)
+class _Split(FlatMapTransform):
+    max_fan_out: int
+
+    def flat_map(self, element):
+        return list(element)
+
+
+def _require_size(name, size, crop):
+    if min(size[:2]) < crop:
+        raise InputError(f"{name} is {size[1]}×{size[0]} pixels, smaller than the crop of {crop}")

@@ -1,0 +1,29 @@
+"""What a user got wrong, said in one sentence."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+
+
+class InputError(ValueError):
+    """A mistake in what the user gave: a file, a folder, a flag, a weights file.
+
+    The message is one sentence that names the thing at fault and the way out.
+    """
+
+
+@contextlib.contextmanager
+def reported() -> Iterator[None]:
+    """Turn an `InputError` or an `OSError` inside a script into one line on stderr and exit code 2."""
+    try:
+        yield
+    except InputError as error:
+        sys.exit(_failed(str(error)))
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        sys.exit(_failed(what))
+
+
+def _failed(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 2

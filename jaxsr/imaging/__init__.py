@@ -1,0 +1,1 @@
+"""Pure image functions, no learning: colour, ranges, resize, reading photos."""

@@ -1,0 +1,154 @@
+"""Photos between files and arrays, by Pillow."""
+
+import os
+import struct
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps
+
+from jaxsr.errors import InputError
+from jaxsr.files import replacing
+
+PHOTO_SUFFIXES = frozenset({".avif", ".bmp", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+
+# What Pillow's decoders raise on broken files; each format has its own habits.
+BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
+
+def find_photos(directory: str | os.PathLike, *, recursive: bool = True) -> list[Path]:
+    """The photos of a folder, by suffix in any case, sorted; hidden files and folders are left out.
+
+    Args:
+      directory: the folder.
+      recursive: look into its subfolders too.
+
+    Raises:
+      InputError: there is no such folder, or it is a file.
+    """
+    directory = Path(directory)
+    if not directory.exists():
+        raise InputError(f"{directory}: no such folder")
+    if not directory.is_dir():
+        raise InputError(f"{directory} is a file; name the folder that holds the photos")
+    found = []
+    for folder, subfolders, names in os.walk(directory):
+        subfolders[:] = [name for name in subfolders if recursive and not name.startswith(".")]
+        photos = (Path(folder, name) for name in names if not name.startswith("."))
+        found += [path for path in photos if path.suffix.lower() in PHOTO_SUFFIXES]
+    return sorted(found)
+
+
+def read_photo(file: str | os.PathLike | BinaryIO, *, name: str | None = None) -> np.ndarray:
+    """A photo as 8-bit RGB, turned upright as its EXIF orientation says.
+
+    Gray becomes three equal channels, 16-bit gray is scaled to 8 (65535 to 255), CMYK is converted without its
+    colour profile, and what is transparent is laid on white. Of an animation, the first picture.
+
+    Args:
+      file: a path or an open binary file, of any format that Pillow reads.
+      name: what to call it in errors; a path speaks for itself.
+
+    Returns:
+      [H, W, 3] uint8.
+
+    Raises:
+      InputError: the file is missing, cut short, no picture, or of a pixel type without a known white.
+    """
+    try:
+        with Image.open(file) as image:
+            return np.asarray(to_rgb(ImageOps.exif_transpose(image)))
+    except BROKEN as error:
+        raise InputError(f"{name or file}: {reason(error)}") from error
+
+
+def photo_size(path: str | os.PathLike) -> tuple[int, int]:
+    """(height, width) as `read_photo` would give it, from the header alone.
+
+    Raises:
+      InputError: the file is missing or no picture.
+    """
+    try:
+        with Image.open(path) as image:
+            return upright_size(image)
+    except BROKEN as error:
+        raise InputError(f"{path}: {reason(error)}") from error
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """(height, width) of an opened, not yet decoded Pillow image once its EXIF orientation is honoured."""
+    width, height = image.size
+    # Pillow turns TIFFs upright by itself and gives their size accordingly.
+    if image.format == "TIFF":
+        return height, width
+    # PNG's own getexif decodes all pixels to look for EXIF behind them.
+    orientation = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
+    return (width, height) if orientation in (5, 6, 7, 8) else (height, width)
+
+
+def save_image(path: str | os.PathLike, image: np.ndarray) -> None:
+    """Write a uint8 image as PNG, or as JPEG of quality 95 without chroma subsampling, by the suffix of `path`.
+
+    Args:
+      path: a name in .png, .jpg or .jpeg; missing folders are made.
+      image: [H, W, 3] or [H, W] uint8.
+
+    Raises:
+      InputError: another suffix.
+      OSError: the file cannot be written; nothing is left behind.
+    """
+    path = Path(path)
+    formats = {".png": ("PNG", {}), ".jpg": ("JPEG", {"quality": 95, "subsampling": 0})}
+    formats[".jpeg"] = formats[".jpg"]
+    if path.suffix.lower() not in formats:
+        raise InputError(f"{path}: give the output a name in .png, .jpg or .jpeg")
+    if image.dtype != np.uint8:
+        raise TypeError(f"save_image takes uint8, not {image.dtype}")
+    name, options = formats[path.suffix.lower()]
+    with replacing(path) as temporary:
+        Image.fromarray(image).save(temporary, format=name, **options)
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """A Pillow image of any mode as mode "RGB", by the rules of `read_photo`.
+
+    Raises:
+      ValueError: the pixel type (32-bit integer beyond 65535, float, CIE Lab) has no known white.
+    """
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        values = np.asarray(image)
+        if values.size and not 0 <= values.min() <= values.max() <= 65535:
+            raise ValueError("its 32-bit pixels go beyond the 16-bit range; save it with 8 or 16 bits per channel")
+        return Image.fromarray(np.round(values / 257.0).astype(np.uint8)).convert("RGB")
+    if image.mode in ("F", "LAB", "HSV"):
+        raise ValueError(f"pixels of type {image.mode} are not supported; save it as 8-bit RGB")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image).convert("RGB")
+    return image.convert("RGB")
+
+
+def reason(error: Exception) -> str:
+    """Why a picture cannot be read, in words that follow its name, from one of `BROKEN`."""
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "empty, or no picture in a format that can be read"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return f"cannot be read as a picture ({error})"

@@ -1,0 +1,12 @@
+"""The networks, as Flax linen modules: LR [N, H, W, 3] in [0, 1] to SR [N, H·scale, W·scale, 3] in [−1, 1].
+
+Each has `scale`, `dtype` and `halo`: the LR pixels on each side that an output pixel can depend on.
+"""
+
+from jaxsr.models.espcn import ESPCN
+from jaxsr.models.srcnn import SRCNN
+from jaxsr.models.srresnet import SRResNet
+
+MODELS = {"srresnet": SRResNet, "espcn": ESPCN, "srcnn": SRCNN}
+
+__all__ = ["ESPCN", "MODELS", "SRCNN", "SRResNet"]

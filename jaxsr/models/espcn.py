@@ -1,0 +1,37 @@
+"""ESPCN (Shi et al. 2016, arXiv 1609.05158, section 3.2)."""
+
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxsr.models.layers import pixel_shuffle, torch_uniform
+
+
+class ESPCN(nn.Module):
+    """5×5×64 tanh, 3×3×32 tanh, 3×3×(3·scale²) and one pixel shuffle, on RGB.
+
+    Attributes:
+      scale: 2, 3, 4 or 8.
+      dtype: dtype of computation; parameters and the last convolution stay float32.
+    """
+
+    scale: int = 4
+    dtype: Any = jnp.float32
+
+    @property
+    def halo(self) -> int:
+        """LR pixels on each side that an output pixel can depend on."""
+        return 4
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
+        """LR [N, H, W, 3] in [0, 1] to SR [N, H·scale, W·scale, 3] float32 in [−1, 1]; `train` changes nothing."""
+        del train
+        conv = partial(nn.Conv, dtype=self.dtype, kernel_init=torch_uniform)
+        x = jnp.tanh(conv(64, (5, 5), name="conv_first")(x))
+        x = jnp.tanh(conv(32, (3, 3), name="conv_map")(x))
+        x = nn.Conv(3 * self.scale**2, (3, 3), kernel_init=torch_uniform, name="conv_last")(x.astype(jnp.float32))
+        return pixel_shuffle(x, self.scale)

@@ -1,0 +1,165 @@
+"""How a network begins: as an interpolation that learns the rest, or with the papers' random weights.
+
+"upscaler" leaves the architecture as it is and chooses weights with which the untouched network computes an
+interpolation: three channels carry R, G and B through to the output, residual branches begin at zero, sub-pixel
+convolutions begin as nearest-neighbour upscaling ("ICNR", Aitken et al. 2017, arXiv 1707.02937) and the last kernel
+smooths that into bilinear. All other channels are random and reach the output with weight zero, so that the first
+gradient already tells which of them to use.
+"""
+
+from typing import Any, Literal
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxsr.errors import InputError
+from jaxsr.imaging.resize import resize_matrix
+from jaxsr.models.espcn import ESPCN
+from jaxsr.models.srcnn import SRCNN
+from jaxsr.models.srresnet import SRResNet
+
+Initialisation = Literal["upscaler", "paper"]
+
+
+def initialise(key: jax.Array, model: nn.Module, *, initialisation: Initialisation = "upscaler") -> dict[str, Any]:
+    """The variables of a network before the first step.
+
+    Args:
+      key: PRNG key of the random weights.
+      model: SRResNet, ESPCN or SRCNN.
+      initialisation: "upscaler" to begin as an interpolation (see `begin_as_interpolation`), "paper" for `model.init`.
+
+    Returns:
+      {"params"} and, for SRResNet, {"batch_stats"}; float32.
+
+    Raises:
+      InputError: the initialisation is unknown, or "upscaler" has no channel to carry each colour.
+    """
+    if initialisation not in ("upscaler", "paper"):
+        raise InputError(f'initialisation "{initialisation}" is unknown: choose "upscaler" or "paper"')
+
+    def variables(key):
+        drawn = model.init(key, jnp.zeros((1, 1, 1, 3)))
+        if initialisation == "paper":
+            return drawn
+        return {**drawn, "params": begin_as_interpolation(drawn["params"], model)}
+
+    # One program in place of a hundred small ones, each of which would be compiled.
+    return jax.jit(variables)(key)
+
+
+def begin_as_interpolation(params: dict[str, Any], model: nn.Module) -> dict[str, Any]:
+    """Parameters with which the network is an interpolation of its input, in training and inference mode alike.
+
+    SRResNet is `resize(x, scale, kernel="bilinear")` in [−1, 1] up to float tolerance; the outermost scale // 2 HR
+    pixels differ, where the network's zero padding stands in for the mirrored border. With output="tanh" it is the
+    tanh of that.
+    ESPCN is the same to 4e-3 (half a gray level of 255), since tanh is only nearly linear.
+    SRCNN is its bicubic, borders included.
+
+    Args:
+      params: as `model.init` gives them; what does not carry the interpolation is kept.
+      model: the network that they belong to.
+
+    Returns:
+      The same tree with new values.
+
+    Raises:
+      InputError: the model has fewer than 3 features, or is none of the three.
+    """
+    match model:
+        case SRResNet():
+            return _bilinear_srresnet(params, model)
+        case ESPCN():
+            return _bilinear_espcn(params, model)
+        case SRCNN():
+            return _bicubic_srcnn(params)
+    raise InputError(f'{type(model).__name__} has no start as an upscaler: use initialisation "paper"')
+
+
+def _bilinear_srresnet(params, model):
+    if model.features < 3:
+        raise InputError(
+            f"features={model.features} leaves no channel for each of R, G and B: "
+            'use at least 3, or initialisation "paper"'
+        )
+    params = dict(params)
+    params["conv_first"] = _carry_rgb(params["conv_first"])
+    for i in range(model.blocks):
+        params[f"block_{i}"] = {**params[f"block_{i}"], "norm_2": _silent(params[f"block_{i}"]["norm_2"])}
+    params["norm_body"] = _silent(params["norm_body"])
+    for i, factor in enumerate(model.upscaling_stages):
+        params[f"upconv_{i}"] = _nearest(params[f"upconv_{i}"], factor)
+    taps = _smoothing(model.scale)
+    smooth = np.einsum("h,w,io->hwio", taps, taps, np.eye(3))
+    params["conv_last"] = _read_rgb(params["conv_last"], 2 * smooth, bias=-1.0)
+    return params
+
+
+def _bilinear_espcn(params, model):
+    # Colours pass the tanh as z within ±gain/2, where tanh(tanh(z)) is z − 2z³/3 and its best straight line has the
+    # slope 1 − gain²/8: the output is off by gain²/24 at most. A smaller gain is closer to bilinear, but its larger
+    # weights at the output make the first steps rough.
+    gain = 0.3
+    slope = 1 - gain**2 / 8
+    interpolate = np.zeros((3, 3, 3, 3 * model.scale**2))
+    # Columns of a 3-sample signal's middle pixel: what each of its `scale` sub-pixels takes from the three.
+    taps = resize_matrix(3, model.scale, kernel="bilinear")[model.scale : 2 * model.scale]
+    for colour in range(3):
+        sub_pixels = np.einsum("ih,jw->hwij", taps, taps).reshape(3, 3, -1)
+        interpolate[:, :, colour, colour * model.scale**2 : (colour + 1) * model.scale**2] = sub_pixels
+    return {
+        "conv_first": _carry_rgb(params["conv_first"], gain=gain, bias=-gain / 2),
+        "conv_map": _carry_rgb(params["conv_map"]),
+        "conv_last": _read_rgb(params["conv_last"], 2 / (gain * slope) * interpolate, bias=0.0),
+    }
+
+
+def _bicubic_srcnn(params):
+    # Bicubic overshoots [0, 1] by up to 0.28 on each side; lifted by this, nothing of it is lost in the ReLUs.
+    lift = 0.5
+    middle = np.zeros((*params["conv_last"]["kernel"].shape[:2], 3, 3))
+    middle[middle.shape[0] // 2, middle.shape[1] // 2] = np.eye(3)
+    return {
+        "conv_first": _carry_rgb(params["conv_first"], bias=lift),
+        "conv_map": _carry_rgb(params["conv_map"]),
+        "conv_last": _read_rgb(params["conv_last"], 2 * middle, bias=-1 - 2 * lift),
+    }
+
+
+def _carry_rgb(conv, gain=1.0, bias=0.0):
+    """Output channels 0–2 become gain × input channels 0–2 + bias; the others stay."""
+    height, width = conv["kernel"].shape[:2]
+    kernel = conv["kernel"].at[..., :3].set(0)
+    kernel = kernel.at[height // 2, width // 2, :3, :3].set(gain * jnp.eye(3))
+    return {"kernel": kernel, "bias": conv["bias"].at[:3].set(bias)}
+
+
+def _read_rgb(conv, kernel, bias):
+    """The output reads channels 0–2 through `kernel`, the others with weight zero."""
+    return {
+        "kernel": jnp.zeros_like(conv["kernel"]).at[:, :, :3].set(kernel),
+        "bias": jnp.full_like(conv["bias"], bias),
+    }
+
+
+def _nearest(conv, factor):
+    """Every sub-pixel of a channel gets the same filter, and channels 0–2 carry R, G and B."""
+    kernel = conv["kernel"][..., :: factor**2]
+    carried = _carry_rgb({"kernel": kernel, "bias": conv["bias"][:: factor**2]})
+    return {name: jnp.repeat(value, factor**2, axis=-1) for name, value in carried.items()}
+
+
+def _silent(norm):
+    return {**norm, "scale": jnp.zeros_like(norm["scale"])}
+
+
+def _smoothing(scale):
+    """The 9 taps that turn nearest-neighbour into bilinear upscaling: a box as wide as an LR pixel.
+
+    An even box is half a pixel off the HR grid, so its ends count half.
+    """
+    taps = np.ones(scale) if scale % 2 else np.convolve(np.ones(scale), (0.5, 0.5))
+    return np.pad(taps / scale, (9 - len(taps)) // 2)

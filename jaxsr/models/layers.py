@@ -1,0 +1,34 @@
+"""Building blocks shared by the networks."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+# PyTorch's default for convolutions, U(−1/√fan_in, 1/√fan_in), which the published runs started from.
+torch_uniform = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+
+
+def pixel_shuffle(x: jax.Array, factor: int) -> jax.Array:
+    """Sub-pixel rearrangement (Shi et al. 2016, equation 4), channel order as in PyTorch.
+
+    Args:
+      x: [N, H, W, C·factor²]; channel c·factor² + i·factor + j becomes row offset i and column offset j of channel c.
+      factor: upscaling per axis.
+
+    Returns:
+      [N, H·factor, W·factor, C].
+    """
+    n, height, width, channels = x.shape
+    out = channels // factor**2
+    x = x.reshape(n, height, width, out, factor, factor)
+    return x.transpose(0, 1, 4, 2, 5, 3).reshape(n, height * factor, width * factor, out)
+
+
+class PReLU(nn.Module):
+    """Parametric ReLU with one slope for all channels, 0.25 at the start (He et al. 2015, section 2.1)."""
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Scale the negative part of x by the learned slope; shape and dtype stay."""
+        slope = self.param("slope", nn.initializers.constant(0.25), (), jnp.float32)
+        return jnp.where(x >= 0, x, slope.astype(x.dtype) * x)

@@ -1,0 +1,42 @@
+"""SRCNN (Dong et al. 2014, arXiv 1501.00092, section 3.1)."""
+
+import math
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxsr.imaging.resize import resize
+from jaxsr.models.layers import torch_uniform
+
+
+class SRCNN(nn.Module):
+    """Bicubic upscaling, then 9-1-5 or 9-5-5 convolutions of 64, 32 and 3 filters with ReLU, on RGB.
+
+    Attributes:
+      scale: 2, 3, 4 or 8.
+      kernels: side of the three kernels, (9, 1, 5) or (9, 5, 5).
+      dtype: dtype of computation; parameters, the bicubic and the last convolution stay float32.
+    """
+
+    scale: int = 4
+    kernels: tuple[int, int, int] = (9, 1, 5)
+    dtype: Any = jnp.float32
+
+    @property
+    def halo(self) -> int:
+        """LR pixels on each side that an output pixel can depend on: the kernels' reach and the bicubic's 2."""
+        return math.ceil(sum(k // 2 for k in self.kernels) / self.scale) + 2
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
+        """LR [N, H, W, 3] in [0, 1] to SR [N, H·scale, W·scale, 3] float32 in [−1, 1]; `train` changes nothing."""
+        del train
+        conv = partial(nn.Conv, dtype=self.dtype, kernel_init=torch_uniform)
+        x = resize(x.astype(jnp.float32), self.scale)
+        for features, side, name in zip((64, 32), self.kernels[:2], ("conv_first", "conv_map"), strict=True):
+            x = nn.relu(conv(features, (side, side), name=name)(x))
+        side = self.kernels[2]
+        return nn.Conv(3, (side, side), kernel_init=torch_uniform, name="conv_last")(x.astype(jnp.float32))

@@ -1,0 +1,1 @@
+"""Training: losses, pure steps, checkpoints, and the loop."""

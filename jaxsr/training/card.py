@@ -1,0 +1,41 @@
+"""What a weights file says about its own making."""
+
+import importlib.metadata
+import subprocess
+from pathlib import Path
+
+from jaxsr.config import TrainConfig
+
+
+def code_version() -> str:
+    """Version of the package, with the commit when it runs from a checkout that tracks it ("0.1.0+g1a2b3c4")."""
+    version = importlib.metadata.version("jaxsr")
+    command = ["git", "-C", str(Path(__file__).parent), "log", "-1", "--format=%h", "--", Path(__file__).name]
+    try:
+        commit = subprocess.run(command, capture_output=True, text=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        commit = ""
+    return f"{version}+g{commit}" if commit else version
+
+
+def training_card(config: TrainConfig, *, photos: dict, started_from: dict | None) -> dict:
+    """The part of the card that is known before the first update.
+
+    Args:
+      config: the run's.
+      photos: {"count", "fingerprint"} of the training photos.
+      started_from: card of the weights that `--init` named, whose lineage is carried on, or None.
+    """
+    recipe = ("batch_size", "crop", "loss", "learning_rate", "schedule", "warmup", "ema", "seed", "dtype")
+    card = {
+        "training_data": [name if ":" in name else Path(name).name for name in config.data],
+        "training_photos": photos,
+        "recipe": {"stage": config.stage, "steps": config.steps} | {name: getattr(config, name) for name in recipe},
+        "seed": config.seed,
+        "code_version": code_version(),
+        "initialisation": config.initialisation if started_from is None else "weights",
+    }
+    if started_from is not None:
+        kept = ("recipe", "steps", "training_data", "training_photos", "code_version", "initialisation", "lineage")
+        card["lineage"] = {name: started_from[name] for name in kept if name in started_from}
+    return card

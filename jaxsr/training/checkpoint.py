@@ -1,0 +1,61 @@
+"""Checkpoints, by orbax: the only file that knows its API."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import jax
+from orbax.checkpoint import v1 as ocp
+
+from jaxsr.errors import InputError
+
+
+def open_checkpoints(directory: str | os.PathLike) -> ocp.training.Checkpointer:
+    """The checkpoints in a folder, as a context manager; the newest two are kept."""
+    newest = ocp.training.preservation_policies.LatestN(2)
+    return ocp.training.Checkpointer(Path(directory).resolve(), preservation_policy=newest)
+
+
+def save_checkpoint(checkpoints: ocp.training.Checkpointer, state: Any, progress: dict) -> None:
+    """Write one checkpoint; it counts only once it is whole, so a kill in the middle loses nothing older.
+
+    Args:
+      checkpoints: from `open_checkpoints`.
+      state: the training state, with a `step`.
+      progress: what else the run must remember, as JSON: data position, best score.
+
+    Raises:
+      InputError: the disk is full or cannot be written; older checkpoints stay.
+    """
+    try:
+        checkpoints.save_checkpointables(int(state.step), {"state": state, "progress": progress}, overwrite=True)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"{checkpoints.directory}: the checkpoint of step {int(state.step)} could not be written ({reason}); "
+            "free some space and start the same command again"
+        ) from error
+
+
+def latest_step(checkpoints: ocp.training.Checkpointer) -> int | None:
+    """Step of the newest whole checkpoint, or None."""
+    return checkpoints.latest.step if checkpoints.latest else None
+
+
+def abstract(state: Any) -> Any:
+    """Shapes, dtypes and shardings of a state, without its values."""
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), state)
+
+
+def restore_checkpoint(checkpoints: ocp.training.Checkpointer, template: Any) -> tuple[Any, dict]:
+    """The newest checkpoint.
+
+    Args:
+      checkpoints: from `open_checkpoints`; must hold at least one.
+      template: `abstract` of a state of the same structure.
+
+    Returns:
+      The state, placed as the template says, and the progress saved beside it.
+    """
+    loaded = checkpoints.load_checkpointables(checkpoints.latest.step, {"state": template, "progress": None})
+    return loaded["state"], loaded["progress"]

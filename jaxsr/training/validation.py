@@ -1,0 +1,68 @@
+"""Validation on whole images, and strips of the same crops each time."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import flax.linen as nn
+import jax
+import numpy as np
+
+from jaxsr.evaluation.protocol import degraded, score
+from jaxsr.evaluation.sheet import most_detailed
+from jaxsr.imaging.color import uint8_from_unit, unit_from_signed, unit_from_uint8
+from jaxsr.imaging.files import save_image
+from jaxsr.imaging.resize import resize_uint8
+from jaxsr.training.monitor import strip
+from jaxsr.upscaling.tiling import upscale_tiled
+
+STRIP_SIDE = 160
+STRIP_LENGTH = 6
+TILE = 256
+
+
+def make_validation(
+    model: nn.Module, photos: Mapping[str, np.ndarray], *, workdir: Path
+) -> Callable[[object, object], dict]:
+    """The function that the loop calls every `validate_every` updates.
+
+    Args:
+      model: the network; its running statistics are used.
+      photos: name to HR uint8 [H, W, 3].
+      workdir: folder of the run; strips go to `strips/step-NNNNNN.png` in it.
+
+    Returns:
+      `validate(state, board)`: scores {"psnr_y": dB, "ssim_wang"}, means over the photos ({} where there are none).
+      The strip is written and sent to the TensorBoard writer `board` too.
+    """
+
+    @jax.jit
+    def apply(variables, low):
+        return uint8_from_unit(unit_from_signed(model.apply(variables, low[None])[0]))
+
+    def validate(state, board) -> dict:
+        # On one device: a replicated program would do the same work on each.
+        variables = jax.device_put(jax.device_get(state.exported()), jax.devices()[0])
+        scores, shown = [], []
+        for photo in photos.values():
+            high, low = degraded(photo, scale=model.scale)
+            upscaled = upscale_tiled(
+                lambda part: apply(variables, unit_from_uint8(part)),
+                low,
+                scale=model.scale,
+                halo=model.halo,
+                tile=max(TILE, 2 * model.halo + 64),
+            )
+            scores.append(score(upscaled, high, scale=model.scale))
+            if len(shown) < STRIP_LENGTH and min(high.shape[:2]) >= STRIP_SIDE:
+                rows, columns = most_detailed(high, side=STRIP_SIDE)
+                nearest = resize_uint8(low, model.scale, kernel="nearest")
+                shown.append([image[rows, columns] for image in (nearest, upscaled, high)])
+        step = int(state.step)
+        if shown:
+            names = ("LR\n(nearest)", "SR", "HR")
+            picture = strip(list(zip(names, zip(*shown, strict=True), strict=True)), title=f"step {step}")
+            save_image(workdir / "strips" / f"step-{step:06d}.png", picture)
+            board.add_image("strip", picture, step, dataformats="HWC")
+        return {name: float(np.mean([each[name] for each in scores])) for name in scores[0]} if scores else {}
+
+    return validate

@@ -1,0 +1,67 @@
+"""A run's folder: held by one process at a time, and by one configuration for good."""
+
+import contextlib
+import dataclasses
+import fcntl
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from jaxsr.config import TrainConfig
+from jaxsr.errors import InputError
+from jaxsr.files import replacing
+
+# What may change between a run and its continuation without changing the result.
+_FREE = {"workdir", "resume", "cache", "checkpoint_every"}
+
+
+@contextlib.contextmanager
+def held(workdir: str | Path) -> Iterator[Path]:
+    """Create the folder if need be and hold it; the hold ends with the process, however that ends.
+
+    Raises:
+      InputError: another process holds it, or there is a file of that name.
+    """
+    path = Path(workdir)
+    if path.exists() and not path.is_dir():
+        raise InputError(f"--workdir {path} is a file; name a folder")
+    path.mkdir(parents=True, exist_ok=True)
+    with (path / ".lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"--workdir {path} is in use by another run; wait for it or name another folder") from None
+        yield path
+
+
+def claim(workdir: Path, config: TrainConfig, photos: dict) -> None:
+    """Write what this run is made of into `config.json`, or check that it is what an earlier start wrote there.
+
+    Args:
+      workdir: the held folder.
+      config: with `resume` off, an earlier run in the folder is removed first.
+      photos: anything JSON that tells the training photos apart from others: {"count", "fingerprint"}.
+
+    Raises:
+      InputError: the folder belongs to a run with other settings or photos; the message shows the difference.
+    """
+    if not config.resume:
+        for name in ("checkpoints", "tensorboard", "strips"):
+            shutil.rmtree(workdir / name, ignore_errors=True)
+        for name in ("config.json", "metrics.jsonl", "curves.png", "best.safetensors", "last.safetensors"):
+            (workdir / name).unlink(missing_ok=True)
+    mine = json.loads(json.dumps(dataclasses.asdict(config) | {"photos": photos}))
+    path = workdir / "config.json"
+    if not path.exists():
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(mine, indent=2) + "\n")
+        return
+    theirs = json.loads(path.read_text())
+    differing = [key for key in mine if key not in _FREE and mine[key] != theirs.get(key)]
+    if differing:
+        shown = "; ".join(f"{key}: {theirs.get(key)} there, {mine[key]} here" for key in differing)
+        raise InputError(
+            f"--workdir {workdir} belongs to a run with other settings ({shown}); give the same settings, "
+            "another --workdir, or --no-resume to remove that run"
+        )

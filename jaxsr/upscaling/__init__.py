@@ -1,0 +1,5 @@
+"""Picture in, picture out."""
+
+from jaxsr.upscaling.upscaler import Upscaler, load
+
+__all__ = ["Upscaler", "load"]

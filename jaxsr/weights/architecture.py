@@ -1,0 +1,68 @@
+"""Networks as JSON: which of `MODELS`, and its fields."""
+
+import dataclasses
+import json
+from typing import Any, Literal, get_args, get_origin
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from jaxsr.errors import InputError
+from jaxsr.models import MODELS
+
+
+def architecture(model: nn.Module) -> dict:
+    """The JSON form of a network, {"name": "srresnet", "fields": {"scale": 4, …}}; the compute dtype is no part of it.
+
+    Raises:
+      InputError: the network is none of `jaxsr.models.MODELS`.
+    """
+    for name, kind in MODELS.items():
+        if kind is type(model):
+            fields = {field: getattr(model, field) for field in _defaults(kind)}
+            return {"name": name, "fields": json.loads(json.dumps(fields))}
+    raise InputError(f"{type(model).__name__} is not one of the networks {', '.join(MODELS)}")
+
+
+def build_model(architecture: dict, *, dtype: Any = jnp.float32) -> nn.Module:
+    """The network that an architecture (see `architecture`) describes; fields it does not name get their defaults.
+
+    Args:
+      architecture: {"name": …, "fields": {…}}.
+      dtype: dtype of computation.
+
+    Raises:
+      InputError: the name, a field or a field's value is unknown.
+    """
+    name, fields = _name_and_fields(architecture)
+    if name not in MODELS:
+        raise InputError(f"unknown architecture {name!r}: this version knows {', '.join(MODELS)}")
+    defaults = _defaults(MODELS[name])
+    values = {field: _tuples(value) for field, value in fields.items()}
+    for field, value in values.items():
+        if field not in defaults:
+            raise InputError(f"{name} has no field {field!r}: it has {', '.join(defaults)}")
+        hint = MODELS[name].__annotations__[field]
+        choices = get_args(hint) if get_origin(hint) is Literal else [value]
+        if type(value) is not type(defaults[field]) or value not in choices:
+            raise InputError(f"{name} cannot have {field}={value!r}: the default is {defaults[field]!r}")
+    if values.get("scale", 4) not in (2, 3, 4, 8):
+        raise InputError(f"{name} cannot have scale={values['scale']}: it upscales by 2, 3, 4 or 8")
+    return MODELS[name](**values, dtype=dtype)
+
+
+def _name_and_fields(architecture):
+    if isinstance(architecture, dict):
+        name, fields = architecture.get("name"), architecture.get("fields")
+        if isinstance(name, str) and isinstance(fields, dict):
+            return name, fields
+    raise InputError(f"{architecture!r} is not an architecture of the form {{'name': …, 'fields': {{…}}}}")
+
+
+def _defaults(kind):
+    fields = dataclasses.fields(kind)
+    return {field.name: field.default for field in fields if field.name not in ("dtype", "parent", "name")}
+
+
+def _tuples(value):
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value

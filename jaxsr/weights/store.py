@@ -1,0 +1,158 @@
+"""One file a network: its tensors in safetensors, and in the file's metadata a card that says what they are.
+
+Tensor names are the paths in the variables, joined by "/" ("params/conv_first/kernel").
+"""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import safetensors
+import safetensors.numpy
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from jaxsr.errors import InputError
+from jaxsr.files import replacing
+from jaxsr.weights.architecture import architecture, build_model
+
+BUNDLED = Path(__file__).parent / "bundled"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Weights:
+    """A network ready to apply: `weights.model.apply(weights.variables, lr)`.
+
+    Attributes:
+      model: the network.
+      variables: nested dict of float32 arrays, {"params": …} and, where the network has it, {"batch_stats": …}.
+      card: what is known about them, as JSON values: training data, steps, seed, code version, validation, licence …
+    """
+
+    model: nn.Module
+    variables: dict
+    card: dict
+
+
+def save_weights(path: str | os.PathLike, weights: Weights, *, storage: Any = np.float32) -> None:
+    """Write a weights file, whole or not at all; equal weights give equal bytes.
+
+    The card gets `format`, `architecture`, `scale`, `input_range` and `output_range`, beside what it already has.
+
+    Args:
+      path: the file, by convention NAME.safetensors.
+      weights: what to write.
+      storage: float32, or float16 for half the size.
+
+    Raises:
+      InputError: the variables are not those of the model, or hold NaN or infinity.
+      OSError: the file cannot be written.
+    """
+    tensors = {
+        name: np.array(value, storage, order="C") for name, value in flatten_dict(weights.variables, sep="/").items()
+    }
+    _check(path, weights.model, tensors)
+    card = dict(weights.card)
+    card |= {"architecture": architecture(weights.model), "scale": weights.model.scale}
+    card |= {"input_range": [0, 1], "output_range": [-1, 1], "format": "jaxsr"}
+    # A single key, since safetensors writes several in random order.
+    text = json.dumps(card, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    with replacing(path) as temporary:
+        temporary.write_bytes(safetensors.numpy.save(tensors, metadata={"card": text}))
+
+
+def load_weights(name_or_path: str | os.PathLike, *, dtype: Any = jnp.float32) -> Weights:
+    """Read a network.
+
+    Args:
+      name_or_path: a bundled name (see `bundled_names`), a .safetensors file, or the folder of a training run, of which
+        best.safetensors is taken, or else last.safetensors.
+      dtype: dtype of computation of the network; the variables are float32 whatever the file stores.
+
+    Raises:
+      InputError: there is no such file, it is not a jaxsr weights file, or its tensors are not exactly those of the
+        network that its card names.
+    """
+    path = _find(name_or_path)
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (safetensors.SafetensorError, TypeError) as error:
+        raise InputError(f"{path}: not a readable safetensors file ({error}); it may be cut short") from error
+    card = _card(path, metadata)
+    try:
+        model = build_model(card["architecture"], dtype=dtype)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    _check(path, model, tensors)
+    variables = unflatten_dict({name: jnp.asarray(value, jnp.float32) for name, value in tensors.items()}, sep="/")
+    return Weights(model, variables, card)
+
+
+def bundled_names() -> list[str]:
+    """Names of the weights that ship with the package."""
+    return sorted(path.stem for path in BUNDLED.glob("*.safetensors"))
+
+
+def _find(name_or_path):
+    if isinstance(name_or_path, str) and name_or_path in bundled_names():
+        return BUNDLED / f"{name_or_path}.safetensors"
+    path = Path(name_or_path)
+    if path.is_dir():
+        for name in ("best.safetensors", "last.safetensors"):
+            if (path / name).is_file():
+                return path / name
+        raise InputError(f"{path}: neither best.safetensors nor last.safetensors is in this folder")
+    if path.is_file():
+        return path
+    names = ", ".join(bundled_names()) or "none"
+    raise InputError(f"{name_or_path}: no such weights file, training run or bundled weights (bundled: {names})")
+
+
+def _card(path, metadata):
+    try:
+        card = json.loads(metadata["card"])
+        if isinstance(card, dict) and card.get("format") == "jaxsr" and "architecture" in card:
+            return card
+    except (KeyError, json.JSONDecodeError):
+        pass
+    raise InputError(f"{path}: no jaxsr model card in its metadata, so it is not known which network it is for")
+
+
+def _check(path, model, tensors):
+    """Hold tensors against the variables that the model would make; raise one error that names all differences."""
+    try:
+        shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 8, 8, 3)))
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        raise InputError(f"{path}: {architecture(model)} cannot be built ({error})") from error
+    expected = {name: tuple(value.shape) for name, value in flatten_dict(shapes, sep="/").items()}
+    wrong_shape, wrong_dtype, wrong_value = [], [], []
+    for name in sorted(tensors.keys() & expected.keys()):
+        value = tensors[name]
+        if value.shape != expected[name]:
+            wrong_shape.append(f"{name} {list(value.shape)} for {list(expected[name])}")
+        elif value.dtype not in (np.float32, np.float16):
+            wrong_dtype.append(f"{name} {value.dtype}")
+        elif not np.isfinite(value).all():
+            wrong_value.append(name)
+    differences = {
+        "missing": sorted(expected.keys() - tensors.keys()),
+        "unexpected": sorted(tensors.keys() - expected.keys()),
+        "of the wrong shape": wrong_shape,
+        "neither float32 nor float16": wrong_dtype,
+        "with NaN or infinity": wrong_value,
+    }
+    found = [f"{len(names)} {what} ({_shortened(names)})" for what, names in differences.items() if names]
+    if found:
+        name = architecture(model)["name"]
+        raise InputError(f"{path}: the tensors are not those of this {name} ×{model.scale}: {'; '.join(found)}")
+
+
+def _shortened(names, most=4):
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

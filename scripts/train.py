@@ -1,0 +1,57 @@
+"""Train a network on photos.
+
+    python scripts/train.py --stage srresnet --data PHOTOS --validation PHOTOS --workdir RUN
+
+Start the same command again to go on where it stopped, however it stopped.
+"""
+
+import argparse
+import dataclasses
+import runpy
+import sys
+from pathlib import Path
+
+import tyro
+
+from jaxsr.config import TrainConfig
+from jaxsr.errors import InputError, reported
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+
+
+@dataclasses.dataclass(frozen=True)
+class Arguments(TrainConfig):
+    """Train a network on photos; the same command again goes on where it stopped, however it stopped."""
+
+    config: str | None = None
+    """File of configs/ whose values are the defaults of all other flags (None: the one named like --stage)."""
+    check_data: bool = False
+    """Decode all photos, print a table of what is wrong with them, and stop."""
+
+
+def chosen_config(arguments: list[str]) -> TrainConfig:
+    """The file of configs/ that --config names, or else --stage."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--stage", nargs="?", default="srresnet")
+    parser.add_argument("--config", nargs="?")
+    given, _ = parser.parse_known_args(arguments)
+    name, flag = (given.config, "--config") if given.config else (given.stage, "--stage")
+    files = {path.stem: path for path in sorted(CONFIGS.glob("*.py"))}
+    if name not in files:
+        raise InputError(f"{flag} {name} is unknown; choose one of {', '.join(files)}")
+    return runpy.run_path(str(files[name]))["config"]
+
+
+def main() -> int:
+    """Parse, then train."""
+    defaults = Arguments(**dataclasses.asdict(chosen_config(sys.argv[1:])))
+    arguments = tyro.cli(Arguments, default=defaults, description=Arguments.__doc__)
+    values = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(TrainConfig)}
+    from jaxsr.training.start import start
+
+    return start(TrainConfig(**values), check_only=arguments.check_data)
+
+
+if __name__ == "__main__":
+    with reported():
+        sys.exit(main())

@@ -1,0 +1,125 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from jaxsr.data.inspection import format_table, inspect
+from jaxsr.data.pipeline import crops
+from jaxsr.data.sources import SAMPLES
+
+
+def picture(name):
+    return Image.open(SAMPLES / f"{name}.jpg")
+
+
+@pytest.fixture
+def folders(tmp_path):
+    train, validation = tmp_path / "train", tmp_path / "validation"
+    train.mkdir()
+    validation.mkdir()
+    for name in ("city", "flowers", "guitar", "nyc"):
+        (train / f"{name}.jpg").write_bytes((SAMPLES / f"{name}.jpg").read_bytes())
+    for name in ("sumac", "waves"):
+        picture(name).save(validation / f"{name}.png")
+    return train, validation
+
+
+def found(inspection):
+    return {row.name.rsplit("/", 1)[-1]: row.problem for row in inspection.rows}
+
+
+def names(inspection):
+    return [name.rsplit("/", 1)[-1] for name in inspection.usable.names]
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_different_photos_are_all_usable(folders, full):
+    train, validation = folders
+    inspection = inspect([train], crop=96, validation_names=[validation], full=full)
+    assert inspection.rows == ()
+    assert len(inspection.usable) == inspection.total == 4
+    assert format_table(inspection) == "4 of 4 photos usable"
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_every_kind_of_problem_is_found(folders, full):
+    train, validation = folders
+    picture("city").crop((0, 0, 95, 300)).save(train / "narrow.png")
+    (train / "broken.jpg").write_bytes((SAMPLES / "sumac.jpg").read_bytes()[:20_000])
+    (train / "text.png").write_text("no picture")
+    picture("guitar").resize((288, 288)).save(train / "half.jpg", quality=80)
+    picture("guitar").save(train / "again.png")
+    picture("waves").save(train / "leak.jpg", quality=30)
+    picture("sumac").resize((200, 200)).save(train / "small_leak.webp")
+    inspection = inspect([train], crop=96, validation_names=[validation], full=full)
+    problems = found(inspection)
+    assert problems.pop("narrow.png") == "too small: 95×300, the crop is 96"
+    assert "truncated" in problems.pop("broken.jpg")
+    assert "no picture" in problems.pop("text.png")
+    assert "validation set" in problems["leak.jpg"]
+    assert problems.pop("leak.jpg").endswith("waves.png")
+    assert problems.pop("small_leak.webp").endswith("sumac.png")
+    # Three of a kind: one of the two largest stays.
+    assert problems.pop("half.jpg").startswith("duplicate of")
+    assert problems.pop("guitar.jpg").endswith("again.png")
+    assert problems == {}
+    assert names(inspection) == ["again.png", "city.jpg", "flowers.jpg", "nyc.jpg"]
+    assert inspection.total == 11
+
+
+def test_a_photo_turned_by_its_orientation_is_still_the_same(folders):
+    train, validation = folders
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    waves = picture("waves").crop((0, 0, 576, 400))
+    waves.save(validation / "waves.png")
+    waves.transpose(Image.Transpose.ROTATE_90).save(train / "turned.jpg", quality=95, exif=exif)
+    assert np.array_equal(ImageOps.exif_transpose(Image.open(train / "turned.jpg")).size, waves.size)
+    assert found(inspect([train], crop=96, validation_names=[validation]))["turned.jpg"].endswith("waves.png")
+
+
+def test_large_photos_are_left_to_the_full_check_unless_they_are_jpegs(folders):
+    train, _ = folders
+    large = picture("waves").resize((1200, 1200))
+    large.save(train / "waves.png", compress_level=1)
+    large.save(train / "waves.jpg")
+    quick, full = inspect([train], crop=96), inspect([train], crop=96, full=True)
+    assert quick.rows == ()
+    assert quick.uncompared == 1
+    assert "--check-data" in format_table(quick)
+    assert found(full)["waves.png"].endswith("waves.jpg")
+    assert full.uncompared == 0
+
+
+def test_what_is_left_can_be_trained_on(folders):
+    train, _ = folders
+    (train / "broken.png").write_bytes(b"")
+    picture("nyc").resize((90, 90)).save(train / "small.png")
+    inspection = inspect([train], crop=96)
+    assert next(iter(crops(inspection.usable, crop=96, batch_size=4, seed=0))).shape == (4, 96, 96, 3)
+
+
+def test_nothing_usable_is_told_and_left_to_the_caller(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"")
+    inspection = inspect([tmp_path], crop=96)
+    assert len(inspection.usable) == 0
+    assert format_table(inspection).endswith("0 of 1 photos usable")
+
+
+def test_broken_validation_photos_are_listed_too(folders):
+    train, validation = folders
+    (validation / "broken.png").write_bytes(b"")
+    inspection = inspect([train], crop=96, validation_names=[validation])
+    assert found(inspection)["broken.png"].startswith("validation photo: unreadable")
+    assert len(inspection.usable) == 4
+
+
+def test_a_long_table_is_cut(tmp_path):
+    for number in range(30):
+        buffer = io.BytesIO()
+        Image.fromarray(np.full((8, 8 + number, 3), number, np.uint8)).save(buffer, "PNG")
+        (tmp_path / f"{number:02}.png").write_bytes(buffer.getvalue())
+    table = format_table(inspect([tmp_path], crop=96), limit=10).splitlines()
+    assert len(table) == 12
+    assert table[-2] == "… and 20 more"

@@ -1,0 +1,148 @@
+import itertools
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxsr.data.pipeline import cached, crops, visits
+from jaxsr.data.sources import Photo, Source, open_source
+from jaxsr.errors import InputError
+
+SIZES = [(12, 20), (40, 30), (24, 24), (60, 90)]
+
+
+def coordinates(number, size):
+    """A photo whose pixels say where they are: (row, column, photo)."""
+    rows, columns = np.mgrid[: size[0], : size[1]]
+    return np.stack([rows, columns, np.full(size, number)], axis=-1).astype(np.uint8)
+
+
+def in_memory(sizes=SIZES, known=True):
+    return Source(
+        tuple(
+            Photo(f"photo {i}", lambda: None, size if known else None, coordinates(i, size))
+            for i, size in enumerate(sizes)
+        )
+    )
+
+
+def take(dataset, count):
+    return np.stack(list(itertools.islice(dataset, count)))
+
+
+def test_each_crop_is_a_piece_of_a_photo():
+    source = in_memory()
+    batches = take(crops(source, crop=10, batch_size=6, seed=0, crops_per_photo=3), 50)
+    assert batches.shape == (50, 6, 10, 10, 3)
+    assert batches.dtype == np.uint8
+    for crop in batches.reshape(-1, 10, 10, 3):
+        top, left, number = crop[0, 0]
+        assert np.array_equal(crop, source[number][top : top + 10, left : left + 10])
+
+
+def test_each_place_is_equally_likely():
+    source = in_memory([(12, 14)])
+    corners = take(crops(source, crop=10, batch_size=10, seed=1, crops_per_photo=2), 300)[:, :, 0, 0, :2].reshape(-1, 2)
+    counts = np.bincount(corners[:, 0].astype(int) * 5 + corners[:, 1], minlength=15)
+    assert counts.size == 15
+    # Chi-square of 14 degrees of freedom: 42.6 is exceeded once in 10,000 times.
+    assert ((counts - 200) ** 2 / 200).sum() < 42.6
+
+
+def test_photos_are_visited_in_proportion_to_their_area():
+    source = in_memory([(20, 20), (20, 60), (40, 100)])
+    assert np.bincount(visits(source, crop=10)).tolist() == [1, 3, 10]
+    # Epochs are shuffled together up to 2**13 visits, here 586 of 14.
+    numbers = take(crops(source, crop=10, batch_size=14, seed=0), 2 * 586)[:, :, 0, 0, 2].reshape(2, -1)
+    assert [np.bincount(epochs).tolist() for epochs in numbers] == [[586, 3 * 586, 10 * 586]] * 2
+    assert not np.array_equal(*numbers)
+
+
+def test_tiny_photos_are_visited_once_and_unknown_sizes_alike():
+    assert np.bincount(visits(in_memory([(10, 10), (400, 400), (400, 400)]), crop=10)).tolist() == [1, 24, 24]
+    assert visits(in_memory(known=False), crop=10).tolist() == [0, 1, 2, 3]
+
+
+def test_the_stream_follows_the_seed_and_not_the_threads():
+    def stream(seed, threads):
+        return take(crops(in_memory(), crop=8, batch_size=4, seed=seed, crops_per_photo=2, threads=threads), 20)
+
+    assert np.array_equal(stream(5, 1), stream(5, 4))
+    assert not np.array_equal(stream(5, 1), stream(6, 1))
+
+
+def test_several_crops_of_a_photo_go_to_successive_batches():
+    batches = take(crops(in_memory(), crop=8, batch_size=5, seed=0, crops_per_photo=3), 9)
+    numbers = batches[:, :, 0, 0, 2]
+    assert all(np.array_equal(numbers[i], numbers[i - i % 3]) for i in range(9))
+    assert not np.array_equal(batches[0], batches[1])
+
+
+@pytest.mark.parametrize("position", [0, 1, 7, 31])
+def test_the_stream_goes_on_where_its_state_was_taken(position):
+    dataset = crops(in_memory(), crop=8, batch_size=4, seed=2, crops_per_photo=3)
+    iterator = iter(dataset)
+    for _ in range(position):
+        next(iterator)
+    state = iterator.get_state()
+    expected = take(iterator, 12)
+    resumed = iter(dataset)
+    resumed.set_state(state)
+    assert np.array_equal(take(resumed, 12), expected)
+
+
+def test_orbax_keeps_the_position(tmp_path):
+    from orbax.checkpoint import v1 as ocp
+
+    dataset = crops(in_memory(), crop=8, batch_size=4, seed=2, crops_per_photo=3)
+    iterator = iter(dataset)
+    for _ in range(10):
+        next(iterator)
+    with ocp.training.Checkpointer(tmp_path) as checkpointer:
+        checkpointer.save_checkpointables(10, {"data": iterator})
+    expected = take(iterator, 12)
+    resumed = iter(dataset)
+    with ocp.training.Checkpointer(tmp_path) as checkpointer:
+        checkpointer.load_checkpointables(10, {"data": resumed})
+    assert np.array_equal(take(resumed, 12), expected)
+
+
+def test_shards_share_out_one_stream():
+    options = {"crop": 8, "batch_size": 4, "seed": 3, "crops_per_photo": 2}
+    whole = take(crops(in_memory(), **options), 24).reshape(12, 2, 4, 8, 8, 3)
+    for index in range(3):
+        part = take(crops(in_memory(), **options, shard=(index, 3)), 8).reshape(4, 2, 4, 8, 8, 3)
+        assert np.array_equal(part, whole[index::3])
+
+
+def test_a_cached_source_gives_the_same_stream(tmp_path):
+    for number, size in enumerate(SIZES):
+        Image.fromarray(coordinates(number, size)).save(tmp_path / f"{number}.png")
+    source = open_source([tmp_path])
+    memory = cached(source)
+    assert memory.names == source.names
+    assert memory.sizes == source.sizes == SIZES
+    for path in tmp_path.iterdir():
+        path.unlink()
+    options = {"crop": 8, "batch_size": 4, "seed": 3}
+    assert np.array_equal(take(crops(memory, **options), 10), take(crops(in_memory(), **options), 10))
+
+
+def test_a_photo_smaller_than_the_crop_is_named():
+    with pytest.raises(InputError, match="photo 0 is 20×12 pixels, smaller than the crop of 16"):
+        crops(in_memory(), crop=16, batch_size=4, seed=0)
+    with pytest.raises(InputError, match="photo 0 is 20×12 pixels, smaller than the crop of 16"):
+        take(crops(in_memory(known=False), crop=16, batch_size=4, seed=0), 2)
+
+
+def test_a_photo_that_breaks_while_training_is_named(tmp_path):
+    Image.fromarray(coordinates(0, (20, 20))).save(tmp_path / "a.png")
+    source = open_source([tmp_path])
+    (tmp_path / "a.png").write_text("overwritten")
+    with pytest.raises(InputError, match=r"a\.png: empty, or no picture"):
+        take(crops(source, crop=16, batch_size=4, seed=0), 1)
+
+
+def test_nothing_to_train_on():
+    with pytest.raises(InputError, match="no photo"):
+        crops(Source(()), crop=16, batch_size=4, seed=0)

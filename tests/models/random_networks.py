@@ -1,0 +1,26 @@
+"""Random weights and images for tests."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def random_variables(model, seed=0):
+    """Random values everywhere: biases, slopes, γ and β and both statistics of the batch norms included."""
+    shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 4, 4, 3)))
+    leaves, tree = jax.tree.flatten_with_path(shapes)
+    rng = np.random.default_rng(seed)
+
+    def draw(path, leaf):
+        name = path[-1].key
+        if name == "kernel":
+            return rng.normal(0, 1 / np.sqrt(np.prod(leaf.shape[:3])), leaf.shape)
+        if name in ("var", "scale"):
+            return rng.uniform(0.5, 1.5, leaf.shape)
+        return rng.normal(0, 0.3, leaf.shape)
+
+    return jax.tree.unflatten(tree, [np.asarray(draw(path, leaf), np.float32) for path, leaf in leaves])
+
+
+def images(*shape, seed=1):
+    return np.random.default_rng(seed).random((*shape, 3), np.float32)

@@ -1,0 +1,46 @@
+import json
+
+import numpy as np
+from PIL import Image
+
+from jaxsr.training.monitor import append_log, draw_curves, read_log, strip
+
+
+def test_the_log_is_cut_to_the_checkpoint_and_a_torn_line_dropped(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    for step in (1, 2, 3):
+        append_log(path, {"step": step, "loss": 1 / step})
+    with path.open("a") as file:
+        file.write('{"step": 4, "lo')
+    assert [row["step"] for row in read_log(path, until=2)] == [1, 2]
+    assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 2]
+    assert read_log(tmp_path / "none.jsonl", until=2) == []
+
+
+def test_curves_show_what_is_logged(tmp_path):
+    rows = [{"step": n, "loss": 1 / n} for n in range(1, 200)]
+    draw_curves(tmp_path / "loss.png", rows, title="loss only")
+    draw_curves(tmp_path / "both.png", [*rows, {"step": 199, "psnr_y": 30.0}], title="loss only")
+    loss, both = (np.asarray(Image.open(tmp_path / name).convert("RGB"), int) for name in ("loss.png", "both.png"))
+    half = loss.shape[0] // 2
+    assert (loss[:half] == both[:half]).mean() > 0.95
+    assert np.any(both[half:] != loss[half:])
+
+
+def test_a_strip_holds_each_crop_in_its_place():
+    rng = np.random.default_rng(0)
+    rows = [
+        (name, [rng.integers(0, 256, (32, 32, 3), dtype=np.uint8) for _ in range(3)]) for name in ("LR", "SR", "HR")
+    ]
+    picture = strip(rows, title="step 7")
+    windows = np.lib.stride_tricks.sliding_window_view(picture, (32, 32, 3))[:, :, 0]
+    places = [
+        np.argwhere((windows[..., 0, 0, 0] == c[0, 0, 0]) & (windows == c).all(axis=(2, 3, 4)))
+        for _, cs in rows
+        for c in cs
+    ]
+    assert all(len(place) == 1 for place in places)
+    tops, lefts = np.concatenate(places).reshape(3, 3, 2).transpose(2, 0, 1)
+    assert (np.diff(tops, axis=0) > 32).all()
+    assert (np.diff(lefts, axis=1) > 32).all()
+    assert (tops == tops[:, :1]).all()

@@ -1,0 +1,143 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxsr.data.augmentation import augment, degrade
+from jaxsr.models import ESPCN, SRCNN, SRResNet
+from jaxsr.models.initialisation import initialise
+from jaxsr.training.devices import make_mesh, replicated, sharded_batches
+from jaxsr.training.state import create_state
+from jaxsr.training.steps import compile_steps, make_pixel_step
+
+OPTIMIZER = optax.adam(1e-3)
+SMALL = {"srresnet": SRResNet(features=8, blocks=1), "espcn": ESPCN(), "srcnn": SRCNN()}
+
+
+def crops(*shape, seed=0):
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (*shape, 6, 6, 3), dtype=np.uint8)
+    return coarse.repeat(4, -3).repeat(4, -2)
+
+
+def fresh(model, *, ema=False):
+    return create_state(initialise(jax.random.key(1), model, initialisation="paper"), OPTIMIZER, ema=ema)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_ten_steps_on_one_batch_lower_the_loss(name):
+    model = SMALL[name]
+    optimizer = optax.adam(1e-2)
+    run = compile_steps(make_pixel_step(model, optimizer, seed=0))
+    state = create_state(initialise(jax.random.key(1), model, initialisation="paper"), optimizer, ema=False)
+    flat = np.broadcast_to(crops(1, 4)[:, :, :1, :1], (1, 4, 24, 24, 3))
+    losses = []
+    for _ in range(10):
+        state, metrics = run(state, flat)
+        losses.append(float(metrics["loss"][0]))
+    assert losses[-1] < 0.8 * losses[0]
+    assert int(state.step) == 10
+
+
+def test_losses_and_parameters_are_the_same_on_one_and_on_four_devices():
+    model, batches = SMALL["srresnet"], crops(3, 8)
+    run = compile_steps(make_pixel_step(model, OPTIMIZER, seed=0, ema=0.9))
+    results = []
+    for count in (1, 4):
+        mesh = make_mesh(count, batch_size=8)
+        results.append(run(replicated(fresh(model, ema=True), mesh), sharded_batches(batches, mesh)))
+    (one, one_metrics), (four, four_metrics) = results
+    np.testing.assert_allclose(one_metrics["loss"], four_metrics["loss"], rtol=1e-5)
+    # Adam turns the sign of a tiny gradient into a whole step, so parameters agree to a fraction of one.
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=3e-4), jax.device_get(one.params), four.params)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), jax.device_get(one.batch_stats), four.batch_stats
+    )
+
+
+def test_several_steps_in_one_dispatch_equal_single_ones():
+    model, batches = SMALL["srresnet"], crops(3, 4)
+    run = compile_steps(make_pixel_step(model, OPTIMIZER, seed=0))
+    together, metrics = run(fresh(model), batches)
+    single = fresh(model)
+    losses = []
+    for batch in batches:
+        single, each = run(single, batch[None])
+        losses.append(each["loss"][0])
+    np.testing.assert_allclose(metrics["loss"], losses, rtol=1e-5)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=3e-4), together.params, single.params)
+
+
+def test_the_unrolled_steps_equal_lax_scan():
+    model, batches = SMALL["espcn"], crops(2, 1)
+    step = make_pixel_step(model, OPTIMIZER, seed=0)
+    _, scanned = jax.lax.scan(step, fresh(model), batches)
+    _, unrolled = compile_steps(step)(fresh(model), batches)
+    np.testing.assert_allclose(scanned["loss"], unrolled["loss"], rtol=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["mse", "l1"])
+def test_the_loss_is_that_of_the_pair_the_key_makes(loss):
+    model, batch = SMALL["espcn"], crops(4)
+    state = fresh(model)
+    _, metrics = jax.jit(make_pixel_step(model, OPTIMIZER, seed=5, loss=loss))(state, batch)
+    low, high = degrade(augment(jax.random.fold_in(jax.random.key(5), 0), jnp.asarray(batch)), scale=4)
+    difference = np.asarray(model.apply({"params": state.params}, low) - high, np.float64)
+    expected = (difference**2).mean() if loss == "mse" else np.abs(difference).mean()
+    np.testing.assert_allclose(metrics["loss"], expected, rtol=1e-5)
+
+
+def test_each_step_draws_its_own_augmentation():
+    model, batch = SMALL["espcn"], crops(4)
+    step = make_pixel_step(model, optax.sgd(0.0), seed=0)
+    state = create_state(initialise(jax.random.key(1), model), optax.sgd(0.0), ema=False)
+    losses = set()
+    step = jax.jit(step)
+    for _ in range(6):
+        state, metrics = step(state, batch)
+        losses.add(float(metrics["loss"]))
+    # The parameters stand still, so only the draw of one in 8^4 flips and turns can change the loss.
+    assert len(losses) > 3
+
+
+def test_adam_moves_as_its_closed_form_says():
+    """The first Adam update is learning rate × sign of the gradient (Kingma and Ba 2015, algorithm 1)."""
+    model, batch = SMALL["espcn"], crops(4)
+    before = fresh(model)
+    after, _ = jax.jit(make_pixel_step(model, OPTIMIZER, seed=0))(before, batch)
+    moves = np.concatenate(
+        [np.ravel(a - b) for a, b in zip(*map(jax.tree.leaves, (after.params, before.params)), strict=True)]
+    )
+    assert np.median(np.abs(moves)) == pytest.approx(1e-3, rel=1e-2)
+
+
+def test_the_average_follows_parameters_and_batch_statistics():
+    model, batches = SMALL["srresnet"], crops(2, 4)
+    run = compile_steps(make_pixel_step(model, OPTIMIZER, seed=0, ema=0.5))
+    state, _ = run(fresh(model, ema=True), batches)
+    start = fresh(model)
+    one, _ = compile_steps(make_pixel_step(model, OPTIMIZER, seed=0))(fresh(model), batches[:1])
+
+    # Decays of the two steps: (1 + 0)/(10 + 0) and (1 + 1)/(10 + 1), both below 0.5.
+    def expected(first, second, third):
+        return 2 / 11 * (0.1 * first + 0.9 * second) + 9 / 11 * third
+
+    for part in ("params", "batch_stats"):
+        trees = (getattr(start, part), getattr(one, part), getattr(state, part))
+        jax.tree.map(
+            lambda average, *values: np.testing.assert_allclose(average, expected(*values), atol=2e-4),
+            state.ema[part],
+            *trees,
+        )
+
+
+def test_bfloat16_computes_close_to_float32_and_keeps_float32_state():
+    batch = crops(4)
+    losses = {}
+    for dtype in (jnp.float32, jnp.bfloat16):
+        model = SRResNet(features=8, blocks=1, dtype=dtype)
+        state, metrics = jax.jit(make_pixel_step(model, OPTIMIZER, seed=0))(fresh(model), batch)
+        losses[dtype] = float(metrics["loss"])
+        assert {leaf.dtype for leaf in jax.tree.leaves(state.params)} == {jnp.dtype("float32")}
+    assert losses[jnp.bfloat16] == pytest.approx(losses[jnp.float32], rel=0.02)

@@ -1,0 +1,215 @@
+"""The training script as a user runs it: real processes, really killed."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from PIL import Image
+
+from jaxsr.weights.store import load_weights
+
+ROOT = Path(__file__).parents[2]
+TINY = ["--features", "4", "--blocks", "1", "--crop", "24", "--batch-size", "4", "--devices", "1", "--ema", "0.9"]
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory):
+    """Two folders, eight photos to train on and two to validate on, cut from the samples."""
+    root = tmp_path_factory.mktemp("photos")
+    for i, sample in enumerate(sorted((ROOT / "jaxsr" / "samples").glob("*.jpg"))[:5]):
+        photo = Image.open(sample)
+        for j in range(2):
+            folder = root / ("validation" if i == 4 else "train")
+            folder.mkdir(exist_ok=True)
+            photo.crop((10, 200 * j, 110, 200 * j + 90)).save(folder / f"{i}{j}.png")
+    return root
+
+
+def command(*arguments, photos=None, workdir=None, stage="srresnet"):
+    line = [sys.executable, str(ROOT / "scripts" / "train.py"), "--stage", stage]
+    if photos:
+        line += ["--data", str(photos / "train"), "--validation", str(photos / "validation")]
+    if workdir:
+        line += ["--workdir", str(workdir)]
+    return [*line, *map(str, arguments)]
+
+
+def run(line, **options):
+    return subprocess.run(line, capture_output=True, text=True, timeout=300, **options)
+
+
+def wait_for_step(workdir, step, process):
+    log = workdir / "metrics.jsonl"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()
+        if log.exists() and any(f'"step": {n},' in log.read_text() for n in range(step, step + 50)):
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"step {step} was not reached")
+
+
+@pytest.fixture(scope="session")
+def uninterrupted(photos, tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("uninterrupted") / "run"
+    schedule = ["--steps", 240, "--checkpoint-every", 20, "--validate-every", 120]
+    done = run(command(*TINY, *schedule, photos=photos, workdir=workdir))
+    assert done.returncode == 0, done.stderr
+    return workdir
+
+
+def test_a_run_leaves_all_that_a_person_wants_to_see(uninterrupted):
+    rows = [json.loads(line) for line in (uninterrupted / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows if "loss" in row] == list(range(1, 241))
+    assert [row["step"] for row in rows if "psnr_y" in row] == [120, 240]
+    assert sorted(p.name for p in (uninterrupted / "strips").iterdir()) == ["step-000120.png", "step-000240.png"]
+    assert Image.open(uninterrupted / "curves.png").size[0] > 600
+    assert any((uninterrupted / "tensorboard").iterdir())
+    card = load_weights(uninterrupted / "last.safetensors").card
+    assert card["steps"] == 240
+    assert card["training_data"] == ["train"]
+    assert card["validation"]["psnr_y"] == rows[-1]["psnr_y"]
+    assert (uninterrupted / "best.safetensors").exists()
+
+
+@pytest.mark.parametrize("moment", ["before the first checkpoint", "between", "while saving"])
+def test_a_killed_run_ends_with_the_same_bits(uninterrupted, photos, tmp_path, moment):
+    workdir = tmp_path / "run"
+    line = command(
+        *TINY, "--steps", 240, "--checkpoint-every", 20, "--validate-every", 120, photos=photos, workdir=workdir
+    )
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    wait_for_step(workdir, {"before the first checkpoint": 3, "between": 67, "while saving": 79}[moment], process)
+    if moment == "while saving":
+        saving = workdir / "checkpoints"
+        while not any(path.name.startswith("80") for path in saving.iterdir()):
+            time.sleep(0.0005)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not (workdir / "last.safetensors").exists()
+    again = run(line)
+    assert again.returncode == 0, again.stderr
+    assert "resuming" in again.stdout
+    for name in ("last.safetensors", "best.safetensors"):
+        ours, theirs = (safetensors.numpy.load_file(folder / name) for folder in (workdir, uninterrupted))
+        assert ours.keys() == theirs.keys()
+        assert all(ours[key].tobytes() == theirs[key].tobytes() for key in ours)
+    steps = [json.loads(row)["step"] for row in (workdir / "metrics.jsonl").read_text().splitlines() if '"loss"' in row]
+    assert steps == list(range(1, 241))
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(photos, tmp_path):
+    workdir = tmp_path / "run"
+    line = command(*TINY, "--steps", 100_000, photos=photos, workdir=workdir)
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_for_step(workdir, 5, process)
+    refused = run(line)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "start the same command again" in out
+    saved = max(int(path.name) for path in (workdir / "checkpoints").iterdir())
+    assert saved == json.loads((workdir / "metrics.jsonl").read_text().splitlines()[-1])["step"]
+    assert_refused(refused, "in use")
+    assert_refused(run([*line, "--learning-rate", "0.5"]), "learning_rate: 0.0001 there, 0.5 here")
+
+
+def test_a_loss_that_stays_infinite_is_given_up(photos, tmp_path):
+    workdir = tmp_path / "run"
+    done = run(command(*TINY, "--steps", 50, "--learning-rate", "1e38", photos=photos, workdir=workdir))
+    assert done.returncode == 2
+    assert done.stderr.count("back to step 0") == 3
+    assert "error: the loss was not finite 4 times in a row after step 0; lower --learning-rate" in done.stderr
+    assert not (workdir / "last.safetensors").exists()
+
+
+def test_no_more_space_is_one_sentence_and_loses_nothing(photos, tmp_path):
+    """A limit on the size of files fails writes as a full disk does."""
+    workdir = tmp_path / "run"
+    line = command(*TINY, "--steps", 40, "--checkpoint-every", 20, photos=photos, workdir=workdir)
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048))
+
+    done = run(line, preexec_fn=limit)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "error: " in done.stderr
+    assert run(line).returncode == 0
+
+
+def assert_refused(done, *words):
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    message = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(message) == 1, done.stderr
+    for word in words:
+        assert word in message[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--data", "nowhere"], ["nowhere", "no such folder"]),
+        (["--data", "empty"], ["empty", "no photos"]),
+        (["--data", "train", "--scale", "5"], ["--scale 5", "2, 3, 4 or 8"]),
+        (["--data", "train", "--crop", "50"], ["--crop 50", "multiple"]),
+        (["--data", "train", "--batch-size", "0"], ["--batch-size 0"]),
+        (["--data", "train", "--devices", "3", "--batch-size", "4"], ["--batch-size 4", "--devices 3"]),
+        (["--data", "train", "--init", "nobody"], ["nobody"]),
+        (["--data", "train", "--init", "broken.safetensors"], ["broken.safetensors"]),
+        (["--data", "train", "--validation", "nowhere"], ["nowhere"]),
+        ([], ["--data is missing"]),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(photos, tmp_path, arguments, words):
+    (tmp_path / "train").symlink_to(photos / "train")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken.safetensors").write_bytes(b"\x10\x00not a weights file")
+    done = run(command(*arguments, "--steps", 1, "--workdir", "run"), cwd=tmp_path)
+    assert_refused(done, *words)
+    left = {path.name for path in (tmp_path / "run").iterdir()} if (tmp_path / "run").exists() else set()
+    assert left <= {".lock"}
+
+
+def test_an_unknown_stage_and_a_missing_workdir(photos):
+    assert_refused(run(command(stage="fsrcnn")), "--stage fsrcnn", "srresnet")
+    assert_refused(run(command("--data", "samples")), "--workdir is missing")
+
+
+def test_weights_of_another_architecture_are_refused_by_init(uninterrupted, photos, tmp_path):
+    other = [*TINY[2:], "--features", "6", "--init", str(uninterrupted), "--steps", "1"]
+    done = run(command(*other, photos=photos, workdir=tmp_path / "run"))
+    assert_refused(done, "another network", '"features": 4', '"features": 6')
+
+
+def test_init_goes_on_from_the_weights_of_a_run(uninterrupted, photos, tmp_path):
+    workdir = tmp_path / "run"
+    still = ["--init", str(uninterrupted), "--steps", "1", "--learning-rate", "1e-30"]
+    done = run(command(*TINY, *still, photos=photos, workdir=workdir))
+    assert done.returncode == 0, done.stderr
+    start, end = (load_weights(folder) for folder in (uninterrupted, workdir))
+    for key in ("conv_first", "conv_last"):
+        np.testing.assert_array_equal(start.variables["params"][key]["kernel"], end.variables["params"][key]["kernel"])
+    assert end.card["lineage"]["recipe"]["steps"] == 240
+
+
+def test_check_data_tells_what_is_wrong_and_trains_nothing(photos, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 cut short")
+    Image.new("RGB", (20, 20)).save(folder / "small.png")
+    only_bad = run(command("--data", folder, "--check-data"))
+    assert only_bad.returncode == 1, only_bad.stderr
+    assert "broken.jpg" in only_bad.stdout
+    assert "too small" in only_bad.stdout
+    mixed = run(command("--data", folder, photos / "train", "--crop", 24, "--check-data"))
+    assert mixed.returncode == 0, mixed.stderr

@@ -1,0 +1,48 @@
+import dataclasses
+import json
+
+import pytest
+
+from jaxsr.config import TrainConfig
+from jaxsr.errors import InputError
+from jaxsr.training.workdir import claim, held
+
+PHOTOS = {"count": 3, "fingerprint": "aa"}
+
+
+def test_a_second_holder_is_refused_and_the_hold_ends(tmp_path):
+    with held(tmp_path / "run"), pytest.raises(InputError, match="in use"), held(tmp_path / "run"):
+        pass
+    with held(tmp_path / "run") as again:
+        assert again.is_dir()
+
+
+def test_a_file_is_no_workdir(tmp_path):
+    (tmp_path / "run").write_text("")
+    with pytest.raises(InputError, match="is a file"), held(tmp_path / "run"):
+        pass
+
+
+def test_the_same_run_may_go_on_with_other_comforts(tmp_path):
+    config = TrainConfig(data=("a",), workdir=str(tmp_path))
+    claim(tmp_path, config, PHOTOS)
+    claim(tmp_path, dataclasses.replace(config, cache=True, checkpoint_every=7), PHOTOS)
+    assert json.loads((tmp_path / "config.json").read_text())["photos"] == PHOTOS
+
+
+def test_another_configuration_is_refused_with_the_difference(tmp_path):
+    config = TrainConfig(data=("a",), workdir=str(tmp_path))
+    claim(tmp_path, config, PHOTOS)
+    with pytest.raises(InputError, match=r"learning_rate: 0.0001 there, 0.1 here.*--no-resume"):
+        claim(tmp_path, dataclasses.replace(config, learning_rate=0.1), PHOTOS)
+    with pytest.raises(InputError, match="photos"):
+        claim(tmp_path, config, PHOTOS | {"count": 2})
+
+
+def test_no_resume_removes_the_earlier_run_and_nothing_else(tmp_path):
+    claim(tmp_path, TrainConfig(workdir=str(tmp_path)), PHOTOS)
+    (tmp_path / "checkpoints" / "5").mkdir(parents=True)
+    for name in ("metrics.jsonl", "best.safetensors", "notes.txt"):
+        (tmp_path / name).write_text("x")
+    claim(tmp_path, TrainConfig(workdir=str(tmp_path), seed=1, resume=False), PHOTOS)
+    assert {path.name for path in tmp_path.iterdir()} == {"config.json", "notes.txt"}

@@ -1,0 +1,123 @@
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxsr.errors import InputError
+from jaxsr.models import ESPCN, SRCNN, SRResNet
+from jaxsr.upscaling.tiling import plan_tiles, upscale_tiled
+
+NETWORKS = [
+    *(SRResNet(features=8, blocks=2, scale=scale) for scale in (2, 3, 4, 8)),
+    *(ESPCN(scale=scale) for scale in (2, 3, 4, 8)),
+    *(SRCNN(scale=scale) for scale in (2, 3, 4, 8)),
+    SRCNN(kernels=(9, 5, 5)),
+]
+SIZES = [(1, 1), (1, 50), (50, 1), (5, 7), (32, 32), (31, 33), (33, 32), (34, 97), (63, 41)]
+
+
+def random_apply(model):
+    """The compiled network, with random parameters, and batch statistics that are neither 0 nor 1."""
+    variables = dict(model.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3))))
+    random = np.random.default_rng(1)
+    # Larger than at the start, so that what lies at the halo's rim weighs in the result.
+    variables["params"] = jax.tree.map(
+        lambda leaf: leaf + 0.05 * random.standard_normal(leaf.shape, np.float32), variables["params"]
+    )
+    if "batch_stats" in variables:
+        variables["batch_stats"] = jax.tree.map(
+            lambda leaf: random.uniform(0.5, 1.5, leaf.shape).astype(np.float32), variables["batch_stats"]
+        )
+    apply = jax.jit(lambda variables, image: model.apply(variables, image[None])[0])
+    return partial(apply, variables)
+
+
+@pytest.mark.parametrize("halo", [0, 1, 5, 15])
+def test_every_pixel_is_kept_once_and_from_where_it_is_valid(halo):
+    tile = 31
+    for height in (1, 2, 30, 31, 32, 33, 61, 62, 63, 100):
+        for width in (1, 31, 47, 95):
+            tiles = plan_tiles(height, width, tile=tile, halo=halo)
+            writes = np.zeros((height, width), int)
+            for part in tiles:
+                writes[part.kept_rows, part.kept_columns] += 1
+                for whole, kept, length in (
+                    (part.rows, part.kept_rows, height),
+                    (part.columns, part.kept_columns, width),
+                ):
+                    assert whole.stop - whole.start == min(tile, length)
+                    assert whole.start == kept.start == 0 or kept.start - whole.start >= halo
+                    assert whole.stop == kept.stop == length or whole.stop - kept.stop >= halo
+            assert (writes == 1).all()
+
+
+def test_no_more_tiles_than_needed():
+    # 24 kept pixels a tile, 4 more at each end of the image.
+    for length, count in ((32, 1), (33, 2), (56, 2), (57, 3), (80, 3), (81, 4)):
+        assert len(plan_tiles(1, length, tile=32, halo=4)) == count
+
+
+def test_a_tile_without_room_between_its_halos_is_refused():
+    plan_tiles(100, 100, tile=81, halo=40)
+    with pytest.raises(InputError, match="take at least 81"):
+        plan_tiles(100, 100, tile=80, halo=40)
+
+
+@pytest.mark.parametrize("model", NETWORKS, ids=lambda model: f"{type(model).__name__}-{model.scale}")
+def test_tiled_equals_untiled(model):
+    apply, scale = random_apply(model), model.scale
+    random = np.random.default_rng(2)
+    spread = 0.0
+    # Every size is compiled anew: one network gets them all.
+    for height, width in SIZES if model == NETWORKS[0] else [(1, 50), (34, 57)]:
+        image = random.random((height, width, 3), np.float32)
+        whole = np.asarray(apply(image))
+        tiled = upscale_tiled(apply, image, scale=scale, halo=model.halo, tile=32)
+        assert tiled.shape == (height * scale, width * scale, 3)
+        np.testing.assert_allclose(tiled, whole, rtol=0, atol=1e-4)
+        spread = max(spread, whole.std())
+    assert spread > 0.05
+
+
+@pytest.mark.parametrize(
+    "model", [SRResNet(features=8, blocks=2), ESPCN(), SRCNN()], ids=lambda model: type(model).__name__
+)
+def test_the_halo_is_not_larger_than_needed_by_much(model):
+    """With two pixels less the result differs: the comparison above can fail."""
+    apply = random_apply(model)
+    image = np.random.default_rng(2).random((34, 97, 3), np.float32)
+    tiled = upscale_tiled(apply, image, scale=model.scale, halo=model.halo - 2, tile=32)
+    assert np.abs(tiled - np.asarray(apply(image))).max() > 0
+
+
+def test_one_shape_is_compiled_for_a_large_image():
+    shapes = []
+
+    @jax.jit
+    def apply(image):
+        shapes.append(image.shape)  # runs once per compilation
+        return image
+
+    image = np.random.default_rng(0).random((531, 777, 3), np.float32)
+    np.testing.assert_array_equal(upscale_tiled(apply, image, scale=1, halo=9, tile=64), image)
+    assert shapes == [(64, 64, 3)]
+
+
+def test_progress_counts_to_the_number_of_tiles():
+    seen = []
+    image = np.zeros((40, 70), np.uint8)
+    upscale_tiled(
+        lambda part: part, image, scale=1, halo=4, tile=32, progress=lambda done, total: seen.append((done, total))
+    )
+    assert seen == [(i, 6) for i in range(1, 7)]
+
+
+def test_dtype_and_channels_are_those_of_the_network():
+    image = np.arange(60 * 50, dtype=np.float32).reshape(60, 50)
+    doubled = upscale_tiled(
+        lambda part: part.repeat(2, 0).repeat(2, 1).astype(np.uint16), image, scale=2, halo=3, tile=20
+    )
+    np.testing.assert_array_equal(doubled, image.repeat(2, 0).repeat(2, 1).astype(np.uint16))
+    assert doubled.dtype == np.uint16

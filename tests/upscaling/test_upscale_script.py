@@ -1,0 +1,124 @@
+"""scripts/upscale.py as a person runs it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import safetensors.numpy
+from PIL import Image
+
+import jaxsr
+from jaxsr.models import ESPCN
+from jaxsr.weights import Weights, save_weights
+
+SCRIPT = Path(__file__).parents[2] / "scripts/upscale.py"
+
+
+def upscale(*arguments):
+    command = [sys.executable, SCRIPT, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=SCRIPT.parents[1])
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    model = ESPCN(scale=2)
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    save_weights(path, Weights(model, model.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3))), {}))
+    return path
+
+
+@pytest.fixture
+def photo(tmp_path):
+    """A file of 70×50 random pixels."""
+    path = tmp_path / "photo.png"
+    pixels = np.random.default_rng(0).integers(0, 256, (50, 70, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def refused(result, *words):
+    """Whether the script ended with one sentence that has these words, and exit code 2."""
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1, result.stderr
+    assert lines[0].startswith("error: ")
+    assert all(str(word) in lines[0] for word in words), lines[0]
+    assert result.stdout == ""
+    return result.returncode == 2
+
+
+def test_a_picture_becomes_a_larger_picture(tmp_path, photo, weights):
+    result = upscale(photo, "-o", tmp_path / "new/larger.png", "--model", weights, "--tile", 40)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == f"{tmp_path}/new/larger.png\n"
+    written = Image.open(tmp_path / "new/larger.png")
+    assert written.size == (140, 100)
+    # The network was run in tiles here, and in one piece there: a rounding may fall on the other side.
+    expected = jaxsr.load(weights)(np.asarray(Image.open(photo)))
+    assert np.abs(np.asarray(written).astype(int) - expected).max() <= 1
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["larger.png"]
+
+
+def test_several_pictures_go_into_a_folder_past_the_bad_ones(tmp_path, photo):
+    broken, text, gray = tmp_path / "broken.png", tmp_path / "text.png", tmp_path / "gray.jpg"
+    broken.write_bytes(photo.read_bytes()[:2000])
+    text.write_text("no picture")
+    Image.open(photo).convert("L").save(gray)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    out = tmp_path / "out"
+    result = upscale(broken, photo, tmp_path / "absent.png", text, gray, "-o", out, "--model", "bicubic")
+    assert result.returncode == 1
+    errors = result.stderr.splitlines()
+    assert [line.split(": ")[:2] for line in errors[:3]] == [
+        ["error", str(path)] for path in (broken, tmp_path / "absent.png", text)
+    ]
+    assert errors[3:] == ["2 of 5 pictures upscaled, 3 failed"]
+    assert sorted(path.name for path in out.iterdir()) == ["gray_x4.png", "photo_x4.png"]
+    with Image.open(out / "gray_x4.png") as written:
+        assert written.mode == "L"
+    expected = jaxsr.load("bicubic")(np.asarray(Image.open(photo)))
+    np.testing.assert_array_equal(np.asarray(Image.open(out / "photo_x4.png")), expected)
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_jpeg_has_full_colour_resolution(tmp_path, photo):
+    assert upscale(photo, "-o", tmp_path / "larger.JPG", "--model", "nearest").returncode == 0
+    with Image.open(tmp_path / "larger.JPG") as written:
+        assert (written.format, written.size) == ("JPEG", (280, 200))
+        # All components are sampled alike: 4:4:4.
+        assert {layer[1:3] for layer in written.layer} == {(1, 1)}
+
+
+def test_bad_pictures_are_refused_in_one_sentence(tmp_path, photo):
+    output = tmp_path / "larger.png"
+    assert refused(upscale(tmp_path / "absent.png", "-o", output, "--model", "bicubic"), "absent.png", "No such file")
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(photo.read_bytes()[:2000])
+    assert refused(upscale(broken, "-o", output, "--model", "bicubic"), broken)
+    assert not output.exists()
+
+
+def test_unusable_outputs_are_refused_in_one_sentence(tmp_path, photo):
+    before = photo.read_bytes()
+    bicubic = ("--model", "bicubic")
+    assert refused(upscale(photo, "-o", photo / "x.png", *bicubic), photo, "is a file")
+    assert refused(upscale(photo, "-o", photo, *bicubic), photo, "replace an input")
+    assert refused(upscale(photo, "-o", tmp_path / "larger.gif", *bicubic), "larger.gif", ".png, .jpg")
+    assert photo.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [photo]
+
+
+def test_unusable_weights_are_refused_in_one_sentence(tmp_path, photo, weights):
+    output = tmp_path / "larger.png"
+    assert refused(upscale(photo, "-o", output, "--model", "srresmet"), "srresmet", "bundled: ")
+    assert refused(upscale(photo, "-o", output, "--model", photo), photo, "not a readable safetensors file")
+    other = tmp_path / "other.safetensors"
+    card = {"format": "jaxsr", "architecture": {"name": "srresnet", "fields": {"scale": 2}}}
+    tensors = safetensors.numpy.load_file(weights)
+    other.write_bytes(safetensors.numpy.save(tensors, metadata={"card": json.dumps(card)}))
+    assert refused(upscale(photo, "-o", output, "--model", other), other, "srresnet ×2", "missing", "unexpected")
+    assert not output.exists()

@@ -1,0 +1,239 @@
+import dataclasses
+import subprocess
+import sys
+import time
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+import jaxsr
+from jaxsr.errors import InputError
+from jaxsr.imaging.resize import resize_uint8
+from jaxsr.models import ESPCN, SRCNN, SRResNet
+from jaxsr.weights import Weights, save_weights
+
+
+def save_random(path, model):
+    variables = dict(model.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3))))
+    random = np.random.default_rng(1)
+    if "batch_stats" in variables:
+        variables["batch_stats"] = jax.tree.map(
+            lambda leaf: random.uniform(0.5, 1.5, leaf.shape).astype(np.float32), variables["batch_stats"]
+        )
+    # Around the middle of the range, so that clipping hides little.
+    variables["params"]["conv_last"]["kernel"] *= 3
+    save_weights(path, Weights(model, variables, {}))
+    return variables
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("weights")
+
+
+@pytest.fixture(scope="module")
+def upscaler(folder):
+    save_random(folder / "small.safetensors", SRResNet(features=8, blocks=2, scale=3))
+    return jaxsr.load(folder / "small.safetensors", tile=48)
+
+
+@pytest.fixture
+def photo():
+    """[37, 60, 3] uint8, smooth with noise."""
+    rows, columns = np.mgrid[0:37, 0:60]
+    waves = np.stack([np.sin(rows / 5), np.cos(columns / 7), np.sin((rows + columns) / 9)], -1)
+    return np.uint8(127 + 90 * waves + np.random.default_rng(0).normal(0, 8, waves.shape))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [SRResNet(features=8, blocks=2, scale=2), ESPCN(scale=4), SRCNN(scale=3)],
+    ids=lambda model: type(model).__name__,
+)
+def test_output_is_the_networks_mapped_to_the_inputs_range(folder, photo, model):
+    variables = save_random(folder / "net.safetensors", model)
+    signed = np.asarray(model.apply(variables, photo[None] / np.float32(255))[0])
+    expected = np.clip(127.5 * (signed + 1), 0, 255)
+    load = partial(jaxsr.load, folder / "net.safetensors", tile=model.halo * 2 + 9)
+    upscaled = load()(photo)
+    assert upscaled.dtype == np.uint8
+    assert np.abs(upscaled - expected).max() < 0.51
+    unit = load()(photo / 255)
+    assert unit.dtype == np.float32
+    np.testing.assert_allclose(unit, expected / 255, atol=1e-4)
+    assert np.ptp(expected) > 30
+
+
+def test_bfloat16_is_close_to_float32(folder, upscaler, photo):
+    half = jaxsr.load(folder / "small.safetensors", dtype="bfloat16")
+    error = np.abs(half(photo).astype(float) - upscaler(photo))
+    assert 0 < error.mean() < 2
+
+
+def test_the_same_kind_comes_out(tmp_path, upscaler, photo):
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    expected = upscaler(photo)
+    assert expected.shape == (111, 180, 3)
+    for picture in (Image.fromarray(photo), tmp_path / "photo.png", str(tmp_path / "photo.png")):
+        upscaled = upscaler(picture)
+        assert isinstance(upscaled, Image.Image)
+        assert upscaled.mode == "RGB"
+        np.testing.assert_array_equal(np.asarray(upscaled), expected)
+    np.testing.assert_array_equal(upscaler(jnp.asarray(photo)), expected)
+    np.testing.assert_array_equal(upscaler(np.stack([photo, photo[::-1]])), np.stack([expected, upscaler(photo[::-1])]))
+
+
+def test_gray_is_the_luma_of_what_gray_as_rgb_gives(upscaler, photo):
+    gray = photo[..., 1]
+    expected = np.asarray(Image.fromarray(upscaler(np.stack([gray] * 3, -1))).convert("L"))
+    upscaled = upscaler(gray)
+    assert upscaled.shape == expected.shape == (111, 180)
+    assert np.abs(upscaled.astype(int) - expected).max() <= 1
+    picture = upscaler(Image.fromarray(gray))
+    assert picture.mode == "L"
+    np.testing.assert_array_equal(np.asarray(picture), upscaled)
+    unit = upscaler(gray / 255)
+    np.testing.assert_allclose(unit, expected / 255, atol=1.01 / 255)
+
+
+def test_transparency_is_kept(upscaler, photo):
+    alpha = photo[..., 0]
+    upscaled = upscaler(Image.fromarray(np.dstack([photo, alpha])))
+    assert upscaled.mode == "RGBA"
+    np.testing.assert_array_equal(np.asarray(upscaled)[..., :3], upscaler(photo))
+    np.testing.assert_array_equal(np.asarray(upscaled)[..., 3], resize_uint8(alpha, 3))
+    upscaled = upscaler(Image.fromarray(np.dstack([photo[..., 1], alpha])))
+    assert upscaled.mode == "LA"
+    np.testing.assert_array_equal(np.asarray(upscaled)[..., 1], resize_uint8(alpha, 3))
+
+
+def test_other_modes_are_converted_or_refused(upscaler, photo):
+    picture = Image.fromarray(photo)
+    for mode in ("P", "CMYK", "YCbCr", "RGBX"):
+        converted = picture.convert(mode)
+        assert upscaler(converted).mode == "RGB"
+        np.testing.assert_array_equal(upscaler(converted), upscaler(converted.convert("RGB")))
+    assert upscaler(picture.convert("1")).mode == "L"
+    for mode in ("I", "F", "I;16", "LAB", "HSV"):
+        with pytest.raises(InputError, match=f"mode {mode} cannot be upscaled"):
+            upscaler(Image.new(mode, (8, 8)))
+
+
+def test_a_photo_on_its_side_is_turned_upright(tmp_path, upscaler, photo):
+    turned = Image.fromarray(np.rot90(photo).copy())
+    exif = turned.getexif()
+    exif[0x0112] = 6  # to be turned clockwise by 90°
+    turned.save(tmp_path / "turned.png", exif=exif)
+    upscaled = upscaler(tmp_path / "turned.png")
+    np.testing.assert_array_equal(np.asarray(upscaled), upscaler(photo))
+    assert 0x0112 not in upscaled.getexif()
+    np.testing.assert_array_equal(np.asarray(upscaler(Image.open(tmp_path / "turned.png"))), upscaler(photo))
+
+
+@pytest.mark.parametrize("name", ["nearest", "bilinear", "bicubic"])
+def test_interpolations_have_the_same_interface(name, photo):
+    for scale in (2, 3, 4):
+        upscaler = jaxsr.load(name, scale=scale)
+        assert (upscaler.name, upscaler.scale, upscaler.card) == (name, scale, {})
+        expected = resize_uint8(photo, scale, kernel=name)
+        np.testing.assert_array_equal(upscaler(photo), expected)
+        np.testing.assert_array_equal(np.asarray(upscaler(Image.fromarray(photo))), expected)
+        np.testing.assert_array_equal(upscaler(photo[..., 0]), expected[..., 0])
+        # The uint8 form rounds twice.
+        np.testing.assert_allclose(upscaler(photo / 255) * 255, expected, atol=1.5)
+        np.testing.assert_allclose(upscaler(photo[..., 0] / 255) * 255, expected[..., 0], atol=1.5)
+    assert jaxsr.load(name).scale == 4
+    if name == "nearest":
+        np.testing.assert_array_equal(jaxsr.load(name)(photo), photo.repeat(4, 0).repeat(4, 1))
+
+
+def test_an_interpolation_of_floats_stays_in_range(photo):
+    edges = np.float32(photo > 127)
+    upscaled = jaxsr.load("bicubic")(edges)
+    assert (upscaled.min(), upscaled.max()) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (np.zeros((0, 8, 3), np.uint8), "the image is empty"),
+        (np.zeros((8, 8, 4), np.uint8), r"shape \(8, 8, 4\) is no image"),
+        (np.zeros(8, np.uint8), "is no image"),
+        (np.zeros((8, 8, 3), np.int64), "array of int64 is no image"),
+        (np.zeros((8, 8), bool), "array of bool is no image"),
+        (np.full((8, 8, 3), np.nan), "NaN"),
+        (np.full((8, 8, 3), 255.0), "values from 255 to 255: floats must be in"),
+        (np.linspace(-1, 1, 64).reshape(8, 8), "values from -1 to 1"),
+        ([[1, 2], [3, 4]], "a list is no image"),
+        (None, "a NoneType is no image"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["network", "bicubic"])
+def test_what_is_no_image_is_refused(upscaler, image, message, kind):
+    with pytest.raises(InputError, match=message):
+        (upscaler if kind == "network" else jaxsr.load(kind))(image)
+
+
+def test_unreadable_pictures_are_refused(tmp_path, upscaler, photo):
+    path = tmp_path / "photo.jpg"
+    with pytest.raises(InputError, match=r"photo\.jpg"):
+        upscaler(path)
+    Image.fromarray(photo).save(path)
+    path.write_bytes(path.read_bytes()[:600])
+    with pytest.raises(InputError, match=r"photo\.jpg"):
+        upscaler(path)
+    Image.new("I;16", (8, 8)).save(tmp_path / "deep.png")
+    with pytest.raises(InputError, match=r"deep\.png: pictures of mode I;16"):
+        upscaler(tmp_path / "deep.png")
+
+
+def test_what_cannot_be_loaded_is_refused(folder, upscaler):
+    with pytest.raises(InputError, match="no such weights file"):
+        jaxsr.load("lanczos")
+    with pytest.raises(InputError, match="upscales by 3, not by 4"):
+        jaxsr.load(folder / "small.safetensors", scale=4)
+    with pytest.raises(InputError, match="take at least"):
+        jaxsr.load(folder / "small.safetensors", tile=16)
+    with pytest.raises(InputError, match="whole number"):
+        jaxsr.load("bicubic", scale=0)
+
+
+def test_progress_is_reported_for_every_tile(upscaler, photo):
+    seen = []
+    upscaler(photo, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 2), (2, 2)]
+    seen.clear()
+    jaxsr.load("bicubic")(photo, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 1)]
+
+
+def test_an_upscaler_says_what_it_is_and_stays_it(upscaler):
+    assert repr(upscaler) == (
+        "Upscaler('small': ×3, SRResNet(blocks=2, features=8, output=linear, scale=3) in float32, tile 48)"
+    )
+    assert repr(jaxsr.load("bicubic")) == "Upscaler('bicubic': ×4, interpolation)"
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        upscaler.scale = 4
+
+
+def test_parameters_are_an_argument_of_the_compiled_program(folder, upscaler, photo):
+    """A second network of the same architecture gives another picture, and constants would be in the program."""
+    apply, variables = upscaler.upscale.args
+    program = apply.lower(variables, photo).as_text()
+    assert len(program) < 50_000
+    doubled = jax.tree.map(lambda leaf: 2 * leaf, variables)
+    assert np.abs(np.asarray(apply(doubled, photo)).astype(int) - upscaler(photo)).max() > 10
+
+
+def test_import_is_cheap():
+    start = time.perf_counter()
+    code = "import sys, jaxsr; sys.exit('jax' in sys.modules or 'PIL' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert time.perf_counter() - start < 5
+    assert callable(jaxsr.load)
+    with pytest.raises(AttributeError, match="no attribute 'upscale'"):
+        _ = jaxsr.upscale
