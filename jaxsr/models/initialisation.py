@@ -3,8 +3,9 @@
 "upscaler" leaves the architecture as it is and chooses weights with which the untouched network computes an
 interpolation: three channels carry R, G and B through to the output, residual branches begin at zero, sub-pixel
 convolutions begin as nearest-neighbour upscaling ("ICNR", Aitken et al. 2017, arXiv 1707.02937) and the last kernel
-smooths that into bilinear. All other channels are random and reach the output with weight zero, so that the first
-gradient already tells which of them to use.
+smooths that into bilinear. All other channels are random. In SRResNet they reach the output in twins of opposite sign,
+which cancel until training parts them; in the small networks with weight zero. Either way the first gradient already
+tells which of them to use.
 """
 
 from typing import Any, Literal
@@ -92,9 +93,15 @@ def _bilinear_srresnet(params, model):
     params["norm_body"] = _silent(params["norm_body"])
     for i, factor in enumerate(model.upscaling_stages):
         params[f"upconv_{i}"] = _nearest(params[f"upconv_{i}"], factor)
+    params[f"upconv_{i}"] = _twins(params[f"upconv_{i}"], (model.features - 3) // 2, factor)
     taps = _smoothing(model.scale)
     smooth = np.einsum("h,w,io->hwio", taps, taps, np.eye(3))
-    params["conv_last"] = _read_rgb(params["conv_last"], 2 * smooth, bias=-1.0)
+    # Twins of a tenth of the usual size keep the first hundreds of updates calm at learning rates around 1e-3, where
+    # weights of zero, all rising together, throw the loss up by a factor of up to 100.
+    part = 0.1 * params["conv_last"]["kernel"][:, :, 3 : 3 + (model.features - 3) // 2]
+    read = _read_rgb(params["conv_last"], 2 * smooth, bias=-1.0)
+    cancelling = jnp.concatenate([part, -part], axis=2)
+    params["conv_last"] = {**read, "kernel": read["kernel"].at[:, :, 3 : 3 + cancelling.shape[2]].set(cancelling)}
     return params
 
 
@@ -150,6 +157,12 @@ def _nearest(conv, factor):
     kernel = conv["kernel"][..., :: factor**2]
     carried = _carry_rgb({"kernel": kernel, "bias": conv["bias"][:: factor**2]})
     return {name: jnp.repeat(value, factor**2, axis=-1) for name, value in carried.items()}
+
+
+def _twins(conv, count, factor):
+    """The `count` channels after R, G and B are repeated in as many after them."""
+    first, second, end = (factor**2 * (3 + n * count) for n in (0, 1, 2))
+    return {name: value.at[..., second:end].set(value[..., first:second]) for name, value in conv.items()}
 
 
 def _silent(norm):

@@ -1,6 +1,9 @@
 """Checkpoints, by orbax: the only file that knows its API."""
 
+import contextlib
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +13,19 @@ from orbax.checkpoint import v1 as ocp
 from jaxsr.errors import InputError
 
 
-def open_checkpoints(directory: str | os.PathLike) -> ocp.training.Checkpointer:
-    """The checkpoints in a folder, as a context manager; the newest two are kept."""
+@contextlib.contextmanager
+def open_checkpoints(directory: str | os.PathLike) -> Iterator[ocp.training.Checkpointer]:
+    """The checkpoints in a folder; the newest two are kept."""
     newest = ocp.training.preservation_policies.LatestN(2)
-    return ocp.training.Checkpointer(Path(directory).resolve(), preservation_policy=newest)
+    checkpoints = ocp.training.Checkpointer(Path(directory).resolve(), preservation_policy=newest)
+    try:
+        yield checkpoints
+    except BaseException:
+        # Closing raises the error of a failed save once more, in place of the sentence made of it.
+        with contextlib.suppress(Exception):
+            checkpoints.close()
+        raise
+    checkpoints.close()
 
 
 def save_checkpoint(checkpoints: ocp.training.Checkpointer, state: Any, progress: dict) -> None:
@@ -27,6 +39,14 @@ def save_checkpoint(checkpoints: ocp.training.Checkpointer, state: Any, progress
     Raises:
       InputError: the disk is full or cannot be written; older checkpoints stay.
     """
+    # Asked first, since orbax's threads answer a full disk with pages of their own.
+    needed = 2**20 + 2 * sum(leaf.nbytes for leaf in jax.tree.leaves(state))
+    free = shutil.disk_usage(checkpoints.directory).free
+    if free < needed:
+        raise InputError(
+            f"{checkpoints.directory}: a checkpoint needs {needed / 1e6:.0f} MB and the disk has {free / 1e6:.0f} MB "
+            "left; free some space and start the same command again"
+        )
     try:
         checkpoints.save_checkpointables(int(state.step), {"state": state, "progress": progress}, overwrite=True)
     except (OSError, ValueError, RuntimeError) as error:

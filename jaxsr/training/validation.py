@@ -35,6 +35,9 @@ def make_validation(
       The strip is written and sent to the TensorBoard writer `board` too.
     """
 
+    smallest = min((min(photo.shape[:2]) for photo in photos.values()), default=0)
+    side = min(STRIP_SIDE, smallest - smallest % model.scale)
+
     @jax.jit
     def apply(variables, low):
         return uint8_from_unit(unit_from_signed(model.apply(variables, low[None])[0]))
@@ -53,8 +56,8 @@ def make_validation(
                 tile=max(TILE, 2 * model.halo + 64),
             )
             scores.append(score(upscaled, high, scale=model.scale))
-            if len(shown) < STRIP_LENGTH and min(high.shape[:2]) >= STRIP_SIDE:
-                rows, columns = most_detailed(high, side=STRIP_SIDE)
+            if len(shown) < STRIP_LENGTH:
+                rows, columns = most_detailed(high, side=side)
                 nearest = resize_uint8(low, model.scale, kernel="nearest")
                 shown.append([image[rows, columns] for image in (nearest, upscaled, high)])
         step = int(state.step)

@@ -23,7 +23,7 @@ def test_curves_show_what_is_logged(tmp_path):
     draw_curves(tmp_path / "both.png", [*rows, {"step": 199, "psnr_y": 30.0}], title="loss only")
     loss, both = (np.asarray(Image.open(tmp_path / name).convert("RGB"), int) for name in ("loss.png", "both.png"))
     half = loss.shape[0] // 2
-    assert (loss[:half] == both[:half]).mean() > 0.95
+    assert (loss[:half] == both[:half]).mean() > 0.9
     assert np.any(both[half:] != loss[half:])
 
 
