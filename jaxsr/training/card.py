@@ -5,17 +5,27 @@ import subprocess
 from pathlib import Path
 
 from jaxsr.config import TrainConfig
+from jaxsr.evaluation.protocol import PROTOCOL
 
 
 def code_version() -> str:
-    """Version of the package, with the commit when it runs from a checkout that tracks it ("0.1.0+g1a2b3c4")."""
+    """Version of the package, with the commit when it runs from a checkout that tracks it.
+
+    "0.1.0+g1a2b3c4", or "0.1.0+g1a2b3c4.modified" when the package's files differ from that commit.
+    """
     version = importlib.metadata.version("jaxsr")
-    command = ["git", "-C", str(Path(__file__).parent), "log", "-1", "--format=%h", "--", Path(__file__).name]
+    commit = _git("log", "-1", "--format=%h", "--", ".")
+    if not commit:
+        return version
+    return f"{version}+g{commit}" + (".modified" if _git("status", "--porcelain", "--", ".") else "")
+
+
+def _git(*arguments):
+    command = ["git", "-C", str(Path(__file__).parent.parent), *arguments]
     try:
-        commit = subprocess.run(command, capture_output=True, text=True, timeout=10).stdout.strip()
+        return subprocess.run(command, capture_output=True, text=True, timeout=10).stdout.strip()
     except (OSError, subprocess.TimeoutExpired):
-        commit = ""
-    return f"{version}+g{commit}" if commit else version
+        return ""
 
 
 def training_card(config: TrainConfig, *, photos: dict, started_from: dict | None) -> dict:
@@ -33,6 +43,7 @@ def training_card(config: TrainConfig, *, photos: dict, started_from: dict | Non
         "recipe": {"stage": config.stage, "steps": config.steps} | {name: getattr(config, name) for name in recipe},
         "seed": config.seed,
         "code_version": code_version(),
+        "protocol": PROTOCOL,
         "initialisation": config.initialisation if started_from is None else "weights",
     }
     if started_from is not None:
