@@ -56,8 +56,8 @@ class TrainConfig:
     """Updates in one compiled call (None: 50 on accelerators, 1 on a CPU, where compilation grows with them)."""
     cache: bool = False
     """Keep the decoded photos in memory (3 bytes per pixel)."""
-    crops_per_photo: int | None = None
-    """Crops taken from a photo each time it is decoded (None: 1 with --cache, else 4)."""
+    crops_per_photo: int = 4
+    """Crops taken from a photo each time it is decoded, for as many batches; 1 is enough with --cache."""
     checkpoint_every: int = 500
     """Updates between checkpoints."""
     validate_every: int = 500

@@ -14,11 +14,14 @@ class InputError(ValueError):
 
 @contextlib.contextmanager
 def reported() -> Iterator[None]:
-    """Turn an `InputError` or an `OSError` inside a script into one line on stderr and exit code 2."""
+    """Turn an `InputError` or an `OSError` inside a script into one line on stderr and exit code 2, Ctrl-C into 130."""
     try:
         yield
     except InputError as error:
         sys.exit(_failed(str(error)))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
     except OSError as error:
         what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         sys.exit(_failed(what))

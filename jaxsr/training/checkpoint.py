@@ -50,7 +50,7 @@ def save_checkpoint(checkpoints: ocp.training.Checkpointer, state: Any, progress
     try:
         checkpoints.save_checkpointables(int(state.step), {"state": state, "progress": progress}, overwrite=True)
     except (OSError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(
             f"{checkpoints.directory}: the checkpoint of step {int(state.step)} could not be written ({reason}); "
             "free some space and start the same command again"

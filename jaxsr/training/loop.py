@@ -38,7 +38,7 @@ def fit(
 
     A checkpoint holds the state, the data position and the best score, so a run that was killed ends with the same
     bits as one that was not. When a loss or gradient is not finite, the run goes back to the last checkpoint and on
-    with other data, at most three times between two checkpoints.
+    with other data; the third time between two checkpoints it gives up.
 
     Args:
       config: steps, intervals, batch size and workdir are read from it.
@@ -86,11 +86,11 @@ def fit(
                 metrics = {name: np.asarray(values) for name, values in jax.device_get(metrics).items()}
                 if not all(np.isfinite(values).all() for values in metrics.values()):
                     rollbacks += 1
-                    if rollbacks > MAX_ROLLBACKS:
+                    if rollbacks == MAX_ROLLBACKS:
                         raise InputError(
                             f"the loss was not finite {rollbacks} times in a row after step "
-                            f"{latest_step(checkpoints)}; lower --learning-rate or raise --warmup, then start again "
-                            f"(the last good checkpoint is kept in {workdir})"
+                            f"{latest_step(checkpoints)}; lower --learning-rate or raise --warmup, in another "
+                            f"--workdir (the last good checkpoint is kept in {workdir})"
                         )
                     state, progress = restore_checkpoint(checkpoints, template)
                     progress |= {"order": progress["order"] + rollbacks, "data": None}
@@ -119,6 +119,8 @@ def fit(
                 if done or interrupted or step % config.checkpoint_every == 0:
                     save_checkpoint(checkpoints, state, progress | {"data": crops.get_state()})
                     rollbacks = 0
+        if latest_step(checkpoints) != step:
+            save_checkpoint(checkpoints, state, progress | {"data": crops.get_state()})
         finished = step == config.steps
         if finished:
             export(state, "last.safetensors", _scores_at(rows, step))

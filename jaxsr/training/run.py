@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -57,14 +58,15 @@ def train(config: TrainConfig, source, validation: Mapping[str, np.ndarray]) -> 
             crop=config.crop,
             batch_size=config.batch_size,
             seed=config.seed + 7919 * order,
-            crops_per_photo=config.crops_per_photo or (1 if config.cache else 4),
+            crops_per_photo=config.crops_per_photo,
         )
         return iter(batches)
 
     def export(state, name: str, scores: dict | None) -> None:
+        scores = {key: value if math.isfinite(value) else None for key, value in (scores or {}).items()}
         done = {
             "steps": int(state.step),
-            "validation": {"data": [Path(p).name for p in config.validation]} | (scores or {}),
+            "validation": {"data": [Path(p).name for p in config.validation]} | scores,
         }
         save_weights(workdir / name, Weights(model, jax.device_get(state.exported()), card | done))
 
@@ -103,13 +105,11 @@ def check(config: TrainConfig) -> None:
         raise InputError(f"--scale {config.scale}: choose 2, 3, 4 or 8")
     if config.crop % config.scale:
         raise InputError(f"--crop {config.crop} is not a multiple of --scale {config.scale}")
-    at_least_one = ("steps", "batch_size", "crop", "features", "checkpoint_every", "validate_every")
-    for name in at_least_one:
-        if getattr(config, name) < 1:
-            raise InputError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be at least 1")
-    per_photo = config.crops_per_photo
-    if per_photo is not None and per_photo < 1:
-        raise InputError(f"--crops-per-photo {per_photo}: must be at least 1")
+    at_least_one = ("steps", "batch_size", "crop", "crops_per_photo", "features", "checkpoint_every", "validate_every")
+    for name in (*at_least_one, "steps_per_dispatch", "devices"):
+        value = getattr(config, name)
+        if value is not None and value < 1:
+            raise InputError(f"--{name.replace('_', '-')} {value}: must be at least 1")
     if not config.learning_rate > 0:
         raise InputError(f"--learning-rate {config.learning_rate}: must be above 0")
     if not 0 <= config.ema < 1:

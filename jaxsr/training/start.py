@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-import jax
-
 from jaxsr.config import TrainConfig
 from jaxsr.data.inspection import format_table, inspect
 from jaxsr.data.pipeline import cached
 from jaxsr.data.sources import open_source
 from jaxsr.errors import InputError
+from jaxsr.evaluation.protocol import find_set, read_set
 from jaxsr.training.devices import split_cpu_into_devices
 from jaxsr.training.run import check, train
 from jaxsr.training.workdir import held
@@ -22,7 +21,8 @@ def start(config: TrainConfig, *, check_only: bool = False) -> int:
       check_only: decode every photo, print the table, and stop there.
 
     Returns:
-      The exit code: 0 when all is done, 1 when no photo can be used, 130 when the run was interrupted and saved.
+      The exit code: 0 when all is done, 1 when `check_only` finds no photo that can be used, 130 when the run was
+      interrupted and saved.
 
     Raises:
       InputError: a flag, folder, file or workdir is at fault.
@@ -37,23 +37,36 @@ def start(config: TrainConfig, *, check_only: bool = False) -> int:
     if check_only:
         return 0 if len(_inspected(config, full=True)) else 1
     with held(config.workdir):
+        validation = _validation_photos(config.validation)
         source = _inspected(config, full=False)
         if not len(source):
-            return 1
+            raise InputError(f"--data {' '.join(config.data)}: none of these photos can be used; the table says why")
         if config.cache:
             source = cached(source)
-        held_out = open_source(config.validation) if config.validation else None
-        validation = {Path(held_out.names[i]).stem: held_out[i] for i in range(len(held_out))} if held_out else {}
-        print(f"training {config.stage} on {len(source)} photos, {jax.device_count()} × {jax.devices()[0].device_kind}")
+        print(f"training {config.stage} on {len(source)} photos")
         finished = train(config, source, validation)
     if not finished:
-        print(f"interrupted and saved in {config.workdir}; start the same command again to go on")
+        again = "the same command again" if config.resume else "the same command without --no-resume"
+        print(f"interrupted and saved in {config.workdir}; start {again} to go on")
         return 130
     print(f"done: {Path(config.workdir) / 'last.safetensors'}")
     return 0
 
 
+def _validation_photos(names):
+    """Photos by their full name, gray ones as [H, W]; of a folder as `evaluate.py` would take them."""
+    photos = {}
+    for name in names:
+        if name.startswith("tfds:"):
+            source = open_source([name])
+            photos |= {source.names[i]: source[i] for i in range(len(source))}
+        else:
+            photos |= {f"{name}/{stem}": photo for stem, photo in read_set(find_set(name)[1])}
+    return photos
+
+
 def _inspected(config, *, full):
-    found = inspect(config.data, crop=config.crop, validation_names=config.validation, full=full)
+    held_out = [str(Path(name, "HR")) if Path(name, "HR").is_dir() else name for name in config.validation]
+    found = inspect(config.data, crop=config.crop, validation_names=held_out, full=full)
     print(format_table(found, limit=None if full else 20))
     return found.usable

@@ -6,7 +6,9 @@ from pathlib import Path
 import flax.linen as nn
 import jax
 import numpy as np
+from PIL import Image
 
+from jaxsr.errors import InputError
 from jaxsr.evaluation.protocol import degraded, score
 from jaxsr.evaluation.sheet import most_detailed
 from jaxsr.imaging.color import uint8_from_unit, unit_from_signed, unit_from_uint8
@@ -27,13 +29,21 @@ def make_validation(
 
     Args:
       model: the network; its running statistics are used.
-      photos: name to HR uint8 [H, W, 3].
+      photos: name to HR uint8 [H, W, 3], or [H, W] for gray, which counts as luma.
       workdir: folder of the run; strips go to `strips/step-NNNNNN.png` in it.
 
     Returns:
       `validate(state, board)`: scores {"psnr_y": dB, "ssim_wang"}, means over the photos ({} where there are none).
       The strip is written and sent to the TensorBoard writer `board` too.
+
+    Raises:
+      InputError: a photo is too small to be scored.
     """
+    for name, photo in photos.items():
+        if min(photo.shape[:2]) < 11 + 3 * model.scale:
+            raise InputError(
+                f"{name}: {photo.shape[1]}×{photo.shape[0]} pixels are too few for validation; leave it out"
+            )
 
     smallest = min((min(photo.shape[:2]) for photo in photos.values()), default=0)
     side = min(STRIP_SIDE, smallest - smallest % model.scale)
@@ -42,24 +52,27 @@ def make_validation(
     def apply(variables, low):
         return uint8_from_unit(unit_from_signed(model.apply(variables, low[None])[0]))
 
+    def upscale(variables, low):
+        rgb = low if low.ndim == 3 else np.stack([low] * 3, axis=-1)
+        tile = max(TILE, 2 * model.halo + 64)
+        upscaled = upscale_tiled(
+            lambda part: apply(variables, unit_from_uint8(part)), rgb, scale=model.scale, halo=model.halo, tile=tile
+        )
+        return upscaled if low.ndim == 3 else np.asarray(Image.fromarray(upscaled).convert("L"))
+
     def validate(state, board) -> dict:
         # On one device: a replicated program would do the same work on each.
         variables = jax.device_put(jax.device_get(state.exported()), jax.devices()[0])
         scores, shown = [], []
         for photo in photos.values():
             high, low = degraded(photo, scale=model.scale)
-            upscaled = upscale_tiled(
-                lambda part: apply(variables, unit_from_uint8(part)),
-                low,
-                scale=model.scale,
-                halo=model.halo,
-                tile=max(TILE, 2 * model.halo + 64),
-            )
+            upscaled = upscale(variables, low)
             scores.append(score(upscaled, high, scale=model.scale))
             if len(shown) < STRIP_LENGTH:
                 rows, columns = most_detailed(high, side=side)
                 nearest = resize_uint8(low, model.scale, kernel="nearest")
-                shown.append([image[rows, columns] for image in (nearest, upscaled, high)])
+                crops = [image[rows, columns] for image in (nearest, upscaled, high)]
+                shown.append([np.asarray(Image.fromarray(crop).convert("RGB")) for crop in crops])
         step = int(state.step)
         if shown:
             names = ("LR\n(nearest)", "SR", "HR")

@@ -13,7 +13,7 @@ from jaxsr.errors import InputError
 from jaxsr.files import replacing
 
 # What may change between a run and its continuation without changing the result.
-_FREE = {"workdir", "resume", "cache", "checkpoint_every"}
+_FREE = {"workdir", "resume", "cache"}
 
 
 @contextlib.contextmanager
@@ -53,7 +53,8 @@ def claim(workdir: Path, config: TrainConfig, photos: dict) -> None:
             (workdir / name).unlink(missing_ok=True)
     mine = json.loads(json.dumps(dataclasses.asdict(config) | {"photos": photos}))
     path = workdir / "config.json"
-    if not path.exists():
+    # A start that failed before its first checkpoint has claimed nothing.
+    if not (path.exists() and any((workdir / "checkpoints").glob("[0-9]*"))):
         with replacing(path) as temporary:
             temporary.write_text(json.dumps(mine, indent=2) + "\n")
         return

@@ -66,5 +66,5 @@ def test_a_second_trouble_takes_a_third_order(tmp_path):
 
 
 def test_trouble_without_end_is_given_up(tmp_path):
-    with pytest.raises(InputError, match="4 times in a row after step 0"):
+    with pytest.raises(InputError, match="3 times in a row after step 0"):
         run(tmp_path, {order: [0] * 8 for order in range(8)})

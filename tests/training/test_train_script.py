@@ -91,7 +91,7 @@ def test_a_killed_run_ends_with_the_same_bits(uninterrupted, photos, tmp_path, m
     wait_for_step(workdir, {"before the first checkpoint": 3, "between": 67, "while saving": 79}[moment], process)
     if moment == "while saving":
         saving = workdir / "checkpoints"
-        while not any(path.name.startswith("80") for path in saving.iterdir()):
+        while process.poll() is None and not any(path.name.startswith("80.") for path in saving.iterdir()):
             time.sleep(0.0005)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
@@ -127,8 +127,8 @@ def test_a_loss_that_stays_infinite_is_given_up(photos, tmp_path):
     workdir = tmp_path / "run"
     done = run(command(*TINY, "--steps", 50, "--learning-rate", "1e38", photos=photos, workdir=workdir))
     assert done.returncode == 2
-    assert done.stdout.count("back to step 0") == 3
-    assert "error: the loss was not finite 4 times in a row after step 0; lower --learning-rate" in done.stderr
+    assert done.stdout.count("back to step 0") == 2
+    assert "error: the loss was not finite 3 times in a row after step 0; lower --learning-rate" in done.stderr
     assert not (workdir / "last.safetensors").exists()
 
 
@@ -150,8 +150,9 @@ def test_a_write_that_fails_ends_with_the_sentence(photos, tmp_path):
     line = command(*TINY, "--steps", 4, photos=photos, workdir=workdir)
     done = run(["prlimit", "--fsize=2048", *line])
     assert done.returncode == 2, done.stderr
-    assert done.stderr.splitlines()[-1].startswith("error: ")
-    assert "could not be written" in done.stderr.splitlines()[-1]
+    sentences = [row for row in done.stderr.splitlines() if row.startswith("error: ")]
+    assert len(sentences) == 1
+    assert "could not be written" in sentences[0]
     assert run(line).returncode == 0
 
 
@@ -169,6 +170,8 @@ def assert_refused(done, *words):
     [
         (["--data", "nowhere"], ["nowhere", "no such folder"]),
         (["--data", "empty"], ["empty", "no photos"]),
+        (["--data", "train", "--crop", "96"], ["none of these photos can be used"]),
+        (["--data", "train", "--steps-per-dispatch", "-1"], ["--steps-per-dispatch -1"]),
         (["--data", "train", "--scale", "5"], ["--scale 5", "2, 3, 4 or 8"]),
         (["--data", "train", "--crop", "50"], ["--crop 50", "multiple"]),
         (["--data", "train", "--batch-size", "0"], ["--batch-size 0"]),

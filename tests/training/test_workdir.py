@@ -26,13 +26,14 @@ def test_a_file_is_no_workdir(tmp_path):
 def test_the_same_run_may_go_on_with_other_comforts(tmp_path):
     config = TrainConfig(data=("a",), workdir=str(tmp_path))
     claim(tmp_path, config, PHOTOS)
-    claim(tmp_path, dataclasses.replace(config, cache=True, checkpoint_every=7), PHOTOS)
+    claim(tmp_path, dataclasses.replace(config, cache=True), PHOTOS)
     assert json.loads((tmp_path / "config.json").read_text())["photos"] == PHOTOS
 
 
 def test_another_configuration_is_refused_with_the_difference(tmp_path):
     config = TrainConfig(data=("a",), workdir=str(tmp_path))
     claim(tmp_path, config, PHOTOS)
+    (tmp_path / "checkpoints" / "0").mkdir(parents=True)
     with pytest.raises(InputError, match=r"learning_rate: 0.0001 there, 0.1 here.*--no-resume"):
         claim(tmp_path, dataclasses.replace(config, learning_rate=0.1), PHOTOS)
     with pytest.raises(InputError, match="photos"):
@@ -46,3 +47,9 @@ def test_no_resume_removes_the_earlier_run_and_nothing_else(tmp_path):
         (tmp_path / name).write_text("x")
     claim(tmp_path, TrainConfig(workdir=str(tmp_path), seed=1, resume=False), PHOTOS)
     assert {path.name for path in tmp_path.iterdir()} == {"config.json", "notes.txt"}
+
+
+def test_a_start_that_left_no_checkpoint_has_claimed_nothing(tmp_path):
+    claim(tmp_path, TrainConfig(workdir=str(tmp_path)), PHOTOS)
+    claim(tmp_path, TrainConfig(workdir=str(tmp_path), seed=1), PHOTOS)
+    assert json.loads((tmp_path / "config.json").read_text())["seed"] == 1
