@@ -1,6 +1,7 @@
 """SRResNet ×4 by the paper's recipe (Ledig et al. 2017, section 3.2), begun as an upscaler.
 
-Command:   python scripts/train.py --stage srresnet --data DIV2K_train_HR --validation tests/data/Set14 --workdir runs/srresnet
+Command:   python scripts/train.py --stage srresnet --data tfds:div2k/bicubic_x4 --validation tests/data/Set14
+           --workdir RUN
 Data:      any few hundred sharp photos; DIV2K's 800 are enough.
 Cost:      1e6 updates are 1.2e17 FLOP: about 20 minutes at 100 TFLOP/s, two weeks on a CPU. See srresnet_short.py.
 Expected:  PSNR-Y 32.05 dB on Set5 (published).
