@@ -13,7 +13,8 @@ class TrainConfig:
     data: tuple[str, ...] = ()
     """Photos to train on: folders (read recursively), tfds:NAME/CONFIG, or `samples` (six photos in the package)."""
     validation: tuple[str, ...] = ()
-    """Folders of photos for validation on whole images; none: no validation, and no best.safetensors."""
+    """Folders of photos for validation on whole images, or with an HR subfolder of them; subfolders are not searched.
+    None: no validation, and no best.safetensors."""
     workdir: str = ""
     """Folder of the run: checkpoints, curves, strips, weights."""
     steps: int = 1_000_000

@@ -97,7 +97,7 @@ def _bilinear_srresnet(params, model):
     taps = _smoothing(model.scale)
     smooth = np.einsum("h,w,io->hwio", taps, taps, np.eye(3))
     # Twins of a tenth of the usual size keep the first hundreds of updates calm at learning rates around 1e-3, where
-    # weights of zero, all rising together, throw the loss up by a factor of up to 100.
+    # weights of zero threw the loss up by a factor of up to 100 (two seeds of two; with twins, none of one).
     part = 0.1 * params["conv_last"]["kernel"][:, :, 3 : 3 + (model.features - 3) // 2]
     read = _read_rgb(params["conv_last"], 2 * smooth, bias=-1.0)
     cancelling = jnp.concatenate([part, -part], axis=2)

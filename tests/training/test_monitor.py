@@ -21,8 +21,13 @@ def test_curves_show_what_is_logged(tmp_path):
     rows = [{"step": n, "loss": 1 / n} for n in range(1, 200)]
     draw_curves(tmp_path / "loss.png", rows, title="loss only")
     draw_curves(tmp_path / "both.png", [*rows, {"step": 199, "psnr_y": 30.0}], title="loss only")
-    loss, both = (np.asarray(Image.open(tmp_path / name).convert("RGB"), int) for name in ("loss.png", "both.png"))
+    draw_curves(tmp_path / "none.png", [], title="loss only")
+    none, loss, both = (
+        np.asarray(Image.open(tmp_path / name).convert("RGB"), int) for name in ("none.png", "loss.png", "both.png")
+    )
     half = loss.shape[0] // 2
+    # The smoothed curve is blue (C0): there with losses, absent without.
+    assert _blue(loss[:half]) > 200 > _blue(none[:half])
     assert (loss[:half] == both[:half]).mean() > 0.9
     assert np.any(both[half:] != loss[half:])
 
@@ -44,3 +49,7 @@ def test_a_strip_holds_each_crop_in_its_place():
     assert (np.diff(tops, axis=0) > 32).all()
     assert (np.diff(lefts, axis=1) > 32).all()
     assert (tops == tops[:, :1]).all()
+
+
+def _blue(image):
+    return (np.abs(image - (31, 119, 180)).sum(axis=-1) < 30).sum()

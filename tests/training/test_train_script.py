@@ -132,7 +132,7 @@ def test_a_loss_that_stays_infinite_is_given_up(photos, tmp_path):
     assert not (workdir / "last.safetensors").exists()
 
 
-def test_a_full_disk_is_one_sentence_and_loses_nothing(photos, tmp_path):
+def test_a_full_disk_is_one_sentence(photos, tmp_path):
     """On a real file system of one megabyte, where mounting one is allowed."""
     workdir = tmp_path / "disk" / "run"
     line = command(*TINY, "--steps", 4, photos=photos, workdir=workdir)
