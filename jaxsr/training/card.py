@@ -28,19 +28,22 @@ def _git(*arguments):
         return ""
 
 
-def training_card(config: TrainConfig, *, photos: dict, started_from: dict | None) -> dict:
+def training_card(config: TrainConfig, *, photos: dict, started_from: dict | None, used: dict) -> dict:
     """The part of the card that is known before the first update.
 
     Args:
       config: the run's.
       photos: {"count", "fingerprint"} of the training photos.
       started_from: card of the weights that `--init` named, whose lineage is carried on, or None.
+      used: what the stage adds to the recipe: losses and what was measured for them.
     """
     recipe = ("batch_size", "crop", "loss", "learning_rate", "schedule", "warmup", "ema", "seed", "dtype")
     card = {
         "training_data": [name if ":" in name else Path(name).name for name in config.data],
         "training_photos": photos,
-        "recipe": {"stage": config.stage, "steps": config.steps} | {name: getattr(config, name) for name in recipe},
+        "recipe": {"stage": config.stage, "steps": config.steps}
+        | {name: getattr(config, name) for name in recipe}
+        | used,
         "seed": config.seed,
         "code_version": code_version(),
         "protocol": PROTOCOL,

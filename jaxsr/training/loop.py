@@ -31,6 +31,7 @@ def fit(
     open_crops: Callable[[int], Iterator[np.ndarray]],
     validate: Callable[[Any, Any], dict],
     better: Callable[[dict, dict | None], bool],
+    warnings: Callable[[list[dict]], dict[str, str]],
     export: Callable[[Any, str, dict | None], None],
     title: str,
 ) -> bool:
@@ -48,6 +49,7 @@ def fit(
       open_crops: gives the endless, checkpointable iterator over uint8 crops for data order n (0, 1, …).
       validate: `(state, board)` to scores; draws what it has to show.
       better: whether the first scores beat the second.
+      warnings: of the log, kind to sentence; each kind is shown when it appears. May raise InputError to end the run.
       export: `(state, file name, scores)` writes weights.
       title: of the curves.
 
@@ -76,7 +78,26 @@ def fit(
             save_checkpoint(checkpoints, state, progress | {"data": crops.get_state()})
         board = SummaryWriter(str(workdir / "tensorboard"), purge_step=step + 1, write_to_disk=True)
         bar = tqdm(total=config.steps, initial=step, unit="step", dynamic_ncols=True)
+        warned = {}
+
+        def validated():
+            scores = validate(state, board)
+            if scores:
+                bar.write(f"step {step}: " + ", ".join(f"{k} {v:.4f}" for k, v in scores.items()))
+                _record(rows, log, board, step, scores)
+                if better(scores, progress["best"]):
+                    progress["best"] = scores
+                    export(state, "best.safetensors", scores)
+            draw_curves(workdir / "curves.png", rows, title=title)
+            found = warnings(rows)
+            for kind in found.keys() - warned.keys():
+                bar.write(f"warning: {found[kind]}")
+            warned.clear()
+            warned.update(found)
+
         with contextlib.closing(board), contextlib.closing(bar):
+            if step == 0 and not any("psnr_y" in row for row in rows):
+                validated()
             while step < config.steps and not interrupted:
                 count = min(per_dispatch, _next_event(step, config) - step)
                 started = time.perf_counter()
@@ -108,14 +129,7 @@ def fit(
                 bar.set_postfix_str(f"loss {row['loss']:.5f}, {row['patches_per_second']:.0f} patches/s", refresh=False)
                 done = step == config.steps
                 if done or step % config.validate_every == 0:
-                    scores = validate(state, board)
-                    if scores:
-                        bar.write(f"step {step}: " + ", ".join(f"{k} {v:.4f}" for k, v in scores.items()))
-                        _record(rows, log, board, step, scores)
-                        if better(scores, progress["best"]):
-                            progress["best"] = scores
-                            export(state, "best.safetensors", scores)
-                    draw_curves(workdir / "curves.png", rows, title=title)
+                    validated()
                 if done or interrupted or step % config.checkpoint_every == 0:
                     save_checkpoint(checkpoints, state, progress | {"data": crops.get_state()})
                     rollbacks = 0

@@ -33,43 +33,58 @@ def append_log(path: Path, row: dict) -> None:
         file.write(json.dumps(row) + "\n")
 
 
+PANELS = (
+    ("loss", ("loss", "content", "weighted_adversarial", "pixel", "discriminator"), "log"),
+    ("content : weighted adversarial", ("content_ratio",), "log"),
+    ("discriminator's accuracy", ("accuracy_real", "accuracy_fake"), "linear"),
+    ("gradient norm", ("gradient_norm", "discriminator_gradient_norm"), "log"),
+    ("validation PSNR-Y (dB)", ("psnr_y",), "linear"),
+    ("validation SSIM (Wang)", ("ssim_wang",), "linear"),
+    ("validation LPIPS-Alex (lower is better)", ("lpips_alex",), "linear"),
+)
+
+
 def draw_curves(path: Path, rows: Sequence[dict], *, title: str) -> None:
-    """Loss and validation scores against the step, as a PNG.
+    """Losses and validation scores against the step, as a PNG.
 
     Args:
       path: file to write.
-      rows: dicts with "step" and any of "loss", "psnr_y" (dB), "ssim_wang".
+      rows: dicts with "step" and any of the values in `PANELS`; a panel without values is left out.
       title: above the plot.
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 7), layout="constrained")
-    top, bottom = figure.subplots(2, 1, sharex=True)
-    losses = [(row["step"], row["loss"]) for row in rows if "loss" in row]
-    if losses:
-        steps, values = np.array(losses).T
-        top.plot(steps, values, color="0.8", linewidth=0.8, label="per dispatch")
-        window = max(1, len(values) // 50)
-        if window > 1:
-            smooth = np.convolve(values, np.ones(window) / window, mode="valid")
-            top.plot(steps[window - 1 :], smooth, color="C0", label=f"mean of {window}")
-            top.legend()
-        top.set_yscale("log")
-    top.set_ylabel("training loss on [−1, 1]")
-    top.set_title(title)
-    scores = [(row["step"], row["psnr_y"]) for row in rows if "psnr_y" in row]
-    if scores:
-        steps, values = np.array(scores).T
-        bottom.plot(steps, values, "o-", color="C1", markersize=4)
-        bottom.annotate(
-            f"{values[-1]:.2f} dB", (steps[-1], values[-1]), textcoords="offset points", xytext=(0, -14), ha="right"
-        )
-    bottom.set_ylabel("validation PSNR-Y (dB)")
-    bottom.set_xlabel("step")
-    for axis in (top, bottom):
+    logged = {name for row in rows for name in row}
+    panels = [panel for panel in PANELS if logged & set(panel[1])] or [PANELS[0]]
+    columns = 2 if len(panels) > 2 else 1
+    lines = -(-len(panels) // columns)
+    figure = Figure(figsize=(6.5 * columns, 1 + 3 * lines), layout="constrained")
+    axes = figure.subplots(lines, columns, squeeze=False, sharex=True).T.ravel()
+    for axis, (label, names, scale) in zip(axes, panels, strict=False):
+        for color, name in enumerate(name for name in names if name in logged):
+            steps, values = np.array([(row["step"], row[name]) for row in rows if name in row]).T
+            _draw_curve(axis, steps, values, name=name.replace("_", " "), color=f"C{color}")
+        axis.set(ylabel=label, xlabel="step", yscale=scale)
         axis.grid(alpha=0.3)
+        if len(logged & set(names)) > 1:
+            axis.legend()
+    for axis in axes[len(panels) :]:
+        axis.remove()
+    figure.suptitle(title)
     with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=110)
+        figure.savefig(temporary, dpi=100)
+
+
+def _draw_curve(axis, steps, values, *, name, color):
+    window = len(values) // 50
+    if window > 1:
+        axis.plot(steps, values, color=color, linewidth=0.6, alpha=0.2)
+        smooth = np.convolve(values, np.ones(window) / window, mode="valid")
+        axis.plot(steps[window - 1 :], smooth, color=color, label=f"{name} (mean of {window})")
+        return
+    axis.plot(steps, values, "o-", color=color, markersize=4, label=name)
+    at = {"textcoords": "offset points", "xytext": (0, -14), "ha": "right"}
+    axis.annotate(f"{values[-1]:.4g}", (steps[-1], values[-1]), **at)
 
 
 def strip(rows: Sequence[tuple[str, Sequence[np.ndarray]]], *, title: str) -> np.ndarray:

@@ -9,20 +9,20 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from jaxsr.config import TrainConfig
 from jaxsr.data.pipeline import crops
 from jaxsr.errors import InputError
+from jaxsr.evaluation.lpips import make_lpips
 from jaxsr.models import ESPCN, SRCNN, SRResNet
 from jaxsr.models.initialisation import initialise
 from jaxsr.training.card import training_card
 from jaxsr.training.devices import make_mesh, replicated
+from jaxsr.training.guard import adversarial_warnings
 from jaxsr.training.loop import fit
-from jaxsr.training.state import create_state, learning_rate_schedule
-from jaxsr.training.steps import compile_steps, make_pixel_step
+from jaxsr.training.stages import adversarial_stage, pixel_stage
 from jaxsr.training.validation import make_validation
-from jaxsr.training.workdir import claim
+from jaxsr.training.workdir import claim, recorded_run
 from jaxsr.weights.store import Weights, architecture, load_weights, save_weights
 
 
@@ -41,16 +41,13 @@ def train(config: TrainConfig, source, validation: Mapping[str, np.ndarray]) -> 
       InputError: the configuration, the workdir or the weights to start from do not fit.
     """
     check(config)
-    workdir = Path(config.workdir)
+    workdir, adversarial = Path(config.workdir), config.stage == "srgan"
     mesh = make_mesh(config.devices, batch_size=config.batch_size)
     model = build(config)
-    variables, started_from = _starting_point(config, model)
+    perceptual = {"lpips_alex": make_lpips("alex")} if adversarial and validation else None
+    recorded = recorded_run(workdir) if config.resume else None
+    start = _starting_point(config, model, resumed=recorded is not None)
     photos = {"count": len(source), "fingerprint": _fingerprint(source)}
-    claim(workdir, config, photos)
-    card = training_card(config, photos=photos, started_from=started_from)
-    rate = learning_rate_schedule(config.learning_rate, config.steps, schedule=config.schedule, warmup=config.warmup)
-    optimizer = optax.adam(rate)
-    step = make_pixel_step(model, optimizer, seed=config.seed, loss=config.loss, ema=config.ema)
 
     def open_crops(order: int):
         batches = crops(
@@ -62,6 +59,15 @@ def train(config: TrainConfig, source, validation: Mapping[str, np.ndarray]) -> 
         )
         return iter(batches)
 
+    if adversarial:
+        stage = adversarial_stage(config, model, start.variables, open_crops(0), used=recorded and recorded["used"])
+    else:
+        stage = pixel_stage(config, model, start.variables)
+    claim(workdir, config, photos, used=stage.used)
+    if config.init is not None:
+        save_weights(workdir / "start.safetensors", start)
+    card = training_card(config, photos=photos, started_from=start.card or None, used=stage.used)
+
     def export(state, name: str, scores: dict | None) -> None:
         scores = {key: value if math.isfinite(value) else None for key, value in (scores or {}).items()}
         done = {
@@ -72,22 +78,41 @@ def train(config: TrainConfig, source, validation: Mapping[str, np.ndarray]) -> 
 
     return fit(
         config,
-        replicated(create_state(variables, optimizer, ema=config.ema > 0), mesh),
-        compile_steps(step),
+        replicated(stage.state, mesh),
+        stage.run_steps,
         mesh=mesh,
         open_crops=open_crops,
-        validate=make_validation(model, validation, workdir=workdir),
-        better=lambda scores, best: best is None or scores["psnr_y"] > best["psnr_y"],
+        validate=make_validation(
+            model,
+            validation,
+            workdir=workdir,
+            perceptual=perceptual,
+            started_from={_name_of(start): start.variables} if adversarial else None,
+        ),
+        better=_lower_lpips if adversarial else _higher_psnr,
+        warnings=adversarial_warnings if adversarial else lambda rows: {},
         export=export,
         title=f"{config.stage} ×{config.scale}, {workdir.name}",
     )
+
+
+def _higher_psnr(scores, best):
+    return best is None or scores["psnr_y"] > best["psnr_y"]
+
+
+def _lower_lpips(scores, best):
+    return best is None or scores["lpips_alex"] < best["lpips_alex"]
+
+
+def _name_of(start):
+    return "SRResNet" if start.card.get("recipe", {}).get("stage") == "srresnet" else "start"
 
 
 def build(config: TrainConfig):
     """The network that a configuration describes, with its compute dtype."""
     dtype = jnp.dtype(config.dtype)
     match config.stage:
-        case "srresnet":
+        case "srresnet" | "srgan":
             return SRResNet(config.scale, config.features, config.blocks, config.output, dtype)
         case "espcn":
             return ESPCN(config.scale, dtype)
@@ -112,22 +137,36 @@ def check(config: TrainConfig) -> None:
             raise InputError(f"--{name.replace('_', '-')} {value}: must be at least 1")
     if not config.learning_rate > 0:
         raise InputError(f"--learning-rate {config.learning_rate}: must be above 0")
+    if not config.content_ratio > 0:
+        raise InputError(f"--content-ratio {config.content_ratio}: must be above 0")
+    if not 0 <= config.label_smoothing < 0.5:
+        raise InputError(f"--label-smoothing {config.label_smoothing}: must be at least 0 and below 0.5")
+    if config.tap_weights and len(config.tap_weights) != len(config.taps):
+        raise InputError(f"--tap-weights has {len(config.tap_weights)} values for {len(config.taps)} --taps")
     if not 0 <= config.ema < 1:
         raise InputError(f"--ema {config.ema}: must be at least 0 and below 1")
 
 
-def _starting_point(config, model):
+def _starting_point(config, model, *, resumed) -> Weights:
+    """The weights before the first update; their card is empty where they are fresh."""
     if config.init is None:
+        if config.stage == "srgan" and not config.from_scratch:
+            raise InputError(
+                "--init is missing: SRGAN goes on from a trained SRResNet (a run's folder, a weights file or a bundled "
+                "name), since an untrained generator loses to the discriminator at once; --from-scratch starts anyway"
+            )
         key = jax.random.key(config.seed)
-        return initialise(key, model, initialisation=config.initialisation), None
-    weights = load_weights(config.init)
+        return Weights(model, initialise(key, model, initialisation=config.initialisation), {})
+    # A run that goes on keeps its own copy, whatever became of the weights that --init named.
+    kept = Path(config.workdir, "start.safetensors")
+    weights = load_weights(kept if resumed and kept.is_file() else config.init)
     theirs, ours = architecture(weights.model), architecture(model)
     if theirs != ours:
         raise InputError(
             f"--init {config.init} holds another network than this run trains "
             f"({json.dumps(theirs)} there, {json.dumps(ours)} here)"
         )
-    return weights.variables, weights.card
+    return weights
 
 
 def _fingerprint(source):

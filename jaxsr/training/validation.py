@@ -23,7 +23,12 @@ TILE = 256
 
 
 def make_validation(
-    model: nn.Module, photos: Mapping[str, np.ndarray], *, workdir: Path
+    model: nn.Module,
+    photos: Mapping[str, np.ndarray],
+    *,
+    workdir: Path,
+    perceptual: Mapping[str, Callable] | None = None,
+    started_from: Mapping[str, dict] | None = None,
 ) -> Callable[[object, object], dict]:
     """The function that the loop calls every `validate_every` updates.
 
@@ -31,22 +36,26 @@ def make_validation(
       model: the network; its running statistics are used.
       photos: name to HR uint8 [H, W, 3], or [H, W] for gray, which counts as luma.
       workdir: folder of the run; strips go to `strips/step-NNNNNN.png` in it.
+      perceptual: further metrics, see `protocol.score`.
+      started_from: label to variables of the same network, for a row of the strip that stays the same.
 
     Returns:
-      `validate(state, board)`: scores {"psnr_y": dB, "ssim_wang"}, means over the photos ({} where there are none).
+      `validate(state, board)`: scores {"psnr_y": dB, "ssim_wang", …}, means over the photos ({} where there are none).
       The strip is written and sent to the TensorBoard writer `board` too.
 
     Raises:
       InputError: a photo is too small to be scored.
     """
+    least = (32 if perceptual else 11) + 3 * model.scale
     for name, photo in photos.items():
-        if min(photo.shape[:2]) < 11 + 3 * model.scale:
+        if min(photo.shape[:2]) < least:
             raise InputError(
                 f"{name}: {photo.shape[1]}×{photo.shape[0]} pixels are too few for validation; leave it out"
             )
 
     smallest = min((min(photo.shape[:2]) for photo in photos.values()), default=0)
     side = min(STRIP_SIDE, smallest - smallest % model.scale)
+    shown_photos = list(photos.values())[:STRIP_LENGTH]
 
     @jax.jit
     def apply(variables, low):
@@ -60,22 +69,27 @@ def make_validation(
         )
         return upscaled if low.ndim == 3 else np.asarray(Image.fromarray(upscaled).convert("L"))
 
+    before = [
+        (label, [upscale(variables, degraded(photo, scale=model.scale)[1]) for photo in shown_photos])
+        for label, variables in (started_from or {}).items()
+    ]
+
     def validate(state, board) -> dict:
         # On one device: a replicated program would do the same work on each.
         variables = jax.device_put(jax.device_get(state.exported()), jax.devices()[0])
         scores, shown = [], []
-        for photo in photos.values():
+        for i, photo in enumerate(photos.values()):
             high, low = degraded(photo, scale=model.scale)
             upscaled = upscale(variables, low)
-            scores.append(score(upscaled, high, scale=model.scale))
-            if len(shown) < STRIP_LENGTH:
+            scores.append(score(upscaled, high, scale=model.scale, perceptual=perceptual))
+            if i < STRIP_LENGTH:
                 rows, columns = most_detailed(high, side=side)
                 nearest = resize_uint8(low, model.scale, kernel="nearest")
-                crops = [image[rows, columns] for image in (nearest, upscaled, high)]
-                shown.append([np.asarray(Image.fromarray(crop).convert("RGB")) for crop in crops])
+                images = (nearest, *(pictures[i] for _, pictures in before), upscaled, high)
+                shown.append([np.asarray(Image.fromarray(image[rows, columns]).convert("RGB")) for image in images])
         step = int(state.step)
         if shown:
-            names = ("LR\n(nearest)", "SR", "HR")
+            names = ("LR\n(nearest)", *(label for label, _ in before), "SR", "HR")
             picture = strip(list(zip(names, zip(*shown, strict=True), strict=True)), title=f"step {step}")
             save_image(workdir / "strips" / f"step-{step:06d}.png", picture)
             board.add_image("strip", picture, step, dataformats="HWC")

@@ -13,7 +13,7 @@ from jaxsr.errors import InputError
 from jaxsr.files import replacing
 
 # What may change between a run and its continuation without changing the result.
-_FREE = {"workdir", "resume", "cache"}
+_FREE = {"workdir", "resume", "cache", "used"}
 
 
 @contextlib.contextmanager
@@ -35,13 +35,23 @@ def held(workdir: str | Path) -> Iterator[Path]:
         yield path
 
 
-def claim(workdir: Path, config: TrainConfig, photos: dict) -> None:
+def recorded_run(workdir: Path) -> dict | None:
+    """What `claim` wrote for the run in this folder, or None where no run has reached its first checkpoint."""
+    path = workdir / "config.json"
+    # A start that failed before its first checkpoint has claimed nothing.
+    if path.exists() and any((workdir / "checkpoints").glob("[0-9]*")):
+        return json.loads(path.read_text())
+    return None
+
+
+def claim(workdir: Path, config: TrainConfig, photos: dict, *, used: dict | None = None) -> None:
     """Write what this run is made of into `config.json`, or check that it is what an earlier start wrote there.
 
     Args:
       workdir: the held folder.
       config: with `resume` off, an earlier run in the folder is removed first.
       photos: anything JSON that tells the training photos apart from others: {"count", "fingerprint"}.
+      used: what was measured or chosen at the start and is kept when the run goes on.
 
     Raises:
       InputError: the folder belongs to a run with other settings or photos; the message shows the difference.
@@ -49,16 +59,21 @@ def claim(workdir: Path, config: TrainConfig, photos: dict) -> None:
     if not config.resume:
         for name in ("checkpoints", "tensorboard", "strips"):
             shutil.rmtree(workdir / name, ignore_errors=True)
-        for name in ("config.json", "metrics.jsonl", "curves.png", "best.safetensors", "last.safetensors"):
+        for name in (
+            "config.json",
+            "metrics.jsonl",
+            "curves.png",
+            "best.safetensors",
+            "last.safetensors",
+            "start.safetensors",
+        ):
             (workdir / name).unlink(missing_ok=True)
-    mine = json.loads(json.dumps(dataclasses.asdict(config) | {"photos": photos}))
-    path = workdir / "config.json"
-    # A start that failed before its first checkpoint has claimed nothing.
-    if not (path.exists() and any((workdir / "checkpoints").glob("[0-9]*"))):
-        with replacing(path) as temporary:
+    mine = json.loads(json.dumps(dataclasses.asdict(config) | {"photos": photos, "used": used or {}}))
+    theirs = recorded_run(workdir)
+    if theirs is None:
+        with replacing(workdir / "config.json") as temporary:
             temporary.write_text(json.dumps(mine, indent=2) + "\n")
         return
-    theirs = json.loads(path.read_text())
     differing = [key for key in mine if key not in _FREE and mine[key] != theirs.get(key)]
     if differing:
         shown = "; ".join(f"{key}: {theirs.get(key)} there, {mine[key]} here" for key in differing)

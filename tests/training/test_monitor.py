@@ -25,11 +25,28 @@ def test_curves_show_what_is_logged(tmp_path):
     none, loss, both = (
         np.asarray(Image.open(tmp_path / name).convert("RGB"), int) for name in ("none.png", "loss.png", "both.png")
     )
-    half = loss.shape[0] // 2
     # The smoothed curve is blue (C0): there with losses, absent without.
-    assert _blue(loss[:half]) > 200 > _blue(none[:half])
-    assert (loss[:half] == both[:half]).mean() > 0.9
-    assert np.any(both[half:] != loss[half:])
+    assert _blue(loss) > 200 > _blue(none)
+    # A panel more for the score, with its one blue point.
+    half = both.shape[0] // 2
+    assert half > loss.shape[0] / 2
+    assert _blue(both[:half]) > 200 > _blue(both[half:]) > 10
+
+
+def test_an_adversarial_run_shows_its_losses_ratio_accuracies_and_lpips(tmp_path):
+    names = ("content", "weighted_adversarial", "discriminator", "content_ratio", "accuracy_real", "accuracy_fake")
+    rows = [{"step": n, "lpips_alex": 1 / n} | {name: 1 / n for name in names} for n in range(1, 20)]
+    sizes = []
+    for left_out in (set(), {"lpips_alex"}, {"lpips_alex", "content_ratio"}):
+        draw_curves(
+            tmp_path / "curves.png",
+            [{name: value for name, value in row.items() if name not in left_out} for row in rows],
+            title="srgan",
+        )
+        image = np.asarray(Image.open(tmp_path / "curves.png").convert("RGB"), int)
+        # Each axes shows its own first curve in C0.
+        sizes.append(_blue(image))
+    assert sizes[0] > sizes[1] > sizes[2]
 
 
 def test_a_strip_holds_each_crop_in_its_place():

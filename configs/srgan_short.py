@@ -1,0 +1,28 @@
+"""SRGAN ×4 on a CPU in an afternoon: VGG16 at five depths, a little pixel loss, averaged weights.
+
+Command:   python scripts/train.py --config srgan_short --init srresnet --data DIR --validation DIR --workdir runs/srgan
+Data:      the 570 photos named in jaxsr/weights/bundled/README.md.
+"""
+
+from jaxsr.config import TrainConfig
+
+config = TrainConfig(
+    stage="srgan",
+    steps=2_500,
+    batch_size=8,
+    crop=64,
+    learning_rate=2e-4,
+    schedule="cosine",
+    warmup=50,
+    ema=0.995,
+    perceptual="vgg16",
+    taps=("conv1_2", "conv2_2", "conv3_3", "conv4_3", "conv5_3"),
+    tap_weights=(0.1, 0.1, 1.0, 1.0, 1.0),
+    content_loss="l1",
+    loss="l1",
+    pixel_weight=1e-2,
+    cache=True,
+    crops_per_photo=1,
+    checkpoint_every=100,
+    validate_every=250,
+)

@@ -1,0 +1,54 @@
+"""The discriminator of SRGAN (Ledig et al. 2017, section 2.1.1 and figure 4)."""
+
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxsr.models.layers import torch_uniform
+
+
+class Discriminator(nn.Module):
+    """Eight convolutions and two dense layers; 23,563,649 parameters for 96×96 crops.
+
+    Attributes:
+      features: channels of the first convolution (64 in the paper); the others have up to eight times as many.
+      global_pool: average the last feature map, so that the parameters do not depend on the size of the crops.
+      dtype: dtype of computation; parameters, statistics and logits are float32.
+    """
+
+    features: int = 64
+    global_pool: bool = False
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+        """How real images look.
+
+        Args:
+          x: [N, H, W, 3] in [−1, 1], H and W multiples of 16.
+          train: normalise with the batch's statistics and update the running ones ("batch_stats" must be mutable).
+
+        Returns:
+          Logits [N] float32; above 0 for real.
+        """
+        norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype)
+        for i in range(8):
+            # Padding by one on each side, as in PyTorch; "SAME" pads strided convolutions on one side only.
+            x = nn.Conv(
+                self.features * 2 ** (i // 2),
+                (3, 3),
+                strides=1 + i % 2,
+                padding=1,
+                use_bias=i == 0,
+                dtype=self.dtype,
+                kernel_init=torch_uniform,
+                name=f"conv_{i}",
+            )(x)
+            x = nn.leaky_relu(norm(name=f"norm_{i}")(x) if i else x, 0.2)
+        x = x.mean(axis=(1, 2)) if self.global_pool else x.reshape(x.shape[0], -1)
+        dense = partial(nn.Dense, kernel_init=torch_uniform)
+        x = nn.leaky_relu(dense(16 * self.features, dtype=self.dtype, name="dense_0")(x), 0.2)
+        return dense(1, name="dense_1")(x.astype(jnp.float32))[:, 0]

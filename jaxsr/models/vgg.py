@@ -1,0 +1,85 @@
+"""VGG16 and VGG19 as feature extractors (Simonyan & Zisserman 2015, arXiv 1409.1556, configurations D and E)."""
+
+from typing import Any, Literal
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxsr.errors import InputError
+
+_CONVOLUTIONS = {16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
+
+# Mean and deviation of RGB in [0, 1], as torchvision's networks were trained with.
+_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+# Mean of BGR in 0 to 255, as Caffe's (and Keras') networks were trained with.
+_CAFFE = (103.939, 116.779, 123.68)
+
+
+def layers(depth: int) -> list[tuple[str, int]]:
+    """(name, channels) of the convolutions in order, ("conv1_1", 64) to ("conv5_4", 512)."""
+    return [
+        (f"conv{stage}_{i}", min(64 * 2 ** (stage - 1), 512))
+        for stage, count in enumerate(_CONVOLUTIONS[depth], start=1)
+        for i in range(1, count + 1)
+    ]
+
+
+def needed_layers(depth: int, taps: tuple[str, ...]) -> list[str]:
+    """Names of the convolutions up to the last of the taps.
+
+    Raises:
+      InputError: the network has no such feature map, or none is named.
+    """
+    names = [name for name, _ in layers(depth)]
+    known = {tap: i for i, name in enumerate(names) for tap in (name, name.replace("conv", "relu"))}
+    unknown = [tap for tap in taps if tap not in known]
+    if unknown or not taps:
+        raise InputError(
+            f"VGG{depth} has no features {', '.join(unknown) or '(none named)'}: choose among conv1_1 to {names[-1]} "
+            f"(before ReLU) and relu1_1 to relu{names[-1].removeprefix('conv')} (after)"
+        )
+    return names[: max(known[tap] for tap in taps) + 1]
+
+
+class VGG(nn.Module):
+    """The convolutions of VGG up to the last feature map asked for; nothing behind it is computed or has parameters.
+
+    Attributes:
+      depth: 16 or 19.
+      taps: what to give back: "conv5_4" is before its ReLU, "relu5_4" after.
+      normalisation: what the weights were trained with, "imagenet" (torchvision) or "caffe" (Keras); "none" when the
+        caller does it.
+      input_range: of the images, "signed" [−1, 1] or "unit" [0, 1].
+      dtype: dtype of computation; features come back as float32.
+    """
+
+    depth: int = 19
+    taps: tuple[str, ...] = ("relu5_4",)
+    normalisation: Literal["imagenet", "caffe", "none"] = "imagenet"
+    input_range: Literal["signed", "unit"] = "signed"
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, images: jax.Array) -> dict[str, jax.Array]:
+        """RGB [N, H, W, 3] to {tap: float32 [N, h, w, c]}, in the network's order."""
+        needed = needed_layers(self.depth, self.taps)
+        x = self._normalised(images)
+        features = {}
+        for name, channels in layers(self.depth)[: len(needed)]:
+            if name.endswith("_1") and name != "conv1_1":
+                x = nn.max_pool(x, (2, 2), strides=(2, 2))
+            x = nn.Conv(channels, (3, 3), dtype=self.dtype, name=name)(x)
+            features[name] = x
+            x = nn.relu(x)
+            features[name.replace("conv", "relu")] = x
+        return {tap: value.astype(jnp.float32) for tap, value in features.items() if tap in self.taps}
+
+    def _normalised(self, images):
+        if self.normalisation == "none":
+            return images
+        unit = (images + 1) / 2 if self.input_range == "signed" else images
+        if self.normalisation == "caffe":
+            return 255 * unit[..., ::-1] - jnp.array(_CAFFE)
+        mean, deviation = _IMAGENET
+        return (unit - jnp.array(mean)) / jnp.array(deviation)

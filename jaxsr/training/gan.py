@@ -1,0 +1,233 @@
+"""The adversarial update: generator and discriminator in one compiled step (Ledig et al. 2017, section 2)."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import struct
+
+from jaxsr.data.augmentation import augment, degrade
+from jaxsr.training.losses import PIXEL_LOSSES, adversarial_loss, content_loss, discriminator_loss
+from jaxsr.training.state import TrainState, updated_average
+
+
+class GanState(struct.PyTreeNode):
+    """All that an adversarial update reads and writes.
+
+    Attributes:
+      step: int32 scalar, updates done.
+      generator: its state, the average included.
+      discriminator: its state, without an average.
+    """
+
+    step: jax.Array
+    generator: TrainState
+    discriminator: TrainState
+
+    def exported(self) -> dict:
+        """The generator's variables to validate and to write as weights: the average where there is one."""
+        return self.generator.exported()
+
+
+class GanLosses(NamedTuple):
+    """Which losses, and with which weights.
+
+    Attributes:
+      taps: {feature map: weight} of the content loss; {} for none.
+      feature_scale: factor on the feature maps (the paper's 1/12.75, section 3.2).
+      content: "mse" or "l1" between feature maps.
+      adversarial: "bce" or "relativistic".
+      adversarial_weight: of the generator's adversarial loss.
+      label_smoothing: the discriminator's target for real crops is 1 minus this.
+      pixel: "mse" or "l1" between images in [−1, 1].
+      pixel_weight: of that loss.
+    """
+
+    taps: Mapping[str, float]
+    feature_scale: float
+    content: str = "mse"
+    adversarial: str = "bce"
+    adversarial_weight: float = 1e-3
+    label_smoothing: float = 0.0
+    pixel: str = "mse"
+    pixel_weight: float = 0.0
+
+
+def make_gan_step(
+    generator: nn.Module,
+    discriminator: nn.Module,
+    features: nn.Module,
+    optimizers: tuple[optax.GradientTransformation, optax.GradientTransformation],
+    losses: GanLosses,
+    *,
+    seed: int,
+    ema: float = 0.0,
+) -> Callable[[GanState, jax.Array, Any], tuple[GanState, dict]]:
+    """The pure update of both networks.
+
+    The generator runs once. Its output, detached, is what the discriminator is updated on, first; then the updated
+    discriminator judges the same output, and the gradient goes back through that one run.
+
+    Args:
+      generator: network with a `scale`.
+      discriminator: images in [−1, 1] to logits.
+      features: `apply({"params": frozen}, images in [−1, 1])` gives {tap: features}.
+      optimizers: of the generator and of the discriminator.
+      losses: see `GanLosses`.
+      seed: of the augmentation; the update at step n uses `fold_in(key(seed), n)`.
+      ema: decay of the generator's average; 0 for none.
+
+    Returns:
+      `step(state, crops, frozen)` with crops uint8 [B, crop, crop, 3] and the parameters of `features`, giving the next
+      state and scalars: "loss", its weighted parts "content", "weighted_adversarial" and "pixel", "discriminator" (its
+      loss), "accuracy_real", "accuracy_fake", "content_ratio" (content : weighted adversarial), "gradient_norm" and
+      "discriminator_gradient_norm".
+    """
+
+    def step(state: GanState, crops: jax.Array, frozen: Any) -> tuple[GanState, dict]:
+        key = jax.random.fold_in(jax.random.key(seed), state.step)
+        low, high = degrade(augment(key, crops), scale=generator.scale)
+
+        def upscale(params):
+            variables = {"params": params, "batch_stats": state.generator.batch_stats}
+            images, mutated = generator.apply(variables, low, train=True, mutable=["batch_stats"])
+            return images, mutated.get("batch_stats", {})
+
+        fake, backward, batch_stats = jax.vjp(upscale, state.generator.params, has_aux=True)
+        judge, of_judge = discriminator_update(discriminator, optimizers[1], losses, state.discriminator, high, fake)
+
+        def on_images(images):
+            return generator_loss(discriminator, features, losses, judge, frozen, images, high)
+
+        (_, of_generator), cotangent = jax.value_and_grad(on_images, has_aux=True)(fake)
+        (gradient,) = backward(cotangent)
+        moved = generator_update(optimizers[0], state.generator, gradient, batch_stats, ema=ema)
+        metrics = of_generator | of_judge | {"gradient_norm": optax.tree.norm(gradient)}
+        return GanState(state.step + 1, moved, judge), metrics
+
+    return step
+
+
+def discriminator_update(
+    discriminator: nn.Module,
+    optimizer: optax.GradientTransformation,
+    losses: GanLosses,
+    state: TrainState,
+    real: jax.Array,
+    fake: jax.Array,
+) -> tuple[TrainState, dict]:
+    """One update of the discriminator on images [B, crop, crop, 3] in [−1, 1]; no gradient goes into `fake`.
+
+    Real and fake are normalised as batches of their own, real first, as the PyTorch programs do it.
+    """
+    fake = jax.lax.stop_gradient(fake)
+
+    def objective(params):
+        stats, logits = state.batch_stats, []
+        for images in (real, fake):
+            variables = {"params": params, "batch_stats": stats}
+            values, mutated = discriminator.apply(variables, images, train=True, mutable=["batch_stats"])
+            stats = mutated["batch_stats"]
+            logits.append(values)
+        value = discriminator_loss(*logits, adversarial=losses.adversarial, label_smoothing=losses.label_smoothing)
+        return value, (stats, *logits)
+
+    (value, (stats, of_real, of_fake)), gradient = jax.value_and_grad(objective, has_aux=True)(state.params)
+    updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
+    params = optax.apply_updates(state.params, updates)
+    metrics = {
+        "discriminator": value,
+        "accuracy_real": jnp.mean(of_real > 0),
+        "accuracy_fake": jnp.mean(of_fake < 0),
+        "discriminator_gradient_norm": optax.tree.norm(gradient),
+    }
+    return TrainState(state.step + 1, params, stats, opt_state, state.ema), metrics
+
+
+def generator_loss(
+    discriminator: nn.Module,
+    features: nn.Module,
+    losses: GanLosses,
+    judge: TrainState,
+    frozen: Any,
+    fake: jax.Array,
+    real: jax.Array,
+) -> tuple[jax.Array, dict]:
+    """The generator's loss as a function of its images `fake`, and its parts.
+
+    The discriminator normalises with the batch's statistics and keeps its running ones.
+    """
+
+    def logits(images):
+        variables = {"params": judge.params, "batch_stats": judge.batch_stats}
+        return discriminator.apply(variables, images, train=True, mutable=["batch_stats"])[0]
+
+    content, weighted, pixel = jnp.float32(0), jnp.float32(0), jnp.float32(0)
+    if losses.taps:
+        scaled = [
+            {tap: losses.feature_scale * value for tap, value in features.apply({"params": frozen}, images).items()}
+            for images in (fake, real)
+        ]
+        content = content_loss(*scaled, losses.taps, loss=losses.content)
+    if losses.adversarial_weight:
+        of_real = logits(real) if losses.adversarial == "relativistic" else jnp.zeros(real.shape[0])
+        weighted = losses.adversarial_weight * adversarial_loss(of_real, logits(fake), adversarial=losses.adversarial)
+    if losses.pixel_weight:
+        pixel = losses.pixel_weight * PIXEL_LOSSES[losses.pixel](fake, real).mean()
+    total = content + weighted + pixel
+    parts = {"loss": total, "content": content, "weighted_adversarial": weighted, "pixel": pixel}
+    return total, parts | {"content_ratio": content / jnp.maximum(weighted, 1e-12)}
+
+
+def generator_update(
+    optimizer: optax.GradientTransformation, state: TrainState, gradient: Any, batch_stats: Any, *, ema: float
+) -> TrainState:
+    """One update of the generator by a gradient, with the batch statistics of the run that it belongs to."""
+    updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
+    params = optax.apply_updates(state.params, updates)
+    average = state.ema
+    if ema:
+        average = updated_average(average, {"params": params, "batch_stats": batch_stats}, state.step, decay=ema)
+    return TrainState(state.step + 1, params, batch_stats, opt_state, average)
+
+
+def calibrated_feature_scale(
+    generator: nn.Module,
+    features: nn.Module,
+    losses: GanLosses,
+    variables: dict,
+    frozen: Any,
+    batches: Iterable[np.ndarray],
+    *,
+    ratio: float,
+) -> float:
+    """The feature scale with which the content loss starts at a multiple of the undecided discriminator's loss.
+
+    That is at `ratio · adversarial_weight · ln 2`, measured on the generator as it is before the first update.
+
+    Args:
+      generator: network with a `scale`.
+      features: see `make_gan_step`.
+      losses: their `feature_scale` is not looked at.
+      variables: of the generator.
+      frozen: parameters of `features`.
+      batches: uint8 [B, crop, crop, 3] each.
+      ratio: the multiple.
+    """
+
+    @jax.jit
+    def measure(variables, frozen, crops):
+        low, high = degrade(crops, scale=generator.scale)
+        images, _ = generator.apply(variables, low, train=True, mutable=["batch_stats"])
+        pair = (features.apply({"params": frozen}, batch) for batch in (images, high))
+        return content_loss(*pair, losses.taps, loss=losses.content)
+
+    measured = float(np.mean([measure(variables, frozen, crops) for crops in batches]))
+    wanted = ratio * losses.adversarial_weight * math.log(2)
+    # The scale multiplies features, so that it enters the squared error squared.
+    return (wanted / measured) ** (0.5 if losses.content == "mse" else 1.0)

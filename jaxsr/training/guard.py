@@ -1,0 +1,69 @@
+"""What in a run's log a person should be told of before hours are lost."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from jaxsr.errors import InputError
+
+RATIO_BAND = (2.0, 60.0)
+RATIO_WINDOW = 100
+SATURATED, SATURATED_FOR = 0.999, 1000
+WORSE_VALIDATIONS, HOPELESS_VALIDATIONS = 3, 10
+
+
+def adversarial_warnings(rows: Sequence[dict]) -> dict[str, str]:
+    """What is wrong with an adversarial run at its last logged step; {} when nothing is.
+
+    Args:
+      rows: the log, dicts with "step" and any of "content_ratio", "accuracy_real", "accuracy_fake", "lpips_alex".
+
+    Returns:
+      Kind of trouble to the sentence to show. The kinds: "ratio" (content : weighted adversarial loss outside
+      `RATIO_BAND` over the last 100 steps), "saturated" (the discriminator right in more than 99.9 % of 1,000 steps),
+      "worse" (three validations without a new best LPIPS, and the last one above the starting network's).
+
+    Raises:
+      InputError: LPIPS was above the starting network's in ten validations running: more steps will not mend it.
+    """
+    found = {}
+    ratios = _last(rows, "content_ratio", RATIO_WINDOW)
+    if len(ratios) and not RATIO_BAND[0] <= np.median(ratios) <= RATIO_BAND[1]:
+        cure = "raise" if np.median(ratios) < RATIO_BAND[0] else "lower"
+        found["ratio"] = (
+            f"content : weighted adversarial loss is {np.median(ratios):.1f} over the last {RATIO_WINDOW} steps, "
+            f"outside {RATIO_BAND[0]:g} to {RATIO_BAND[1]:g}; {cure} --content-ratio"
+        )
+    accuracies = [_last(rows, f"accuracy_{kind}", SATURATED_FOR) for kind in ("real", "fake")]
+    if all(len(values) and values.mean() > SATURATED for values in accuracies):
+        found["saturated"] = (
+            f"the discriminator has told real from fake in more than {SATURATED:.1%} of {SATURATED_FOR} steps and "
+            "teaches nothing; lower --discriminator-learning-rate or set --label-smoothing 0.1"
+        )
+    scores = [row["lpips_alex"] for row in rows if "lpips_alex" in row]
+    since_best = len(scores) - 1 - int(np.argmin(scores)) if scores else 0
+    if since_best >= WORSE_VALIDATIONS and scores[-1] > scores[0]:
+        found["worse"] = (
+            f"LPIPS has not improved in {since_best} validations and is worse than at the start ({scores[-1]:.3f}, "
+            f"{scores[0]:.3f}); raise --content-ratio or lower --learning-rate (best.safetensors keeps the best)"
+        )
+    if len(scores) > HOPELESS_VALIDATIONS and min(scores[-HOPELESS_VALIDATIONS:]) > scores[0]:
+        raise InputError(
+            f"LPIPS was worse than at the start in {HOPELESS_VALIDATIONS} validations running ({scores[-1]:.3f}, "
+            f"{scores[0]:.3f} at the start), so the run ends; raise --content-ratio or lower --learning-rate, in "
+            "another --workdir"
+        )
+    return found
+
+
+def _last(rows, name, steps):
+    """Values of the last `steps` steps, nothing while the log is shorter."""
+    if not rows or rows[-1]["step"] < steps:
+        return np.array([])
+    recent = []
+    for row in reversed(rows):
+        if row["step"] <= rows[-1]["step"] - steps:
+            break
+        if name in row:
+            recent.append(row[name])
+    return np.array(recent)

@@ -1,0 +1,105 @@
+"""The two stages of a training run: what state they move, and by which compiled step."""
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaxsr.config import TrainConfig
+from jaxsr.models.discriminator import Discriminator
+from jaxsr.training.gan import GanLosses, GanState, calibrated_feature_scale, make_gan_step
+from jaxsr.training.state import create_state, learning_rate_schedule
+from jaxsr.training.steps import compile_steps, make_pixel_step
+from jaxsr.weights.perceptual import load_perceptual
+
+CALIBRATION_BATCHES = 8
+
+
+class Stage(NamedTuple):
+    """What the training loop needs of a stage.
+
+    Attributes:
+      state: the state before the first update.
+      run_steps: `(state, batches)` to `(state, metrics)`, compiled.
+      used: what the card and the run record beside the configuration, JSON.
+    """
+
+    state: Any
+    run_steps: Callable
+    used: dict
+
+
+def pixel_stage(config: TrainConfig, model: nn.Module, variables: dict) -> Stage:
+    """A pixel loss alone (Ledig et al. 2017, section 2.2.1, equation 4)."""
+    optimizer = optax.adam(_schedule(config, config.learning_rate))
+    step = make_pixel_step(model, optimizer, seed=config.seed, loss=config.loss, ema=config.ema)
+    return Stage(create_state(variables, optimizer, ema=config.ema > 0), compile_steps(step), {})
+
+
+def adversarial_stage(
+    config: TrainConfig, model: nn.Module, variables: dict, crops: Iterator[np.ndarray], *, used: dict | None
+) -> Stage:
+    """Content and adversarial loss (Ledig et al. 2017, section 2.2).
+
+    Args:
+      config: the run's.
+      model: the generator.
+      variables: its weights before the first update.
+      crops: the run's batches, of which the first measure the feature scale.
+      used: what the run recorded when it began, or None when it begins now.
+
+    Raises:
+      InputError: the network of the content loss cannot be had, or has no such feature maps.
+    """
+    dtype = jnp.dtype(config.dtype)
+    features, frozen, perceptual = load_perceptual(config.perceptual, taps=config.taps, dtype=dtype)
+    taps = dict(zip(features.taps, config.tap_weights or [1.0] * len(features.taps), strict=True))
+    losses = GanLosses(
+        taps=taps,
+        feature_scale=1.0,
+        content=config.content_loss,
+        adversarial=config.adversarial,
+        adversarial_weight=config.adversarial_weight,
+        label_smoothing=config.label_smoothing,
+        pixel=config.loss,
+        pixel_weight=config.pixel_weight,
+    )
+    scale = config.feature_scale or (used and used["losses"]["feature_scale"])
+    if scale is None:
+        batches = islice(crops, CALIBRATION_BATCHES)
+        scale = calibrated_feature_scale(
+            model, features, losses, variables, frozen, batches, ratio=config.content_ratio
+        )
+    losses = losses._replace(feature_scale=scale)
+    discriminator = Discriminator(global_pool=config.global_pool, dtype=dtype)
+    rates = (config.learning_rate, config.discriminator_learning_rate or config.learning_rate)
+    optimizers = tuple(optax.adam(_schedule(config, rate)) for rate in rates)
+    image = jnp.zeros((1, config.crop, config.crop, 3))
+    # Another stream than the batches' keys, which are folded from the same seed.
+    key = jax.random.key(config.seed + 1)
+    judge = discriminator.init(key, image, train=False)
+    state = GanState(
+        jnp.int32(0),
+        create_state(variables, optimizers[0], ema=config.ema > 0),
+        create_state(judge, optimizers[1], ema=False),
+    )
+    step = make_gan_step(model, discriminator, features, optimizers, losses, seed=config.seed, ema=config.ema)
+    run_steps, replicas = compile_steps(step), {}
+
+    def run(state, batches):
+        # The frozen network goes where the state is, once.
+        if not replicas:
+            replicas["frozen"] = jax.device_put(frozen, state.step.sharding)
+        return run_steps(state, batches, replicas["frozen"])
+
+    rates = {"discriminator_learning_rate": rates[1], "content_ratio": config.content_ratio}
+    return Stage(state, run, {"losses": losses._asdict() | rates, "perceptual": perceptual})
+
+
+def _schedule(config, learning_rate):
+    return learning_rate_schedule(learning_rate, config.steps, schedule=config.schedule, warmup=config.warmup)
