@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import warnings
 from collections.abc import Iterator
 
 
@@ -14,9 +15,14 @@ class InputError(ValueError):
 
 @contextlib.contextmanager
 def reported() -> Iterator[None]:
-    """Turn an `InputError` or an `OSError` inside a script into one line on stderr and exit code 2, Ctrl-C into 130."""
+    """Turn an `InputError` or an `OSError` inside a script into one line on stderr and exit code 2, Ctrl-C into 130.
+
+    Warnings are one line too.
+    """
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
+            yield
     except InputError as error:
         sys.exit(_failed(str(error)))
     except KeyboardInterrupt:

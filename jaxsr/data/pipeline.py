@@ -6,6 +6,7 @@ follows from the seed and the position in the stream, whatever the number of thr
 
 import dataclasses
 import os
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import grain
@@ -49,7 +50,8 @@ def crops(
       saves it as it is.
 
     Raises:
-      InputError: no photos, or one smaller than the crop (while iterating, where sizes are unknown).
+      InputError: no photos, or one smaller than the crop (while iterating, where sizes are unknown), or none that can
+        be decoded (while iterating). A photo that alone cannot be decoded is replaced and warned about.
     """
     index, count = shard
     threads = threads or os.cpu_count() or 1
@@ -100,17 +102,20 @@ def visits(source: Source, *, crop: int) -> np.ndarray:
 def cached(source: Source, *, threads: int | None = None) -> Source:
     """The same source with all photos decoded and kept in memory (3 bytes a pixel), with a progress bar.
 
-    Raises:
-      InputError: a photo cannot be read.
+    Photos that cannot be decoded stay as they are, so that the stream of crops is the same with and without the cache.
     """
+
+    def decoded(index):
+        photo = source.photos[index]
+        try:
+            pixels = source[index]
+        except InputError:
+            return photo
+        return dataclasses.replace(photo, pixels=pixels, size=pixels.shape[:2])
+
     with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        decoded = tqdm(pool.map(source.__getitem__, range(len(source))), "Decoding photos", len(source), unit="photo")
-        return Source(
-            tuple(
-                dataclasses.replace(photo, pixels=pixels, size=pixels.shape[:2])
-                for photo, pixels in zip(source.photos, decoded, strict=True)
-            )
-        )
+        photos = tqdm(pool.map(decoded, range(len(source))), "Decoding photos", len(source), unit="photo")
+        return Source(tuple(photos))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,12 +131,25 @@ class _CutCrops(grain.transforms.RandomMap):
         places = rng.random((len(element), self.crops_per_photo, 2))
         block = np.empty((self.crops_per_photo, len(element), self.crop, self.crop, 3), np.uint8)
         for column, (index, photo_places) in enumerate(zip(element.tolist(), places, strict=True)):
-            photo = self.source[index]
-            _require_size(self.source.photos[index].name, photo.shape, self.crop)
+            photo = self._readable(index)
             room = np.array(photo.shape[:2]) - self.crop + 1
             for row, (top, left) in enumerate((photo_places * room).astype(int).tolist()):
                 block[row, column] = photo[top : top + self.crop, left : left + self.crop]
         return block
+
+    def _readable(self, index):
+        """The photo, or in place of one that cannot be decoded always the same other one."""
+        count = len(self.source)
+        for other in range(index, index + count):
+            try:
+                photo = self.source[other % count]
+            except InputError as error:
+                # Told once for each photo, as warnings are.
+                warnings.warn(f"left out of the training: {error}", stacklevel=2)
+            else:
+                _require_size(self.source.photos[other % count].name, photo.shape, self.crop)
+                return photo
+        raise InputError("none of the training photos can be read any more; the warnings name them")
 
 
 @dataclasses.dataclass(frozen=True)

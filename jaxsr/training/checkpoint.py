@@ -57,9 +57,9 @@ def save_checkpoint(checkpoints: ocp.training.Checkpointer, state: Any, progress
         ) from error
 
 
-def latest_step(checkpoints: ocp.training.Checkpointer) -> int | None:
-    """Step of the newest whole checkpoint, or None."""
-    return checkpoints.latest.step if checkpoints.latest else None
+def saved_steps(checkpoints: ocp.training.Checkpointer) -> list[int]:
+    """Steps of the whole checkpoints, the newest last."""
+    return sorted(checkpoint.step for checkpoint in checkpoints.checkpoints)
 
 
 def abstract(state: Any) -> Any:
@@ -67,15 +67,19 @@ def abstract(state: Any) -> Any:
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), state)
 
 
-def restore_checkpoint(checkpoints: ocp.training.Checkpointer, template: Any) -> tuple[Any, dict]:
-    """The newest checkpoint.
+def restore_checkpoint(
+    checkpoints: ocp.training.Checkpointer, template: Any, *, step: int | None = None
+) -> tuple[Any, dict]:
+    """A checkpoint.
 
     Args:
       checkpoints: from `open_checkpoints`; must hold at least one.
       template: `abstract` of a state of the same structure.
+      step: one of `saved_steps`; None for the newest.
 
     Returns:
       The state, placed as the template says, and the progress saved beside it.
     """
-    loaded = checkpoints.load_checkpointables(checkpoints.latest.step, {"state": template, "progress": None})
+    step = saved_steps(checkpoints)[-1] if step is None else step
+    loaded = checkpoints.load_checkpointables(step, {"state": template, "progress": None})
     return loaded["state"], loaded["progress"]

@@ -5,21 +5,41 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from jax.sharding import Mesh
-from tqdm import tqdm
 
 from jaxsr.config import TrainConfig
 from jaxsr.errors import InputError
-from jaxsr.training.checkpoint import abstract, latest_step, open_checkpoints, restore_checkpoint, save_checkpoint
+from jaxsr.training.checkpoint import abstract, open_checkpoints, restore_checkpoint, save_checkpoint, saved_steps
 from jaxsr.training.devices import sharded_batches
-from jaxsr.training.monitor import append_log, draw_curves, read_log
+from jaxsr.training.record import open_record, read_log
 from jaxsr.training.steps import Step
 
 MAX_ROLLBACKS = 3
+
+
+class Moment(NamedTuple):
+    """Where a run is: all that a checkpoint holds.
+
+    Attributes:
+      state: the training state.
+      order: which data order the run follows.
+      data: position in it of the first batch not yet used, None for its beginning.
+      best: the best validation scores, whose weights are in best.safetensors.
+    """
+
+    state: Any
+    order: int
+    data: Any
+    best: dict | None
+
+    @property
+    def step(self) -> int:
+        """Updates done; waits for the device."""
+        return int(self.state.step)
 
 
 def fit(
@@ -39,7 +59,7 @@ def fit(
 
     A checkpoint holds the state, the data position and the best score, so a run that was killed ends with the same
     bits as one that was not. When a loss or gradient is not finite, the run goes back to the last checkpoint and on
-    with other data; the third time between two checkpoints it gives up.
+    with other data; the third time running it goes back to the checkpoint before, then gives up.
 
     Args:
       config: steps, intervals, batch size and workdir are read from it.
@@ -47,7 +67,7 @@ def fit(
       run_steps: from `compile_steps`.
       mesh: from `make_mesh`.
       open_crops: gives the endless, checkpointable iterator over uint8 crops for data order n (0, 1, …).
-      validate: `(state, board)` to scores; draws what it has to show.
+      validate: `(state, board)` to scores; draws what it has to show. Called before the first update too.
       better: whether the first scores beat the second.
       warnings: of the log, kind to sentence; each kind is shown when it appears. May raise InputError to end the run.
       export: `(state, file name, scores)` writes weights.
@@ -59,113 +79,123 @@ def fit(
     Raises:
       InputError: the loss would not stay finite, or nothing can be written.
     """
-    from tensorboardX import SummaryWriter
-
-    workdir, log = Path(config.workdir), Path(config.workdir, "metrics.jsonl")
-    per_dispatch = config.steps_per_dispatch or (1 if jax.default_backend() == "cpu" else 50)
+    workdir = Path(config.workdir)
     with open_checkpoints(workdir / "checkpoints") as checkpoints, _interruptible() as interrupted:
-        # 1. The state: the newest checkpoint, or the initial one, saved so that there is always one to go back to.
         template = abstract(state)
-        progress = {"order": 0, "data": None, "best": None}
-        if latest_step(checkpoints) is not None:
-            state, progress = restore_checkpoint(checkpoints, template)
-            print(f"resuming {workdir} at step {int(state.step)}")
-        # 2. The data, where that state left it. 3. The log, cut to that state.
-        crops = _opened(open_crops, progress)
-        step, rollbacks = int(state.step), 0
-        rows = read_log(log, until=step)
-        if latest_step(checkpoints) is None:
-            save_checkpoint(checkpoints, state, progress | {"data": crops.get_state()})
-        board = SummaryWriter(str(workdir / "tensorboard"), purge_step=step + 1, write_to_disk=True)
-        bar = tqdm(total=config.steps, initial=step, unit="step", dynamic_ncols=True)
-        warned = {}
-
-        def validated():
-            scores = validate(state, board)
-            if scores:
-                bar.write(f"step {step}: " + ", ".join(f"{k} {v:.4f}" for k, v in scores.items()))
-                _record(rows, log, board, step, scores)
-                if better(scores, progress["best"]):
-                    progress["best"] = scores
-                    export(state, "best.safetensors", scores)
-            draw_curves(workdir / "curves.png", rows, title=title)
-            found = warnings(rows)
-            for kind in found.keys() - warned.keys():
-                bar.write(f"warning: {found[kind]}")
-            warned.clear()
-            warned.update(found)
-
-        with contextlib.closing(board), contextlib.closing(bar):
-            if step == 0 and not any("psnr_y" in row for row in rows):
-                validated()
-            while step < config.steps and not interrupted:
-                count = min(per_dispatch, _next_event(step, config) - step)
+        moment = Moment(state, 0, None, None)
+        if saved_steps(checkpoints):
+            moment = _restored(checkpoints, template)
+            print(f"resuming {workdir} at step {moment.step}")
+        crops = _opened(open_crops, moment)
+        moment = moment._replace(data=crops.get_state())
+        step, troubles = moment.step, 0
+        with open_record(workdir, until=step, total=config.steps, title=title) as record:
+            if not saved_steps(checkpoints):
+                # There is always one to go back to.
+                save_checkpoint(checkpoints, moment.state, _progress(moment))
+            if step == 0:
+                moment = _validated(moment, record, validate, better, warnings, export)
+            batches = _take(crops, config, step)
+            while batches is not None and not interrupted:
                 started = time.perf_counter()
-                batches = np.stack([next(crops) for _ in range(count)])
-                waited = time.perf_counter() - started
-                state, metrics = run_steps(state, sharded_batches(batches, mesh))
-                metrics = {name: np.asarray(values) for name, values in jax.device_get(metrics).items()}
+                state, pending = run_steps(moment.state, sharded_batches(batches, mesh))
+                step, used = step + len(batches), crops.get_state()
+                # The next batches are cut while the device computes.
+                taking = time.perf_counter()
+                batches = _take(crops, config, step)
+                waited = time.perf_counter() - taking if jax.tree.leaves(pending)[0].is_ready() else 0.0
+                metrics = {name: np.asarray(values) for name, values in jax.device_get(pending).items()}
                 if not all(np.isfinite(values).all() for values in metrics.values()):
-                    rollbacks += 1
-                    if rollbacks == MAX_ROLLBACKS:
-                        raise InputError(
-                            f"the loss was not finite {rollbacks} times in a row after step "
-                            f"{latest_step(checkpoints)}; lower --learning-rate or raise --warmup, in another "
-                            f"--workdir (the last good checkpoint is kept in {workdir})"
-                        )
-                    state, progress = restore_checkpoint(checkpoints, template)
-                    progress |= {"order": progress["order"] + rollbacks, "data": None}
-                    bar.write(f"not finite after step {step}: back to step {int(state.step)}, on with other data")
-                    step, crops = int(state.step), _opened(open_crops, progress)
-                    rows = read_log(log, until=step)
-                    bar.n = step
+                    troubles += 1
+                    moment = _rolled_back(checkpoints, template, moment, troubles, step, config)
+                    record.write(f"not finite after step {step}: back to step {moment.step}, on with other data")
+                    step, crops = moment.step, _opened(open_crops, moment)
+                    batches = _take(crops, config, step)
+                    record.cut(step)
                     continue
-                step += count
+                moment = moment._replace(state=state, data=used)
                 seconds = time.perf_counter() - started
-                row = {name: float(values.mean()) for name, values in metrics.items()}
-                row |= {"patches_per_second": config.batch_size * count / seconds, "waited": waited / seconds}
-                _record(rows, log, board, step, row)
-                bar.update(count)
-                bar.set_postfix_str(f"loss {row['loss']:.5f}, {row['patches_per_second']:.0f} patches/s", refresh=False)
-                done = step == config.steps
-                if done or step % config.validate_every == 0:
-                    validated()
-                if done or interrupted or step % config.checkpoint_every == 0:
-                    save_checkpoint(checkpoints, state, progress | {"data": crops.get_state()})
-                    rollbacks = 0
-        if latest_step(checkpoints) != step:
-            save_checkpoint(checkpoints, state, progress | {"data": crops.get_state()})
-        finished = step == config.steps
-        if finished:
-            export(state, "last.safetensors", _scores_at(rows, step))
-        return finished
+                with _writing(workdir):
+                    record.advance(step, metrics, seconds=seconds, waited=waited, batch_size=config.batch_size)
+                if step == config.steps or step % config.validate_every == 0:
+                    moment = _validated(moment, record, validate, better, warnings, export)
+                if step == config.steps or step % config.checkpoint_every == 0:
+                    save_checkpoint(checkpoints, moment.state, _progress(moment))
+                    troubles = 0
+        if saved_steps(checkpoints)[-1] != step:
+            save_checkpoint(checkpoints, moment.state, _progress(moment))
+        if step == config.steps:
+            with _writing(workdir):
+                export(moment.state, "last.safetensors", _last_scores(workdir, step))
+        return step == config.steps
 
 
-def _opened(open_crops, progress):
-    crops = open_crops(progress["order"])
-    if progress["data"] is not None:
-        crops.set_state(progress["data"])
+def _validated(moment, record, validate, better, warnings, export) -> Moment:
+    with _writing(record.workdir):
+        scores = validate(moment.state, record.board)
+        record.show(moment.step, scores)
+        if scores and better(scores, moment.best):
+            export(moment.state, "best.safetensors", scores)
+            moment = moment._replace(best=scores)
+    record.warn(warnings(record.rows))
+    return moment
+
+
+def _rolled_back(checkpoints, template, moment, troubles, step, config) -> Moment:
+    """The moment of a checkpoint, with another data order; the best weights so far stay the best."""
+    saved = saved_steps(checkpoints)
+    if troubles > MAX_ROLLBACKS or (troubles == MAX_ROLLBACKS and len(saved) < 2):
+        raise InputError(
+            f"the loss was not finite {troubles} times in a row after step {saved[-1]}; lower --learning-rate or raise "
+            f"--warmup, in another --workdir (the last good checkpoint is kept in {config.workdir})"
+        )
+    earlier = _restored(checkpoints, template, step=saved[-2 if troubles == MAX_ROLLBACKS else -1])
+    return earlier._replace(order=earlier.order + troubles, data=None, best=moment.best)
+
+
+def _restored(checkpoints, template, step=None) -> Moment:
+    state, progress = restore_checkpoint(checkpoints, template, step=step)
+    return Moment(state, **progress)
+
+
+def _progress(moment):
+    return {"order": moment.order, "data": moment.data, "best": moment.best}
+
+
+def _opened(open_crops, moment):
+    crops = open_crops(moment.order)
+    if moment.data is not None:
+        crops.set_state(moment.data)
     return crops
 
 
-def _next_event(step: int, config: TrainConfig) -> int:
-    # Dispatches end where something happens, at steps that do not depend on where a run was interrupted.
-    after = [(step // every + 1) * every for every in (config.checkpoint_every, config.validate_every)]
-    return min(*after, config.steps)
+def _take(crops, config, step):
+    """The crops of one dispatch, [K, B, crop, crop, 3], or None when all steps are done.
+
+    Dispatches end where something happens, at steps that do not depend on where a run was interrupted.
+    """
+    per_dispatch = config.steps_per_dispatch or (1 if jax.default_backend() == "cpu" else 50)
+    events = [(step // every + 1) * every for every in (config.checkpoint_every, config.validate_every)]
+    count = min(per_dispatch, min(*events, config.steps) - step)
+    return np.stack([next(crops) for _ in range(count)]) if count > 0 else None
 
 
-def _record(rows, log, board, step, values):
-    row = {"step": step} | values
-    rows.append(row)
-    append_log(log, row)
-    for name, value in values.items():
-        board.add_scalar(name, value, step)
+def _last_scores(workdir, step):
+    rows = read_log(workdir / "metrics.jsonl", until=step)
+    scores = [row for row in rows if row["step"] == step and "psnr_y" in row]
+    return {key: value for key, value in scores[-1].items() if key != "step"} if scores else None
 
 
-def _scores_at(rows, step):
-    return next(
-        ({k: v for k, v in row.items() if k != "step"} for row in rows if row["step"] == step and "psnr_y" in row), None
-    )
+@contextlib.contextmanager
+def _writing(workdir):
+    """Say in a sentence that something in the workdir could not be written."""
+    try:
+        yield
+    except OSError as error:
+        what = error.filename or workdir
+        raise InputError(
+            f"{what}: cannot be written ({error.strerror or error}); see to the disk and start the same command again"
+        ) from error
 
 
 @contextlib.contextmanager

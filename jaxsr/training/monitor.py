@@ -1,6 +1,5 @@
-"""What a person sees of a run: the log, curves, and strips of the same crops at each validation."""
+"""What a person sees of a run: curves, and strips of the same crops at each validation."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,30 +7,6 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from jaxsr.files import replacing
-
-
-def read_log(path: Path, *, until: int) -> list[dict]:
-    """Rows of a metrics.jsonl up to and with step `until`; the file is cut to them, a torn last line included."""
-    if not path.exists():
-        return []
-    rows = []
-    for line in path.read_text().splitlines():
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError:
-            break
-        if row["step"] <= until:
-            rows.append(row)
-    with replacing(path) as temporary:
-        temporary.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return rows
-
-
-def append_log(path: Path, row: dict) -> None:
-    """One row more in a metrics.jsonl."""
-    with path.open("a") as file:
-        file.write(json.dumps(row) + "\n")
-
 
 PANELS = (
     ("loss", ("loss", "content", "weighted_adversarial", "pixel", "discriminator"), "log"),

@@ -137,6 +137,8 @@ def check(config: TrainConfig) -> None:
             raise InputError(f"--{name.replace('_', '-')} {value}: must be at least 1")
     if not config.learning_rate > 0:
         raise InputError(f"--learning-rate {config.learning_rate}: must be above 0")
+    if config.stage == "srgan" and config.crop % 16:
+        raise InputError(f"--crop {config.crop}: the discriminator halves crops four times; take a multiple of 16")
     if not config.content_ratio > 0:
         raise InputError(f"--content-ratio {config.content_ratio}: must be above 0")
     if not 0 <= config.label_smoothing < 0.5:

@@ -135,11 +135,33 @@ def test_a_photo_smaller_than_the_crop_is_named():
         take(crops(in_memory(known=False), crop=16, batch_size=4, seed=0), 2)
 
 
-def test_a_photo_that_breaks_while_training_is_named(tmp_path):
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_a_photo_that_breaks_on_decoding_is_named_and_always_replaced_alike(tmp_path, in_memory):
+    for i, name in enumerate("abc"):
+        Image.fromarray(coordinates(i, (20, 20))).save(tmp_path / f"{name}.png")
+    whole = (tmp_path / "a.png").read_bytes()
+    # The header stays, so that the photo passes for good until it is decoded.
+    (tmp_path / "a.png").write_bytes(whole[:60])
+    source = open_source([tmp_path])
+    source = cached(source) if in_memory else source
+    with pytest.warns(UserWarning, match=r"left out of the training: .*a\.png"):
+        broken = take(crops(source, crop=16, batch_size=4, seed=0), 40)
+    (tmp_path / "a.png").write_bytes(whole)
+    mended = take(crops(open_source([tmp_path]), crop=16, batch_size=4, seed=0), 40)
+    numbers = mended[:, :, 0, 0, 2]
+    assert set(numbers.ravel()) == {0, 1, 2}
+    assert np.array_equal(broken[..., :2], mended[..., :2])
+    assert np.array_equal(broken[:, :, 0, 0, 2], np.where(numbers == 0, 1, numbers))
+
+
+def test_photos_that_all_break_are_told(tmp_path):
     Image.fromarray(coordinates(0, (20, 20))).save(tmp_path / "a.png")
     source = open_source([tmp_path])
     (tmp_path / "a.png").write_text("overwritten")
-    with pytest.raises(InputError, match=r"a\.png: empty, or no picture"):
+    with (
+        pytest.warns(UserWarning, match=r"a\.png: empty, or no picture"),
+        pytest.raises(InputError, match="none of the training photos can be read"),
+    ):
         take(crops(source, crop=16, batch_size=4, seed=0), 1)
 
 

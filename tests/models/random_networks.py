@@ -1,20 +1,22 @@
 """Random weights and images for tests."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 
-def random_variables(model, seed=0):
+def random_variables(model, seed=0, side=4, **options):
     """Random values everywhere: biases, slopes, γ and β and both statistics of the batch norms included."""
-    shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 4, 4, 3)))
+    shapes = jax.eval_shape(partial(model.init, **options), jax.random.key(0), jnp.zeros((1, side, side, 3)))
     leaves, tree = jax.tree.flatten_with_path(shapes)
     rng = np.random.default_rng(seed)
 
     def draw(path, leaf):
         name = path[-1].key
         if name == "kernel":
-            return rng.normal(0, 1 / np.sqrt(np.prod(leaf.shape[:3])), leaf.shape)
+            return rng.normal(0, 1 / np.sqrt(np.prod(leaf.shape[:-1])), leaf.shape)
         if name in ("var", "scale"):
             return rng.uniform(0.5, 1.5, leaf.shape)
         return rng.normal(0, 0.3, leaf.shape)

@@ -1,4 +1,4 @@
-"""The three networks written a second time, in PyTorch and from the papers, with the layer names of ours."""
+"""The networks written a second time, in PyTorch and from the papers, with the layer names of ours."""
 
 import numpy as np
 import torch
@@ -81,6 +81,54 @@ class SRCNN(nn.Module):
         return x[:, :, cut:-cut, cut:-cut]
 
 
+class Discriminator(nn.Module):
+    def __init__(self, crop=96, features=64, global_pool=False):
+        super().__init__()
+        self.global_pool = global_pool
+        width = 3
+        for i in range(8):
+            wider = features * 2 ** (i // 2)
+            self.add_module(f"conv_{i}", nn.Conv2d(width, wider, 3, stride=1 + i % 2, padding=1, bias=i == 0))
+            if i:
+                self.add_module(f"norm_{i}", nn.BatchNorm2d(wider))
+            width = wider
+        self.dense_0 = nn.Linear(width * (1 if global_pool else (crop // 16) ** 2), 16 * features)
+        self.dense_1 = nn.Linear(16 * features, 1)
+
+    def forward(self, x):
+        for i in range(8):
+            x = self.get_submodule(f"conv_{i}")(x)
+            x = F.leaky_relu(self.get_submodule(f"norm_{i}")(x) if i else x, 0.2)
+        # Flattened in our order: rows, columns, channels.
+        x = x.mean((2, 3)) if self.global_pool else x.permute(0, 2, 3, 1).flatten(1)
+        return self.dense_1(F.leaky_relu(self.dense_0(x), 0.2))[:, 0]
+
+
+class VGG(nn.Module):
+    """All convolutions; forward gives every feature map by its name."""
+
+    def __init__(self, depth):
+        super().__init__()
+        width = 3
+        self.counts = {16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}[depth]
+        for stage, count in enumerate(self.counts, start=1):
+            for i in range(1, count + 1):
+                wider = (64, 128, 256, 512, 512)[stage - 1]
+                self.add_module(f"conv{stage}_{i}", nn.Conv2d(width, wider, 3, padding=1))
+                width = wider
+
+    def forward(self, signed):
+        mean, std = (torch.tensor(v).view(3, 1, 1) for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+        x, features = ((signed + 1) / 2 - mean) / std, {}
+        for stage, count in enumerate(self.counts, start=1):
+            if stage > 1:
+                x = F.max_pool2d(x, 2)
+            for i in range(1, count + 1):
+                x = features[f"conv{stage}_{i}"] = self.get_submodule(f"conv{stage}_{i}")(x)
+                x = features[f"relu{stage}_{i}"] = F.relu(x)
+        return features
+
+
 def parameter_count(twin):
     return sum(p.numel() for p in twin.parameters())
 
@@ -97,7 +145,7 @@ def load(twin, variables):
                 continue
             value = np.asarray(value)
             if name == "kernel":
-                value = value.transpose(3, 2, 0, 1)
+                value = value.transpose(3, 2, 0, 1) if value.ndim == 4 else value.T
             # A slope shared by all channels is a scalar in ours and one element in PyTorch.
             state[".".join((*path, names.get(name, name)))] = torch.from_numpy(np.array(np.atleast_1d(value)))
 

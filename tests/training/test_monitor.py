@@ -1,20 +1,7 @@
-import json
-
 import numpy as np
 from PIL import Image
 
-from jaxsr.training.monitor import append_log, draw_curves, read_log, strip
-
-
-def test_the_log_is_cut_to_the_checkpoint_and_a_torn_line_dropped(tmp_path):
-    path = tmp_path / "metrics.jsonl"
-    for step in (1, 2, 3):
-        append_log(path, {"step": step, "loss": 1 / step})
-    with path.open("a") as file:
-        file.write('{"step": 4, "lo')
-    assert [row["step"] for row in read_log(path, until=2)] == [1, 2]
-    assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 2]
-    assert read_log(tmp_path / "none.jsonl", until=2) == []
+from jaxsr.training.monitor import draw_curves, strip
 
 
 def test_curves_show_what_is_logged(tmp_path):

