@@ -4,9 +4,10 @@ Each has `scale`, `dtype` and `halo`: the LR pixels on each side that an output 
 """
 
 from jaxsr.models.espcn import ESPCN
+from jaxsr.models.msrresnet import MSRResNet
 from jaxsr.models.srcnn import SRCNN
 from jaxsr.models.srresnet import SRResNet
 
-MODELS = {"srresnet": SRResNet, "espcn": ESPCN, "srcnn": SRCNN}
+MODELS = {"srresnet": SRResNet, "espcn": ESPCN, "srcnn": SRCNN, "msrresnet": MSRResNet}
 
-__all__ = ["ESPCN", "MODELS", "SRCNN", "SRResNet"]
+__all__ = ["ESPCN", "MODELS", "SRCNN", "MSRResNet", "SRResNet"]

@@ -8,6 +8,11 @@ import jax.numpy as jnp
 torch_uniform = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 
 
+def imagenet_normalised(unit: jax.Array) -> jax.Array:
+    """RGB [..., 3] in [0, 1] less ImageNet's mean, over its deviation, as torchvision's networks take it."""
+    return (unit - jnp.array([0.485, 0.456, 0.406])) / jnp.array([0.229, 0.224, 0.225])
+
+
 def pixel_shuffle(x: jax.Array, factor: int) -> jax.Array:
     """Sub-pixel rearrangement (Shi et al. 2016, equation 4), channel order as in PyTorch.
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxsr.errors import InputError
-from jaxsr.models.layers import PReLU, pixel_shuffle, torch_uniform
+from jaxsr.models.layers import PReLU, imagenet_normalised, pixel_shuffle, torch_uniform
 
 
 class ResidualBlock(nn.Module):
@@ -38,6 +38,8 @@ class SRResNet(nn.Module):
       features: channels of the body (64 in the paper).
       blocks: residual blocks (16 in the paper).
       output: "linear", or "tanh" to bound the output by [−1, 1].
+      body_end: what follows the body's last convolution, "norm" as in the paper, or "prelu" as in some ported networks.
+      normalisation: of the input, "none", or "imagenet" (mean and deviation of ImageNet), again for ported networks.
       dtype: dtype of computation; parameters, statistics and the last convolution stay float32.
     """
 
@@ -45,6 +47,8 @@ class SRResNet(nn.Module):
     features: int = 64
     blocks: int = 16
     output: Literal["linear", "tanh"] = "linear"
+    body_end: Literal["norm", "prelu"] = "norm"
+    normalisation: Literal["none", "imagenet"] = "none"
     dtype: Any = jnp.float32
 
     @property
@@ -76,12 +80,14 @@ class SRResNet(nn.Module):
         """
         conv = partial(nn.Conv, dtype=self.dtype, kernel_init=torch_uniform)
         norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype)
+        if self.normalisation == "imagenet":
+            x = imagenet_normalised(x)
         first = PReLU(name="prelu_first")(conv(self.features, (9, 9), name="conv_first")(x))
         body = first
         for i in range(self.blocks):
             body = ResidualBlock(self.features, self.dtype, name=f"block_{i}")(body, train=train)
-        body = conv(self.features, (3, 3), use_bias=False, name="conv_body")(body)
-        y = first + norm(name="norm_body")(body)
+        body = conv(self.features, (3, 3), use_bias=self.body_end == "prelu", name="conv_body")(body)
+        y = first + (PReLU(name="prelu_body") if self.body_end == "prelu" else norm(name="norm_body"))(body)
         for i, factor in enumerate(self.upscaling_stages):
             y = conv(self.features * factor**2, (3, 3), name=f"upconv_{i}")(y)
             y = PReLU(name=f"prelu_up_{i}")(pixel_shuffle(y, factor))

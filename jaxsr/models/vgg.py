@@ -7,11 +7,10 @@ import jax
 import jax.numpy as jnp
 
 from jaxsr.errors import InputError
+from jaxsr.models.layers import imagenet_normalised
 
 _CONVOLUTIONS = {16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 
-# Mean and deviation of RGB in [0, 1], as torchvision's networks were trained with.
-_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 # Mean of BGR in 0 to 255, as Caffe's (and Keras') networks were trained with.
 _CAFFE = (103.939, 116.779, 123.68)
 
@@ -81,5 +80,4 @@ class VGG(nn.Module):
         unit = (images + 1) / 2 if self.input_range == "signed" else images
         if self.normalisation == "caffe":
             return 255 * unit[..., ::-1] - jnp.array(_CAFFE)
-        mean, deviation = _IMAGENET
-        return (unit - jnp.array(mean)) / jnp.array(deviation)
+        return imagenet_normalised(unit)

@@ -1,0 +1,60 @@
+"""MSRResNet, BasicSR's generator without batch norms (Wang et al. 2018, arXiv 1809.00219, section 4.1)."""
+
+import math
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxsr.errors import InputError
+from jaxsr.imaging.resize import resize
+from jaxsr.models.layers import pixel_shuffle, torch_uniform
+
+
+class MSRResNet(nn.Module):
+    """Residual blocks, pixel shuffles, and the bilinearly enlarged input added to the output; for ported weights.
+
+    Attributes:
+      scale: 2, 3 or 4.
+      features: channels of the body.
+      blocks: residual blocks.
+      dtype: dtype of computation; parameters and the last convolution stay float32.
+    """
+
+    scale: int = 4
+    features: int = 64
+    blocks: int = 16
+    dtype: Any = jnp.float32
+
+    @property
+    def upscaling_stages(self) -> tuple[int, ...]:
+        """Factor of each pixel shuffle in turn."""
+        if self.scale not in (2, 3, 4):
+            raise InputError(f"MSRResNet has no scale {self.scale}: choose 2, 3 or 4")
+        return {2: (2,), 3: (3,), 4: (2, 2)}[self.scale]
+
+    @property
+    def halo(self) -> int:
+        """LR pixels on each side that an output pixel can depend on."""
+        reach, pixel = 1.0 + 2 * self.blocks, 1.0
+        for factor in self.upscaling_stages:
+            reach += pixel
+            pixel /= factor
+        return math.ceil(reach + 2 * pixel)
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
+        """Upscale [N, H, W, 3] in [0, 1] to [N, H·scale, W·scale, 3] float32 in [−1, 1]; `train` changes nothing."""
+        conv = partial(nn.Conv, kernel_size=(3, 3), dtype=self.dtype, kernel_init=torch_uniform)
+        wide = partial(conv, self.features)
+        lrelu = partial(nn.leaky_relu, negative_slope=0.1)
+        y = lrelu(wide(name="conv_first")(x))
+        for i in range(self.blocks):
+            y = y + wide(name=f"block_{i}_conv_2")(nn.relu(wide(name=f"block_{i}_conv_1")(y)))
+        for i, factor in enumerate(self.upscaling_stages):
+            y = lrelu(pixel_shuffle(conv(self.features * factor**2, name=f"upconv_{i}")(y), factor))
+        y = lrelu(wide(name="conv_hr")(y))
+        y = nn.Conv(3, (3, 3), kernel_init=torch_uniform, name="conv_last")(y.astype(jnp.float32))
+        return 2 * (y + resize(x, self.scale, kernel="bilinear")) - 1

@@ -1,0 +1,207 @@
+"""Other people's layouts, written as PyTorch modules with their names, against what we make of their files."""
+
+import jax
+import numpy as np
+import pytest
+
+from jaxsr.errors import InputError
+from jaxsr.upscaling.upscaler import load
+from jaxsr.weights.generators import port_generator
+from jaxsr.weights.store import load_weights, save_weights
+
+torch = pytest.importorskip("torch", reason="the oracle is PyTorch: pip install '.[oracles]'")
+F, nn = torch.nn.functional, torch.nn
+
+
+def conv(i, o, side, **options):
+    return nn.Conv2d(i, o, side, padding=side // 2, **options)
+
+
+class Named(nn.Module):
+    """A module from its children, whose forward is a function of it."""
+
+    def __init__(self, run, **children):
+        super().__init__()
+        self.run = run
+        for name, child in children.items():
+            self.add_module(name, child)
+
+    def forward(self, x):
+        return self.run(self, x)
+
+
+def leftthomas(c=8, blocks=2, stages=2, body_norm=False):
+    def block():
+        return Named(
+            lambda m, x: x + m.bn2(m.conv2(m.prelu(m.bn1(m.conv1(x))))),
+            conv1=conv(c, c, 3), bn1=nn.BatchNorm2d(c), prelu=nn.PReLU(), conv2=conv(c, c, 3), bn2=nn.BatchNorm2d(c),
+        )  # fmt: skip
+
+    def up():
+        return Named(lambda m, x: m.prelu(F.pixel_shuffle(m.conv(x), 2)), conv=conv(c, 4 * c, 3), prelu=nn.PReLU())
+
+    children = {"block1": nn.Sequential(conv(3, c, 9), nn.PReLU())}
+    children |= {f"block{i + 2}": block() for i in range(blocks)}
+    children[f"block{blocks + 2}"] = nn.Sequential(conv(c, c, 3), nn.BatchNorm2d(c) if body_norm else nn.PReLU())
+    children[f"block{blocks + 3}"] = nn.Sequential(*[up() for _ in range(stages)], conv(c, 3, 9))
+
+    def run(m, x):
+        parts = list(m.children())
+        first = y = parts[0](x)
+        for part in parts[1:-1]:
+            y = part(y)
+        return (torch.tanh(parts[-1](first + y)) + 1) / 2
+
+    return Named(run, **children)
+
+
+def sgrvinod(c=8, blocks=2, stages=2):
+    def convolutional(i, o, side, *rest):
+        return Named(lambda m, x: m.conv_block(x), conv_block=nn.Sequential(conv(i, o, side), *rest))
+
+    def block():
+        return Named(
+            lambda m, x: x + m.conv_block2(m.conv_block1(x)),
+            conv_block1=convolutional(c, c, 3, nn.BatchNorm2d(c), nn.PReLU()),
+            conv_block2=convolutional(c, c, 3, nn.BatchNorm2d(c)),
+        )
+
+    def up():
+        return Named(lambda m, x: m.prelu(F.pixel_shuffle(m.conv(x), 2)), conv=conv(c, 4 * c, 3), prelu=nn.PReLU())
+
+    def run(m, x):
+        mean, std = (torch.tensor(v).view(3, 1, 1) for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+        first = m.conv_block1((x - mean) / std)
+        y = first + m.conv_block2(m.residual_blocks(first))
+        return (m.conv_block3(m.subpixel_convolutional_blocks(y)) + 1) / 2
+
+    return Named(
+        run,
+        conv_block1=convolutional(3, c, 9, nn.PReLU()),
+        residual_blocks=nn.Sequential(*[block() for _ in range(blocks)]),
+        conv_block2=convolutional(c, c, 3, nn.BatchNorm2d(c)),
+        subpixel_convolutional_blocks=nn.Sequential(*[up() for _ in range(stages)]),
+        conv_block3=convolutional(c, 3, 9, nn.Tanh()),
+    )
+
+
+def lornatang(c=8, blocks=2, stages=2):
+    def block():
+        layers = [conv(c, c, 3, bias=False), nn.BatchNorm2d(c), nn.PReLU(), conv(c, c, 3, bias=False)]
+        return Named(lambda m, x: x + m.rcb(x), rcb=nn.Sequential(*layers, nn.BatchNorm2d(c)))
+
+    def up():
+        layers = [conv(c, 4 * c, 3), nn.PixelShuffle(2), nn.PReLU()]
+        return Named(lambda m, x: m.upsample_block(x), upsample_block=nn.Sequential(*layers))
+
+    def run(m, x):
+        first = m.conv1(x)
+        return m.conv3(m.upsampling(first + m.conv2(m.trunk(first))))
+
+    return Named(
+        run,
+        conv1=nn.Sequential(conv(3, c, 9), nn.PReLU()),
+        trunk=nn.Sequential(*[block() for _ in range(blocks)]),
+        conv2=nn.Sequential(conv(c, c, 3, bias=False), nn.BatchNorm2d(c)),
+        upsampling=nn.Sequential(*[up() for _ in range(stages)]),
+        conv3=conv(c, 3, 9),
+    )
+
+
+def msrresnet(c=8, blocks=2, stages=2, factor=2):
+    def block():
+        return Named(lambda m, x: x + m.conv2(F.relu(m.conv1(x))), conv1=conv(c, c, 3), conv2=conv(c, c, 3))
+
+    def run(m, x):
+        y = m.body(F.leaky_relu(m.conv_first(x), 0.1))
+        for i in range(stages):
+            y = F.leaky_relu(F.pixel_shuffle(m.get_submodule(f"upconv{i + 1}")(y), factor), 0.1)
+        y = m.conv_last(F.leaky_relu(m.conv_hr(y), 0.1))
+        return y + F.interpolate(x, scale_factor=factor**stages, mode="bilinear", align_corners=False)
+
+    ups = {f"upconv{i + 1}": conv(c, factor**2 * c, 3) for i in range(stages)}
+    body = nn.Sequential(*[block() for _ in range(blocks)])
+    return Named(run, conv_first=conv(3, c, 3), body=body, **ups, conv_hr=conv(c, c, 3), conv_last=conv(c, 3, 3))
+
+
+TWINS = {
+    "leftthomas": (leftthomas, {}),
+    "leftthomas with a norm behind the body": (lambda: leftthomas(body_norm=True, blocks=3), {}),
+    "leftthomas ×2": (lambda: leftthomas(stages=1), {}),
+    "sgrvinod": (sgrvinod, {}),
+    "sgrvinod in a checkpoint of DataParallel": (sgrvinod, {"wrap": lambda s: {"generator": _prefixed(s, "module.")}}),
+    "lornatang": (lornatang, {}),
+    "lornatang ×8 in a checkpoint": (lambda: lornatang(stages=3), {"wrap": lambda s: {"epoch": 3, "state_dict": s}}),
+    "msrresnet": (msrresnet, {"wrap": lambda s: {"params": s}}),
+    "msrresnet ×3": (lambda: msrresnet(stages=1, factor=3), {}),
+}
+
+
+def _prefixed(state, prefix):
+    return {prefix + name: value for name, value in state.items()}
+
+
+def randomised(twin, seed=0):
+    """Random statistics, slopes and norms too, so that nothing can be left out unseen."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, value in twin.state_dict().items():
+        if value.dtype == torch.float32 and value.ndim < 4:
+            low = 0.5 if name.endswith(("running_var", "weight")) else -0.3
+            value.copy_(low + 0.6 * torch.rand(value.shape, generator=generator))
+    return twin.eval()
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_a_ported_generator_equals_its_source(name, tmp_path):
+    make, options = TWINS[name]
+    twin = randomised(make())
+    wrap = options.get("wrap", lambda state: state)
+    torch.save(wrap(twin.state_dict()), tmp_path / "theirs.pth")
+    weights = port_generator(tmp_path / "theirs.pth", "auto", origin="a test", licence="none")
+    assert weights.card["ported_from"]["layout"] == name.split()[0]
+    x = np.random.default_rng(0).random((1, 12, 14, 3), np.float32)
+    with torch.no_grad():
+        theirs = twin(torch.from_numpy(x.transpose(0, 3, 1, 2))).numpy().transpose(0, 2, 3, 1)
+    save_weights(tmp_path / "ours.safetensors", weights)
+    loaded = load_weights(tmp_path / "ours.safetensors")
+    ours = (jax.jit(loaded.model.apply)(loaded.variables, x) + 1) / 2
+    assert ours.shape == theirs.shape
+    np.testing.assert_allclose(ours, theirs, atol=1e-5 * max(1, np.abs(theirs).max()))
+    whole, tiled = (load(tmp_path / "ours.safetensors", tile=tile) for tile in (64, 2 * loaded.model.halo + 4))
+    picture = np.random.default_rng(1).random((40, 60, 3), np.float32)
+    np.testing.assert_allclose(whole(picture), tiled(picture), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda s: s.pop("block1.0.bias"), "1 missing (block1.0.bias)"),
+        (lambda s: s.update(extra=torch.zeros(1)), "1 unexpected (extra)"),
+        (lambda s: s.update({"block8.2.weight": s["block5.2.weight"]}), "1 unexpected (block8.2.weight)"),
+        (lambda s: s["block5.2.bias"].fill_(float("nan")), "1 with NaN or infinity (params/conv_last/bias)"),
+        (lambda s: s.update({"block5.2.bias": torch.zeros(4)}), "params/conv_last/bias [4] for [3]"),
+        (lambda s: s.clear(), "none of the generators known here"),
+    ],
+)
+def test_every_difference_is_named(change, words, tmp_path):
+    state = leftthomas().state_dict()
+    change(state)
+    torch.save(state, tmp_path / "theirs.pth")
+    with pytest.raises(InputError) as caught:
+        port_generator(tmp_path / "theirs.pth", "auto", origin="", licence="")
+    assert words in str(caught.value)
+
+
+class Hostile:
+    def __reduce__(self):
+        return print, ("code ran",)
+
+
+def test_a_pickle_with_code_is_refused_and_not_run(tmp_path, capsys):
+    torch.save({"generator": Hostile()}, tmp_path / "theirs.pth")
+    with pytest.raises(InputError, match="tensors alone"):
+        port_generator(tmp_path / "theirs.pth", "auto", origin="", licence="")
+    (tmp_path / "cut.pth").write_bytes((tmp_path / "theirs.pth").read_bytes()[:100])
+    with pytest.raises(InputError, match=r"cut\.pth"):
+        port_generator(tmp_path / "cut.pth", "auto", origin="", licence="")
+    assert "code ran" not in capsys.readouterr().out
