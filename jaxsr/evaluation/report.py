@@ -6,6 +6,7 @@ import os
 import textwrap
 from collections.abc import Sequence
 
+from jaxsr.errors import InputError
 from jaxsr.evaluation.protocol import METRICS, PERCEPTUAL, PROTOCOL
 from jaxsr.files import replacing
 
@@ -60,6 +61,40 @@ def save_json(path: str | os.PathLike, results: Sequence[dict]) -> None:
     text = json.dumps({"protocol": PROTOCOL, "results": complete}, indent=2, ensure_ascii=False, allow_nan=False)
     with replacing(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def draw_strengths(path: str | os.PathLike, results: Sequence[dict]) -> None:
+    """The perception–distortion curve (Blau & Michaeli 2018): LPIPS-Alex against PSNR-Y, a line per network and set.
+
+    Args:
+      path: PNG to write.
+      results: `evaluate`'s results with "model" and "data" added, whose card has a "strength".
+
+    Raises:
+      InputError: LPIPS was not computed.
+    """
+    from matplotlib.figure import Figure
+
+    if any("lpips_alex" not in result["mean"] for result in results):
+        raise InputError('the curve needs LPIPS: pip install "jaxsr[lpips]"')
+    figure = Figure(figsize=(8, 6), layout="constrained")
+    axis = figure.subplots()
+    lines = {}
+    for result in results:
+        lines.setdefault((result["data"], result["model"].split(",")[0]), []).append(result)
+    for (data, model), line in lines.items():
+        line = sorted(line, key=lambda result: result["card"]["strength"])
+        psnr, lpips = ([result["mean"][metric] for result in line] for metric in ("psnr_y", "lpips_alex"))
+        axis.plot(psnr, lpips, "o-", label=f"{model} on {data}")
+        for result, *point in zip(line, psnr, lpips, strict=True):
+            text = f"{result['card']['strength']:g}"
+            axis.annotate(text, point, textcoords="offset points", xytext=(6, 6))
+    axis.set(xlabel="PSNR-Y (dB): more faithful →", ylabel="LPIPS-Alex: ← closer to the eye")
+    axis.set_title("Strength from the SRResNet (0) to the SRGAN (1)")
+    axis.grid(alpha=0.3)
+    axis.legend()
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=110)
 
 
 def _all_metrics(scores):

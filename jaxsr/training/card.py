@@ -6,6 +6,8 @@ from pathlib import Path
 
 from jaxsr.config import TrainConfig
 from jaxsr.evaluation.protocol import PROTOCOL
+from jaxsr.weights.lineage import content_hash
+from jaxsr.weights.store import Weights
 
 
 def code_version() -> str:
@@ -28,13 +30,13 @@ def _git(*arguments):
         return ""
 
 
-def training_card(config: TrainConfig, *, photos: dict, started_from: dict | None, used: dict) -> dict:
+def training_card(config: TrainConfig, *, photos: dict, started_from: Weights | None, used: dict) -> dict:
     """The part of the card that is known before the first update.
 
     Args:
       config: the run's.
       photos: {"count", "fingerprint"} of the training photos.
-      started_from: card of the weights that `--init` named, whose lineage is carried on, or None.
+      started_from: the weights that `--init` named, whose lineage is carried on, or None.
       used: what the stage adds to the recipe: losses and what was measured for them.
     """
     recipe = ("batch_size", "crop", "loss", "learning_rate", "schedule", "warmup", "ema", "seed", "dtype")
@@ -51,5 +53,6 @@ def training_card(config: TrainConfig, *, photos: dict, started_from: dict | Non
     }
     if started_from is not None:
         kept = ("recipe", "steps", "training_data", "training_photos", "code_version", "initialisation", "lineage")
-        card["lineage"] = {name: started_from[name] for name in kept if name in started_from}
+        card["lineage"] = {name: started_from.card[name] for name in kept if name in started_from.card}
+        card["lineage"]["hash"] = content_hash(started_from.variables)
     return card

@@ -23,6 +23,7 @@ from jaxsr.training.loop import fit
 from jaxsr.training.stages import adversarial_stage, pixel_stage
 from jaxsr.training.validation import make_validation
 from jaxsr.training.workdir import claim, recorded_run
+from jaxsr.weights.lineage import START
 from jaxsr.weights.store import Weights, architecture, load_weights, save_weights
 
 
@@ -65,8 +66,8 @@ def train(config: TrainConfig, source, validation: Mapping[str, np.ndarray]) -> 
         stage = pixel_stage(config, model, start.variables)
     claim(workdir, config, photos, used=stage.used)
     if config.init is not None:
-        save_weights(workdir / "start.safetensors", start)
-    card = training_card(config, photos=photos, started_from=start.card or None, used=stage.used)
+        save_weights(workdir / START, start)
+    card = training_card(config, photos=photos, started_from=start if config.init else None, used=stage.used)
 
     def export(state, name: str, scores: dict | None) -> None:
         scores = {key: value if math.isfinite(value) else None for key, value in (scores or {}).items()}
@@ -160,7 +161,7 @@ def _starting_point(config, model, *, resumed) -> Weights:
         key = jax.random.key(config.seed)
         return Weights(model, initialise(key, model, initialisation=config.initialisation), {})
     # A run that goes on keeps its own copy, whatever became of the weights that --init named.
-    kept = Path(config.workdir, "start.safetensors")
+    kept = Path(config.workdir, START)
     weights = load_weights(kept if resumed and kept.is_file() else config.init)
     theirs, ours = architecture(weights.model), architecture(model)
     if theirs != ours:

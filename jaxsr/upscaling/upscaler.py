@@ -16,8 +16,10 @@ from jaxsr.errors import InputError
 from jaxsr.imaging.color import uint8_from_unit, unit_from_signed, unit_from_uint8
 from jaxsr.imaging.resize import resize, resize_uint8
 from jaxsr.upscaling.pictures import open_picture, upscale_picture
+from jaxsr.upscaling.refinement import Refinement
 from jaxsr.upscaling.tiling import check_tile, upscale_tiled
 from jaxsr.weights import load_weights
+from jaxsr.weights.lineage import find_base, interpolated
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
 # Luma of full-range RGB (ITU-R BT.601-7, section 2.5.1), which is what Pillow's mode L holds.
@@ -84,7 +86,16 @@ class Upscaler:
 
 
 def load(
-    name_or_path: str | os.PathLike, *, dtype: Any = jnp.float32, tile: int = 256, scale: int | None = None
+    name_or_path: str | os.PathLike,
+    *,
+    dtype: Any = jnp.float32,
+    tile: int = 256,
+    scale: int | None = None,
+    strength: float | None = None,
+    base: str | os.PathLike | None = None,
+    self_ensemble: bool = False,
+    color_lock: bool = False,
+    back_project: int = 0,
 ) -> Upscaler:
     """An upscaler.
 
@@ -94,27 +105,49 @@ def load(
       dtype: dtype of the network's computation, float32 or bfloat16.
       tile: side in pixels of the input tiles that larger images are divided into, which bounds the memory it takes.
       scale: scale of an interpolation (4 unless given); a network has its own.
+      strength: of an SRGAN, from 0, the SRResNet that it was trained from (faithful), to 1, all of it (sharp): the
+        parameters and batch statistics between the two.
+      base: that SRResNet, by name, file or run; None to find it by what the SRGAN's card says.
+      self_ensemble: average over the 8 flips and turns of the picture; eight times the work.
+      color_lock: take the low frequencies of the result from the input, against colour shifts.
+      back_project: iterations that pull the result towards one whose bicubic reduction is the input; 0 for none.
 
     Raises:
-      InputError: no such weights, not a weights file of this version, a tile too small for the network, or a scale that
-        is not the network's.
+      InputError: no such weights, not a weights file of this version, a tile too small for the network, a scale that
+        is not the network's, a strength outside [0, 1] or of a network without an ancestor, or any of the last five
+        for an interpolation.
     """
+    refinement = Refinement(self_ensemble, color_lock, back_project)
     if name_or_path in INTERPOLATIONS:
+        if refinement != Refinement() or strength is not None or base is not None:
+            raise InputError(
+                f"{name_or_path} is an interpolation: strength, base, self-ensemble, color-lock and back-project are "
+                "for networks"
+            )
         scale = 4 if scale is None else scale
         if not isinstance(scale, int) or scale < 1:
             raise InputError(f"scale={scale!r}: {name_or_path} takes a whole number from 1 on")
         upscale = partial(_interpolate, name_or_path, scale)
         return Upscaler(name_or_path, scale, {}, "interpolation", upscale)
     weights = load_weights(name_or_path, dtype=jnp.dtype(dtype))
+    if base is not None and strength is None:
+        raise InputError("base says what strength 0 is: give strength too")
+    if strength is not None:
+        weights = interpolated(find_base(weights, name_or_path, base), weights, strength)
     model = weights.model
     if scale not in (None, model.scale):
         raise InputError(f"{name_or_path} upscales by {model.scale}, not by {scale}")
-    check_tile(tile, halo=model.halo)
-    apply = jax.jit(partial(_apply, model))
-    upscale = partial(_upscale_by_network, apply, weights.variables, scale=model.scale, halo=model.halo, tile=tile)
+    halo = model.halo + refinement.reach
+    check_tile(tile, halo=halo)
+    apply = jax.jit(partial(_apply, model, refinement))
+    upscale = partial(_upscale_by_network, apply, weights.variables, scale=model.scale, halo=halo, tile=tile)
     fields = ", ".join(f"{field}={value}" for field, value in weights.card["architecture"]["fields"].items())
     kind = f"{type(model).__name__}({fields}) in {jnp.dtype(dtype).name}, tile {tile}"
-    return Upscaler(_name(name_or_path), model.scale, weights.card, kind, upscale)
+    switched_on = [f"strength {strength:g}"] if strength is not None else []
+    switched_on += [name.replace("_", " ") for name in ("self_ensemble", "color_lock") if getattr(refinement, name)]
+    switched_on += [f"back-project {back_project}"] if back_project else []
+    name = ", ".join([_name(name_or_path), *switched_on])
+    return Upscaler(name, model.scale, weights.card, kind, upscale)
 
 
 def _name(name_or_path):
@@ -138,11 +171,14 @@ def _upscale_by_network(apply, variables, image, progress, *, scale, halo, tile)
     return upscale_tiled(partial(apply, variables), image, scale=scale, halo=halo, tile=tile, progress=progress)
 
 
-def _apply(model, variables, image):
+def _apply(model, refinement, variables, image):
     """[h, w] or [h, w, 3], uint8 or float32 in [0, 1], to the same `scale` times as large; compiled as one program."""
     unit = unit_from_uint8(image) if image.dtype == jnp.uint8 else image
     rgb = unit if unit.ndim == 3 else jnp.stack([unit] * 3, axis=-1)
-    upscaled = jnp.clip(unit_from_signed(model.apply(variables, rgb[None])[0]), 0.0, 1.0)
+    upscaled = refinement.apply(
+        lambda lr: unit_from_signed(model.apply(variables, lr[None])[0]), rgb, scale=model.scale
+    )
+    upscaled = jnp.clip(upscaled, 0.0, 1.0)
     if unit.ndim == 2:
         upscaled = sum(weight * upscaled[..., channel] for channel, weight in enumerate(_GRAY_WEIGHTS))
     return uint8_from_unit(upscaled) if image.dtype == jnp.uint8 else upscaled

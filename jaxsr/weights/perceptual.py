@@ -99,7 +99,9 @@ def port_vgg(source: str | os.PathLike, layout: str) -> tuple[dict, dict]:
 
 def save_vgg(path: str | os.PathLike, params: dict, card: dict) -> None:
     """Write a ported VGG, whole or not at all."""
-    tensors = {f"{layer}/{part}": np.asarray(v) for layer, parts in params.items() for part, v in parts.items()}
+    tensors = {
+        f"{layer}/{part}": np.array(v, order="C") for layer, parts in params.items() for part, v in parts.items()
+    }
     text = json.dumps(card | {"format": "jaxsr-vgg"}, sort_keys=True)
     with replacing(path) as temporary:
         temporary.write_bytes(safetensors.numpy.save(tensors, metadata={"card": text}))

@@ -1,0 +1,100 @@
+"""What can be done around a network without training: self-ensemble, colour lock, back-projection.
+
+All work on images [H, W, C] inside the compiled tile program. Each reads a bounded neighbourhood, given by `reach` in
+LR pixels, so that an upscaled image is the same in tiles and whole.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxsr.errors import InputError
+from jaxsr.imaging.resize import resize
+
+# Half of MATLAB's bicubic kernel, in LR pixels: antialiased on the way down, plain on the way up.
+_BICUBIC_REACH = 2
+# Wide enough to leave texture alone, which is a few LR pixels, and narrow enough to follow lit and shaded regions.
+_LOCK_SIGMA = 4.0
+_LOCK_REACH = math.ceil(3 * _LOCK_SIGMA)
+
+
+@dataclasses.dataclass(frozen=True)
+class Refinement:
+    """Which refinements, in the order in which they are applied.
+
+    Attributes:
+      self_ensemble: average the network over the 8 flips and turns of the input (Lim et al. 2017, EDSR, section 3.3).
+      color_lock: take the low frequencies from the input.
+      back_project: iterations of back-projection (Irani & Peleg 1991); 0 for none.
+    """
+
+    self_ensemble: bool = False
+    color_lock: bool = False
+    back_project: int = 0
+
+    def __post_init__(self):
+        if self.back_project < 0:
+            raise InputError(f"back-project {self.back_project}: the number of iterations cannot be negative")
+
+    @property
+    def reach(self) -> int:
+        """LR pixels beyond the network's own halo that an output pixel depends on."""
+        locked = _LOCK_REACH + 2 * _BICUBIC_REACH if self.color_lock else 0
+        return locked + 2 * _BICUBIC_REACH * self.back_project
+
+    def apply(self, upscale: Callable[[jax.Array], jax.Array], lr: jax.Array, *, scale: int) -> jax.Array:
+        """`upscale(lr)` with these refinements.
+
+        Args:
+          upscale: the network, [H, W, 3] in [0, 1] to [H·scale, W·scale, 3] in [0, 1] and, unclipped, around it.
+          lr: [H, W, 3] in [0, 1].
+          scale: of the network.
+        """
+        sr = self_ensembled(upscale, lr) if self.self_ensemble else upscale(lr)
+        if self.color_lock:
+            sr = color_locked(sr, lr, scale=scale)
+        for _ in range(self.back_project):
+            sr = back_projected(sr, lr, scale=scale)
+        return sr
+
+
+def self_ensembled(upscale: Callable[[jax.Array], jax.Array], lr: jax.Array) -> jax.Array:
+    """Mean of the network's answers to the 8 flips and turns of [H, W, C], each turned back."""
+    total = 0.0
+    for turns in range(4):
+        for mirrored in (False, True):
+            turned = jnp.rot90(lr[:, ::-1] if mirrored else lr, turns)
+            answer = jnp.rot90(upscale(turned), -turns)
+            total += answer[:, ::-1] if mirrored else answer
+    return total / 8
+
+
+def back_projected(sr: jax.Array, lr: jax.Array, *, scale: int) -> jax.Array:
+    """One iteration: add the enlarged difference between the input and the reduced result.
+
+    Both resizes are the bicubic of the evaluation, so that with more iterations the reduced result becomes the input.
+    """
+    return sr + resize(lr - resize(sr, 1 / scale), scale)
+
+
+def color_locked(sr: jax.Array, lr: jax.Array, *, scale: int) -> jax.Array:
+    """The result with its low frequencies replaced by the input's: a Gaussian of 4 LR pixels parts low from high."""
+    difference = lr - resize(sr, 1 / scale)
+    rows, columns = (jnp.asarray(_gaussian_matrix(length), sr.dtype) for length in lr.shape[:2])
+    low = jnp.einsum("ih,hwc,jw->ijc", rows, difference, columns, precision=jax.lax.Precision.HIGHEST)
+    return sr + resize(low, scale)
+
+
+def _gaussian_matrix(length):
+    """[length, length], rows summing to 1, borders mirrored."""
+    taps = np.arange(-_LOCK_REACH, _LOCK_REACH + 1)
+    weights = np.exp(-0.5 * (taps / _LOCK_SIGMA) ** 2)
+    period = np.concatenate([np.arange(length), np.arange(length)[::-1]])
+    matrix = np.zeros((length, length))
+    source = period[(np.arange(length)[:, None] + taps) % (2 * length)]
+    np.add.at(matrix, (np.arange(length)[:, None], source), weights / weights.sum())
+    return matrix

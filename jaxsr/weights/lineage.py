@@ -1,0 +1,86 @@
+"""Which weights descend from which, and what lies between a network and its ancestor."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import jax
+import numpy as np
+from flax.traverse_util import flatten_dict
+
+from jaxsr.errors import InputError
+from jaxsr.weights.architecture import architecture
+from jaxsr.weights.store import Weights, bundled_names, load_weights
+
+START = "start.safetensors"
+
+
+def content_hash(variables: dict) -> str:
+    """SHA-256 of variables, names and values, in hex.
+
+    Values are rounded to half precision first, so that weights stored in it are recognised as what they are.
+    """
+    digest = hashlib.sha256()
+    for name, value in sorted(flatten_dict(variables, sep="/").items()):
+        digest.update(f"{name} {list(np.shape(value))}\n".encode())
+        digest.update(np.array(value, np.float16, order="C").tobytes())
+    return digest.hexdigest()
+
+
+def ancestors(card: dict) -> list[str]:
+    """Content hashes of the weights that a network descends from, its parent first."""
+    hashes, lineage = [], card.get("lineage")
+    while isinstance(lineage, dict):
+        hashes += [lineage["hash"]] if "hash" in lineage else []
+        lineage = lineage.get("lineage")
+    return hashes
+
+
+def find_base(weights: Weights, name_or_path: str | os.PathLike, base: str | os.PathLike | None = None) -> Weights:
+    """The ancestor of a network: the one named, or else the start in its run's folder, or else a bundled one.
+
+    Args:
+      weights: the descendant.
+      name_or_path: what it was loaded from.
+      base: the ancestor's bundled name, file or run; None to look for it.
+
+    Raises:
+      InputError: none is found, or the one named is no ancestor; decided by content, not by name.
+    """
+    known = ancestors(weights.card)
+    if base is not None:
+        ancestor = load_weights(base, dtype=weights.model.dtype)
+        if architecture(ancestor.model) == architecture(weights.model) and content_hash(ancestor.variables) in known:
+            return ancestor
+        raise InputError(
+            f"strength: {name_or_path} does not descend from {base}, so there is nothing between them; name the "
+            "weights that its training started from"
+        )
+    path = Path(name_or_path)
+    beside = (path if path.is_dir() else path.parent) / START
+    for candidate in ([beside] if beside.is_file() else []) + bundled_names():
+        ancestor = load_weights(candidate, dtype=weights.model.dtype)
+        if content_hash(ancestor.variables) in known:
+            return ancestor
+    raise InputError(
+        f"strength: the network that {name_or_path} was trained from "
+        + ("is not at hand; name it as base (--base)" if known else "is not in its card; strength is for an SRGAN")
+    )
+
+
+def interpolated(base: Weights, weights: Weights, strength: float) -> Weights:
+    """Parameters and batch statistics between two networks (network interpolation, Wang et al. 2018, section 3.4).
+
+    Args:
+      base: what strength 0 gives, value for value.
+      weights: what strength 1 gives, value for value; of the same architecture.
+      strength: in [0, 1].
+
+    Raises:
+      InputError: the strength is outside [0, 1].
+    """
+    if not 0 <= strength <= 1:
+        raise InputError(f"strength {strength}: must be from 0 (the network it was trained from) to 1 (all of it)")
+    # Written so that both ends are exact.
+    variables = jax.tree.map(lambda a, b: (1 - strength) * a + strength * b, base.variables, weights.variables)
+    return Weights(weights.model, variables, weights.card | {"strength": strength})
