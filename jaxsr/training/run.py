@@ -114,11 +114,11 @@ def build(config: TrainConfig):
     dtype = jnp.dtype(config.dtype)
     match config.stage:
         case "srresnet" | "srgan":
-            return SRResNet(config.scale, config.features, config.blocks, config.output, dtype)
+            return SRResNet(config.scale, config.features, config.blocks, config.output, dtype=dtype)
         case "espcn":
-            return ESPCN(config.scale, dtype)
+            return ESPCN(config.scale, dtype=dtype)
         case "srcnn":
-            return SRCNN(config.scale, config.kernels, dtype)
+            return SRCNN(config.scale, config.kernels, dtype=dtype)
 
 
 def check(config: TrainConfig) -> None:
