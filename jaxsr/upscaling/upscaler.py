@@ -133,7 +133,7 @@ def load(
     if base is not None and strength is None:
         raise InputError("base says what strength 0 is: give strength too")
     if strength is not None:
-        weights = interpolated(find_base(weights, name_or_path, base), weights, strength)
+        weights = interpolated(find_base(weights, name_or_path, base=base), weights, strength)
     model = weights.model
     if scale not in (None, model.scale):
         raise InputError(f"{name_or_path} upscales by {model.scale}, not by {scale}")

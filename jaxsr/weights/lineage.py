@@ -36,7 +36,7 @@ def ancestors(card: dict) -> list[str]:
     return hashes
 
 
-def find_base(weights: Weights, name_or_path: str | os.PathLike, base: str | os.PathLike | None = None) -> Weights:
+def find_base(weights: Weights, name_or_path: str | os.PathLike, *, base: str | os.PathLike | None = None) -> Weights:
     """The ancestor of a network: the one named, or else the start in its run's folder, or else a bundled one.
 
     Args:

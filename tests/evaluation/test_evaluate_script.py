@@ -85,9 +85,11 @@ def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path, arguments, complain
 def test_help_names_every_flag_with_its_default():
     done = run("--help")
     assert done.returncode == 0
-    for flag in ("--model", "--data", "--json", "--sheet"):
+    flags = {"--model", "--data", "--scale", "--strength", "--base", "--back-project", "--curve", "--json", "--sheet"}
+    flags |= {"--self-ensemble", "--color-lock"}
+    for flag in flags:
         assert flag in done.stdout
-    assert done.stdout.count("(default:") + done.stdout.count("(required)") == 5
+    assert done.stdout.count("(default:") + done.stdout.count("(required)") == len(flags)
 
 
 def result(**scores):

@@ -212,9 +212,8 @@ def test_progress_is_reported_for_every_tile(upscaler, photo):
 
 
 def test_an_upscaler_says_what_it_is_and_stays_it(upscaler):
-    assert repr(upscaler) == (
-        "Upscaler('small': ×3, SRResNet(blocks=2, features=8, output=linear, scale=3) in float32, tile 48)"
-    )
+    fields = "blocks=2, body_end=norm, features=8, normalisation=none, output=linear, scale=3"
+    assert repr(upscaler) == f"Upscaler('small': ×3, SRResNet({fields}) in float32, tile 48)"
     assert repr(jaxsr.load("bicubic")) == "Upscaler('bicubic': ×4, interpolation)"
     with pytest.raises(dataclasses.FrozenInstanceError):
         upscaler.scale = 4
