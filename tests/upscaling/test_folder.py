@@ -113,7 +113,7 @@ def test_a_failure_of_any_kind_is_that_picture_s(jobs):
         return 1 // 0 if opened[0] == jobs[6].source else stages.compute(opened, progress)
 
     outcomes = run(jobs, Stages(stages.read, compute, stages.write), overwrite=True)
-    assert [number for number in outcomes if outcomes[number].status == "failed"].sort() == [3, 4, 5, 6].sort()
+
     assert statuses(outcomes) == ["done"] * 3 + ["failed"] * 4 + ["done"] * 5
     assert all(str(jobs[number].source) in outcomes[number].reason for number in (3, 5, 6))
     assert outcomes[4].reason == f"{jobs[4].target}: Is a directory"

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -142,7 +143,7 @@ def test_a_report_and_a_format_and_a_bad_picture(photos):
     assert [line.split(": ")[:2] for line in lines[:-1]] == [["error", str(photos / "bad.png")]]
     assert lines[-1] == "10 of 11 pictures upscaled, 0 skipped, 1 failed"
     assert set(results(photos / "out")) == {*written, report}
-    assert {Image.open(path).format for path in written} == {"WEBP"}
+    assert all(path.read_bytes()[8:12] == b"WEBP" for path in written)
     told = json.loads(report.read_text())
     assert told["counts"] == {"done": 10, "skipped": 0, "failed": 1, "left": 0}
     assert {Path(p["target"]) for p in told["pictures"] if p["status"] == "done"} == set(written)
@@ -154,11 +155,6 @@ def test_a_report_and_a_format_and_a_bad_picture(photos):
     # The results of before, which lie inside the input, are no input.
     code, written, lines = finish(start(photos, "--overwrite", "--dry-run", "--format", "webp", output="photos/out"))
     assert (code, len(written)) == (0, 11)
-    code, _, lines = finish(start(photos, "--overwrite", "--skip-existing"))
-    assert (code, len(lines)) == (2, 1)
-    code, _, lines = finish(start(photos, "--json", photos / "01.png"))
-    assert (code, len(lines)) == (2, 1)
-    assert str(photos / "01.png") in lines[0]
 
 
 def test_a_terminal_sees_pictures_megapixels_and_time(photos):
@@ -174,8 +170,6 @@ def test_a_terminal_sees_pictures_megapixels_and_time(photos):
             seen += part
     os.close(terminal)
     assert process.wait() == 0
-    last = seen.decode().replace("\r\n", "\r").split("\r")[-3:]
-    assert last[1:] == ["5 of 5 pictures upscaled, 0 skipped, 0 failed", ""]
-    assert last[0].startswith("5/5 pictures: 100%|")
-    assert "0.0/0.0 megapixels [" in last[0]
-    assert last[0].split(", ")[-1].endswith(" megapixels/s]")
+    *_, bar, summary, rest = re.split(r"[\r\n]+", seen.decode())
+    assert (summary, rest) == ("5 of 5 pictures upscaled, 0 skipped, 0 failed", "")
+    assert re.fullmatch(r"5/5 pictures: 100%\|.*\| 0\.0/0\.0 megapixels \[00:0\d<00:00, +\d+\.\d+ megapixels/s\]", bar)
