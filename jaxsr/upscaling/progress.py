@@ -48,7 +48,8 @@ def picture_bar(
     lock = threading.RLock()
     # Above zero, since tqdm has no percentage of nothing.
     total = sum(size_of.values()) + 1e-9
-    with tqdm(total=total, unit=" megapixels", bar_format=_FORMAT, disable=None, smoothing=0.1) as bar:
+    begin = f"0/{len(jobs)} pictures"
+    with tqdm(desc=begin, total=total, unit=" megapixels", bar_format=_FORMAT, disable=None, smoothing=0.1) as bar:
 
         def advance(job, fraction):
             with lock:
@@ -65,5 +66,4 @@ def picture_bar(
                 more = "".join(f", {ended[status]} {status}" for status in ("skipped", "failed") if ended[status])
                 bar.set_description_str(f"{ended['done']}/{len(jobs)} pictures{more}")
 
-        bar.set_description_str(f"0/{len(jobs)} pictures")
         yield advance, count

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -161,6 +162,7 @@ def test_a_terminal_sees_pictures_megapixels_and_time(photos):
     for path in photos.rglob("*[1-9].png"):
         path.unlink()
     terminal, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 120))
     process = start(photos, stderr=theirs, stdout=subprocess.DEVNULL)
     os.close(theirs)
     seen = b""
