@@ -21,7 +21,7 @@ def claimed(target: Path) -> Iterator[bool]:
     taken over, and the temporary files are deleted that it left with it.
 
     Raises:
-      OSError: the folder of `target` cannot be made or written.
+      OSError: the folder of `target` cannot be made or written, or the lock cannot be had for another reason.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     path = target.with_name(f".{target.name}.claim")

@@ -1,3 +1,6 @@
+import contextlib
+import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -69,3 +72,16 @@ def test_a_claim_in_a_folder_that_cannot_be_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"), claimed(tmp_path / "file/a.png"):
         pass
+
+
+@pytest.mark.parametrize(("number", "goes_on"), [(errno.ENOLCK, True), (errno.EIO, False)])
+def test_where_there_are_no_locks_work_goes_on_without(tmp_path, monkeypatch, number, goes_on):
+    def flock(handle, operation):
+        raise OSError(number, os.strerror(number))
+
+    # Such a file system cannot be mounted here.
+    monkeypatch.setattr(fcntl, "flock", flock)
+    expected = contextlib.nullcontext() if goes_on else pytest.raises(OSError, match=os.strerror(number))
+    with expected, claimed(tmp_path / "a.png") as mine:
+        assert mine
+    assert goes_on == (names(tmp_path) == [])
