@@ -29,8 +29,14 @@ def reported() -> Iterator[None]:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
     except OSError as error:
-        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        sys.exit(_failed(what))
+        sys.exit(_failed(sentence(error)))
+
+
+def sentence(error: Exception) -> str:
+    """What went wrong, in one sentence that names the file where there is one."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _failed(message: str) -> int:

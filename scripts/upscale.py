@@ -1,10 +1,10 @@
-"""Upscale pictures: `python scripts/upscale.py photo.jpg -o photo_x4.png`."""
+"""Upscale pictures: `python scripts/upscale.py photo.jpg -o photo_x4.png`, or whole folders with `--recursive`."""
 
 import sys
+from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from tqdm import tqdm
 
 import jaxsr
 from jaxsr import errors
@@ -14,6 +14,12 @@ def main(
     inputs: tyro.conf.Positional[tuple[str, ...]],
     output: Annotated[str, tyro.conf.arg(aliases=["-o"])],
     *,
+    recursive: bool = False,
+    skip_existing: bool = False,
+    overwrite: bool = False,
+    dry_run: bool = False,
+    format: Literal["png", "jpg", "webp", "tif"] | None = None,
+    json: Path | None = None,
     model: str = "srresnet",
     strength: float | None = None,
     base: str | None = None,
@@ -25,9 +31,18 @@ def main(
 ) -> int:
     """Upscale pictures with a network.
 
+    Several processes can work on one folder: none does what another is doing. A run that was interrupted or killed
+    goes on where it was with --skip-existing. Exit code: 0, 1 if some pictures failed, 2 if nothing could be done.
+
     Args:
       inputs: Pictures, or folders of which all pictures are taken.
-      output: File to write (.png or .jpg); for several pictures a folder, which gets NAME_x4.png for each.
+      output: File to write (.png, .jpg, .webp, .tif); for several pictures a folder, which gets NAME_x4.png for each.
+      recursive: Take the pictures in subfolders too, and give the output folder the same subfolders.
+      skip_existing: Keep results that exist, do the rest; without this or --overwrite, existing results are refused.
+      overwrite: Replace results that exist.
+      dry_run: Only list what would be done.
+      format: Of the results in a folder (None: png).
+      json: File for a report of every picture (None: not written).
       model: Bundled network, weights file (.safetensors) or folder of a training run; or nearest, bilinear, bicubic.
       strength: Of an SRGAN: 0 for the SRResNet it was trained from (faithful) to 1 for all of it (sharp). None: 1.
       base: That SRResNet: bundled name, weights file or run. None: found by what the SRGAN's card says.
@@ -37,41 +52,23 @@ def main(
       tile: Side in input pixels of the tiles that large pictures are divided into; smaller takes less memory.
       dtype: Type of number that the network computes with.
     """
-    from jaxsr.upscaling.batch import find_inputs, name_outputs, upscale_file
+    from jaxsr.upscaling import command
+    from jaxsr.upscaling.plan import plan
+    from jaxsr.upscaling.report import check_report
 
-    upscaler = jaxsr.load(
-        model,
-        dtype=dtype,
-        tile=tile,
-        strength=strength,
-        base=base,
-        self_ensemble=self_ensemble,
-        color_lock=color_lock,
-        back_project=back_project,
-    )
-    sources = find_inputs(inputs)
-    targets = name_outputs(sources, output, scale=upscaler.scale)
-    failed = 0
-    for source, target in zip(sources, targets, strict=True):
-        try:
-            with errors.reported(), tqdm(desc=source.name, unit="tile", disable=None) as bar:
-
-                def show(done, total, bar=bar):
-                    bar.total = total
-                    bar.update(done - bar.n)
-
-                upscale_file(upscaler, source, target, progress=show)
-        except SystemExit:
-            if len(sources) == 1:
-                raise
-            failed += 1
-        else:
-            print(target)
-    if failed:
-        print(f"{len(sources) - failed} of {len(sources)} pictures upscaled, {failed} failed", file=sys.stderr)
-    return 1 if failed else 0
+    existing = command.existing_results(skip=skip_existing, overwrite=overwrite)
+    check_report(json)
+    refinements = {"self_ensemble": self_ensemble, "color_lock": color_lock, "back_project": back_project}
+    upscaler = jaxsr.load(model, dtype=dtype, tile=tile, strength=strength, base=base, **refinements)
+    suffix = format and f".{format}"
+    jobs = plan(inputs, output, scale=upscaler.scale, recursive=recursive, suffix=suffix)
+    if dry_run:
+        return command.list_jobs(jobs, existing=existing)
+    return command.run(upscaler, jobs, existing=existing, report=json)
 
 
 if __name__ == "__main__":
     with errors.reported():
+        # Names of files need not be valid text; they are printed as the bytes they are.
+        sys.stdout.reconfigure(errors="surrogateescape")
         sys.exit(tyro.cli(main))

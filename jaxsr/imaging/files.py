@@ -2,6 +2,7 @@
 
 import os
 import struct
+import warnings
 import zlib
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +14,17 @@ from jaxsr.errors import InputError
 from jaxsr.files import replacing
 
 PHOTO_SUFFIXES = frozenset({".avif", ".bmp", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+
+# Format and options of Pillow; JPEG without chroma subsampling.
+_FORMATS = {
+    ".png": ("PNG", {}),
+    ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".webp": ("WEBP", {"quality": 95}),
+    ".tif": ("TIFF", {"compression": "tiff_adobe_deflate"}),
+    ".tiff": ("TIFF", {"compression": "tiff_adobe_deflate"}),
+}
+WRITTEN_SUFFIXES = tuple(_FORMATS)
 
 # What Pillow's decoders raise on broken files; each format has its own habits.
 BROKEN = (
@@ -30,12 +42,18 @@ BROKEN = (
 )
 
 
-def find_photos(directory: str | os.PathLike, *, recursive: bool = True) -> list[Path]:
+def find_photos(
+    directory: str | os.PathLike, *, recursive: bool = True, apart_from: str | os.PathLike | None = None
+) -> list[Path]:
     """The photos of a folder, by suffix in any case, sorted; hidden files and folders are left out.
+
+    Links to files are followed, links to folders are not, which could lead round in a circle. A subfolder that cannot
+    be read is left out with a warning.
 
     Args:
       directory: the folder.
       recursive: look into its subfolders too.
+      apart_from: a subfolder that is left out.
 
     Raises:
       InputError: there is no such folder, or it is a file.
@@ -45,12 +63,18 @@ def find_photos(directory: str | os.PathLike, *, recursive: bool = True) -> list
         raise InputError(f"{directory}: no such folder")
     if not directory.is_dir():
         raise InputError(f"{directory} is a file; name the folder that holds the photos")
+    left_out = apart_from and os.path.realpath(apart_from)
     found = []
-    for folder, subfolders, names in os.walk(directory):
+    for folder, subfolders, names in os.walk(directory, onerror=_warn_of_folder):
         subfolders[:] = [name for name in subfolders if recursive and not name.startswith(".")]
+        subfolders[:] = [name for name in subfolders if os.path.realpath(Path(folder, name)) != left_out]
         photos = (Path(folder, name) for name in names if not name.startswith("."))
         found += [path for path in photos if path.suffix.lower() in PHOTO_SUFFIXES]
     return sorted(found)
+
+
+def _warn_of_folder(error):
+    warnings.warn(f"{error.filename}: {error.strerror}; what is in this folder is left out", stacklevel=3)
 
 
 def read_photo(file: str | os.PathLike | BinaryIO, *, name: str | None = None) -> np.ndarray:
@@ -101,24 +125,22 @@ def upright_size(image: Image.Image) -> tuple[int, int]:
 
 
 def save_image(path: str | os.PathLike, image: np.ndarray) -> None:
-    """Write a uint8 image as PNG, or as JPEG of quality 95 without chroma subsampling, by the suffix of `path`.
+    """Write a uint8 image as PNG, TIFF, WebP or JPEG by the suffix of `path`; the last two lossy, of quality 95.
 
     Args:
-      path: a name in .png, .jpg or .jpeg; missing folders are made.
-      image: [H, W, 3] or [H, W] uint8.
+      path: a name in one of `WRITTEN_SUFFIXES`; missing folders are made.
+      image: [H, W, 3] or [H, W] uint8; with a further channel of alpha, but for JPEG.
 
     Raises:
       InputError: another suffix.
       OSError: the file cannot be written; nothing is left behind.
     """
     path = Path(path)
-    formats = {".png": ("PNG", {}), ".jpg": ("JPEG", {"quality": 95, "subsampling": 0})}
-    formats[".jpeg"] = formats[".jpg"]
-    if path.suffix.lower() not in formats:
-        raise InputError(f"{path}: give the output a name in .png, .jpg or .jpeg")
+    if path.suffix.lower() not in WRITTEN_SUFFIXES:
+        raise InputError(f"{path}: give the output a name in {', '.join(WRITTEN_SUFFIXES)}")
     if image.dtype != np.uint8:
         raise TypeError(f"save_image takes uint8, not {image.dtype}")
-    name, options = formats[path.suffix.lower()]
+    name, options = _FORMATS[path.suffix.lower()]
     with replacing(path) as temporary:
         Image.fromarray(image).save(temporary, format=name, **options)
 

@@ -76,7 +76,7 @@ def test_several_pictures_go_into_a_folder_past_the_bad_ones(tmp_path, photo):
     assert [line.split(": ")[:2] for line in errors[:3]] == [
         ["error", str(path)] for path in (broken, tmp_path / "absent.png", text)
     ]
-    assert errors[3:] == ["2 of 5 pictures upscaled, 3 failed"]
+    assert errors[3:] == ["2 of 5 pictures upscaled, 0 skipped, 3 failed"]
     assert sorted(path.name for path in out.iterdir()) == ["gray_x4.png", "photo_x4.png"]
     with Image.open(out / "gray_x4.png") as written:
         assert written.mode == "L"

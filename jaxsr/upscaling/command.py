@@ -1,0 +1,96 @@
+"""What `scripts/upscale.py` does with pictures that are planned: tell a person, and write a report."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from tqdm import tqdm
+
+from jaxsr.errors import InputError
+from jaxsr.upscaling.batch import file_stages
+from jaxsr.upscaling.folder import Outcome, refuse_existing, upscale_all
+from jaxsr.upscaling.plan import Job
+from jaxsr.upscaling.progress import megapixels, picture_bar
+from jaxsr.upscaling.report import summary, write_report
+from jaxsr.upscaling.upscaler import Upscaler
+
+Existing = Literal["refuse", "keep", "replace"]
+
+
+def existing_results(*, skip: bool, overwrite: bool) -> Existing:
+    """What is done about results that exist, from the two flags.
+
+    Raises:
+      InputError: both are given.
+    """
+    if skip and overwrite:
+        raise InputError("--skip-existing keeps results that exist and --overwrite replaces them: give one of the two")
+    return "keep" if skip else "replace" if overwrite else "refuse"
+
+
+def list_jobs(jobs: Sequence[Job], *, existing: Existing) -> int:
+    """Print for each picture what `run` would do; 0.
+
+    Raises:
+      InputError: `run` would refuse the results that exist.
+    """
+    if existing == "refuse":
+        refuse_existing(jobs)
+    for job in jobs:
+        exists = os.path.lexists(job.target)
+        what = "upscale" if not exists else "skip" if existing == "keep" else "replace"
+        print(f"{what}: {job.source} -> {job.target}")
+    return 0
+
+
+def run(upscaler: Upscaler, jobs: Sequence[Job], *, existing: Existing, report: Path | None) -> int:
+    """Upscale pictures, with a progress bar and a summary on stderr and each result's path on stdout.
+
+    Args:
+      upscaler: the network.
+      jobs: the pictures.
+      existing: what is done about results that exist: refuse to begin, keep or replace them.
+      report: file for a JSON report, or None.
+
+    Returns:
+      The exit code: 0, or 1 if a picture failed.
+
+    Raises:
+      InputError: there are results already, or the only picture fails.
+      KeyboardInterrupt: after the summary and the report.
+      OSError: the report cannot be written.
+    """
+    if existing == "refuse":
+        refuse_existing(jobs)
+    sizes = [megapixels(job.source) for job in jobs]
+    outcomes: list[Outcome] = []
+
+    def tell(outcome):
+        outcomes.append(outcome)
+        if outcome.status == "done":
+            # Not a plain print, which would end up inside the bar.
+            tqdm.write(str(outcome.job.target))
+
+    try:
+        with picture_bar(jobs, sizes) as (progress, count):
+            upscale_all(
+                jobs,
+                file_stages(upscaler),
+                overwrite=existing == "replace",
+                progress=progress,
+                finished=lambda outcome: (count(outcome), tell(outcome)),
+            )
+    except KeyboardInterrupt:
+        again = "begins again" if existing == "replace" else "goes on from here with --skip-existing"
+        print(f"{summary(jobs, outcomes)}\nthe same command {again}", file=sys.stderr)
+        raise
+    finally:
+        if report is not None:
+            write_report(report, jobs, sizes, outcomes)
+    if len(jobs) == 1 and outcomes[0].status == "failed":
+        raise InputError(outcomes[0].reason)
+    if len(jobs) > 1 or outcomes[0].status == "skipped":
+        print(summary(jobs, outcomes), file=sys.stderr)
+    return 0 if all(outcome.status != "failed" for outcome in outcomes) else 1

@@ -1,0 +1,171 @@
+"""Many pictures: one is read and one written while the network computes a third."""
+
+import errno
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from jaxsr.errors import InputError, sentence
+from jaxsr.upscaling.batch import Stages
+from jaxsr.upscaling.claim import claimed
+from jaxsr.upscaling.plan import Job
+
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+# (inode, time of change, size) of a file, or None where there is none.
+Identity = tuple[int, int, int] | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a picture.
+
+    Attributes:
+      job: the picture and its result's path.
+      status: "done", "skipped" or "failed".
+      reason: why it was skipped (two or three words) or failed (one sentence); empty for "done".
+      seconds: spent reading, computing and writing it, without waiting for other pictures.
+    """
+
+    job: Job
+    status: Literal["done", "skipped", "failed"]
+    reason: str
+    seconds: float
+
+
+class _Stopped(Exception):
+    """This run ends: the picture is given up."""
+
+
+@dataclass
+class _Run:
+    """What the threads of a run share."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    reading: threading.Lock = field(default_factory=threading.Lock)
+    computing: threading.Lock = field(default_factory=threading.Lock)
+    writing: threading.Lock = field(default_factory=threading.Lock)
+    reporting: threading.Lock = field(default_factory=threading.Lock)
+
+
+def identity(path: Path) -> Identity:
+    """What tells a file from another that has taken its place."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def refuse_existing(jobs: Sequence[Job]) -> None:
+    """Raise `InputError` if there are results already."""
+    existing = [job.target for job in jobs if os.path.lexists(job.target)]
+    if existing:
+        which = f"{existing[0]} exists" if len(existing) == 1 else f"{existing[0]} and {len(existing) - 1} more exist"
+        raise InputError(f"{which} already: give --skip-existing to keep what exists, or --overwrite to replace it")
+
+
+def upscale_all(
+    jobs: Sequence[Job],
+    stages: Stages,
+    *,
+    overwrite: bool = False,
+    progress: Callable[[Job, float], None] = lambda job, fraction: None,
+    finished: Callable[[Outcome], None],
+) -> None:
+    """Upscale pictures, past those that fail; at most three are in memory.
+
+    A result that exists is left alone, or with `overwrite` replaced. Several processes can work on the same jobs: each
+    result is claimed, and none is written that another process has written since this call began. A full disk ends
+    the run; the pictures not begun by then have no outcome.
+
+    Args:
+      jobs: the pictures, taken up in this order.
+      stages: how to upscale one; called in threads, each stage for one picture at a time.
+      overwrite: replace results.
+      progress: called with the job that is computed and the fraction of it that is done.
+      finished: called with each outcome, one at a time, from threads and in any order.
+
+    Raises:
+      KeyboardInterrupt: after what was being written is whole; what was being read or computed is given up.
+    """
+    run = _Run()
+    before = [identity(job.target) for job in jobs]
+
+    def upscale(job, seen):
+        outcome = _outcome(job, seen, stages, run, overwrite, progress)
+        if outcome is not None:
+            with run.reporting:
+                finished(outcome)
+
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        try:
+            for future in as_completed([pool.submit(upscale, *pair) for pair in zip(jobs, before, strict=True)]):
+                future.result()
+        finally:
+            run.stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _outcome(job, before, stages, run, overwrite, progress):
+    """Upscale one picture if it is this process's to do; None if the run was stopped."""
+    times = []
+    try:
+        if run.stop.is_set():
+            return None
+        with claimed(job.target) as mine:
+            skip = _reason_to_skip(job, before, mine, overwrite)
+            if skip:
+                return Outcome(job, "skipped", skip, 0.0)
+            _in_turn(job, stages, run, progress, times)
+    except _Stopped:
+        return None
+    except OSError as error:
+        if error.errno in _DISK_FULL:
+            run.stop.set()
+        return Outcome(job, "failed", sentence(error), sum(times))
+    except Exception as error:
+        # Whatever is wrong with one picture, or in the program, the others of a long night are worth having.
+        reason = str(error) if isinstance(error, InputError) else f"{job.source}: {type(error).__name__}: {error}"
+        return Outcome(job, "failed", reason, sum(times))
+    return Outcome(job, "done", "", sum(times))
+
+
+def _reason_to_skip(job, before, mine, overwrite):
+    if not mine:
+        return "in another process"
+    if identity(job.target) != before:
+        return "written by another process"
+    return "existing" if before is not None and not overwrite else ""
+
+
+def _in_turn(job, stages, run, progress, times):
+    def show(done, total):
+        if run.stop.is_set():
+            raise _Stopped
+        progress(job, done / total)
+
+    with _turn(run.reading, run, times):
+        opened = stages.read(job.source)
+    with _turn(run.computing, run, times):
+        computed = stages.compute(opened, show)
+    with _turn(run.writing, run, times):
+        stages.write(computed, job.target)
+
+
+@contextmanager
+def _turn(lock, run, times):
+    with lock:
+        if run.stop.is_set():
+            raise _Stopped
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            times.append(time.perf_counter() - start)

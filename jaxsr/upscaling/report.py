@@ -1,0 +1,65 @@
+"""What became of the pictures: for a person in a few lines, for a program as JSON."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from jaxsr.errors import InputError
+from jaxsr.files import replacing
+from jaxsr.upscaling.folder import Outcome
+from jaxsr.upscaling.plan import Job
+
+
+def summary(jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> str:
+    """The failures, a line for each in the order of the jobs, and a line of counts."""
+    position = {job: number for number, job in enumerate(jobs)}
+    failed = sorted((o for o in outcomes if o.status == "failed"), key=lambda outcome: position[outcome.job])
+    skipped = Counter(outcome.reason for outcome in outcomes if outcome.status == "skipped")
+    why = f" ({', '.join(f'{count} {reason}' for reason, count in sorted(skipped.items()))})" if skipped else ""
+    counts = [
+        f"{len(outcomes) - len(failed) - skipped.total()} of {len(jobs)} pictures upscaled",
+        f"{skipped.total()} skipped{why}",
+        f"{len(failed)} failed",
+    ]
+    left = len(jobs) - len(outcomes)
+    counts += [f"{left} not begun or given up"] if left else []
+    return "\n".join([*(f"error: {outcome.reason}" for outcome in failed), ", ".join(counts)])
+
+
+def check_report(path: Path | None) -> None:
+    """Raise `InputError` if this is no place for a report."""
+    if path is not None and (path.suffix.lower() != ".json" or path.is_dir()):
+        raise InputError(f"--json {path}: give the report the name of a file in .json")
+
+
+def write_report(
+    path: str | os.PathLike, jobs: Sequence[Job], sizes: Sequence[float | None], outcomes: Sequence[Outcome]
+) -> None:
+    """Write {"counts": {status: number}, "pictures": [...]}, the pictures in the order of the jobs.
+
+    Each picture has: source, target, status (done, skipped, failed, or "left" where the run ended before), reason (why
+    it was skipped or failed, else null), seconds of work (null if left), megapixels of input (null if unknown).
+
+    Raises:
+      OSError: the file cannot be written.
+    """
+    outcome_of = {outcome.job: outcome for outcome in outcomes}
+    pictures = []
+    for job, size in zip(jobs, sizes, strict=True):
+        outcome = outcome_of.get(job)
+        pictures.append(
+            {
+                "source": str(job.source),
+                "target": str(job.target),
+                "status": outcome.status if outcome else "left",
+                "reason": (outcome.reason or None) if outcome else None,
+                "seconds": round(outcome.seconds, 3) if outcome else None,
+                "megapixels": size,
+            }
+        )
+    statuses = Counter(picture["status"] for picture in pictures)
+    counts = {status: statuses[status] for status in ("done", "skipped", "failed", "left")}
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps({"counts": counts, "pictures": pictures}, indent=1) + "\n")

@@ -1,0 +1,87 @@
+import contextlib
+import errno
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from jaxsr.files import replacing
+from jaxsr.upscaling.claim import claimed
+
+HOLD = """
+import pathlib, sys, time
+from jaxsr.files import replacing
+from jaxsr.upscaling.claim import claimed
+with claimed(pathlib.Path(sys.argv[1])) as mine, replacing(sys.argv[1]) as temporary:
+    temporary.write_bytes(b"half")
+    print(mine, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """A process that has claimed a.png and is writing it."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, tmp_path / "a.png"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert process.stdout.readline() == "True\n"
+    yield process
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_claim_is_one_process_s_and_leaves_nothing(tmp_path, holder):
+    with claimed(tmp_path / "a.png") as mine:
+        assert not mine
+    with claimed(tmp_path / "b.png") as mine, claimed(tmp_path / "b.png") as twice:
+        assert (mine, twice) == (True, False)
+    with claimed(tmp_path / "b.png") as mine:
+        assert mine
+    assert len(names(tmp_path)) == 2  # the other process's claim and its temporary file
+    holder.send_signal(signal.SIGINT)
+    holder.wait()
+    assert names(tmp_path) == []
+
+
+def test_the_claim_of_a_killed_process_is_taken_over_and_its_temporary_file_deleted(tmp_path, holder):
+    others = ["a.12345678.partial.png", ".a.1234567.partial.png", ".ab.12345678.partial.png", ".a.12345678.partial.jpg"]
+    for name in others:
+        (tmp_path / name).write_bytes(b"")
+    before = set(names(tmp_path))
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.wait()
+    assert set(names(tmp_path)) == before
+    assert len(before) == len(others) + 2
+    with claimed(tmp_path / "a.png") as mine:
+        assert mine
+        with replacing(tmp_path / "a.png") as temporary:
+            temporary.write_bytes(b"whole")
+    assert names(tmp_path) == sorted([*others, "a.png"])
+
+
+def test_a_claim_in_a_folder_that_cannot_be_is_an_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"), claimed(tmp_path / "file/a.png"):
+        pass
+
+
+@pytest.mark.parametrize(("number", "goes_on"), [(errno.ENOLCK, True), (errno.EIO, False)])
+def test_where_there_are_no_locks_work_goes_on_without(tmp_path, monkeypatch, number, goes_on):
+    def flock(handle, operation):
+        raise OSError(number, os.strerror(number))
+
+    # Such a file system cannot be mounted here.
+    monkeypatch.setattr(fcntl, "flock", flock)
+    expected = contextlib.nullcontext() if goes_on else pytest.raises(OSError, match=os.strerror(number))
+    with expected, claimed(tmp_path / "a.png") as mine:
+        assert mine
+    assert goes_on == (names(tmp_path) == [])
