@@ -173,7 +173,7 @@ async def _tile(request: Request) -> Response:
     pyramid = job.pyramids.get(place["picture"]) if job.state == "done" else None
     if pyramid is not None:
         tile = pyramid.folder / str(place["level"]) / f"{place['column']}_{place['row']}{pyramid.suffix}"
-        if tile.is_file():
+        if tile.is_file() and not tile.is_symlink():
             return FileResponse(tile)
     raise HTTPException(404, "no such tile")
 

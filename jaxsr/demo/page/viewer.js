@@ -8,6 +8,7 @@ export function createViewer(stage, { onZoom }) {
   const canvas = stage.querySelector("#canvas");
   const divider = stage.querySelector("#divider");
   const context = canvas.getContext("2d");
+  const squares = context.createPattern(chequered(), "repeat");
   const tiles = new Map();
   let width = 1, height = 1, left = null, right = null;
   let zoom = 1, x = 0, y = 0, split = 0.5, fitted = true, asked = false;
@@ -32,6 +33,7 @@ export function createViewer(stage, { onZoom }) {
     const middle = Math.round(split * canvas.width);
     drawLayer(left, 0, middle);
     drawLayer(right, middle, canvas.width);
+    drawGround();
     for (const url of tiles.keys()) {
       if (tiles.size <= MOST_TILES) break;
       tiles.delete(url);
@@ -72,10 +74,20 @@ export function createViewer(stage, { onZoom }) {
         const edge = (index, count, step, origin) => Math.round(Math.min(index * size, count) * step + origin);
         const [x0, x1] = [edge(column, w, across, x), edge(column + 1, w, across, x)];
         const [y0, y1] = [edge(row, h, down, y), edge(row + 1, h, down, y)];
-        if (level === 0) context.clearRect(x0, y0, x1 - x0, y1 - y0);
+        // What is transparent must not show the coarser level.
+        context.clearRect(x0, y0, x1 - x0, y1 - y0);
         context.drawImage(image, x0, y0, x1 - x0, y1 - y0);
       }
     }
+  }
+
+  // Squares behind what is transparent.
+  function drawGround() {
+    context.save();
+    context.globalCompositeOperation = "destination-over";
+    context.fillStyle = squares;
+    context.fillRect(Math.round(x), Math.round(y), Math.round(width * zoom), Math.round(height * zoom));
+    context.restore();
   }
 
   function tile(url, load) {
@@ -153,4 +165,14 @@ export function createViewer(stage, { onZoom }) {
     get split() { return split; },
     get isFitted() { return fitted; },
   };
+}
+
+function chequered() {
+  const pattern = Object.assign(document.createElement("canvas"), { width: 32, height: 32 });
+  const context = pattern.getContext("2d");
+  for (const [shade, x, y, side] of [["#999", 0, 0, 32], ["#777", 0, 0, 16], ["#777", 16, 16, 16]]) {
+    context.fillStyle = shade;
+    context.fillRect(x, y, side, side);
+  }
+  return pattern;
 }
