@@ -64,6 +64,10 @@ class Server:
         return [path for path in self.temporary.rglob("*") if path.is_file()]
 
 
+def is_done(status):
+    return status["state"] == "done"
+
+
 @contextlib.contextmanager
 def serving(temporary, *arguments):
     """A server of these arguments, ended by SIGTERM."""
