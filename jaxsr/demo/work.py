@@ -1,13 +1,10 @@
 """One job: the picture upscaled as the command line does it, and tiles of it for the page."""
 
-import shutil
-
 import pyvips
 
 from jaxsr.demo.jobs import Job
 from jaxsr.demo.models import Offer, upscaler_of
 from jaxsr.demo.view import write_pyramid
-from jaxsr.upscaling import load
 from jaxsr.upscaling.batch import upscale_file
 
 
@@ -27,21 +24,15 @@ def upscale_job(job: Job, *, offers: dict[str, Offer]) -> None:
         job.check()
 
     upscale_file(upscaler_of(offer.source, job.strength), job.source, result, progress=progress)
-    job.check()
     job.stage = "view"
-    enlarged = job.folder / "enlarged.png"
-    if offer.source == "bicubic":
-        shutil.copyfile(result, enlarged)
-    else:
-        bicubic = load("bicubic", scale=offer.scale)
-        upscale_file(bicubic, job.source, enlarged, progress=lambda *_: job.check())
+    shown = {"before": (job.source, 1), "enlarged": (job.source, offer.scale), "after": (result, 1)}
+    pyramids = {}
     try:
-        job.pyramids = {
-            name: write_pyramid(picture, job.folder / name, check=job.check)
-            for name, picture in (("before", job.source), ("enlarged", enlarged), ("after", result))
-        }
+        for name, (picture, scale) in shown.items():
+            job.check()
+            pyramids[name] = write_pyramid(picture, job.folder / name, scale=scale)
+        job.pyramids = pyramids
     except pyvips.Error:
         # A format that only the upscaler reads: the file is right, and the page says that it cannot show it.
         job.pyramids = {}
-    enlarged.unlink()
     job.result = result

@@ -61,7 +61,8 @@ class Server:
         raise AssertionError(f"still {answer}")
 
     def files(self):
-        return [path for path in self.temporary.rglob("*") if path.is_file()]
+        # Unlike rglob, walk takes no offence at folders that disappear under it.
+        return [Path(folder, name) for folder, _, names in os.walk(self.temporary) for name in names]
 
 
 def is_done(status):

@@ -150,6 +150,7 @@ export function createViewer(stage, { onZoom }) {
   }
 
   new ResizeObserver(() => {
+    if (!stage.clientWidth) return; // out of sight
     canvas.width = Math.round(stage.clientWidth * devicePixelRatio);
     canvas.height = Math.round(stage.clientHeight * devicePixelRatio);
     if (fitted) fit();
