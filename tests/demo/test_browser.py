@@ -70,7 +70,7 @@ def test_a_photo_is_compared_and_downloaded(page, photo, tmp_path):
     expected = {name: np.asarray(jaxsr.load(name)(photo)).astype(int) for name in ("espcn", "bicubic", "nearest")}
     drop(page, "my dog.png", photo.read_bytes())
     finish(page)
-    assert page.locator("#facts").text_content().startswith("576 × 576, ")
+    assert page.locator("#facts").text_content().startswith("576\u00a0×\u00a0576, ")
     page.click("#actual")
     assert page.locator("#zoom").text_content() == "100 %"
 
@@ -166,7 +166,7 @@ def test_strength_is_there_for_models_that_have_one(page, photo):
     page.locator("#samples button").nth(4).click()
     finish(page)
     assert page.locator("#after-tag").text_content() == "sharper, strength 0.25"
-    assert page.locator("#facts").text_content().startswith("288 × 288, ")
+    assert page.locator("#facts").text_content().startswith("288\u00a0×\u00a0288, ")
     # The same photo by another model, from where one is.
     page.get_by_label("Model").select_option("bicubic")
     assert not strength.is_visible()
