@@ -1,0 +1,58 @@
+"""The page on a socket."""
+
+import contextlib
+import socket
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import uvicorn
+
+from jaxsr.demo.app import create_app
+from jaxsr.demo.models import offered
+from jaxsr.demo.upload import Limits
+from jaxsr.errors import InputError
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def serve(*, host: str, port: int, models: Sequence[str], limits: Limits, announce: Callable[[str], None]) -> None:
+    """Serve the page until SIGINT or SIGTERM.
+
+    Uploads and results lie in a private temporary folder, which is deleted on the way out. On loopback only requests
+    that name a loopback host are answered, so that no other site's name can be pointed here (DNS rebinding).
+
+    Args:
+      host: address to listen on; all but loopback lets others on the network in.
+      port: to listen on; 0 for any free one.
+      models: what the page offers, see `offered`.
+      limits: what it takes.
+      announce: called with the page's URL once it can be opened.
+
+    Raises:
+      InputError: a model cannot be loaded, or the address cannot be listened on.
+    """
+    offers = offered(models)
+    with _listening(host, port) as listener, tempfile.TemporaryDirectory(prefix="jaxsr-demo-") as folder:
+        hosts = [*LOOPBACK, "[::1]"] if host in LOOPBACK else ["*"]
+        app = create_app(Path(folder), offers=offers, limits=limits, hosts=hosts)
+        # An open request does not keep it from ending for longer than two seconds.
+        config = uvicorn.Config(
+            app, log_level="warning", lifespan="on", ws="none", server_header=False, timeout_graceful_shutdown=2
+        )
+        shown = f"[{host}]" if ":" in host else host
+        announce(f"http://{shown}:{listener.getsockname()[1]}/")
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+@contextlib.contextmanager
+def _listening(host, port):
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        raise InputError(
+            f"--host {host} --port {port}: {error}; choose another, or --port 0 for any free one"
+        ) from error
+    with listener:
+        yield listener

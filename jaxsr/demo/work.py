@@ -1,0 +1,38 @@
+"""One job: the picture upscaled as the command line does it, and tiles of it for the page."""
+
+import pyvips
+
+from jaxsr.demo.jobs import Job
+from jaxsr.demo.models import Offer, upscaler_of
+from jaxsr.demo.view import write_pyramid
+from jaxsr.upscaling.batch import upscale_file
+
+
+def upscale_job(job: Job, *, offers: dict[str, Offer]) -> None:
+    """Do a job.
+
+    Raises:
+      InputError: the picture cannot be upscaled.
+      Cancelled: the job was cancelled.
+      OSError: the disk is full.
+    """
+    offer = offers[job.model]
+    result = job.folder / f"{job.source.stem}_x{offer.scale}.png"
+
+    def progress(done, total):
+        job.done, job.total = done, total
+        job.check()
+
+    upscale_file(upscaler_of(offer.source, job.strength), job.source, result, progress=progress)
+    job.stage = "view"
+    shown = {"before": (job.source, 1), "enlarged": (job.source, offer.scale), "after": (result, 1)}
+    pyramids = {}
+    try:
+        for name, (picture, scale) in shown.items():
+            job.check()
+            pyramids[name] = write_pyramid(picture, job.folder / name, scale=scale)
+        job.pyramids = pyramids
+    except pyvips.Error:
+        # A format that only the upscaler reads: the file is right, and the page says that it cannot show it.
+        job.pyramids = {}
+    job.result = result
