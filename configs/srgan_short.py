@@ -1,14 +1,17 @@
 """SRGAN ×4 on a CPU in an afternoon: VGG16 at five depths, a little pixel loss, averaged weights.
 
 Command:   python scripts/train.py --config srgan_short --init srresnet --data DIR --validation DIR --workdir runs/srgan
-Data:      the 570 photos named in jaxsr/weights/bundled/README.md.
+Data:      the photos named in jaxsr/weights/bundled/README.md.
+Cost:      2.1 s an update on two cores of an AVX2 server CPU.
+Measured:  on Kodak24 (validation) LPIPS-Alex .360 → .247 and PSNR-Y 28.40 → 27.18 dB at its best, update 1,500 of
+           2,000; on Set5 .192 → .134 and 31.00 → 29.08 dB, on Set14 .313 → .214 and 27.77 → 26.48 dB.
 """
 
 from jaxsr.config import TrainConfig
 
 config = TrainConfig(
     stage="srgan",
-    steps=2_500,
+    steps=2_000,
     batch_size=8,
     crop=64,
     learning_rate=2e-4,
