@@ -56,7 +56,9 @@ def main(
         plain = name in INTERPOLATIONS
         for value in [None] if plain else strengths:
             more = {} if plain else options | {"strength": value}
-            upscalers.append(jaxsr.load(name, scale=scale, **more))
+            upscalers.append(jaxsr.load(name, scale=scale if plain else None, **more))
+            if scale not in (None, upscalers[-1].scale):
+                raise jaxsr.errors.InputError(f"--scale {scale}: {name} upscales by {upscalers[-1].scale}")
             given.append(name if value is None else f"{name} {value:g}")
     models = protocol.distinct([(upscaler.name, upscaler) for upscaler in upscalers], given)
     results, perceptual = [], {}

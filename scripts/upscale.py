@@ -26,8 +26,11 @@ def main(
     self_ensemble: bool = False,
     color_lock: bool = False,
     back_project: int = 0,
-    tile: int = 256,
+    scale: float | None = None,
+    size: str | None = None,
+    tile: int | None = None,
     dtype: Literal["float32", "bfloat16"] = "float32",
+    cache: bool = True,
 ) -> int:
     """Upscale pictures with a network.
 
@@ -49,22 +52,31 @@ def main(
       self_ensemble: Average over the 8 flips and turns of the picture; eight times the work.
       color_lock: Take the low frequencies of the result from the input, against colour shifts.
       back_project: Iterations that pull the result towards one whose bicubic reduction is the input (0: none).
-      tile: Side in input pixels of the tiles that large pictures are divided into; smaller takes less memory.
+      scale: Output pixels per input pixel (None: the network's own, 4), by bicubic from the network's result.
+      size: WIDTHxHEIGHT in pixels of the result in place of a scale, as 3840x2160; 3840x or x2160 keep the aspect.
+      tile: Side in input pixels of the tiles that pictures are divided into (None: what the free memory allows, 256 at
+        most).
       dtype: Type of number that the network computes with.
+      cache: Keep compiled programs in your cache folder, for a quicker start the next time.
     """
     from jaxsr.upscaling import command
+    from jaxsr.upscaling.compiled import keep_compiled
     from jaxsr.upscaling.plan import plan
     from jaxsr.upscaling.report import check_report
+    from jaxsr.upscaling.size import parse_size
 
+    if cache:
+        keep_compiled()
+    target = parse_size(size, scale=scale)
     existing = command.existing_results(skip=skip_existing, overwrite=overwrite)
     check_report(json)
     refinements = {"self_ensemble": self_ensemble, "color_lock": color_lock, "back_project": back_project}
-    upscaler = jaxsr.load(model, dtype=dtype, tile=tile, strength=strength, base=base, **refinements)
+    upscaler = jaxsr.load(model, dtype=dtype, tile=tile, scale=scale, strength=strength, base=base, **refinements)
     suffix = format and f".{format}"
-    jobs = plan(inputs, output, scale=upscaler.scale, recursive=recursive, suffix=suffix)
+    jobs = plan(inputs, output, label=size or f"x{upscaler.scale:g}", recursive=recursive, suffix=suffix)
     if dry_run:
         return command.list_jobs(jobs, existing=existing)
-    return command.run(upscaler, jobs, existing=existing, report=json)
+    return command.run(upscaler, jobs, size=target, existing=existing, report=json)
 
 
 if __name__ == "__main__":

@@ -7,5 +7,5 @@ import jax
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 4)
 
-# A shell that runs the tests in the background has SIGINT ignored, and the processes that they start would inherit that.
+# A shell that runs the tests in the background has SIGINT ignored, which the processes they start would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -46,6 +46,16 @@ def resize_matrix(length: int, scale: float, *, kernel: Kernel = "bicubic", bord
     Returns:
       [ceil(length * scale), length] float64, rows summing to 1.
     """
+    source, weights = resize_taps(length, scale, kernel=kernel, border=border)
+    matrix = np.zeros((len(source), length))
+    np.add.at(matrix, (np.arange(len(source))[:, None], source), weights)
+    return matrix
+
+
+def resize_taps(
+    length: int, scale: float, *, kernel: Kernel = "bicubic", border: Border = "mirror"
+) -> tuple[np.ndarray, np.ndarray]:
+    """What each output sample of `resize_matrix` reads: indices and weights, [ceil(length * scale), taps] each."""
     function, support = _KERNELS[kernel]
     shrink = min(scale, 1.0) if kernel != "nearest" else 1.0
     # The product can land a hair above an integer (3 * (1/3) is exact, 100 * 0.07 is not).
@@ -60,9 +70,7 @@ def resize_matrix(length: int, scale: float, *, kernel: Kernel = "bicubic", bord
         source = period[taps % (2 * length)]
     else:
         source = np.clip(taps, 0, length - 1)
-    matrix = np.zeros((out, length))
-    np.add.at(matrix, (np.arange(out)[:, None], source), weights)
-    return matrix
+    return source, weights
 
 
 def resize_uint8(

@@ -10,6 +10,7 @@ import numpy as np
 from jaxsr.errors import InputError
 from jaxsr.imaging.files import save_image
 from jaxsr.upscaling.pictures import open_picture
+from jaxsr.upscaling.size import Target
 from jaxsr.upscaling.upscaler import Upscaler
 
 Progress = Callable[[int, int], None]
@@ -34,8 +35,8 @@ class Stages:
     write: Callable[[Any, Path], None]
 
 
-def file_stages(upscaler: Upscaler) -> Stages:
-    """The stages of upscaling a file with this upscaler."""
+def file_stages(upscaler: Upscaler, *, size: Target | None = None) -> Stages:
+    """The stages of upscaling a file with this upscaler, to `size` of its (height, width) where that is given."""
 
     def read(source):
         return source, open_picture(source)
@@ -43,7 +44,8 @@ def file_stages(upscaler: Upscaler) -> Stages:
     def compute(opened, progress):
         source, picture = opened
         try:
-            return source, upscaler(picture, progress=progress)
+            to = size((picture.height, picture.width)) if size else None
+            return source, upscaler(picture, size=to, progress=progress)
         except InputError as error:
             raise InputError(f"{source}: {error}") from error
 

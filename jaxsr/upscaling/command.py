@@ -14,6 +14,7 @@ from jaxsr.upscaling.folder import Outcome, refuse_existing, upscale_all
 from jaxsr.upscaling.plan import Job
 from jaxsr.upscaling.progress import megapixels, picture_bar
 from jaxsr.upscaling.report import summary, write_report
+from jaxsr.upscaling.size import Target
 from jaxsr.upscaling.upscaler import Upscaler
 
 Existing = Literal["refuse", "keep", "replace"]
@@ -45,7 +46,9 @@ def list_jobs(jobs: Sequence[Job], *, existing: Existing) -> int:
     return 0
 
 
-def run(upscaler: Upscaler, jobs: Sequence[Job], *, existing: Existing, report: Path | None) -> int:
+def run(
+    upscaler: Upscaler, jobs: Sequence[Job], *, existing: Existing, report: Path | None, size: Target | None = None
+) -> int:
     """Upscale pictures, with a progress bar and a summary on stderr and each result's path on stdout.
 
     Args:
@@ -53,6 +56,7 @@ def run(upscaler: Upscaler, jobs: Sequence[Job], *, existing: Existing, report: 
       jobs: the pictures.
       existing: what is done about results that exist: refuse to begin, keep or replace them.
       report: file for a JSON report, or None.
+      size: from (height, width) of a picture to those of its result; None for the upscaler's scale.
 
     Returns:
       The exit code: 0, or 1 if a picture failed.
@@ -77,7 +81,7 @@ def run(upscaler: Upscaler, jobs: Sequence[Job], *, existing: Existing, report: 
         with picture_bar(jobs, sizes) as (progress, count):
             upscale_all(
                 jobs,
-                file_stages(upscaler),
+                file_stages(upscaler, size=size),
                 overwrite=existing == "replace",
                 progress=progress,
                 finished=lambda outcome: (count(outcome), tell(outcome)),

@@ -8,7 +8,7 @@ from PIL import Image, ImageOps
 
 from jaxsr.errors import InputError
 from jaxsr.imaging.files import BROKEN, reason, to_rgb
-from jaxsr.imaging.resize import resize_uint8
+from jaxsr.imaging.strips import resize_strips
 
 _GRAY = ("1", "L", "LA", "La")
 _COLOR = ("RGB", "RGBA", "RGBa", "RGBX", "P", "PA", "CMYK", "YCbCr")
@@ -27,16 +27,15 @@ def open_picture(path: str | os.PathLike) -> Image.Image:
         raise InputError(f"{path}: {reason(error)}") from error
 
 
-def upscale_picture(upscale: Callable[[np.ndarray], np.ndarray], picture: Image.Image, *, scale: int) -> Image.Image:
+def upscale_picture(upscale: Callable[[np.ndarray], np.ndarray], picture: Image.Image) -> Image.Image:
     """Upscale a Pillow image.
 
     Gray (and black-and-white) gives mode L, all else RGB (a palette is looked up first). Transparency is upscaled by
     bicubic interpolation, apart from the colours, and gives LA or RGBA. The EXIF orientation is applied.
 
     Args:
-      upscale: from [H, W] or [H, W, 3] uint8 to the same, `scale` times as large.
+      upscale: from [H, W] or [H, W, 3] uint8 to the same in another size.
       picture: of 8 bits per channel, in any mode but Lab and HSV.
-      scale: what `upscale` upscales by.
 
     Raises:
       InputError: the mode has more than 8 bits per channel, or is Lab or HSV.
@@ -52,5 +51,7 @@ def upscale_picture(upscale: Callable[[np.ndarray], np.ndarray], picture: Image.
     plain = upright.convert("L") if upright.mode in _GRAY else to_rgb(upright)
     upscaled = upscale(np.asarray(plain))
     if alpha is not None:
-        upscaled = np.dstack([upscaled, resize_uint8(np.asarray(alpha), scale)])
+        alpha = np.asarray(alpha)
+        strips = resize_strips(lambda top, bottom: alpha[top:bottom], alpha.shape, upscaled.shape[:2])
+        upscaled = np.dstack([upscaled, np.concatenate(list(strips))])
     return Image.fromarray(upscaled)

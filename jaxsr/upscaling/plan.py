@@ -34,7 +34,7 @@ class Job:
 
 
 def plan(
-    inputs: Sequence[str], output: str, *, scale: int, recursive: bool = False, suffix: str | None = None
+    inputs: Sequence[str], output: str, *, label: str, recursive: bool = False, suffix: str | None = None
 ) -> list[Job]:
     """What there is to do.
 
@@ -47,7 +47,7 @@ def plan(
         any name when a folder or several pictures are upscaled), which gets sub/NAME_x4.png for the picture
         sub/NAME.jpg of an input folder. Pictures of one folder that differ only in their suffixes keep theirs:
         NAME.jpg_x4.png and NAME.tif_x4.png, so that no result's name depends on which of them comes first.
-      scale: the number in those names.
+      label: what those names end with, "x4".
       recursive: take the pictures in subfolders too.
       suffix: of the results in a folder, one of `WRITTEN_SUFFIXES`; None for .png.
 
@@ -65,7 +65,7 @@ def plan(
         raise InputError(f"{output}: name a folder to put the results of several pictures in")
     sources = find_sources(inputs, recursive=recursive, apart_from=output)
     if folder or several:
-        jobs = _without_results(sources, name_results(sources, output, scale=scale, suffix=suffix or ".png"))
+        jobs = _without_results(sources, name_results(sources, output, label=label, suffix=suffix or ".png"))
     elif suffix is not None:
         raise InputError(f"{output}: the name says the format already; --format is for the results in a folder")
     else:
@@ -105,7 +105,7 @@ def find_sources(
     return list(found.values())
 
 
-def name_results(sources: Sequence[Source], folder: str | os.PathLike, *, scale: int, suffix: str) -> list[Path]:
+def name_results(sources: Sequence[Source], folder: str | os.PathLike, *, label: str, suffix: str) -> list[Path]:
     """For each source its result's path in a folder, as `plan` describes."""
     alike = defaultdict(list)
     for source in sources:
@@ -115,7 +115,7 @@ def name_results(sources: Sequence[Source], folder: str | os.PathLike, *, scale:
     for source in sources:
         alone = len(alike[str(source.place.with_suffix("")).casefold()]) == 1
         stem = source.place.stem if alone else source.place.name
-        targets.append(Path(folder, source.place.parent, f"{stem}_x{scale}{suffix}"))
+        targets.append(Path(folder, source.place.parent, f"{stem}_{label}{suffix}"))
     return targets
 
 

@@ -3,12 +3,14 @@
 Two things make it equal. Of each tile only the pixels at least a halo away from the tile's sides are kept, and where a
 tile reaches the image's edge, that is the tile's own edge too, so that the network pads with zeros in the same place.
 Hence the last tile of a row lies flush with the edge and overlaps its neighbour more than the others do.
+
+The result comes in strips from top to bottom, one for each row of tiles, so that memory does not grow with the image.
 """
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import jax
 import numpy as np
 
 from jaxsr.errors import InputError
@@ -24,25 +26,28 @@ class Tile:
     kept_columns: slice
 
 
-def plan_tiles(height: int, width: int, *, tile: int, halo: int) -> list[Tile]:
-    """Tiles whose kept parts cover the image, each pixel once.
+def plan_tiles(height: int, width: int, *, tile: int, halo: int, top: int = 0) -> list[list[Tile]]:
+    """Rows of tiles whose kept parts cover the image from row `top` on, each pixel once.
 
     Args:
       height: rows of the image, at least 1.
       width: columns of the image, at least 1.
       tile: side of a tile, halo included; an image that is smaller along an axis is not divided along it.
       halo: pixels at a tile's inner sides that are not kept.
+      top: first row that is still missing.
 
     Returns:
-      The tiles, row by row, all of the same shape.
+      All tiles, of the same shape, from left to right in rows from top to bottom.
 
     Raises:
       InputError: nothing is left of a tile between its halos.
     """
     check_tile(tile, halo=halo)
-    rows = _spans(height, tile, halo)
-    columns = _spans(width, tile, halo)
-    return [Tile(row, column, kept_row, kept_column) for row, kept_row in rows for column, kept_column in columns]
+    columns = list(_spans(width, tile, halo))
+    return [
+        [Tile(row, column, kept_row, kept_column) for column, kept_column in columns]
+        for row, kept_row in _spans(height, tile, halo, first=top)
+    ]
 
 
 def check_tile(tile: int, *, halo: int) -> None:
@@ -51,53 +56,107 @@ def check_tile(tile: int, *, halo: int) -> None:
         raise InputError(f"a tile of {tile} pixels is too small for this network: take at least {2 * halo + 1}")
 
 
-def _spans(length, tile, halo):
-    """(whole, kept) of the tiles along one axis."""
-    if length <= tile:
-        return [(slice(0, length), slice(0, length))]
-    count = math.ceil((length - 2 * halo) / (tile - 2 * halo))
-    starts = [min(i * (tile - 2 * halo), length - tile) for i in range(count)]
-    ends = [start + tile - halo for start in starts[:-1]] + [length]
-    kept = map(slice, [0, *ends[:-1]], ends)
-    return [(slice(start, start + tile), keep) for start, keep in zip(starts, kept, strict=True)]
+def _spans(length, tile, halo, first=0):
+    """(whole, kept) of the tiles along one axis, from sample `first` on."""
+    while first < length:
+        start = max(min(first - halo, length - tile), 0)
+        end = min(start + tile, length)
+        last = end if end == length else end - halo
+        yield slice(start, end), slice(first, last)
+        first = last
 
 
-def upscale_tiled(
+def upscale_strips(
     apply: Callable[[np.ndarray], np.ndarray],
-    image: np.ndarray,
+    rows: Callable[[int, int], np.ndarray],
     *,
+    size: tuple[int, int],
     scale: int,
     halo: int,
     tile: int,
     progress: Callable[[int, int], None] | None = None,
-) -> np.ndarray:
-    """Upscale an image tile by tile.
+) -> Iterator[np.ndarray]:
+    """Upscale an image tile by tile, and give it in strips from top to bottom.
+
+    When memory runs out, the tiles are halved and the work goes on with the strip that was begun.
 
     Args:
       apply: the network, [h, w, …] to [h·scale, w·scale, …] of any dtype; called with one shape only.
-      image: [H, W, …].
+      rows: `rows(top, bottom)` gives these rows of the image, [bottom − top, W, …].
+      size: (height, width) of the image.
       scale: output pixels per input pixel on both axes.
       halo: input pixels on each side that an output pixel of `apply` can depend on.
       tile: side of a tile in input pixels, halo included.
       progress: called after each tile with the number of tiles done and of all tiles.
 
-    Returns:
-      [H·scale, W·scale, …] of the dtype that `apply` returns, in host memory.
+    Yields:
+      [h, W·scale, …] of the dtype that `apply` returns, in host memory; H·scale rows in all.
 
     Raises:
-      InputError: nothing is left of a tile between its halos.
+      InputError: nothing is left of a tile between its halos, or memory runs out for the smallest tile.
     """
-    height, width = image.shape[:2]
-    tiles = plan_tiles(height, width, tile=tile, halo=halo)
-    for done, part in enumerate(tiles, start=1):
-        upscaled = np.asarray(apply(image[part.rows, part.columns]))
-        if done == 1:
-            output = np.empty((height * scale, width * scale, *upscaled.shape[2:]), upscaled.dtype)
-        row, column = part.rows.start, part.columns.start
-        inside = upscaled[_scaled(part.kept_rows, scale, row), _scaled(part.kept_columns, scale, column)]
-        output[_scaled(part.kept_rows, scale), _scaled(part.kept_columns, scale)] = inside
-        if progress is not None:
-            progress(done, len(tiles))
+    height, width = size
+    done, top = 0, 0
+    lines = plan_tiles(height, width, tile=tile, halo=halo)
+    while lines:
+        line, *rest = lines
+        try:
+            strip = _upscaled(apply, rows, line, scale=scale, width=width, told=_counted(progress, done, lines))
+        except (MemoryError, jax.errors.JaxRuntimeError) as error:
+            tile = _halved(tile, halo, error)
+            lines = plan_tiles(height, width, tile=tile, halo=halo, top=top)
+            continue
+        yield strip
+        done, top, lines = done + len(line), line[0].kept_rows.stop, rest
+
+
+def _upscaled(apply, rows, line, *, scale, width, told):
+    """The kept parts of one row of tiles, side by side."""
+    part = rows(line[0].rows.start, line[0].rows.stop)
+    strip = None
+    for count, tile in enumerate(line, start=1):
+        upscaled = np.asarray(apply(part[:, tile.columns]))
+        inside = upscaled[
+            _scaled(tile.kept_rows, scale, tile.rows.start), _scaled(tile.kept_columns, scale, tile.columns.start)
+        ]
+        if strip is None:
+            strip = np.empty((inside.shape[0], width * scale, *inside.shape[2:]), inside.dtype)
+        strip[:, _scaled(tile.kept_columns, scale)] = inside
+        told(count)
+    return strip
+
+
+def _counted(progress, done, lines):
+    total = done + sum(map(len, lines))
+    return lambda count: progress(done + count, total) if progress is not None else None
+
+
+def _halved(tile, halo, error):
+    # XLA has one class for all that goes wrong at run time.
+    if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):
+        raise error
+    if tile // 2 <= 2 * halo:
+        raise InputError(
+            f"memory ran out at a tile of {tile} pixels, and this network needs at least {2 * halo + 1}; close other "
+            "programs or take a smaller network"
+        ) from error
+    return tile // 2
+
+
+def upscale_tiled(apply: Callable[[np.ndarray], np.ndarray], image: np.ndarray, *, scale: int, **options) -> np.ndarray:
+    """The whole of `upscale_strips` of an image [H, W, …]: [H·scale, W·scale, …]; options as there."""
+    strips = upscale_strips(apply, lambda top, bottom: image[top:bottom], size=image.shape[:2], scale=scale, **options)
+    return joined(strips, image.shape[0] * scale)
+
+
+def joined(strips: Iterator[np.ndarray], height: int) -> np.ndarray:
+    """Strips under one another, [height, W, …], without a second copy of them all."""
+    output, row = None, 0
+    for strip in strips:
+        if output is None:
+            output = np.empty((height, *strip.shape[1:]), strip.dtype)
+        output[row : row + len(strip)] = strip
+        row += len(strip)
     return output
 
 

@@ -20,7 +20,7 @@ def photos(tmp_path, monkeypatch):
 
 
 def targets(inputs, output, **options):
-    return [str(job.target) for job in plan([str(name) for name in inputs], str(output), scale=4, **options)]
+    return [str(job.target) for job in plan([str(name) for name in inputs], str(output), label="x4", **options)]
 
 
 def test_a_folder_stands_for_its_photos(photos):
@@ -76,17 +76,17 @@ def test_several_pictures_and_folders_go_into_a_folder(photos):
 
 
 def test_results_are_not_upscaled_again(photos):
-    first = plan([str(photos)], "photos/out", scale=4, recursive=True)
-    in_place = plan([str(photos)], "photos", scale=4, recursive=True)
+    first = plan([str(photos)], "photos/out", label="x4", recursive=True)
+    in_place = plan([str(photos)], "photos", label="x4", recursive=True)
     for job in first + in_place:
         job.target.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (24, 20)).save(job.target)
     Path("link").symlink_to("photos/out")
-    again = plan([str(photos)], "photos", scale=4, recursive=True)
+    again = plan([str(photos)], "photos", label="x4", recursive=True)
     # The results in photos/out are unknown to this call; those beside their sources are not.
     assert [job for job in again if "out" not in job.source.parts] == in_place
     for output in ("photos/out", "photos/sub/../out/", "link"):
-        sources = [job.source for job in plan([str(photos)], output, scale=4, recursive=True)]
+        sources = [job.source for job in plan([str(photos)], output, label="x4", recursive=True)]
         assert sources == sorted([job.source for job in first] + [job.target for job in in_place])
 
 
@@ -118,4 +118,4 @@ def test_a_folder_that_cannot_be_is_refused(photos):
 
 
 def test_jobs_are_pairs(photos):
-    assert plan(["photos/a.png"], "b.png", scale=4) == [Job(Path("photos/a.png"), Path("b.png"))]
+    assert plan(["photos/a.png"], "b.png", label="x4") == [Job(Path("photos/a.png"), Path("b.png"))]

@@ -1,3 +1,4 @@
+import itertools
 from functools import partial
 
 import jax
@@ -7,7 +8,7 @@ import pytest
 
 from jaxsr.errors import InputError
 from jaxsr.models import ESPCN, SRCNN, SRResNet
-from jaxsr.upscaling.tiling import plan_tiles, upscale_tiled
+from jaxsr.upscaling.tiling import plan_tiles, upscale_strips, upscale_tiled
 
 NETWORKS = [
     *(SRResNet(features=8, blocks=2, scale=scale) for scale in (2, 3, 4, 8)),
@@ -39,7 +40,7 @@ def test_every_pixel_is_kept_once_and_from_where_it_is_valid(halo):
     tile = 31
     for height in (1, 2, 30, 31, 32, 33, 61, 62, 63, 100):
         for width in (1, 31, 47, 95):
-            tiles = plan_tiles(height, width, tile=tile, halo=halo)
+            tiles = itertools.chain(*plan_tiles(height, width, tile=tile, halo=halo))
             writes = np.zeros((height, width), int)
             for part in tiles:
                 writes[part.kept_rows, part.kept_columns] += 1
@@ -56,7 +57,8 @@ def test_every_pixel_is_kept_once_and_from_where_it_is_valid(halo):
 def test_no_more_tiles_than_needed():
     # 24 kept pixels a tile, 4 more at each end of the image.
     for length, count in ((32, 1), (33, 2), (56, 2), (57, 3), (80, 3), (81, 4)):
-        assert len(plan_tiles(1, length, tile=32, halo=4)) == count
+        (line,) = plan_tiles(1, length, tile=32, halo=4)
+        assert len(line) == count
 
 
 def test_a_tile_without_room_between_its_halos_is_refused():
@@ -121,3 +123,57 @@ def test_dtype_and_channels_are_those_of_the_network():
     )
     np.testing.assert_array_equal(doubled, image.repeat(2, 0).repeat(2, 1).astype(np.uint16))
     assert doubled.dtype == np.uint16
+
+
+def test_strips_ask_for_rows_from_top_to_bottom_and_a_few_at_a_time():
+    image = np.random.default_rng(0).random((531, 77, 3), np.float32)
+    asked = []
+
+    def rows(top, bottom):
+        asked.append((top, bottom))
+        return image[top:bottom]
+
+    strips = list(upscale_strips(lambda part: part, rows, size=(531, 77), scale=1, halo=9, tile=64))
+    np.testing.assert_array_equal(np.concatenate(strips), image)
+    assert asked == sorted(asked)
+    assert max(bottom - top for top, bottom in asked) == 64
+    assert max(map(len, strips)) <= 64
+
+
+@pytest.mark.parametrize("error", [MemoryError(), jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory")])
+def test_tiles_are_halved_when_memory_runs_out_and_nothing_is_lost_or_done_twice(error):
+    image = np.random.default_rng(0).random((300, 200), np.float32)
+    calls, told = [], []
+
+    def apply(part):
+        calls.append(part.shape)
+        # In the middle of the second row of tiles.
+        if len(calls) > 4 and max(part.shape) > 50:
+            raise error
+        return part
+
+    strips = list(
+        upscale_strips(
+            apply, lambda top, bottom: image[top:bottom], size=(300, 200), scale=1, halo=5, tile=96,
+            progress=lambda *counts: told.append(counts),
+        )
+    )  # fmt: skip
+    np.testing.assert_array_equal(np.concatenate(strips), image)
+    assert {max(shape) for shape in calls} == {96, 48}
+    assert told[-1][0] == told[-1][1]
+
+
+def test_memory_that_is_too_little_for_any_tile_is_said_in_a_sentence():
+    def apply(part):
+        raise MemoryError
+
+    with pytest.raises(InputError, match=r"memory ran out at a tile of 20 pixels.* at least 11"):
+        upscale_tiled(apply, np.zeros((90, 90)), scale=1, halo=5, tile=40)
+
+
+def test_other_errors_of_the_device_are_not_taken_for_a_lack_of_memory():
+    def apply(part):
+        raise jax.errors.JaxRuntimeError("INTERNAL: something else")
+
+    with pytest.raises(jax.errors.JaxRuntimeError, match="something else"):
+        upscale_tiled(apply, np.zeros((90, 90)), scale=1, halo=5, tile=40)

@@ -1,0 +1,37 @@
+"""The size of the result, as a person writes it."""
+
+import re
+from collections.abc import Callable
+
+from jaxsr.errors import InputError
+
+Target = Callable[[tuple[int, int]], tuple[int, int]]
+
+
+def parse_size(text: str | None, *, scale: float | None) -> Target | None:
+    """From (height, width) of a picture to those of its result, by "3840x2160", "3840x" or "x2160".
+
+    Args:
+      text: width and height in pixels; where one is left out, the aspect is kept. None for no size.
+      scale: what is given as a scale, which excludes a size.
+
+    Returns:
+      The function, or None without a text.
+
+    Raises:
+      InputError: the text is no size, or there are both.
+    """
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d{0,6})[xX×](\d{0,6})", text.strip())
+    width, height = (int(part) if part else None for part in found.groups()) if found else (None, None)
+    if not (width or height) or 0 in (width, height):
+        raise InputError(f"--size {text}: give width and height in pixels as 3840x2160, or one of them, 3840x or x2160")
+    if scale is not None:
+        raise InputError(f"--size {text} and --scale {scale:g}: give one of the two")
+
+    def target(size):
+        tall, wide = size
+        return height or max(1, round(tall * width / wide)), width or max(1, round(wide * height / tall))
+
+    return target
