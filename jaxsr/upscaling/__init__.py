@@ -1,5 +1,6 @@
 """Picture in, picture out."""
 
+from jaxsr.upscaling.batch import upscale
 from jaxsr.upscaling.upscaler import Upscaler, load
 
-__all__ = ["Upscaler", "load"]
+__all__ = ["Upscaler", "load", "upscale"]

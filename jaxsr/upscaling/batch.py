@@ -1,69 +1,116 @@
 """A picture file in, a picture file out, in three stages that those of other pictures can overlap."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from jaxsr.errors import InputError
-from jaxsr.imaging.files import save_image
-from jaxsr.upscaling.pictures import open_picture
+from jaxsr.imaging.picture import Picture, open_picture
+from jaxsr.imaging.writing import WRITTEN_SUFFIXES, check_target, write_picture, write_raw
 from jaxsr.upscaling.size import Target
-from jaxsr.upscaling.upscaler import Upscaler
-
-Progress = Callable[[int, int], None]
-
-_WITHOUT_ALPHA = (".jpg", ".jpeg")
+from jaxsr.upscaling.transparency import transparent_strips
+from jaxsr.upscaling.upscaler import Progress, Upscaler, load
 
 
 @dataclass(frozen=True)
 class Stages:
-    """From a picture file to its upscaled file, `write(compute(read(source), progress), target)`.
+    """From a picture file to its upscaled file, `write(compute(read(source), target, progress), target)`.
 
     Each may raise `InputError` or `OSError`, in a sentence that names the file.
 
     Attributes:
       read: from the path of the source to what `compute` takes.
-      compute: the network; calls its second argument with the number of tiles done and of all tiles.
+      compute: the network; calls its last argument with the number of tiles done and of all tiles.
       write: what `compute` gives, to the target, which appears whole or not at all.
     """
 
     read: Callable[[Path], Any]
-    compute: Callable[[Any, Progress | None], Any]
+    compute: Callable[[Any, Path, Progress | None], Any]
     write: Callable[[Any, Path], None]
 
 
-def file_stages(upscaler: Upscaler, *, size: Target | None = None) -> Stages:
-    """The stages of upscaling a file with this upscaler, to `size` of its (height, width) where that is given."""
+def file_stages(
+    upscaler: Upscaler,
+    *,
+    size: Target | None = None,
+    jpeg_quality: int = 95,
+    note: Callable[[Picture], None] = lambda picture: None,
+) -> Stages:
+    """The stages of upscaling a file with this upscaler.
+
+    Args:
+      upscaler: the network or interpolation.
+      size: from (height, width) of a picture to those of its result; None for the upscaler's scale.
+      jpeg_quality: 1 to 100, always with full colour resolution.
+      note: called with each picture that has something to be told.
+    """
 
     def read(source):
-        return source, open_picture(source)
+        picture = open_picture(source)
+        if picture.notes:
+            note(picture)
+        return picture
 
-    def compute(opened, progress):
-        source, picture = opened
-        try:
-            to = size((picture.height, picture.width)) if size else None
-            return source, upscaler(picture, size=to, progress=progress)
-        except InputError as error:
-            raise InputError(f"{source}: {error}") from error
+    def compute(picture, target, progress):
+        check_target(picture, target)
+        to = size(picture.size) if size else upscaler.target(picture.size)
+        if picture.opacity is None:
+            strips = upscaler.upscale_strips(picture.rows, size=picture.size, to=to, progress=progress)
+        else:
+            strips = transparent_strips(
+                upscaler.upscale_strips, picture.rows, picture.opacity_rows, size=picture.size, to=to, progress=progress
+            )
+        return picture, write_raw(strips, picture, target, size=to)
 
     def write(computed, target):
-        source, upscaled = computed
-        if upscaled.mode in ("LA", "RGBA") and target.suffix.lower() in _WITHOUT_ALPHA:
-            raise InputError(f"{target}: JPEG has no transparency, which {source} has; give the output a name in .png")
-        save_image(target, np.asarray(upscaled))
+        picture, raw = computed
+        write_picture(target, raw, picture, jpeg_quality=jpeg_quality)
 
     return Stages(read, compute, write)
 
 
-def upscale_file(upscaler: Upscaler, source: Path, target: Path, *, progress: Progress | None = None) -> None:
-    """Read a picture, upscale it, write it; `target` appears whole or not at all.
+def upscale_file(
+    upscaler: Upscaler,
+    source: Path,
+    target: Path,
+    *,
+    size: Target | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Read a picture, upscale it, write it; `target` appears whole or not at all. Options as of `file_stages`.
 
     Raises:
-      InputError: `source` is no picture that can be upscaled, or has transparency and `target` is a JPEG.
+      InputError: `source` is no picture that can be upscaled, or `target` cannot hold it.
       OSError: `target` cannot be written.
     """
-    stages = file_stages(upscaler)
-    stages.write(stages.compute(stages.read(source), progress), target)
+    stages = file_stages(upscaler, size=size)
+    stages.write(stages.compute(stages.read(source), target, progress), target)
+
+
+def upscale(
+    source: str | os.PathLike, target: str | os.PathLike, *, model: str | os.PathLike = "srresnet", **options
+) -> None:
+    """Upscale a picture file, as `scripts/upscale.py` does.
+
+    Bit depth, colour profile, EXIF, XMP, resolution, transparency and text are kept, as far as the target's format has
+    them.
+
+    Args:
+      source: a picture in any common format.
+      target: the file to write, in one of the formats of `jaxsr.imaging.writing.WRITTEN_SUFFIXES`; an existing one is
+        replaced.
+      model: see `load`.
+      options: of `load`.
+
+    Raises:
+      InputError: `source` is no picture that can be upscaled, `target` cannot hold it, or see `load`.
+      OSError: `target` cannot be written.
+    """
+    target = Path(target)
+    if target.suffix.lower() not in WRITTEN_SUFFIXES:
+        raise InputError(f"{target}: give the output a name in {', '.join(WRITTEN_SUFFIXES)}")
+    if target.exists() and target.samefile(source):
+        raise InputError(f"{target}: this would replace the input; give the output another name")
+    upscale_file(load(model, **options), Path(source), target)

@@ -154,7 +154,7 @@ def _in_turn(job, stages, run, progress, times):
     with _turn(run.reading, run, times):
         opened = stages.read(job.source)
     with _turn(run.computing, run, times):
-        computed = stages.compute(opened, show)
+        computed = stages.compute(opened, job.target, show)
     with _turn(run.writing, run, times):
         stages.write(computed, job.target)
 

@@ -1,57 +1,53 @@
-"""Pillow images and picture files around an upscaler of arrays."""
-
-import os
-from collections.abc import Callable
+"""Pillow images as arrays and back."""
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.files import BROKEN, reason, to_rgb
-from jaxsr.imaging.strips import resize_strips
+from jaxsr.imaging.color import uint8_from_unit
+from jaxsr.imaging.files import to_rgb
 
 _GRAY = ("1", "L", "LA", "La")
 _COLOR = ("RGB", "RGBA", "RGBa", "RGBX", "P", "PA", "CMYK", "YCbCr")
+_DEEP = {"I;16": 65535, "I;16L": 65535, "I;16B": 65535, "F": 1}
 
 
-def open_picture(path: str | os.PathLike) -> Image.Image:
-    """A picture file as it is stored, but turned upright as its EXIF orientation says.
-
-    Raises:
-      InputError: the file is missing, cut short or no picture.
-    """
-    try:
-        with Image.open(path) as picture:
-            return ImageOps.exif_transpose(picture)
-    except BROKEN as error:
-        raise InputError(f"{path}: {reason(error)}") from error
-
-
-def upscale_picture(upscale: Callable[[np.ndarray], np.ndarray], picture: Image.Image) -> Image.Image:
-    """Upscale a Pillow image.
-
-    Gray (and black-and-white) gives mode L, all else RGB (a palette is looked up first). Transparency is upscaled by
-    bicubic interpolation, apart from the colours, and gives LA or RGBA. The EXIF orientation is applied.
+def arrays_of(picture: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
+    """Colours and opacity of a Pillow image, turned upright by its EXIF orientation.
 
     Args:
-      upscale: from [H, W] or [H, W, 3] uint8 to the same in another size.
-      picture: of 8 bits per channel, in any mode but Lab and HSV.
+      picture: in any mode but Lab, HSV and 32-bit integers; F must be in [0, 1].
+
+    Returns:
+      [H, W] for gray or [H, W, 3], uint8, or float32 in [0, 1] for modes of more than 8 bits; and [H, W] float32 in
+      [0, 1], None without transparency.
 
     Raises:
-      InputError: the mode has more than 8 bits per channel, or is Lab or HSV.
+      InputError: the mode is another.
     """
-    if picture.mode not in _GRAY + _COLOR:
-        raise InputError(f"pictures of mode {picture.mode} cannot be upscaled: convert it to 8-bit gray or RGB first")
+    if picture.mode not in (*_GRAY, *_COLOR, *_DEEP):
+        raise InputError(f"pictures of mode {picture.mode} cannot be upscaled: convert it to gray or RGB first")
     upright = ImageOps.exif_transpose(picture)
-    alpha = None
+    if picture.mode in _DEEP:
+        return np.asarray(upright).astype(np.float32) / _DEEP[picture.mode], None
+    opacity = None
     if upright.has_transparency_data:
         upright = upright.convert("LA" if upright.mode in _GRAY else "RGBA")
         *_, alpha = upright.split()
+        opacity = np.asarray(alpha, np.float32) / 255
         upright = upright.convert(upright.mode.removesuffix("A"))
-    plain = upright.convert("L") if upright.mode in _GRAY else to_rgb(upright)
-    upscaled = upscale(np.asarray(plain))
-    if alpha is not None:
-        alpha = np.asarray(alpha)
-        strips = resize_strips(lambda top, bottom: alpha[top:bottom], alpha.shape, upscaled.shape[:2])
-        upscaled = np.dstack([upscaled, np.concatenate(list(strips))])
-    return Image.fromarray(upscaled)
+    return np.asarray(upright.convert("L") if upright.mode in _GRAY else to_rgb(upright)), opacity
+
+
+def pillow_image(image: np.ndarray, *, mode: str = "RGB") -> Image.Image:
+    """A Pillow image of [H, W] or [H, W, C], uint8 or float in [0, 1].
+
+    Args:
+      image: opacity last, where C is 2 or 4.
+      mode: of the image that it comes from: gray of more than 8 bits stays so.
+    """
+    if mode == "F":
+        return Image.fromarray(image)
+    if mode in _DEEP:
+        return Image.fromarray(np.round(image * 65535).astype(np.uint16))
+    return Image.fromarray(image if image.dtype == np.uint8 else uint8_from_unit(image))

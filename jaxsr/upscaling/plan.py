@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.files import WRITTEN_SUFFIXES, find_photos
+from jaxsr.imaging.files import find_photos
+from jaxsr.imaging.writing import WRITTEN_SUFFIXES
 
 
 @dataclass(frozen=True)

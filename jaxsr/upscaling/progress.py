@@ -9,7 +9,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.files import photo_size
+from jaxsr.imaging.picture import picture_size
 from jaxsr.upscaling.folder import Outcome
 from jaxsr.upscaling.plan import Job
 
@@ -22,7 +22,7 @@ def megapixels(path: Path) -> float | None:
         # That a picture is large is told by whoever reads it whole.
         warnings.simplefilter("ignore")
         try:
-            height, width = photo_size(path)
+            height, width = picture_size(path)
         except InputError:
             return None
     return height * width / 1e6

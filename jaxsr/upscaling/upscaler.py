@@ -13,12 +13,14 @@ import numpy as np
 from PIL import Image
 
 from jaxsr.errors import InputError
+from jaxsr.imaging.picture import open_picture
 from jaxsr.imaging.strips import Rows
 from jaxsr.upscaling.arrays import checked_array
 from jaxsr.upscaling.engine import INTERPOLATIONS, interpolation_strips, make_network_strips
-from jaxsr.upscaling.pictures import open_picture, upscale_picture
+from jaxsr.upscaling.pictures import arrays_of, pillow_image
 from jaxsr.upscaling.refinement import Refinement
 from jaxsr.upscaling.tiling import joined
+from jaxsr.upscaling.transparency import transparent_strips
 from jaxsr.weights import load_weights
 from jaxsr.weights.lineage import find_base, interpolated
 
@@ -56,28 +58,31 @@ class Upscaler:
         Args:
           image: one of
             - an array [H, W, 3] RGB, [H, W] gray or [N, H, W, 3], uint8 or float in [0, 1];
-            - a PIL image of 8 bits per channel, turned upright by its EXIF orientation first;
-            - the path of a picture.
+            - a PIL image, turned upright by its EXIF orientation first;
+            - the path of a picture, of which the pixels are taken; `jaxsr.upscale` keeps all else.
           size: (height, width) of the result; None for `scale` times the image's.
           progress: called after each tile with the number of tiles done and of all tiles (of each image of a batch).
 
         Returns:
           For an array a numpy array of the same axes, uint8 for uint8 and float32 in [0, 1] for floats; for a PIL image
-          or a path a PIL image: L for gray, RGB for colour, LA or RGBA where there is transparency.
+          or a path a PIL image: L for gray, RGB for colour, LA or RGBA where there is transparency, and I;16 and F for
+          PIL images of these modes. A colour profile in a file is converted to sRGB.
 
         Raises:
           InputError: the image is empty, unreadable, of an unknown kind, or has values outside the range.
         """
-        upscale = partial(self._upscale_array, size=size, progress=progress)
         if isinstance(image, str | os.PathLike):
             picture = open_picture(image)
-            try:
-                return upscale_picture(upscale, picture)
-            except InputError as error:
-                raise InputError(f"{image}: {error}") from error
+            opacity = picture.opacity_rows if picture.opacity is not None else None
+            return pillow_image(self._upscale_rows(picture.rows, opacity, picture.size, size, progress))
         if isinstance(image, Image.Image):
-            return upscale_picture(upscale, image)
-        return upscale(image)
+            colours, opacity = arrays_of(image)
+            rows = [None if array is None else _rows(array) for array in (colours, opacity)]
+            return pillow_image(self._upscale_rows(*rows, colours.shape[:2], size, progress), mode=image.mode)
+        image = checked_array(image)
+        batch = image if image.ndim == 4 else image[None]
+        results = [self._upscale_rows(_rows(one), None, one.shape[:2], size, progress) for one in batch]
+        return np.stack(results) if image.ndim == 4 else results[0]
 
     def upscale_strips(
         self,
@@ -105,12 +110,11 @@ class Upscaler:
         """(height, width) of the result for an image of this (height, width), as `imresize` rounds it."""
         return tuple(math.ceil(round(length * self.scale, 9)) for length in size)
 
-    def _upscale_array(self, image, *, size, progress):
-        image = checked_array(image)
-        if image.ndim == 4:
-            return np.stack([self._upscale_array(one, size=size, progress=progress) for one in image])
-        to = size or self.target(image.shape[:2])
-        strips = self.strips(lambda top, bottom: image[top:bottom], image.shape[:2], to, progress)
+    def _upscale_rows(self, rows, opacity, size, to, progress):
+        to = to or self.target(size)
+        if opacity is None:
+            return joined(self.upscale_strips(rows, size=size, to=to, progress=progress), to[0])
+        strips = transparent_strips(self.upscale_strips, rows, opacity, size=size, to=to, progress=progress)
         return joined(strips, to[0])
 
     def __repr__(self) -> str:
@@ -181,3 +185,7 @@ def load(
 def _name(name_or_path):
     path = Path(name_or_path)
     return path.stem if path.suffix == ".safetensors" else path.name
+
+
+def _rows(image):
+    return lambda top, bottom: image[top:bottom]

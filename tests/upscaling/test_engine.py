@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 from random_networks import images, random_variables
 
 import jaxsr
@@ -61,6 +62,19 @@ def test_strips_are_the_whole(network):
     np.testing.assert_array_equal(np.concatenate(strips), upscaler(PHOTO))
     sized = list(upscaler.upscale_strips(lambda top, bottom: PHOTO[top:bottom], size=(40, 72), to=(60, 108)))
     np.testing.assert_array_equal(np.concatenate(sized), upscaler(PHOTO, size=(60, 108)))
+
+
+def test_gray_of_sixteen_bits_and_floats_keep_their_depth(network):
+    upscaler, photo = jaxsr.load(network), PHOTO
+    unit = photo[..., 1] / np.float32(255)
+    expected = upscaler(unit)
+    deep = upscaler(Image.fromarray(np.round(unit * 65535).astype(np.uint16)))
+    assert deep.mode == "I;16"
+    np.testing.assert_allclose(np.asarray(deep) / 65535, expected, atol=1e-4)
+    assert len(np.unique(np.asarray(deep))) > 256
+    floats = upscaler(Image.fromarray(unit))
+    assert floats.mode == "F"
+    np.testing.assert_allclose(np.asarray(floats), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(

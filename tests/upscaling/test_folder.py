@@ -68,7 +68,7 @@ def test_reading_computing_and_writing_overlap_and_each_is_done_for_one_picture_
         number = numbers.setdefault(source, len(numbers))
         return read(number)
 
-    stages = Stages(begin, lambda number, _: compute(number), lambda number, _: write(number))
+    stages = Stages(begin, lambda number, *_: compute(number), lambda number, _: write(number))
     assert {outcome.reason for outcome in run(jobs, stages).values()} == {""}
 
 
@@ -109,8 +109,8 @@ def test_a_failure_of_any_kind_is_that_picture_s(jobs):
     jobs[5].source.unlink()
     stages = file_stages(jaxsr.load("bicubic"))
 
-    def compute(opened, progress):
-        return 1 // 0 if opened[0] == jobs[6].source else stages.compute(opened, progress)
+    def compute(opened, target, progress):
+        return 1 // 0 if opened.path == jobs[6].source else stages.compute(opened, target, progress)
 
     outcomes = run(jobs, Stages(stages.read, compute, stages.write), overwrite=True)
 
@@ -124,7 +124,8 @@ def test_a_failure_of_any_kind_is_that_picture_s(jobs):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_a_full_disk_ends_the_run(jobs):
-    def write(_, target):
+    def write(computed, target):
+        computed[1].file.close()
         with open("/dev/full", "wb", buffering=0) as file:
             file.write(b"picture")
 

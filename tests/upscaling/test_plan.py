@@ -56,8 +56,8 @@ def test_one_picture_goes_to_a_file_or_into_a_folder(photos):
         ("photos", "photos/b_x4.png"),
     ):
         assert targets(source, output) == [target]
-    for output in ("new", "c.gif"):
-        with pytest.raises(InputError, match=r"\.png, \.jpg, \.jpeg"):
+    for output in ("new", "c.xyz"):
+        with pytest.raises(InputError, match=r"\.png, \.jpg, \.webp"):
             targets(source, output)
     with pytest.raises(InputError, match=r"c\.png: the name says the format"):
         targets(source, "c.png", suffix=".webp")

@@ -107,7 +107,7 @@ def test_unusable_outputs_are_refused_in_one_sentence(tmp_path, photo):
     bicubic = ("--model", "bicubic")
     assert refused(upscale(photo, "-o", photo / "x.png", *bicubic), photo, "is a file")
     assert refused(upscale(photo, "-o", photo, *bicubic), photo, "replace an input")
-    assert refused(upscale(photo, "-o", tmp_path / "larger.gif", *bicubic), "larger.gif", ".png, .jpg")
+    assert refused(upscale(photo, "-o", tmp_path / "larger.xyz", *bicubic), "larger.xyz", ".png, .jpg")
     assert photo.read_bytes() == before
     assert list(tmp_path.iterdir()) == [photo]
 

@@ -101,14 +101,16 @@ def test_gray_is_the_luma_of_what_gray_as_rgb_gives(upscaler, photo):
 
 
 def test_transparency_is_kept(upscaler, photo):
-    alpha = photo[..., 0]
-    upscaled = upscaler(Image.fromarray(np.dstack([photo, alpha])))
-    assert upscaled.mode == "RGBA"
-    np.testing.assert_array_equal(np.asarray(upscaled)[..., :3], upscaler(photo))
-    np.testing.assert_array_equal(np.asarray(upscaled)[..., 3], resize_uint8(alpha, 3))
-    upscaled = upscaler(Image.fromarray(np.dstack([photo[..., 1], alpha])))
-    assert upscaled.mode == "LA"
-    np.testing.assert_array_equal(np.asarray(upscaled)[..., 1], resize_uint8(alpha, 3))
+    for colours, mode in ((photo, "RGBA"), (photo[..., 1], "LA")):
+        opaque = upscaler(Image.fromarray(np.dstack([colours, np.full_like(photo[..., 0], 255)])))
+        assert opaque.mode == mode
+        # Once through floats and once through bytes: a rounding may fall on the other side.
+        plain = upscaler(colours).reshape(111, 180, -1)
+        assert np.abs(np.asarray(opaque)[..., :-1].astype(int) - plain).max() <= 1
+        assert (np.asarray(opaque)[..., -1] == 255).all()
+        alpha = photo[..., 0]
+        upscaled = upscaler(Image.fromarray(np.dstack([colours, alpha])))
+        assert np.abs(np.asarray(upscaled)[..., -1].astype(int) - resize_uint8(alpha, 3)).max() <= 1
 
 
 def test_other_modes_are_converted_or_refused(upscaler, photo):
@@ -118,7 +120,7 @@ def test_other_modes_are_converted_or_refused(upscaler, photo):
         assert upscaler(converted).mode == "RGB"
         np.testing.assert_array_equal(upscaler(converted), upscaler(converted.convert("RGB")))
     assert upscaler(picture.convert("1")).mode == "L"
-    for mode in ("I", "F", "I;16", "LAB", "HSV"):
+    for mode in ("I", "LAB", "HSV"):
         with pytest.raises(InputError, match=f"mode {mode} cannot be upscaled"):
             upscaler(Image.new(mode, (8, 8)))
 
@@ -186,9 +188,6 @@ def test_unreadable_pictures_are_refused(tmp_path, upscaler, photo):
     path.write_bytes(path.read_bytes()[:600])
     with pytest.raises(InputError, match=r"photo\.jpg"):
         upscaler(path)
-    Image.new("I;16", (8, 8)).save(tmp_path / "deep.png")
-    with pytest.raises(InputError, match=r"deep\.png: pictures of mode I;16"):
-        upscaler(tmp_path / "deep.png")
 
 
 def test_what_cannot_be_loaded_is_refused(folder, upscaler):
@@ -233,5 +232,9 @@ def test_import_is_cheap():
     subprocess.run([sys.executable, "-c", code], check=True)
     assert time.perf_counter() - start < 5
     assert callable(jaxsr.load)
-    with pytest.raises(AttributeError, match="no attribute 'upscale'"):
-        _ = jaxsr.upscale
+    assert jaxsr.metrics.psnr
+    assert jaxsr.models.SRResNet
+    assert callable(jaxsr.resize)
+    assert callable(jaxsr.upscale)
+    with pytest.raises(AttributeError, match="no attribute 'downscale'"):
+        _ = jaxsr.downscale

@@ -1,0 +1,75 @@
+"""Colour profiles: to sRGB for the network, and back for the file."""
+
+import numpy as np
+import pyvips
+
+# A cube of colours, to see whether a profile is sRGB under another name.
+_STEPS = np.linspace(0, 255, 7).astype(np.uint8)
+_CUBE = np.stack(np.meshgrid(_STEPS, _STEPS, _STEPS), axis=-1).reshape(7, 49, 3)
+_PROFILE = "icc-profile-data"
+
+
+def to_srgb(image: pyvips.Image) -> tuple[pyvips.Image, tuple[str, ...]]:
+    """Colours as sRGB, and notes for a person.
+
+    Gray stays as it is, with whatever profile it has; so do floats, which have no gamut to be converted to.
+
+    Args:
+      image: one band, three, or four of CMYK; no opacity. With 16 bits where a profile was converted from.
+
+    Raises:
+      pyvips.Error: the pixels cannot be read.
+    """
+    if image.bands == 1 or image.format == "float":
+        return image, ()
+    if image.interpretation == "cmyk":
+        return image.icc_transform("srgb", embedded=True, input_profile="cmyk", depth=16), ()
+    if image.interpretation not in ("srgb", "rgb16", "rgb", "multiband"):
+        return image.colourspace("srgb"), ()
+    if not _foreign(image):
+        return image, ()
+    try:
+        return image.icc_transform("srgb", embedded=True, depth=16), ()
+    except pyvips.Error:
+        return image, ("its colour profile cannot be read; the colours are taken as sRGB",)
+
+
+def from_srgb(image: pyvips.Image, stored: pyvips.Image, *, bits: int) -> pyvips.Image:
+    """Colours of the network in the profile of the file that they came from, or as they are where that has none.
+
+    Args:
+      image: sRGB, or gray, without opacity.
+      stored: the picture as it was in that file.
+      bits: 8 or 16 per band of the result.
+    """
+    if image.bands == 1 or stored.format == "float" or not (is_cmyk(stored) or _foreign(stored)):
+        return image
+    if not stored.get_typeof(_PROFILE):
+        return image.icc_transform("cmyk", input_profile="srgb", depth=bits)
+    colours = image.icc_import(input_profile="srgb", pcs="lab").copy()
+    # libvips exports to the profile that is attached.
+    colours.set_type(pyvips.GValue.blob_type, _PROFILE, stored.get(_PROFILE))
+    return colours.icc_export(pcs="lab", depth=bits)
+
+
+def has_foreign_colours(image: pyvips.Image) -> bool:
+    """Whether `from_srgb` changes colours of this file."""
+    return image.bands > 2 and image.format != "float" and (is_cmyk(image) or _foreign(image))
+
+
+def is_cmyk(image: pyvips.Image) -> bool:
+    """Whether the colours are the four inks of print."""
+    return image.interpretation == "cmyk"
+
+
+def _foreign(image):
+    """Whether there is a profile that changes colours."""
+    if not image.get_typeof(_PROFILE):
+        return False
+    cube = pyvips.Image.new_from_array(_CUBE).copy(interpretation="srgb")
+    cube.set_type(pyvips.GValue.blob_type, _PROFILE, image.get(_PROFILE))
+    try:
+        shown = cube.icc_transform("srgb", embedded=True).numpy()
+    except pyvips.Error:
+        return True
+    return bool(np.abs(shown.astype(int) - _CUBE).max() > 2)

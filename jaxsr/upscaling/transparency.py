@@ -1,0 +1,54 @@
+"""Transparent pictures: colours premultiplied, opacity by its own bicubic, so that nothing hidden shines through."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from jaxsr.imaging.color import unit_from_uint8
+from jaxsr.imaging.strips import Rows, resize_strips, sliding
+
+
+def transparent_strips(
+    upscale_strips: Callable[..., Iterator[np.ndarray]],
+    colours: Rows,
+    opacity: Rows,
+    *,
+    size: tuple[int, int],
+    to: tuple[int, int],
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[np.ndarray]:
+    """Upscale a picture with transparency (premultiplied alpha: Porter & Duff 1984, section 3).
+
+    The network sees the colours on black, weighted with their opacity, and its result is divided by the upscaled
+    opacity: so colours that were invisible do not reach the visible edge.
+
+    Args:
+      upscale_strips: of an `Upscaler`, for the colours.
+      colours: `colours(top, bottom)` gives these rows, [h, W] or [h, W, 3], uint8 or float32 in [0, 1], not
+        premultiplied.
+      opacity: the same of the opacity, [h, W].
+      size: (height, width) of the picture.
+      to: (height, width) of the result.
+      progress: see `Upscaler.upscale_strips`.
+
+    Yields:
+      [h, W of the result, C + 1] float32 in [0, 1], not premultiplied, opacity last.
+    """
+
+    def premultiplied(top, bottom):
+        weight, colour = opacity(top, bottom), colours(top, bottom)
+        colour = unit_from_uint8(colour) if colour.dtype == np.uint8 else colour
+        return colour * (weight if colour.ndim == 2 else weight[..., None])
+
+    alphas = sliding(resize_strips(opacity, size, to))
+    top = 0
+    for strip in upscale_strips(premultiplied, size=size, to=to, progress=progress):
+        alpha = np.clip(alphas(top, top + len(strip)), 0.0, 1.0)[..., None]
+        top += len(strip)
+        colour = strip.reshape(*strip.shape[:2], -1)
+        # Below half a level of 255 nothing is seen, and the quotient would be noise.
+        seen = alpha > 0.5 / 255
+        yield np.concatenate(
+            [np.where(seen, np.clip(colour / np.where(seen, alpha, 1.0), 0.0, 1.0), 0.0), np.where(seen, alpha, 0.0)],
+            axis=-1,
+        )

@@ -1,0 +1,150 @@
+"""Files that are broken, lie about themselves, or mean harm: one sentence each, and never a crash."""
+
+import io
+import os
+import struct
+import subprocess
+import sys
+import zipfile
+import zlib
+
+import numpy as np
+import pytest
+import pyvips
+from PIL import Image
+
+from jaxsr.errors import InputError
+from jaxsr.imaging.picture import open_picture
+
+
+def png(width, height, data=b""):
+    """A PNG of 8-bit RGB that claims a size, with whatever pixels."""
+
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+def photo(suffix=".png", side=64, **options):
+    pixels = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, {".jpg": "JPEG", ".tif": "TIFF"}.get(suffix, suffix[1:].upper()), **options)
+    return stream.getvalue()
+
+
+def archive():
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as zipped:
+        zipped.writestr("a.txt", "no picture")
+    return stream.getvalue()
+
+
+def truncated(suffix):
+    whole = photo(suffix)
+    return whole[: 2 * len(whole) // 3]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "the file is empty"),
+        (b"no picture at all", "no picture in a format that can be read"),
+        (archive(), "no picture in a format that can be read"),
+        (png(60_000, 60_000), "60000 × 60000 pixels are more than the 500 megapixels"),
+        (png(20_000, 20_000, zlib.compress(b"\0" * 1000)), "cannot be read as a picture"),
+        (png(0, 10), "no picture in a format that can be read"),
+        (png(100, 100, zlib.compress(b"\0" * 1000)), "cannot be read as a picture"),
+        (truncated(".png"), "cannot be read as a picture"),
+        (truncated(".jpg"), "cannot be read as a picture"),
+        (truncated(".webp"), "cannot be read as a picture"),
+        (truncated(".tif"), "cannot be read as a picture"),
+        (truncated(".bmp"), "cannot be read as a picture"),
+        (b"BM" + b"\xff" * 60, "cannot be read"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>", "no picture in a format"),
+    ],
+)
+def test_broken_files_are_one_sentence(content, words, tmp_path):
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(InputError, match=r"^.*a\.png: ") as caught:
+        open_picture(tmp_path / "a.png")
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_file_is_one_sentence(tmp_path):
+    (tmp_path / "dangling.png").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "folder.png").mkdir()
+    for name, words in (
+        ("dangling.png", "No such file"),
+        ("absent.png", "No such file"),
+        ("pipe.png", "is no file with a picture"),
+        ("folder.png", "is a folder"),
+    ):
+        with pytest.raises(InputError, match=rf"{name}.*{words}"):
+            open_picture(tmp_path / name)
+
+
+def test_kinds_of_pixel_that_are_not_taken(tmp_path):
+    pyvips.Image.black(8, 8, bands=7).tiffsave(str(tmp_path / "seven.tif"))
+    with pytest.raises(InputError, match=r"seven\.tif: 7 channels are neither gray nor RGB"):
+        open_picture(tmp_path / "seven.tif")
+    pyvips.Image.black(8, 8).cast("int").tiffsave(str(tmp_path / "int.tif"))
+    with pytest.raises(InputError, match=r"int\.tif: pixels of type int are not taken"):
+        open_picture(tmp_path / "int.tif")
+
+
+FUZZ = """
+import io, sys
+from pathlib import Path
+import numpy as np
+from PIL import Image
+from jaxsr.errors import InputError
+from jaxsr.imaging.picture import open_picture
+
+folder, count, random = Path(sys.argv[1]), int(sys.argv[2]), np.random.default_rng(0)
+pixels = random.integers(0, 256, (24, 20, 3), np.uint8)
+seeds = []
+packed = {"compression": "tiff_lzw"}
+for kind, options in (
+    ("PNG", {}), ("JPEG", {}), ("WEBP", {}), ("GIF", {}), ("BMP", {}), ("TIFF", {}), ("TIFF", packed)
+):
+    stream = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    extra = {"exif": exif, "dpi": (72, 72)} if kind in ("PNG", "JPEG", "TIFF", "WEBP") else {}
+    Image.fromarray(pixels).save(stream, kind, **options, **extra)
+    seeds.append(np.frombuffer(stream.getvalue(), np.uint8))
+read = refused = 0
+for number in range(count):
+    seed = seeds[number % len(seeds)].copy()
+    head = random.integers(2) == 0
+    for _ in range(random.integers(1, 6)):
+        place = random.integers(min(len(seed), 128) if head else len(seed))
+        seed[place] = random.choice([0, 255, random.integers(256), seed[place] ^ (1 << random.integers(8))])
+    if random.integers(4) == 0:
+        seed = seed[: random.integers(1, len(seed))]
+    path = folder / "fuzzed"
+    path.write_bytes(seed.tobytes())
+    try:
+        picture = open_picture(path, largest=1_000_000)
+        picture.rows(0, picture.size[0])
+        read += 1
+    except InputError as error:
+        assert "\\n" not in str(error), error
+        refused += 1
+print(read, refused)
+"""
+
+
+def test_thousands_of_mutated_files_give_pictures_or_sentences(tmp_path):
+    """In a process of its own, which would show a crash of libvips."""
+    command = [sys.executable, "-c", FUZZ, str(tmp_path), "4000"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    read, refused = map(int, done.stdout.split())
+    assert read + refused == 4000
+    assert min(read, refused) > 400
+    assert done.stderr == ""

@@ -1,0 +1,207 @@
+"""Every kind of picture through a file and back, read by programs that are not ours."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pyvips
+from PIL import Image, ImageCms, PngImagePlugin
+
+import jaxsr
+from jaxsr.errors import InputError
+from jaxsr.imaging.picture import open_picture, picture_size
+from jaxsr.imaging.resize import resize, resize_uint8
+from jaxsr.upscaling.batch import upscale_file
+
+ROWS, COLUMNS = np.mgrid[:24, :36]
+SMOOTH = np.uint8(127 + 80 * np.stack([np.sin(ROWS / 7), np.cos(COLUMNS / 9), np.sin((ROWS + COLUMNS) / 11)], -1))
+ORIENTATION, MAKE, X_RESOLUTION = 0x0112, 0x010F, 0x011A
+
+
+def through(source, target):
+    upscale_file(jaxsr.load("bicubic"), Path(source), Path(target))
+    return Path(target)
+
+
+def profile(name):
+    """One of the profiles that libvips carries, as bytes."""
+    image = pyvips.Image.new_from_array(SMOOTH).copy(interpretation="srgb")
+    return image.icc_transform(name, input_profile="srgb").get("icc-profile-data")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".tiff", ".bmp", ".webp", ".jpg", ".gif"])
+def test_every_format_in_and_out(suffix, tmp_path):
+    options = {".webp": {"lossless": True}, ".jpg": {"quality": 100, "subsampling": 0}}.get(suffix, {})
+    Image.fromarray(SMOOTH).save(tmp_path / f"a{suffix}", **options)
+    with Image.open(through(tmp_path / f"a{suffix}", tmp_path / f"b{suffix}")) as written:
+        kind, pixels = written.format, np.asarray(written.convert("RGB")).astype(int)
+    with Image.open(tmp_path / f"a{suffix}") as source:
+        assert kind == source.format
+        read = np.asarray(source.convert("RGB"))
+    lossy = {".webp": 3, ".jpg": 2, ".gif": 12}.get(suffix, 0)
+    assert np.abs(pixels - resize_uint8(read, 4)).mean() <= lossy
+    assert picture_size(tmp_path / f"b{suffix}") == (96, 144)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "1", "P"])
+def test_every_kind_of_pixel_of_eight_bits(mode, tmp_path):
+    picture = Image.fromarray(SMOOTH).convert(mode)
+    picture.save(tmp_path / "a.png")
+    with Image.open(through(tmp_path / "a.png", tmp_path / "b.png")) as written:
+        assert written.mode == {"1": "L", "P": "RGB"}.get(mode, mode)
+        kind = {"1": "L", "P": "RGB"}.get(mode, mode)
+        expected = jaxsr.load("bicubic")(picture.convert(kind))
+        np.testing.assert_array_equal(np.asarray(written), np.asarray(expected))
+
+
+def test_a_palette_with_transparency(tmp_path):
+    palette = Image.fromarray(SMOOTH).quantize(16)
+    palette.save(tmp_path / "a.png", transparency=3)
+    with Image.open(through(tmp_path / "a.png", tmp_path / "b.png")) as written:
+        assert written.mode == "RGBA"
+        opacity = np.asarray(written)[..., 3].astype(int)
+    with Image.open(tmp_path / "a.png") as source:
+        hidden = np.float32(np.asarray(source.convert("RGBA"))[..., 3:])
+    assert np.abs(opacity - np.clip(resize(hidden, 4)[..., 0], 0, 255)).max() <= 1
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("gray", [True, False])
+def test_sixteen_bits_stay_sixteen(gray, suffix, tmp_path):
+    deep = np.uint16(257 * SMOOTH.astype(int) + COLUMNS[..., None])
+    deep = deep[..., 0] if gray else deep
+    space = "grey16" if gray else "rgb16"
+    pyvips.Image.new_from_array(deep).copy(interpretation=space).write_to_file(str(tmp_path / f"a{suffix}"))
+    written = pyvips.Image.new_from_file(str(through(tmp_path / f"a{suffix}", tmp_path / f"b{suffix}")))
+    assert (written.format, written.bands) == ("ushort", 1 if gray else 3)
+    expected = resize(np.float32(deep.reshape(24, 36, -1)), 4)
+    np.testing.assert_allclose(written.numpy().reshape(96, 144, -1), expected, atol=1.1)
+    with Image.open(through(tmp_path / f"a{suffix}", tmp_path / "c.jpg")) as eight:
+        assert eight.mode == ("L" if gray else "RGB")
+
+
+def test_floats_in_a_tiff(tmp_path):
+    unit = np.float32(SMOOTH[..., 0] / 255)
+    Image.fromarray(unit).save(tmp_path / "a.tif")
+    with Image.open(through(tmp_path / "a.tif", tmp_path / "b.tif")) as written:
+        assert written.mode == "F"
+        np.testing.assert_allclose(np.asarray(written), resize(unit[..., None], 4)[..., 0], atol=1e-5)
+    Image.fromarray(255 * unit).save(tmp_path / "wide.tif")
+    with pytest.raises(InputError, match=r"wide\.tif: its floating-point pixels leave the range from 0 to 1"):
+        through(tmp_path / "wide.tif", tmp_path / "c.tif")
+    assert not (tmp_path / "c.tif").exists()
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp"])
+def test_a_colour_profile_is_kept_and_its_colours_too(suffix, tmp_path):
+    p3 = profile("p3")
+    options = {"lossless": True} if suffix == ".webp" else {"quality": 100, "subsampling": 0}
+    Image.fromarray(SMOOTH).save(tmp_path / f"a{suffix}", icc_profile=p3, **options)
+    with Image.open(through(tmp_path / f"a{suffix}", tmp_path / f"b{suffix}")) as written:
+        assert written.info["icc_profile"] == p3
+        pixels = np.asarray(written).astype(int)
+    with Image.open(tmp_path / f"a{suffix}") as source:
+        difference = pixels - resize_uint8(np.asarray(source), 4)
+    # To sRGB and back: where sRGB has these colours, nothing is lost but roundings.
+    assert np.abs(difference).mean() < 2.5
+
+
+def test_the_network_sees_srgb_as_littlecms_makes_it(tmp_path):
+    p3 = profile("p3")
+    Image.fromarray(SMOOTH).save(tmp_path / "a.png", icc_profile=p3)
+    ours = 255 * open_picture(tmp_path / "a.png").rows(0, 24)
+    srgb = ImageCms.createProfile("sRGB")
+    theirs = ImageCms.profileToProfile(Image.fromarray(SMOOTH), io.BytesIO(p3), srgb, renderingIntent=1)
+    assert np.abs(ours - np.asarray(theirs)).max() < 1.5
+    assert np.abs(ours - SMOOTH).max() > 5
+
+
+@pytest.mark.parametrize("with_profile", [True, False])
+@pytest.mark.parametrize("suffix", [".jpg", ".tif"])
+def test_cmyk_stays_cmyk_where_it_can(with_profile, suffix, tmp_path):
+    inks = Image.fromarray(SMOOTH).convert("CMYK")
+    icc = {"icc_profile": profile("cmyk")} if with_profile else {}
+    inks.save(tmp_path / f"a{suffix}", **icc)
+    with Image.open(through(tmp_path / f"a{suffix}", tmp_path / f"b{suffix}")) as written:
+        assert (written.mode, written.size) == ("CMYK", (144, 96))
+        assert written.info.get("icc_profile") == icc.get("icc_profile")
+        again = open_picture(tmp_path / f"b{suffix}").rows(0, 96)
+    before = open_picture(tmp_path / f"a{suffix}").rows(0, 24)
+    assert np.abs(again - resize(before, 4)).mean() < 0.03
+    with Image.open(through(tmp_path / f"a{suffix}", tmp_path / "b.png")) as written:
+        assert written.mode == "RGB"
+        assert "icc_profile" not in written.info
+
+
+def exif(orientation):
+    tags = Image.Exif()
+    tags[ORIENTATION], tags[MAKE] = orientation, "Cámara"
+    return tags
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_exif_stays_and_the_orientation_is_applied_once(orientation, suffix, tmp_path):
+    Image.fromarray(SMOOTH).save(tmp_path / f"a{suffix}", exif=exif(orientation), quality=100, dpi=(150, 150))
+    with Image.open(through(tmp_path / f"a{suffix}", tmp_path / f"b{suffix}")) as written:
+        kept = written.getexif()
+        assert kept.get(ORIENTATION, 1) == 1
+        # libvips reads no EXIF from a TIFF, but for the orientation.
+        assert suffix == ".tif" or kept[MAKE].startswith("C")
+        pixels = np.asarray(written).astype(int)
+    turns = {1: 0, 3: 2, 6: 3, 8: 1}[orientation]
+    expected = resize_uint8(np.rot90(SMOOTH, turns), 4)
+    assert pixels.shape == expected.shape
+    assert np.abs(pixels - expected).mean() < 4
+
+
+def test_xmp_stays_with_its_orientation_reset(tmp_path):
+    xmp = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6" tiff:Artist="me"/>'
+        b"</rdf:RDF></x:xmpmeta>"
+    )
+    Image.fromarray(SMOOTH).save(tmp_path / "a.jpg", xmp=xmp, exif=exif(6))
+    with Image.open(through(tmp_path / "a.jpg", tmp_path / "b.jpg")) as written:
+        assert b'tiff:Orientation="1" tiff:Artist="me"' in written.info["xmp"]
+
+
+def test_resolution_grows_with_the_picture_and_none_is_made_up(tmp_path):
+    Image.fromarray(SMOOTH).save(tmp_path / "a.png", dpi=(72, 72))
+    with Image.open(through(tmp_path / "a.png", tmp_path / "b.tif")) as written:
+        assert written.info["dpi"][0] == pytest.approx(288, abs=0.1)
+    with Image.open(through(tmp_path / "a.png", tmp_path / "b.jpg")) as written:
+        assert written.info["dpi"][0] == pytest.approx(288, abs=1)
+
+
+def test_text_of_a_png_stays(tmp_path):
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Title", "A smooth picture")
+    Image.fromarray(SMOOTH).save(tmp_path / "a.png", pnginfo=text)
+    with Image.open(through(tmp_path / "a.png", tmp_path / "b.png")) as written:
+        assert written.text["Title"] == "A smooth picture"
+
+
+def test_of_an_animation_the_first_picture_and_that_is_said(tmp_path):
+    frames = [Image.fromarray(SMOOTH), Image.fromarray(255 - SMOOTH)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    assert open_picture(tmp_path / "a.gif").notes == ("the first of 2 pictures",)
+    with Image.open(through(tmp_path / "a.gif", tmp_path / "b.png")) as written:
+        assert np.abs(np.asarray(written.convert("RGB")).astype(int) - resize_uint8(SMOOTH, 4)).mean() < 8
+
+
+def test_jpeg_is_not_subsampled_and_of_quality_95(tmp_path):
+    Image.fromarray(SMOOTH).save(tmp_path / "a.png")
+    with Image.open(through(tmp_path / "a.png", tmp_path / "b.jpg")) as written:
+        assert {layer[1:3] for layer in written.layer} == {(1, 1)}
+        reference = io.BytesIO()
+        Image.fromarray(SMOOTH).save(reference, "JPEG", quality=95)
+        with Image.open(reference) as other:
+            assert written.quantization == other.quantization
+
+
+def test_brackets_and_spaces_in_names(tmp_path):
+    Image.fromarray(SMOOTH).save(tmp_path / "a [Q=1] b.png")
+    with Image.open(through(tmp_path / "a [Q=1] b.png", tmp_path / "c [x].png")) as written:
+        np.testing.assert_array_equal(np.asarray(written), resize_uint8(SMOOTH, 4))
