@@ -19,6 +19,7 @@ def main(
     overwrite: bool = False,
     dry_run: bool = False,
     format: Literal["png", "jpg", "webp", "tif"] | None = None,
+    quality: int = 95,
     json: Path | None = None,
     model: str = "srresnet",
     strength: float | None = None,
@@ -39,12 +40,14 @@ def main(
 
     Args:
       inputs: Pictures, or folders of which all pictures are taken.
-      output: File to write (.png, .jpg, .webp, .tif); for several pictures a folder, which gets NAME_x4.png for each.
+      output: File to write (.png, .jpg, .webp, .tif, .bmp or .gif); for several pictures a folder, which gets
+        NAME_x4.png for each.
       recursive: Take the pictures in subfolders too, and give the output folder the same subfolders.
       skip_existing: Keep results that exist, do the rest; without this or --overwrite, existing results are refused.
       overwrite: Replace results that exist.
       dry_run: Only list what would be done.
       format: Of the results in a folder (None: png).
+      quality: Of JPEG and WebP results, 1 to 100.
       json: File for a report of every picture (None: not written).
       model: Bundled network, weights file (.safetensors) or folder of a training run; or nearest, bilinear, bicubic.
       strength: Of an SRGAN: 0 for the SRResNet it was trained from (faithful) to 1 for all of it (sharp). None: 1.
@@ -69,6 +72,7 @@ def main(
         keep_compiled()
     target = parse_size(size, scale=scale)
     existing = command.existing_results(skip=skip_existing, overwrite=overwrite)
+    command.check_quality(quality)
     check_report(json)
     refinements = {"self_ensemble": self_ensemble, "color_lock": color_lock, "back_project": back_project}
     upscaler = jaxsr.load(model, dtype=dtype, tile=tile, scale=scale, strength=strength, base=base, **refinements)
@@ -76,7 +80,7 @@ def main(
     jobs = plan(inputs, output, label=size or f"x{upscaler.scale:g}", recursive=recursive, suffix=suffix)
     if dry_run:
         return command.list_jobs(jobs, existing=existing)
-    return command.run(upscaler, jobs, size=target, existing=existing, report=json)
+    return command.run(upscaler, jobs, size=target, existing=existing, report=json, quality=quality)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import os
 import struct
 import warnings
 import zlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import BinaryIO
 
@@ -43,7 +44,11 @@ BROKEN = (
 
 
 def find_photos(
-    directory: str | os.PathLike, *, recursive: bool = True, apart_from: str | os.PathLike | None = None
+    directory: str | os.PathLike,
+    *,
+    recursive: bool = True,
+    apart_from: str | os.PathLike | None = None,
+    suffixes: Collection[str] = PHOTO_SUFFIXES,
 ) -> list[Path]:
     """The photos of a folder, by suffix in any case, sorted; hidden files and folders are left out.
 
@@ -54,6 +59,7 @@ def find_photos(
       directory: the folder.
       recursive: look into its subfolders too.
       apart_from: a subfolder that is left out.
+      suffixes: what counts as a photo, in lower case.
 
     Raises:
       InputError: there is no such folder, or it is a file.
@@ -69,7 +75,7 @@ def find_photos(
         subfolders[:] = [name for name in subfolders if recursive and not name.startswith(".")]
         subfolders[:] = [name for name in subfolders if os.path.realpath(Path(folder, name)) != left_out]
         photos = (Path(folder, name) for name in names if not name.startswith("."))
-        found += [path for path in photos if path.suffix.lower() in PHOTO_SUFFIXES]
+        found += [path for path in photos if path.suffix.lower() in suffixes]
     return sorted(found)
 
 

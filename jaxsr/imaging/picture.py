@@ -14,9 +14,11 @@ import pyvips
 from PIL import Image
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.files import BROKEN, reason, to_rgb
+from jaxsr.imaging.files import BROKEN, PHOTO_SUFFIXES, reason, to_rgb
 from jaxsr.imaging.profiles import to_srgb
 
+# Of files in a folder; a file that is named itself may have any.
+READ_SUFFIXES = PHOTO_SUFFIXES | {".gif", ".jpe", ".pbm"}
 # What a picture may have at most; a file of a few bytes can claim any size.
 LARGEST = 500_000_000
 # How files begin that the wheels of libvips do not read: BMP, PGM and PPM, JPEG 2000.

@@ -72,7 +72,7 @@ def write_raw(strips: Iterator[np.ndarray], picture: Picture, target: Path, *, s
     return Raw(file, size, picture.colour.bands + (picture.opacity is not None), format)
 
 
-def write_picture(target: Path, raw: Raw, picture: Picture, *, jpeg_quality: int = 95) -> None:
+def write_picture(target: Path, raw: Raw, picture: Picture, *, quality: int = 95) -> None:
     """Write a picture file from `write_raw`, which is closed; the target appears whole or not at all.
 
     Depth, colour profile, EXIF, XMP, resolution (in proportion) and text are those of `picture`, as far as the format
@@ -86,7 +86,7 @@ def write_picture(target: Path, raw: Raw, picture: Picture, *, jpeg_quality: int
     with raw.file, replacing(target) as temporary, temporary.open("r+b") as file:
         try:
             _SAVERS[target.suffix.lower()](
-                _finished(raw, picture, target), _path_of(file), _kept(picture.stored, target), jpeg_quality
+                _finished(raw, picture, target), _path_of(file), _kept(picture.stored, target), quality
             )
         except pyvips.Error as error:
             text = str(error.detail).strip()

@@ -61,23 +61,36 @@ class SRResNet(nn.Module):
     @property
     def halo(self) -> int:
         """LR pixels on each side that an output pixel can depend on (40 for the paper's ×4)."""
-        reach, pixel = 4.0 + 2 * self.blocks + 1, 1.0
+        return 4 + 2 * self.blocks + 1 + self.upsampling_halo
+
+    @property
+    def upsampling_halo(self) -> int:
+        """That of the second half alone: LR pixels of features that an output pixel can depend on (3 for ×4)."""
+        reach, pixel = 0.0, 1.0
         for factor in self.upscaling_stages:
             reach += pixel
             pixel /= factor
         return math.ceil(reach + 4 * pixel)
 
     @nn.compact
-    def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
+    def __call__(
+        self, x: jax.Array, *, train: bool = False, half: Literal["features", "upsampling"] | None = None
+    ) -> jax.Array:
         """Upscale.
 
         Args:
-          x: LR [N, H, W, 3] float in [0, 1].
+          x: LR [N, H, W, 3] float in [0, 1]; for the second half the features.
           train: normalise with the batch's statistics and update the running ones ("batch_stats" must be mutable).
+          half: only the part before the upsampling, or only from there on; None for both.
 
         Returns:
-          SR [N, H·scale, W·scale, 3] float32 in [−1, 1] (a linear output can step outside).
+          SR [N, H·scale, W·scale, 3] float32 in [−1, 1] (a linear output can step outside); of the first half
+          [N, H, W, features].
         """
+        y = x if half == "upsampling" else self._extract(x, train=train)
+        return y if half == "features" else self._upsample(y)
+
+    def _extract(self, x, *, train):
         conv = partial(nn.Conv, dtype=self.dtype, kernel_init=torch_uniform)
         norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype)
         if self.normalisation == "imagenet":
@@ -87,7 +100,10 @@ class SRResNet(nn.Module):
         for i in range(self.blocks):
             body = ResidualBlock(self.features, self.dtype, name=f"block_{i}")(body, train=train)
         body = conv(self.features, (3, 3), use_bias=self.body_end == "prelu", name="conv_body")(body)
-        y = first + (PReLU(name="prelu_body") if self.body_end == "prelu" else norm(name="norm_body"))(body)
+        return first + (PReLU(name="prelu_body") if self.body_end == "prelu" else norm(name="norm_body"))(body)
+
+    def _upsample(self, y):
+        conv = partial(nn.Conv, dtype=self.dtype, kernel_init=torch_uniform)
         for i, factor in enumerate(self.upscaling_stages):
             y = conv(self.features * factor**2, (3, 3), name=f"upconv_{i}")(y)
             y = PReLU(name=f"prelu_up_{i}")(pixel_shuffle(y, factor))

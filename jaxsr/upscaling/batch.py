@@ -35,7 +35,7 @@ def file_stages(
     upscaler: Upscaler,
     *,
     size: Target | None = None,
-    jpeg_quality: int = 95,
+    quality: int = 95,
     note: Callable[[Picture], None] = lambda picture: None,
 ) -> Stages:
     """The stages of upscaling a file with this upscaler.
@@ -43,7 +43,7 @@ def file_stages(
     Args:
       upscaler: the network or interpolation.
       size: from (height, width) of a picture to those of its result; None for the upscaler's scale.
-      jpeg_quality: 1 to 100, always with full colour resolution.
+      quality: 1 to 100, always with full colour resolution.
       note: called with each picture that has something to be told.
     """
 
@@ -66,7 +66,7 @@ def file_stages(
 
     def write(computed, target):
         picture, raw = computed
-        write_picture(target, raw, picture, jpeg_quality=jpeg_quality)
+        write_picture(target, raw, picture, quality=quality)
 
     return Stages(read, compute, write)
 

@@ -46,8 +46,25 @@ def list_jobs(jobs: Sequence[Job], *, existing: Existing) -> int:
     return 0
 
 
+def check_quality(quality: int) -> int:
+    """The quality of JPEG and WebP files, or `InputError` outside 1 to 100."""
+    if not 1 <= quality <= 100:
+        raise InputError(f"--quality {quality}: give a number from 1 to 100")
+    return quality
+
+
+def _tell_notes(picture):
+    tqdm.write(f"{picture.path}: {'; '.join(picture.notes)}", file=sys.stderr)
+
+
 def run(
-    upscaler: Upscaler, jobs: Sequence[Job], *, existing: Existing, report: Path | None, size: Target | None = None
+    upscaler: Upscaler,
+    jobs: Sequence[Job],
+    *,
+    existing: Existing,
+    report: Path | None,
+    size: Target | None = None,
+    quality: int = 95,
 ) -> int:
     """Upscale pictures, with a progress bar and a summary on stderr and each result's path on stdout.
 
@@ -57,6 +74,7 @@ def run(
       existing: what is done about results that exist: refuse to begin, keep or replace them.
       report: file for a JSON report, or None.
       size: from (height, width) of a picture to those of its result; None for the upscaler's scale.
+      quality: 1 to 100.
 
     Returns:
       The exit code: 0, or 1 if a picture failed.
@@ -81,7 +99,7 @@ def run(
         with picture_bar(jobs, sizes) as (progress, count):
             upscale_all(
                 jobs,
-                file_stages(upscaler, size=size),
+                file_stages(upscaler, size=size, quality=quality, note=_tell_notes),
                 overwrite=existing == "replace",
                 progress=progress,
                 finished=lambda outcome: (count(outcome), tell(outcome)),

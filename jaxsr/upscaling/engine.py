@@ -11,13 +11,17 @@ import psutil
 
 from jaxsr.imaging.color import uint8_from_unit, unit_from_signed, unit_from_uint8
 from jaxsr.imaging.strips import Rows, resize_strips, sliding
+from jaxsr.models import SRResNet
+from jaxsr.upscaling.halves import in_halves
 from jaxsr.upscaling.refinement import Refinement
-from jaxsr.upscaling.tiling import check_tile, upscale_strips
+from jaxsr.upscaling.tiling import check_tile, cropped, upscale_strips
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
 # Luma of full-range RGB (ITU-R BT.601-7, section 2.5.1), which is what Pillow's mode L holds.
 _GRAY_WEIGHTS = (0.299, 0.587, 0.114)
-_TILES = (256, 192, 128)
+# Sides of tiles. With larger ones a person would wait for the progress bar.
+_TILES = (512, 384, 256, 192, 128)
+_MOST_BYTES = 10**9
 
 Strips = Callable[..., Iterator[np.ndarray]]
 
@@ -39,7 +43,7 @@ def make_network_strips(
       model: the network.
       variables: of it.
       refinement: what is done around it, within each tile.
-      tile: side of the tiles in LR pixels; None for the largest that the free memory holds twice over.
+      tile: side of the tiles in LR pixels; None for `fitting_tile`.
 
     Raises:
       InputError: the tile is too small for the network.
@@ -48,20 +52,44 @@ def make_network_strips(
     if tile is None:
         tile = fitting_tile(working_bytes(model, refinement), halo=halo, free=free_memory())
     check_tile(tile, halo=halo)
-    apply = jax.jit(partial(_apply, model, refinement))
-    return partial(_network_strips, apply, variables, scale=model.scale, halo=halo, tile=tile), tile
+    apply = _in_halves(model, variables) if _has_halves(model, refinement) else _in_one(model, variables, refinement)
+    return partial(_network_strips, apply, scale=model.scale, halo=halo, tile=tile), tile
+
+
+def _has_halves(model, refinement):
+    return isinstance(model, SRResNet) and refinement == Refinement()
+
+
+def _in_one(model, variables, refinement):
+    return cropped(partial(jax.jit(partial(upscale_tile, model, refinement)), variables), scale=model.scale)
+
+
+def _in_halves(model, variables):
+    extract = jax.jit(partial(extract_features, model))
+    upsample = jax.jit(partial(_upsample_features, model), static_argnames=("size", "gray", "dtype"))
+
+    def features_of(image):
+        features, kind = extract(variables, image), {"gray": image.ndim == 2, "dtype": image.dtype}
+        return lambda top, left, size: upsample(variables, features, top, left, size=size, **kind)
+
+    halos = {"halo": model.halo, "upsampling_halo": model.upsampling_halo}
+    return in_halves(features_of, scale=model.scale, **halos)
 
 
 def working_bytes(model: nn.Module, refinement: Refinement) -> int:
-    """Bytes that XLA needs for each LR pixel of a tile: two of the network's widest layer, which is an HR one.
+    """Bytes that XLA needs for each LR pixel of a tile.
 
-    For a self-ensemble, whose runs overlap, five times as many.
+    Of a network in halves four of its LR layers, else two of its widest layer, which is an HR one; for a self-ensemble,
+    whose runs overlap, five times as many.
     """
-    return 2 * 4 * getattr(model, "features", 64) * model.scale**2 * (5 if refinement.self_ensemble else 1)
+    layer = 4 * getattr(model, "features", 64)
+    if _has_halves(model, refinement):
+        return 4 * layer
+    return 2 * layer * model.scale**2 * (5 if refinement.self_ensemble else 1)
 
 
 def fitting_tile(bytes_per_pixel: int, *, halo: int, free: int) -> int:
-    """The largest tile that takes at most half of the free memory, or else the smallest worth its halo.
+    """The largest tile that takes at most a gigabyte and half of the free memory, or the smallest worth its halo.
 
     Args:
       bytes_per_pixel: see `working_bytes`.
@@ -70,7 +98,7 @@ def fitting_tile(bytes_per_pixel: int, *, halo: int, free: int) -> int:
     """
     # Half of a tile's side in halos would mean three quarters of the work for nothing.
     sides = [side for side in _TILES if side > 3 * halo] or [4 * halo]
-    return next((side for side in sides if 2 * bytes_per_pixel * side**2 <= free), sides[-1])
+    return next((side for side in sides if bytes_per_pixel * side**2 <= min(_MOST_BYTES, free / 2)), sides[-1])
 
 
 def free_memory() -> int:
@@ -82,10 +110,8 @@ def free_memory() -> int:
     return psutil.virtual_memory().available
 
 
-def _network_strips(apply, variables, rows: Rows, size, to, progress, *, scale, halo, tile):
-    strips = upscale_strips(
-        partial(apply, variables), rows, size=size, scale=scale, halo=halo, tile=tile, progress=progress
-    )
+def _network_strips(apply, rows: Rows, size, to, progress, *, scale, halo, tile):
+    strips = upscale_strips(apply, rows, size=size, scale=scale, halo=halo, tile=tile, progress=progress)
     natural = (size[0] * scale, size[1] * scale)
     return strips if to == natural else map(_clipped, resize_strips(sliding(strips), natural, to))
 
@@ -94,14 +120,33 @@ def _clipped(strip):
     return strip if strip.dtype == np.uint8 else np.clip(strip, 0.0, 1.0)
 
 
-def _apply(model, refinement, variables, image):
+def upscale_tile(model: nn.Module, refinement: Refinement, variables: dict, image: jax.Array) -> jax.Array:
     """[h, w] or [h, w, 3], uint8 or float32 in [0, 1], to the same `scale` times as large; compiled as one program."""
-    unit = unit_from_uint8(image) if image.dtype == jnp.uint8 else image
-    rgb = unit if unit.ndim == 3 else jnp.stack([unit] * 3, axis=-1)
     upscaled = refinement.apply(
-        lambda lr: unit_from_signed(model.apply(variables, lr[None])[0]), rgb, scale=model.scale
+        lambda lr: unit_from_signed(model.apply(variables, lr[None])[0]), _unit_rgb(image), scale=model.scale
     )
+    return _as_given(upscaled, gray=image.ndim == 2, dtype=image.dtype)
+
+
+def extract_features(model: nn.Module, variables: dict, image: jax.Array) -> jax.Array:
+    """`upscale_tile`'s first half: features [h, w, C]."""
+    return model.apply(variables, _unit_rgb(image)[None], half="features")[0]
+
+
+def _upsample_features(model, variables, features, top, left, *, size, gray, dtype):
+    """`upscale_tile`'s second half, from `size` of the features."""
+    piece = jax.lax.dynamic_slice(features, (top, left, 0), (*size, features.shape[-1]))
+    signed = model.apply(variables, piece[None], half="upsampling")[0]
+    return _as_given(unit_from_signed(signed), gray=gray, dtype=dtype)
+
+
+def _unit_rgb(image):
+    unit = unit_from_uint8(image) if image.dtype == jnp.uint8 else image
+    return unit if unit.ndim == 3 else jnp.stack([unit] * 3, axis=-1)
+
+
+def _as_given(upscaled, *, gray, dtype):
     upscaled = jnp.clip(upscaled, 0.0, 1.0)
-    if unit.ndim == 2:
+    if gray:
         upscaled = sum(weight * upscaled[..., channel] for channel, weight in enumerate(_GRAY_WEIGHTS))
-    return uint8_from_unit(upscaled) if image.dtype == jnp.uint8 else upscaled
+    return uint8_from_unit(upscaled) if dtype == jnp.uint8 else upscaled

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jaxsr.errors import InputError
 from jaxsr.imaging.files import find_photos
+from jaxsr.imaging.picture import READ_SUFFIXES
 from jaxsr.imaging.writing import WRITTEN_SUFFIXES
 
 
@@ -93,7 +94,7 @@ def find_sources(
     for path in map(Path, inputs):
         sources = [Source(path, Path(path.name), True)]
         if path.is_dir():
-            photos = find_photos(path, recursive=recursive, apart_from=apart_from)
+            photos = find_photos(path, recursive=recursive, apart_from=apart_from, suffixes=READ_SUFFIXES)
             # To open a pipe or a device is to wait for it. A dangling link is kept: it is an error to be told of.
             sources = [Source(p, p.relative_to(path), False) for p in photos if p.is_file() or not p.exists()]
             if not sources:

@@ -25,14 +25,29 @@ class Tile:
     kept_rows: slice
     kept_columns: slice
 
+    @property
+    def kept(self) -> tuple[slice, slice]:
+        """What is kept, as slices of the tile itself."""
+        return moved(self.kept_rows, self.rows.start), moved(self.kept_columns, self.columns.start)
 
-def plan_tiles(height: int, width: int, *, tile: int, halo: int, top: int = 0) -> list[list[Tile]]:
+
+# From a tile [h, w, …] and what is kept of it, to that part upscaled, [h kept · scale, w kept · scale, …].
+Apply = Callable[[np.ndarray, tuple[slice, slice]], np.ndarray]
+
+
+def cropped(network: Callable[[np.ndarray], np.ndarray], *, scale: int) -> Apply:
+    """A network, [h, w, …] to [h·scale, w·scale, …], of whose result a part is kept."""
+    return lambda image, kept: np.asarray(network(image))[tuple(scaled(span, scale) for span in kept)]
+
+
+def plan_tiles(height: int, width: int, *, tile: int | tuple[int, int], halo: int, top: int = 0) -> list[list[Tile]]:
     """Rows of tiles whose kept parts cover the image from row `top` on, each pixel once.
 
     Args:
       height: rows of the image, at least 1.
       width: columns of the image, at least 1.
-      tile: side of a tile, halo included; an image that is smaller along an axis is not divided along it.
+      tile: side of a tile, or (height, width), halo included; an image that is no larger along an axis is not divided
+        along it.
       halo: pixels at a tile's inner sides that are not kept.
       top: first row that is still missing.
 
@@ -42,11 +57,11 @@ def plan_tiles(height: int, width: int, *, tile: int, halo: int, top: int = 0) -
     Raises:
       InputError: nothing is left of a tile between its halos.
     """
-    check_tile(tile, halo=halo)
-    columns = list(_spans(width, tile, halo))
+    tall, wide = (tile, tile) if isinstance(tile, int) else tile
+    columns = list(_spans(width, wide, halo))
     return [
         [Tile(row, column, kept_row, kept_column) for column, kept_column in columns]
-        for row, kept_row in _spans(height, tile, halo, first=top)
+        for row, kept_row in _spans(height, tall, halo, first=top)
     ]
 
 
@@ -58,6 +73,8 @@ def check_tile(tile: int, *, halo: int) -> None:
 
 def _spans(length, tile, halo, first=0):
     """(whole, kept) of the tiles along one axis, from sample `first` on."""
+    if length > tile:
+        check_tile(tile, halo=halo)
     while first < length:
         start = max(min(first - halo, length - tile), 0)
         end = min(start + tile, length)
@@ -67,7 +84,7 @@ def _spans(length, tile, halo, first=0):
 
 
 def upscale_strips(
-    apply: Callable[[np.ndarray], np.ndarray],
+    apply: Apply,
     rows: Callable[[int, int], np.ndarray],
     *,
     size: tuple[int, int],
@@ -81,7 +98,7 @@ def upscale_strips(
     When memory runs out, the tiles are halved and the work goes on with the strip that was begun.
 
     Args:
-      apply: the network, [h, w, …] to [h·scale, w·scale, …] of any dtype; called with one shape only.
+      apply: the network, see `cropped`; called with one shape of tile only.
       rows: `rows(top, bottom)` gives these rows of the image, [bottom − top, W, …].
       size: (height, width) of the image.
       scale: output pixels per input pixel on both axes.
@@ -115,13 +132,10 @@ def _upscaled(apply, rows, line, *, scale, width, told):
     part = rows(line[0].rows.start, line[0].rows.stop)
     strip = None
     for count, tile in enumerate(line, start=1):
-        upscaled = np.asarray(apply(part[:, tile.columns]))
-        inside = upscaled[
-            _scaled(tile.kept_rows, scale, tile.rows.start), _scaled(tile.kept_columns, scale, tile.columns.start)
-        ]
+        inside = apply(part[:, tile.columns], tile.kept)
         if strip is None:
             strip = np.empty((inside.shape[0], width * scale, *inside.shape[2:]), inside.dtype)
-        strip[:, _scaled(tile.kept_columns, scale)] = inside
+        strip[:, scaled(tile.kept_columns, scale)] = inside
         told(count)
     return strip
 
@@ -143,8 +157,11 @@ def _halved(tile, halo, error):
     return tile // 2
 
 
-def upscale_tiled(apply: Callable[[np.ndarray], np.ndarray], image: np.ndarray, *, scale: int, **options) -> np.ndarray:
+def upscale_tiled(
+    network: Callable[[np.ndarray], np.ndarray], image: np.ndarray, *, scale: int, **options
+) -> np.ndarray:
     """The whole of `upscale_strips` of an image [H, W, …]: [H·scale, W·scale, …]; options as there."""
+    apply = cropped(network, scale=scale)
     strips = upscale_strips(apply, lambda top, bottom: image[top:bottom], size=image.shape[:2], scale=scale, **options)
     return joined(strips, image.shape[0] * scale)
 
@@ -160,5 +177,11 @@ def joined(strips: Iterator[np.ndarray], height: int) -> np.ndarray:
     return output
 
 
-def _scaled(span, scale, origin=0):
-    return slice((span.start - origin) * scale, (span.stop - origin) * scale)
+def scaled(span: slice, scale: int) -> slice:
+    """LR rows or columns as those of the result."""
+    return slice(span.start * scale, span.stop * scale)
+
+
+def moved(span: slice, origin: int) -> slice:
+    """Rows or columns as counted from the origin."""
+    return slice(span.start - origin, span.stop - origin)

@@ -8,7 +8,7 @@ import pytest
 
 from jaxsr.errors import InputError
 from jaxsr.models import ESPCN, SRCNN, SRResNet
-from jaxsr.upscaling.tiling import plan_tiles, upscale_strips, upscale_tiled
+from jaxsr.upscaling.tiling import cropped, plan_tiles, upscale_strips, upscale_tiled
 
 NETWORKS = [
     *(SRResNet(features=8, blocks=2, scale=scale) for scale in (2, 3, 4, 8)),
@@ -133,7 +133,7 @@ def test_strips_ask_for_rows_from_top_to_bottom_and_a_few_at_a_time():
         asked.append((top, bottom))
         return image[top:bottom]
 
-    strips = list(upscale_strips(lambda part: part, rows, size=(531, 77), scale=1, halo=9, tile=64))
+    strips = list(upscale_strips(cropped(lambda part: part, scale=1), rows, size=(531, 77), scale=1, halo=9, tile=64))
     np.testing.assert_array_equal(np.concatenate(strips), image)
     assert asked == sorted(asked)
     assert max(bottom - top for top, bottom in asked) == 64
@@ -154,7 +154,7 @@ def test_tiles_are_halved_when_memory_runs_out_and_nothing_is_lost_or_done_twice
 
     strips = list(
         upscale_strips(
-            apply, lambda top, bottom: image[top:bottom], size=(300, 200), scale=1, halo=5, tile=96,
+            cropped(apply, scale=1), lambda top, bottom: image[top:bottom], size=(300, 200), scale=1, halo=5, tile=96,
             progress=lambda *counts: told.append(counts),
         )
     )  # fmt: skip

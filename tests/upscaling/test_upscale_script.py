@@ -122,3 +122,26 @@ def test_unusable_weights_are_refused_in_one_sentence(tmp_path, photo, weights):
     other.write_bytes(safetensors.numpy.save(tensors, metadata={"card": json.dumps(card)}))
     assert refused(upscale(photo, "-o", output, "--model", other), other, "srresnet ×2", "missing", "unexpected")
     assert not output.exists()
+
+
+def test_quality_is_what_is_asked_for(tmp_path, photo):
+    steps = []
+    for quality in (40, 95):
+        options = ("--model", "bicubic", "--quality", quality)
+        assert upscale(photo, "-o", tmp_path / f"{quality}.jpg", *options).returncode == 0
+        with Image.open(tmp_path / f"{quality}.jpg") as written:
+            steps.append(written.quantization[0][0])
+    # The tables of libjpeg: at quality 40 a step of 20 in the first place of luma, at 95 one of 2.
+    assert steps == [20, 2]
+    assert refused(upscale(photo, "-o", tmp_path / "0.jpg", "--quality", 0), "--quality 0", "1 to 100")
+
+
+def test_an_animation_in_a_folder_is_taken_by_its_first_picture_and_said_so(tmp_path):
+    frames = [Image.fromarray(np.full((9, 9, 3), shade, np.uint8)) for shade in (0, 255)]
+    (tmp_path / "in").mkdir()
+    frames[0].save(tmp_path / "in/moving.gif", save_all=True, append_images=frames[1:])
+    result = upscale(tmp_path / "in", "-o", tmp_path / "out", "--model", "bicubic")
+    assert result.returncode == 0
+    assert f"{tmp_path}/in/moving.gif: the first of 2 pictures\n" in result.stderr
+    with Image.open(tmp_path / "out/moving_x4.png") as written:
+        assert np.asarray(written.convert("L")).max() == 0
