@@ -61,7 +61,7 @@ def wait_for_step(workdir, step, process):
 @pytest.fixture(scope="session")
 def uninterrupted(photos, tmp_path_factory):
     workdir = tmp_path_factory.mktemp("uninterrupted") / "run"
-    schedule = ["--steps", 240, "--checkpoint-every", 20, "--validate-every", 120]
+    schedule = ["--steps", 120, "--checkpoint-every", 20, "--validate-every", 60]
     done = run(command(*TINY, *schedule, photos=photos, workdir=workdir))
     assert done.returncode == 0, done.stderr
     return workdir
@@ -69,15 +69,15 @@ def uninterrupted(photos, tmp_path_factory):
 
 def test_a_run_leaves_all_that_a_person_wants_to_see(uninterrupted):
     rows = [json.loads(line) for line in (uninterrupted / "metrics.jsonl").read_text().splitlines()]
-    assert [row["step"] for row in rows if "loss" in row] == list(range(2, 241, 2))
-    assert [row["step"] for row in rows if "psnr_y" in row] == [0, 120, 240]
+    assert [row["step"] for row in rows if "loss" in row] == list(range(2, 121, 2))
+    assert [row["step"] for row in rows if "psnr_y" in row] == [0, 60, 120]
     strips = sorted(p.name for p in (uninterrupted / "strips").iterdir())
-    assert strips == ["step-000000.png", "step-000120.png", "step-000240.png"]
+    assert strips == ["step-000000.png", "step-000060.png", "step-000120.png"]
     with Image.open(uninterrupted / "curves.png") as curves:
         assert curves.size[0] > 600
     assert any((uninterrupted / "tensorboard").iterdir())
     card = load_weights(uninterrupted / "last.safetensors").card
-    assert card["steps"] == 240
+    assert card["steps"] == 120
     assert card["training_data"] == ["train"]
     assert card["validation"]["psnr_y"] == rows[-1]["psnr_y"]
     assert (uninterrupted / "best.safetensors").exists()
@@ -87,17 +87,17 @@ def test_a_run_leaves_all_that_a_person_wants_to_see(uninterrupted):
 def test_a_killed_run_ends_with_the_same_bits(uninterrupted, photos, tmp_path, moment):
     workdir = tmp_path / "run"
     line = command(
-        *TINY, "--steps", 240, "--checkpoint-every", 20, "--validate-every", 120, photos=photos, workdir=workdir
+        *TINY, "--steps", 120, "--checkpoint-every", 20, "--validate-every", 60, photos=photos, workdir=workdir
     )
     process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     wait_for_step(
         workdir,
-        {"before the first checkpoint": 4, "between": 67, "while saving": 78, "with a best": 131}[moment],
+        {"before the first checkpoint": 4, "between": 47, "while saving": 58, "with a best": 71}[moment],
         process,
     )
     if moment == "while saving":
         saving = workdir / "checkpoints"
-        while process.poll() is None and not any(path.name.startswith("80.") for path in saving.iterdir()):
+        while process.poll() is None and not any(path.name.startswith("60.") for path in saving.iterdir()):
             time.sleep(0.0005)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
@@ -112,7 +112,7 @@ def test_a_killed_run_ends_with_the_same_bits(uninterrupted, photos, tmp_path, m
         assert ours.keys() == theirs.keys()
         assert all(ours[key].tobytes() == theirs[key].tobytes() for key in ours)
     steps = [json.loads(row)["step"] for row in (workdir / "metrics.jsonl").read_text().splitlines() if '"loss"' in row]
-    assert steps == list(range(2, 241, 2))
+    assert steps == list(range(2, 121, 2))
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(photos, tmp_path):
@@ -219,7 +219,7 @@ def test_init_goes_on_from_the_weights_of_a_run(uninterrupted, photos, tmp_path)
     start, end = (load_weights(folder) for folder in (uninterrupted, workdir))
     for key in ("conv_first", "conv_last"):
         np.testing.assert_array_equal(start.variables["params"][key]["kernel"], end.variables["params"][key]["kernel"])
-    assert end.card["lineage"]["recipe"]["steps"] == 240
+    assert end.card["lineage"]["recipe"]["steps"] == 120
 
 
 def test_check_data_tells_what_is_wrong_and_trains_nothing(photos, tmp_path):
