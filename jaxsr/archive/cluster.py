@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+import socket
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,13 @@ class Layout:
     cores: int | None
 
 
+def check_counts(*, workers: int | None, cores: int | None) -> None:
+    """Raise `InputError` if `lay_out` cannot take them."""
+    for name, value in (("--workers", workers), ("--cores", cores)):
+        if value is not None and value < 1:
+            raise InputError(f"{name} {value}: must be at least 1")
+
+
 @contextmanager
 def connected(address: str | None) -> Iterator[None]:
     """Connect to a Ray cluster, or start one of this machine that ends with the context.
@@ -51,14 +59,22 @@ def connected(address: str | None) -> Iterator[None]:
     # Pictures never enter Ray's store, only names do. Otherwise Ray would take a third of the memory for it.
     new = {"object_store_memory": 10**8, "include_dashboard": False} if address == "local" else {}
     try:
+        _knock(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **new)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise InputError(f"no Ray cluster at {address}: {str(error).strip().splitlines()[0]}") from error
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _knock(address):
+    """Raise `OSError` if nobody listens there, for which Ray would take minutes."""
+    host, separator, port = address.rpartition(":")
+    if separator and port.isdecimal():
+        socket.create_connection((host.removeprefix("ray://"), int(port)), timeout=10).close()
 
 
 def lay_out(*, workers: int | None = None, cores: int | None = None) -> Layout:
@@ -69,11 +85,8 @@ def lay_out(*, workers: int | None = None, cores: int | None = None) -> Layout:
       cores: CPU cores of each; None for a GPU each where there are any, or else up to 4 cores.
 
     Raises:
-      InputError: there is room for none, or one of the two is below 1.
+      InputError: there is room for none.
     """
-    for name, value in (("--workers", workers), ("--cores", cores)):
-        if value is not None and value < 1:
-            raise InputError(f"{name} {value}: must be at least 1")
     machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     gpus = sum(int(machine.get("GPU", 0)) for machine in machines)
     cpus = [int(machine.get("CPU", 0)) for machine in machines]

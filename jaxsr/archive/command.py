@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from jaxsr.archive.cluster import connected, lay_out, stream
+from jaxsr.archive.cluster import check_counts, connected, lay_out, stream
 from jaxsr.archive.plan import Task
 from jaxsr.archive.replica import Work
 from jaxsr.archive.store import Store, clear_abandoned, existing
@@ -53,6 +53,7 @@ def run(
       KeyboardInterrupt: after the summary and the report.
       OSError: the destination or the report cannot be written.
     """
+    check_counts(workers=workers, cores=cores)
     jobs = [task.job for task in tasks]
     there = existing(destination, [task.target for task in tasks])
     kept = {task.job for task in tasks if task.target in there}

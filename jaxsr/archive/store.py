@@ -88,8 +88,12 @@ def find_pictures(store: Store, *, recursive: bool = False, apart_from: Store | 
     if store.remote is None:
         left_out = apart_from.root if apart_from and apart_from.remote is None else None
         if not os.path.isdir(store.root):
-            why = "is a file; name the folder that holds the photos" if os.path.exists(store.root) else "no such folder"
-            raise InputError(f"{store.name}: {why}")
+            why = (
+                " is a file; name the folder that holds the photos"
+                if os.path.exists(store.root)
+                else ": no such folder"
+            )
+            raise InputError(f"{store.name}{why}")
         return [source.place for source in find_sources([store.root], recursive=recursive, apart_from=left_out)]
     if store.remote.get_file_info(store.root).type != fs.FileType.Directory:
         raise InputError(f"{store.name}: no such folder")

@@ -1,4 +1,4 @@
-"""scripts/upscale_archive.py on a Ray cluster of two machines, each a process tree of its own, of which one is killed."""
+"""scripts/upscale_archive.py on a Ray cluster of two machines, which are process trees, of which one is killed."""
 
 import json
 import shutil
