@@ -6,8 +6,12 @@ Each machine is a Ray node of its own, pinned to one core with all its processes
 the driver run on any core. One and two workers alternate, on one cluster. Ray's start, the start of the replicas and
 their first pictures (import, compilation) are told apart: the rate is that after the first quarter of the results.
 For comparison, scripts/upscale.py on the same pictures, pinned to one core, counted likewise. Linux only.
+
+On a machine that others use too, workers do not get a whole core each. So the processor time that they got is measured
+as well, and what the ratio would be if they had got it: twice that of pictures per second of processor.
 """
 
+import contextlib
 import json
 import os
 import statistics
@@ -18,6 +22,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import tyro
 from PIL import Image
 from ray.cluster_utils import Cluster
@@ -48,17 +53,43 @@ def start_cluster(cores: list[int]) -> Cluster:
 
 
 def measure(command: list[str], out: Path, count: int) -> dict:
-    """Seconds until the first result is told and until the end, and pictures per second once all workers work."""
-    begin = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    times = [time.perf_counter() - begin for _ in process.stdout]
-    if process.wait() or len(times) != count:
+    """One run of a command, sampled while it runs.
+
+    Returns:
+      seconds until the first result and until the end; rate in pictures per second, and cores, the seconds of processor
+      per second that the upscaling processes got, both after the first quarter of the results.
+    """
+    begin, first, seen, used = time.perf_counter(), None, [], {}
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None:
+        done = len(list(out.glob("[!.]*"))) if out.exists() else 0
+        now = time.perf_counter()
+        first = first or (now - begin if done else None)
+        if count // 4 <= done and (not seen or done > seen[-1][1]):
+            used |= processor_seconds(process.pid)
+            seen.append((now, done, sum(used.values())))
+        time.sleep(0.05)
+    if process.returncode or seen[-1][1] != count:
         raise SystemExit(f"{' '.join(command)} failed")
-    # By the files, since Ray tells of several results at once.
-    written = sorted(path.stat().st_mtime for path in out.iterdir())
-    quarter = count // 4
-    rate = (count - quarter) / (written[-1] - written[quarter - 1])
-    return {"rate": rate, "seconds": time.perf_counter() - begin, "first": times[0]}
+    seconds, pictures, processor = (after - before for before, after in zip(seen[0], seen[-1], strict=True))
+    whole = time.perf_counter() - begin
+    return {"rate": pictures / seconds, "cores": processor / seconds, "seconds": whole, "first": first}
+
+
+def processor_seconds(pid: int) -> dict[int, float]:
+    """Of each replica that runs, by its process, and of the command itself if that is no driver of replicas."""
+    seconds = {}
+    for process in psutil.process_iter(["cmdline"]):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            command = " ".join(process.info["cmdline"] or [])
+            if command.startswith("ray::MapWorker(Map(Replica))") or (process.pid == pid and "/upscale.py" in command):
+                seconds[process.pid] = sum(process.cpu_times()[:2])
+    return seconds
+
+
+def told(run: dict) -> str:
+    """A run's rate in words."""
+    return f"{run['rate']:.2f} pictures/s on {run['cores']:.2f} cores"
 
 
 def main(
@@ -89,21 +120,24 @@ def main(
                 workers = ["--address", cluster.address, "--cores", "1", "--workers", name[0]]
                 command = [*alone, str(out)] if name.startswith("one") else [*archive, str(out), *workers]
                 runs.append(measure([*command, "--model", model], out, count))
-                print(f"{name}: {runs[-1]['rate']:.2f} pictures/s, load {os.getloadavg()[0]:.1f}", flush=True)
+                print(f"{name}: {told(runs[-1])}, load {os.getloadavg()[0]:.1f}", flush=True)
         cluster.shutdown()
     medians = {
         name: {key: statistics.median(run[key] for run in runs) for key in runs[0]} for name, runs in found.items()
     }
-    ratio = medians["2 workers"]["rate"] / medians["1 worker"]["rate"]
+    one, two = medians["1 worker"], medians["2 workers"]
+    ratio = two["rate"] / one["rate"]
+    whole_cores = 2 * (two["rate"] / two["cores"]) / (one["rate"] / one["cores"])
     print(f"{model}, {count} pictures of {side} × {side}, a core for each worker; medians of {repeats}")
     for name, median in medians.items():
-        print(
-            f"{name}: {median['rate']:.2f} pictures/s; first result after {median['first']:.1f} s, "
-            f"all after {median['seconds']:.1f} s"
-        )
-    print(f"two workers / one: {ratio:.2f}")
+        times = f"first result after {median['first']:.1f} s, all after {median['seconds']:.1f} s"
+        print(f"{name}: {told(median)}; {times}")
+    print(f"two workers / one: {ratio:.2f}; by the processor time that they got, {whole_cores:.2f}")
     if json_file:
-        json_file.write_text(json.dumps({"ratio": ratio, "medians": medians, "runs": found}, indent=2) + "\n")
+        json_file.write_text(
+            json.dumps({"ratio": ratio, "by_processor_time": whole_cores, "medians": medians, "runs": found}, indent=2)
+            + "\n"
+        )
 
 
 if __name__ == "__main__":

@@ -38,8 +38,7 @@ def main(
 ) -> int:
     """Upscale the pictures of a folder on a Ray cluster, with the results of scripts/upscale.py.
 
-    Each machine of the cluster needs this package, and must see SOURCE and DESTINATION by these names. Exit code: 0, 1
-    if some pictures failed, 2 if nothing could be done.
+    Each machine needs this package and sees SOURCE and DESTINATION by these names. Exit code: as of scripts/upscale.py.
 
     Args:
       source: Folder of pictures: a path, or a URI for pyarrow or fsspec, such as s3://bucket/photos.
@@ -58,12 +57,10 @@ def main(
       back_project: Iterations that pull the result towards one whose bicubic reduction is the input (0: none).
       scale: Output pixels per input pixel (None: the network's own, 4), by bicubic from the network's result.
       size: WIDTHxHEIGHT in pixels of the result in place of a scale, as 3840x2160; 3840x or x2160 keep the aspect.
-      tile: Side in input pixels of the tiles that pictures are divided into (None: what each machine's free memory
-        allows, 256 at most).
+      tile: Side in input pixels of the tiles of a picture (None: what a machine's free memory allows, 256 at most).
       dtype: Type of number that the network computes with.
       cache: Keep compiled programs in your cache folder, for a quicker start the next time.
-      address: Of the Ray cluster, host:port; auto for the one that runs on this machine, local for a new one of this
-        machine alone (None: RAY_ADDRESS, or else local).
+      address: Of Ray, host:port; auto for one that runs here, local to start it (None: RAY_ADDRESS, local).
       workers: Copies of the network at most (None: as many as the cluster has room for).
       cores: CPU cores for each copy (None: a GPU each where there are any, or else up to 4 cores).
     """
@@ -91,8 +88,7 @@ def main(
     label = size or f"x{jaxsr.load(model, **options).scale:g}"
     stores = open_store(source), open_store(destination)
     tasks = plan_archive(*stores, label=label, recursive=recursive, suffix=f".{format}")
-    names = [store.root if store.remote is None else store.name for store in stores]
-    work = Work(*names, model, options, size, overwrite, cache)
+    work = Work(*(store.everywhere for store in stores), model, options, size, overwrite, cache)
     where = {"address": address, "workers": workers, "cores": cores}
     return run(work, tasks, stores[1], results=results, dry_run=dry_run, report=json, **where)
 

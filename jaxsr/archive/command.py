@@ -12,11 +12,11 @@ from tqdm import tqdm
 from jaxsr.archive.cluster import check_counts, connected, lay_out, stream
 from jaxsr.archive.plan import Task
 from jaxsr.archive.replica import Work
-from jaxsr.archive.store import Store, clear_abandoned, existing
+from jaxsr.archive.store import Store, existing
+from jaxsr.archive.transfer import check_writable, clear_abandoned
 from jaxsr.errors import InputError
 from jaxsr.upscaling.command import Existing, list_jobs
 from jaxsr.upscaling.folder import Outcome, refuse_existing
-from jaxsr.upscaling.plan import require_writable
 from jaxsr.upscaling.report import summary, write_report
 
 
@@ -61,8 +61,7 @@ def run(
         return list_jobs(jobs, existing=results, exists=kept.__contains__)
     if results == "refuse":
         refuse_existing(jobs, exists=kept.__contains__)
-    if destination.remote is None:
-        require_writable(Path(destination.root))
+    check_writable(destination)
     outcomes, sizes, again = {}, dict.fromkeys(jobs), []
     if results == "keep":
         outcomes = {job: Outcome(job, "skipped", "existing", 0.0) for job in jobs if job in kept}

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jaxsr.archive.store import exists, fetch, open_store, put
+from jaxsr.archive.store import exists, open_store
+from jaxsr.archive.transfer import fetch, put
 from jaxsr.errors import InputError, sentence
 from jaxsr.upscaling import load
 from jaxsr.upscaling.batch import file_stages

@@ -3,6 +3,7 @@
 import secrets
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ pytest.importorskip("ray")
 
 from jaxsr.archive.plan import plan_archive
 from jaxsr.archive.replica import Replica, Work, absolute_model
-from jaxsr.archive.store import clear_abandoned, existing, exists, fetch, find_pictures, open_store, put
+from jaxsr.archive.store import existing, exists, find_pictures, open_store
+from jaxsr.archive.transfer import check_writable, clear_abandoned, fetch, put
 from jaxsr.errors import InputError
 from jaxsr.upscaling.plan import plan
 
@@ -115,6 +117,19 @@ def test_a_replica_skips_what_was_written_meanwhile_and_names_what_is_bad(photos
         fetch(out, Path("g.png"), got := tmp_path / "g.png")
     with Image.open(got) as picture:
         assert picture.size == (8, 8)
+
+
+def test_a_folder_that_cannot_be_written_is_known_beforehand(memory, tmp_path):
+    check_writable(memory)
+    assert memory.remote.get_file_info(memory.root).type.name == "Directory"
+    assert existing(memory, [Path("x.png")]) == set()
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        archive.writestr("a.png", b"")
+    with pytest.raises(OSError, match="reading or writing"):
+        check_writable(open_store(f"zip://::file://{tmp_path}/photos.zip"))
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="is a file"):
+        check_writable(open_store(str(tmp_path / "file")))
 
 
 def test_what_no_file_system_answers_to():
