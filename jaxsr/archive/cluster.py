@@ -17,7 +17,8 @@ from ray.data import ActorPoolStrategy
 from jaxsr.archive.replica import Replica, Work
 from jaxsr.errors import InputError
 
-# Of pictures that one call to a replica takes: Ray needs some milliseconds for a call.
+# Of an archive's parts, each of which is one call: what a call did is told when it ends, and all calls are listed.
+_CALLS = 10_000
 _MOST_PER_CALL = 16
 _DEFAULT_CORES = 4
 
@@ -148,7 +149,7 @@ def _one_pass(work, rows, layout, *, alone):
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.max_errored_blocks = -1
-    per_call = 1 if alone else max(1, min(_MOST_PER_CALL, len(rows) // (32 * layout.count)))
+    per_call = 1 if alone else max(1, min(_MOST_PER_CALL, len(rows) // _CALLS))
     calls = 1 if alone else 3
     pool = ActorPoolStrategy(
         size=min(layout.count, len(rows)),
