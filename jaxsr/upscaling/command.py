@@ -1,8 +1,7 @@
 """What `scripts/upscale.py` does with pictures that are planned: tell a person, and write a report."""
 
-import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +9,7 @@ from tqdm import tqdm
 
 from jaxsr.errors import InputError
 from jaxsr.upscaling.batch import file_stages
-from jaxsr.upscaling.folder import Outcome, refuse_existing, upscale_all
+from jaxsr.upscaling.folder import Outcome, has_result, refuse_existing, upscale_all
 from jaxsr.upscaling.plan import Job
 from jaxsr.upscaling.progress import megapixels, picture_bar
 from jaxsr.upscaling.report import summary, write_report
@@ -31,17 +30,21 @@ def existing_results(*, skip: bool, overwrite: bool) -> Existing:
     return "keep" if skip else "replace" if overwrite else "refuse"
 
 
-def list_jobs(jobs: Sequence[Job], *, existing: Existing) -> int:
+def list_jobs(jobs: Sequence[Job], *, existing: Existing, exists: Callable[[Job], bool] = has_result) -> int:
     """Print for each picture what `run` would do; 0.
+
+    Args:
+      jobs: the pictures.
+      existing: what is done about results that exist.
+      exists: whether a job's result does.
 
     Raises:
       InputError: `run` would refuse the results that exist.
     """
     if existing == "refuse":
-        refuse_existing(jobs)
+        refuse_existing(jobs, exists=exists)
     for job in jobs:
-        exists = os.path.lexists(job.target)
-        what = "upscale" if not exists else "skip" if existing == "keep" else "replace"
+        what = "upscale" if not exists(job) else "skip" if existing == "keep" else "replace"
         print(f"{what}: {job.source} -> {job.target}")
     return 0
 

@@ -16,7 +16,7 @@ from jaxsr.upscaling.batch import Stages
 from jaxsr.upscaling.claim import claimed
 from jaxsr.upscaling.plan import Job
 
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 # (inode, time of change, size) of a file, or None where there is none.
 Identity = tuple[int, int, int] | None
@@ -63,9 +63,14 @@ def identity(path: Path) -> Identity:
     return status.st_ino, status.st_mtime_ns, status.st_size
 
 
-def refuse_existing(jobs: Sequence[Job]) -> None:
+def has_result(job: Job) -> bool:
+    """Whether there is a file where the result goes."""
+    return os.path.lexists(job.target)
+
+
+def refuse_existing(jobs: Sequence[Job], *, exists: Callable[[Job], bool] = has_result) -> None:
     """Raise `InputError` if there are results already."""
-    existing = [job.target for job in jobs if os.path.lexists(job.target)]
+    existing = [job.target for job in jobs if exists(job)]
     if existing:
         which = f"{existing[0]} exists" if len(existing) == 1 else f"{existing[0]} and {len(existing) - 1} more exist"
         raise InputError(f"{which} already: give --skip-existing to keep what exists, or --overwrite to replace it")
@@ -127,7 +132,7 @@ def _outcome(job, before, stages, run, overwrite, progress):
     except _Stopped:
         return None
     except OSError as error:
-        if error.errno in _DISK_FULL:
+        if error.errno in DISK_FULL:
             run.stop.set()
         return Outcome(job, "failed", sentence(error), sum(times))
     except Exception as error:

@@ -29,10 +29,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Job:
-    """A picture, and the file that its result goes to."""
+    """A picture, and the file that its result goes to: paths, or URIs for what is not on this machine."""
 
-    source: Path
-    target: Path
+    source: Path | str
+    target: Path | str
 
 
 def plan(
@@ -67,13 +67,13 @@ def plan(
         raise InputError(f"{output}: name a folder to put the results of several pictures in")
     sources = find_sources(inputs, recursive=recursive, apart_from=output)
     if folder or several:
-        jobs = _without_results(sources, name_results(sources, output, label=label, suffix=suffix or ".png"))
+        jobs = without_results(sources, name_results(sources, output, label=label, suffix=suffix or ".png"))
     elif suffix is not None:
         raise InputError(f"{output}: the name says the format already; --format is for the results in a folder")
     else:
         jobs = [Job(sources[0].path, Path(output))]
-    _require_apart(jobs)
-    _require_writable(Path(output) if folder or several else Path(output).parent)
+    require_apart(jobs)
+    require_writable(Path(output) if folder or several else Path(output).parent)
     return jobs
 
 
@@ -121,13 +121,15 @@ def name_results(sources: Sequence[Source], folder: str | os.PathLike, *, label:
     return targets
 
 
-def _without_results(sources, targets):
+def without_results(sources: Sequence[Source], targets: Sequence[Path]) -> list[Job]:
+    """The jobs of sources and targets that belong together, but for pictures of folders that are another's result."""
     results = {os.path.abspath(target) for target in targets}
     kept = [source.named or os.path.abspath(source.path) not in results for source in sources]
     return [Job(source.path, target) for source, target, keep in zip(sources, targets, kept, strict=True) if keep]
 
 
-def _require_apart(jobs):
+def require_apart(jobs: Sequence[Job]) -> None:
+    """Raise `InputError` if a result would replace a source or another result, or its suffix is unknown."""
     sources = {os.path.realpath(job.source) for job in jobs}
     writers = {}
     for job in jobs:
@@ -141,8 +143,8 @@ def _require_apart(jobs):
             raise InputError(f"{job.target}: both {other} and {job.source} would be written there; upscale them apart")
 
 
-def _require_writable(folder):
-    """Say before hours of work that their results have no place."""
+def require_writable(folder: Path) -> None:
+    """Raise `InputError`, before hours of work, if results have no place in a folder, which need not exist."""
     existing = next(parent for parent in (folder, *folder.resolve().parents) if parent.exists())
     if not existing.is_dir():
         raise InputError(f"{folder}: cannot be a folder, since {existing} is a file")

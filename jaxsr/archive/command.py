@@ -1,0 +1,118 @@
+"""What `scripts/upscale_archive.py` does with pictures that are planned: tell a person, and write a report."""
+
+import contextlib
+import math
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from jaxsr.archive.cluster import check_counts, connected, lay_out, stream
+from jaxsr.archive.plan import Task
+from jaxsr.archive.replica import Work
+from jaxsr.archive.store import Store, existing
+from jaxsr.archive.transfer import check_writable, clear_abandoned
+from jaxsr.errors import InputError
+from jaxsr.upscaling.command import Existing, list_jobs
+from jaxsr.upscaling.folder import Outcome, refuse_existing
+from jaxsr.upscaling.report import summary, write_report
+
+
+def run(
+    work: Work,
+    tasks: Sequence[Task],
+    destination: Store,
+    *,
+    results: Existing,
+    dry_run: bool,
+    report: Path | None,
+    address: str | None,
+    workers: int | None,
+    cores: int | None,
+) -> int:
+    """Upscale an archive, with a progress bar and a summary on stderr and each result's name on stdout.
+
+    Args:
+      work: what the replicas are told.
+      tasks: the pictures.
+      destination: where the results go.
+      results: what is done about results that exist: refuse to begin, keep or replace them.
+      dry_run: only list what would be done.
+      report: file for a JSON report, or None.
+      address: see `jaxsr.archive.cluster.connected`.
+      workers: see `jaxsr.archive.cluster.lay_out`.
+      cores: likewise.
+
+    Returns:
+      The exit code: 0, or 1 if a picture failed or the disk was full.
+
+    Raises:
+      InputError: there are results already, the cluster cannot do it, or results do not arrive in the destination.
+      KeyboardInterrupt: after the summary and the report.
+      OSError: the destination or the report cannot be written.
+    """
+    check_counts(workers=workers, cores=cores)
+    jobs = [task.job for task in tasks]
+    there = existing(destination, [task.target for task in tasks])
+    kept = {task.job for task in tasks if task.target in there}
+    if dry_run:
+        return list_jobs(jobs, existing=results, exists=kept.__contains__)
+    if results == "refuse":
+        refuse_existing(jobs, exists=kept.__contains__)
+    check_writable(destination)
+    outcomes, sizes, again = {}, dict.fromkeys(jobs), []
+    if results == "keep":
+        outcomes = {job: Outcome(job, "skipped", "existing", 0.0) for job in jobs if job in kept}
+    try:
+        if left := [task for task in tasks if task.job not in outcomes]:
+            with contextlib.closing(_stream(work, left, address, workers, cores)) as rows:
+                for task, row in rows:
+                    outcomes[task.job] = Outcome(task.job, row["status"], os.fsdecode(row["reason"]), row["seconds"])
+                    sizes[task.job] = None if math.isnan(row["megapixels"]) else row["megapixels"]
+                    again += [task.target] if row["again"] else []
+    except KeyboardInterrupt:
+        how = "begins again" if results == "replace" else "goes on from here with --skip-existing"
+        print(f"{summary(jobs, list(outcomes.values()))}\nthe same command {how}", file=sys.stderr)
+        raise
+    finally:
+        if report is not None:
+            write_report(report, jobs, list(sizes.values()), list(outcomes.values()))
+    print(summary(jobs, list(outcomes.values())), file=sys.stderr)
+    written = [task.target for task in tasks if task.job in outcomes and outcomes[task.job].status != "failed"]
+    _check_arrived(destination, written)
+    clear_abandoned(destination, again)
+    return 0 if len(outcomes) == len(jobs) and all(o.status != "failed" for o in outcomes.values()) else 1
+
+
+def _stream(work, tasks, address, workers, cores):
+    rows = {
+        number: {"number": number, "source": os.fsencode(task.source), "target": os.fsencode(task.target)}
+        for number, task in enumerate(tasks)
+    }
+    stdout = sys.stdout
+    # Ray's own words go to stdout.
+    with contextlib.redirect_stdout(sys.stderr), connected(address):
+        layout = lay_out(workers=workers, cores=cores)
+        where = "a GPU" if layout.cores is None else f"{layout.cores} of a machine's cores"
+        print(f"{layout.count} × the network, each on {where}", file=sys.stderr)
+        with tqdm(total=len(tasks), unit=" pictures", disable=None, smoothing=0.1) as bar:
+            for row in stream(work, rows, layout):
+                task = tasks[row["number"]]
+                yield task, row
+                bar.update()
+                if row["status"] == "done":
+                    tqdm.write(str(task.job.target), file=stdout)
+                if row["disk_full"]:
+                    return
+
+
+def _check_arrived(destination, written):
+    """Look for the results from here: a folder of that name may be another one on each machine."""
+    missing = set(written) - existing(destination, written)
+    if missing:
+        raise InputError(
+            f"{destination.name}: {len(missing)} results are not there, as seen from here; give a folder that all "
+            "machines of the cluster share"
+        )

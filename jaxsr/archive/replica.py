@@ -1,0 +1,132 @@
+"""One copy of the network, in a process of the cluster that is given picture after picture."""
+
+import os
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jaxsr.archive.store import exists, open_store
+from jaxsr.archive.transfer import fetch, put
+from jaxsr.errors import InputError, sentence
+from jaxsr.upscaling import load
+from jaxsr.upscaling.batch import file_stages
+from jaxsr.upscaling.compiled import keep_compiled
+from jaxsr.upscaling.engine import INTERPOLATIONS
+from jaxsr.upscaling.folder import DISK_FULL
+from jaxsr.upscaling.progress import megapixels
+from jaxsr.upscaling.size import parse_size
+from jaxsr.weights import bundled_names
+
+
+@dataclass(frozen=True)
+class Work:
+    """What all replicas are told.
+
+    Attributes:
+      source: the folder of pictures, a URI or an absolute path.
+      destination: the folder of results, likewise.
+      model: see `jaxsr.load`; a path is one of every machine.
+      options: of `jaxsr.load`.
+      size: see `jaxsr.upscaling.size.parse_size`.
+      overwrite: replace results that exist.
+      cache: keep compiled programs.
+    """
+
+    source: str
+    destination: str
+    model: str
+    options: dict[str, Any]
+    size: str | None
+    overwrite: bool
+    cache: bool
+
+
+def absolute_model(name: str | None) -> str | None:
+    """A model's name, or the absolute path that it is, for processes in other folders."""
+    known = name is None or name in (*bundled_names(), *INTERPOLATIONS)
+    return name if known or not os.path.exists(name) else os.path.abspath(name)
+
+
+class Replica:
+    """Upscales pictures, called in up to three threads: while the network computes, one is read and one written.
+
+    Raises:
+      InputError: see `jaxsr.load`.
+    """
+
+    def __init__(self, work: Work):
+        if work.cache:
+            keep_compiled()
+        self._source, self._destination = open_store(work.source), open_store(work.destination)
+        self._overwrite = work.overwrite
+        upscaler = load(work.model, **work.options)
+        self._stages = file_stages(upscaler, size=parse_size(work.size, scale=work.options.get("scale")))
+        self._reading, self._computing, self._writing = (threading.Lock() for _ in range(3))
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Upscale one picture.
+
+        Args:
+          row: its number, and the places of source and target as bytes, since names need not be text.
+
+        Returns:
+          number; status and reason (as bytes) and seconds as of `jaxsr.upscaling.folder.Outcome`; megapixels of the
+          picture, NaN if unknown; disk_full, if that is why it failed.
+        """
+        source, target = Path(os.fsdecode(row["source"])), Path(os.fsdecode(row["target"]))
+        times, size, full = [], None, False
+        with tempfile.TemporaryDirectory(prefix="jaxsr-archive-") as scratch:
+            local = _here(self._source, source, Path(scratch, "source"))
+            result = _here(self._destination, target, Path(scratch, "result"))
+            try:
+                # Either another run's, or this run's, written by a replica that died before it could tell.
+                if not self._overwrite and exists(self._destination, target):
+                    status, reason = "skipped", "written meanwhile"
+                else:
+                    with _turn(self._reading, times):
+                        if self._source.remote is not None:
+                            local.parent.mkdir()
+                            fetch(self._source, source, local)
+                        size = megapixels(local)
+                        opened = self._stages.read(local)
+                    with _turn(self._computing, times):
+                        computed = self._stages.compute(opened, result, None)
+                    with _turn(self._writing, times):
+                        self._stages.write(computed, result)
+                        if self._destination.remote is not None:
+                            put(self._destination, result, target)
+                    status, reason = "done", ""
+            # Whatever is wrong with one picture, the others are worth having.
+            except Exception as error:
+                full = isinstance(error, OSError) and error.errno in DISK_FULL
+                known = isinstance(error, InputError | OSError)
+                status, reason = "failed", sentence(error) if known else f"{local}: {type(error).__name__}: {error}"
+                for path, label in ((local, self._source.label(source)), (result, self._destination.label(target))):
+                    reason = reason.replace(str(path), str(label))
+        return {
+            "number": row["number"],
+            "status": status,
+            "reason": os.fsencode(reason),
+            "seconds": sum(times),
+            "megapixels": float("nan") if size is None else size,
+            "disk_full": full,
+        }
+
+
+def _here(store, place, folder):
+    """Where a file of a store is on this machine, or will be."""
+    return Path(store.path(place)) if store.remote is None else folder / place.name
+
+
+@contextmanager
+def _turn(lock, times):
+    with lock:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            times.append(time.perf_counter() - start)

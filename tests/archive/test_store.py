@@ -1,0 +1,176 @@
+"""Stores and replicas in this process, on this machine's disk and on fsspec's memory file system."""
+
+import secrets
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("ray")
+
+from jaxsr.archive.plan import plan_archive
+from jaxsr.archive.replica import Replica, Work, absolute_model
+from jaxsr.archive.store import existing, exists, find_pictures, open_store
+from jaxsr.archive.transfer import check_writable, clear_abandoned, fetch, put
+from jaxsr.errors import InputError
+from jaxsr.upscaling.plan import plan
+
+SCRIPT = Path(__file__).parents[2] / "scripts/upscale_archive.py"
+NAMES = ("a.png", "a.jpg", "sub/B.PNG", "sub/.hidden/c.png", ".d.png", "texts/e.txt", "out/f_x4.png")
+
+
+@pytest.fixture
+def memory():
+    """A folder of its own in fsspec's memory."""
+    return open_store(f"memory://{secrets.token_hex(4)}/photos")
+
+
+@pytest.fixture(params=["disk", "memory"])
+def photos(request, tmp_path, memory):
+    for name in NAMES:
+        path = tmp_path / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4), "red").save(path, format="PNG")
+        put(memory, path, Path(name))
+    return open_store(str(tmp_path / "photos")) if request.param == "disk" else memory
+
+
+def inside(store, name):
+    return open_store(f"{store.name}/{name}")
+
+
+@pytest.mark.parametrize("recursive", [False, True])
+def test_the_plan_is_that_of_one_machine(photos, tmp_path, recursive):
+    jobs = plan([str(tmp_path / "photos")], str(tmp_path / "photos/out"), label="x4", recursive=recursive)
+    tasks = plan_archive(photos, inside(photos, "out"), label="x4", recursive=recursive)
+    expected = [tuple(str(path).removeprefix(f"{tmp_path}/photos/") for path in (j.source, j.target)) for j in jobs]
+    assert [(str(task.source), f"out/{task.target}") for task in tasks] == expected
+    assert [task.job.source for task in tasks] == [photos.label(task.source) for task in tasks]
+    assert len(tasks) == (3 if recursive else 2)
+
+
+def test_results_beside_their_pictures_are_no_pictures(photos):
+    (task,) = plan_archive(inside(photos, "sub"), inside(photos, "sub"), label="x4")
+    assert str(task.target) == "B_x4.png"
+    put_any(photos, "sub/B_x4.png", b"a result")
+    assert plan_archive(inside(photos, "sub"), inside(photos, "sub"), label="x4") == [task]
+
+
+def put_any(store, name, data):
+    if store.remote is None:
+        Path(store.path(Path(name))).write_bytes(data)
+    else:
+        with store.remote.open_output_stream(store.path(Path(name))) as stream:
+            stream.write(data)
+
+
+def test_no_folder_and_no_photos(photos):
+    with pytest.raises(InputError, match="nowhere: no such folder"):
+        find_pictures(inside(photos, "nowhere"))
+    with pytest.raises(InputError, match="no photos in this folder; --recursive looks"):
+        find_pictures(inside(photos, "texts"))
+
+
+def test_a_file_appears_whole_or_not_at_all(memory, tmp_path):
+    (tmp_path / "new").write_bytes(b"new")
+    put(memory, tmp_path / "new", Path("sub/x.png"))
+    put_any(memory, "sub/.x.abcd_123.partial.png", b"half")
+    put_any(memory, "sub/.y.abcd_123.partial.png", b"of another")
+    (tmp_path / "newer").write_bytes(b"newer")
+    put(memory, tmp_path / "newer", Path("sub/x.png"))
+    assert exists(memory, Path("sub/x.png"))
+    assert not exists(memory, Path("sub/y.png"))
+    clear_abandoned(memory, [Path("sub/x.png"), Path("z.png")])
+    assert {info.base_name for info in listing(memory)} == {"x.png", ".y.abcd_123.partial.png"}
+    fetch(memory, Path("sub/x.png"), tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == b"newer"
+    assert existing(memory, [Path("sub/x.png"), Path("sub/y.png")]) == {Path("sub/x.png")}
+    with pytest.raises(FileNotFoundError):
+        put(memory, tmp_path / "missing", Path("sub/y.png"))
+    assert len(listing(memory)) == 2
+
+
+def listing(store):
+    from pyarrow import fs
+
+    return store.remote.get_file_info(fs.FileSelector(f"{store.root}/sub"))
+
+
+def test_a_replica_skips_what_was_written_meanwhile_and_names_what_is_bad(photos, tmp_path):
+    put_any(photos, "bad.png", b"no picture")
+    name = photos.name
+    replica = Replica(Work(name, f"{name}/out", "bicubic", {"scale": 2}, None, False, False))
+    rows = [{"number": n, "source": s, "target": t} for n, s, t in [(3, b"a.png", b"g.png"), (5, b"bad.png", b"h.png")]]
+    done, failed = map(replica, rows)
+    assert (done["number"], done["status"], done["reason"], done["megapixels"]) == (3, "done", b"", 1.6e-05)
+    assert failed["reason"].decode() == f"{name}/bad.png: no picture in a format that can be read"
+    assert np.isnan(failed["megapixels"])
+    assert (replica(rows[0])["status"], replica(rows[0])["reason"]) == ("skipped", b"written meanwhile")
+    out = inside(photos, "out")
+    assert existing(out, [Path("g.png"), Path("h.png")]) == {Path("g.png")}
+    got = Path(out.path(Path("g.png")))
+    if photos.remote is not None:
+        fetch(out, Path("g.png"), got := tmp_path / "g.png")
+    with Image.open(got) as picture:
+        assert picture.size == (8, 8)
+
+
+def test_a_folder_that_cannot_be_written_is_known_beforehand(memory, tmp_path):
+    check_writable(memory)
+    assert memory.remote.get_file_info(memory.root).type.name == "Directory"
+    assert existing(memory, [Path("x.png")]) == set()
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        archive.writestr("a.png", b"")
+    with pytest.raises(OSError, match="reading or writing"):
+        check_writable(open_store(f"zip://::file://{tmp_path}/photos.zip"))
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="is a file"):
+        check_writable(open_store(str(tmp_path / "file")))
+
+
+def test_what_no_file_system_answers_to():
+    with pytest.raises(InputError, match=r"nope://x: cannot be opened .*nope"):
+        open_store("nope://x")
+
+
+def test_a_model_means_the_same_in_every_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("espcn", "own"):
+        Path(name).mkdir()
+    assert [absolute_model(name) for name in ("espcn", "bicubic", None, "missing")] == [
+        "espcn",
+        "bicubic",
+        None,
+        "missing",
+    ]
+    assert absolute_model("own") == str(tmp_path / "own")
+
+
+def run(*arguments, before="pass"):
+    """The script in a process, after a line of Python."""
+    code = f"import runpy, sys; {before}; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    command = [sys.executable, "-c", code, SCRIPT, *arguments, "--model", "bicubic"]
+    return subprocess.run([str(word) for word in command], capture_output=True, text=True)
+
+
+def test_without_ray_the_way_to_get_it_is_told(tmp_path):
+    process = run(tmp_path, tmp_path, before="sys.modules['ray'] = None")
+    assert (process.returncode, process.stdout) == (2, "")
+    assert process.stderr == 'error: an archive needs ray: pip install "jaxsr[ray]"\n'
+
+
+def test_mistakes_are_told_before_a_cluster_is_started(tmp_path):
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (4, 4)).save(tmp_path / "photos/a.png")
+    process = run(tmp_path / "photos", tmp_path / "out", "--address", "127.0.0.1:9")
+    assert process.returncode == 2
+    assert process.stderr.startswith("error: no Ray cluster at 127.0.0.1:9: ")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/a_x4.png").write_bytes(b"")
+    process = run(tmp_path / "photos", tmp_path / "out")
+    assert process.returncode == 2
+    assert process.stderr.startswith(f"error: {tmp_path}/out/a_x4.png exists already: ")
