@@ -57,7 +57,7 @@ def main(
       back_project: Iterations that pull the result towards one whose bicubic reduction is the input (0: none).
       scale: Output pixels per input pixel (None: the network's own, 4), by bicubic from the network's result.
       size: WIDTHxHEIGHT in pixels of the result in place of a scale, as 3840x2160; 3840x or x2160 keep the aspect.
-      tile: Side in input pixels of the tiles of a picture (None: what a machine's free memory allows, 256 at most).
+      tile: Side in input pixels of the tiles of a picture (None: what a machine's free memory allows, 512 at most).
       dtype: Type of number that the network computes with.
       cache: Keep compiled programs in your cache folder, for a quicker start the next time.
       address: Of Ray, host:port; auto for one that runs here, local to start it (None: RAY_ADDRESS, local).
