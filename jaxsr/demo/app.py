@@ -159,7 +159,9 @@ def _job(request):
 
 async def _status(request: Request) -> Response:
     job = _job(request)
-    status = {name: getattr(job, name) for name in ("state", "stage", "done", "total", "error", "model", "strength")}
+    status = {
+        name: getattr(job, name) for name in ("state", "stage", "done", "total", "error", "note", "model", "strength")
+    }
     status |= {"name": job.source.name, "ahead": request.app.state.queue.ahead(job), "tile": TILE, "pictures": {}}
     if job.state == "done":
         status |= {"file": job.result.name, "bytes": job.result.stat().st_size}

@@ -38,6 +38,7 @@ class Job:
       done: tiles done, of `total`; 0 of 0 before the first.
       total: all tiles.
       error: why it failed, in a sentence.
+      note: what a person should know of the picture, or "".
       result: the upscaled file, once it is done.
       pyramids: what the page shows, by "before", "enlarged" and "after"; {} where the format cannot be shown.
       seen: when it was last asked for, by `time.monotonic`.
@@ -54,6 +55,7 @@ class Job:
     done: int = 0
     total: int = 0
     error: str | None = None
+    note: str = ""
     result: Path | None = None
     pyramids: dict[str, Pyramid] = field(default_factory=dict)
     seen: float = field(default_factory=time.monotonic)

@@ -23,7 +23,10 @@ def upscale_job(job: Job, *, offers: dict[str, Offer]) -> None:
         job.done, job.total = done, total
         job.check()
 
-    upscale_file(upscaler_of(offer.source, job.strength), job.source, result, progress=progress)
+    def note(picture):
+        job.note = "; ".join(picture.notes)
+
+    upscale_file(upscaler_of(offer.source, job.strength), job.source, result, progress=progress, note=note)
     job.stage = "view"
     shown = {"before": (job.source, 1), "enlarged": (job.source, offer.scale), "after": (result, 1)}
     pyramids = {}

@@ -131,6 +131,12 @@ def picture_size(path: str | os.PathLike) -> tuple[int, int]:
     return image.height, image.width
 
 
+def warn_of_notes(picture: Picture) -> None:
+    """Warn of what a person should know about a picture, if there is something."""
+    if picture.notes:
+        warnings.warn(f"{picture.path}: {'; '.join(picture.notes)}", stacklevel=3)
+
+
 def vips_reason(error: pyvips.Error) -> str:
     """Why libvips cannot read a file, in words that follow its name."""
     lines = [line.strip() for line in str(error.detail).splitlines() if line.strip()]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.picture import Picture, open_picture
+from jaxsr.imaging.picture import Picture, open_picture, warn_of_notes
 from jaxsr.imaging.writing import WRITTEN_SUFFIXES, check_target, write_picture, write_raw
 from jaxsr.upscaling.size import Target
 from jaxsr.upscaling.transparency import transparent_strips
@@ -36,7 +36,7 @@ def file_stages(
     *,
     size: Target | None = None,
     quality: int = 95,
-    note: Callable[[Picture], None] = lambda picture: None,
+    note: Callable[[Picture], None] = warn_of_notes,
 ) -> Stages:
     """The stages of upscaling a file with this upscaler.
 
@@ -44,13 +44,12 @@ def file_stages(
       upscaler: the network or interpolation.
       size: from (height, width) of a picture to those of its result; None for the upscaler's scale.
       quality: 1 to 100, always with full colour resolution.
-      note: called with each picture that has something to be told.
+      note: called with each picture that is read, to tell its notes.
     """
 
     def read(source):
         picture = open_picture(source)
-        if picture.notes:
-            note(picture)
+        note(picture)
         return picture
 
     def compute(picture, target, progress):
@@ -78,6 +77,7 @@ def upscale_file(
     *,
     size: Target | None = None,
     progress: Progress | None = None,
+    note: Callable[[Picture], None] = warn_of_notes,
 ) -> None:
     """Read a picture, upscale it, write it; `target` appears whole or not at all. Options as of `file_stages`.
 
@@ -85,7 +85,7 @@ def upscale_file(
       InputError: `source` is no picture that can be upscaled, or `target` cannot hold it.
       OSError: `target` cannot be written.
     """
-    stages = file_stages(upscaler, size=size)
+    stages = file_stages(upscaler, size=size, note=note)
     stages.write(stages.compute(stages.read(source), target, progress), target)
 
 

@@ -57,7 +57,8 @@ def check_quality(quality: int) -> int:
 
 
 def _tell_notes(picture):
-    tqdm.write(f"{picture.path}: {'; '.join(picture.notes)}", file=sys.stderr)
+    if picture.notes:
+        tqdm.write(f"{picture.path}: {'; '.join(picture.notes)}", file=sys.stderr)
 
 
 def run(

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.picture import open_picture
+from jaxsr.imaging.picture import open_picture, warn_of_notes
 from jaxsr.imaging.strips import Rows
 from jaxsr.upscaling.arrays import checked_array
 from jaxsr.upscaling.engine import INTERPOLATIONS, interpolation_strips, make_network_strips
@@ -68,11 +68,14 @@ class Upscaler:
           or a path a PIL image: L for gray, RGB for colour, LA or RGBA where there is transparency, and I;16 and F for
           PIL images of these modes. A colour profile in a file is converted to sRGB.
 
+        Warns of what there is to know, as that a file has more pictures than the first, which is taken.
+
         Raises:
           InputError: the image is empty, unreadable, of an unknown kind, or has values outside the range.
         """
         if isinstance(image, str | os.PathLike):
             picture = open_picture(image)
+            warn_of_notes(picture)
             opacity = picture.opacity_rows if picture.opacity is not None else None
             return pillow_image(self._upscale_rows(picture.rows, opacity, picture.size, size, progress))
         if isinstance(image, Image.Image):

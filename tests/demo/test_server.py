@@ -60,6 +60,14 @@ def test_the_file_is_the_one_that_the_library_writes(server, photo, sharper, tmp
         assert server.json("GET", path)[0] == 404
 
 
+def test_of_an_animation_it_says_what_is_taken(server):
+    file, frames = io.BytesIO(), [Image.new("RGB", (9, 9), shade) for shade in ("black", "white", "red")]
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
+    path = server.job(file.getvalue(), name="moving.gif", model="bicubic")
+    assert server.wait(path, until=is_done)["note"] == "the first of 3 pictures"
+    server.ask("DELETE", path)
+
+
 def test_tiles_show_the_picture(server, photo):
     path = server.job(photo.read_bytes(), model="espcn")
     status = server.wait(path, until=is_done)

@@ -187,7 +187,11 @@ def test_of_an_animation_the_first_picture_and_that_is_said(tmp_path):
     frames = [Image.fromarray(SMOOTH), Image.fromarray(255 - SMOOTH)]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     assert open_picture(tmp_path / "a.gif").notes == ("the first of 2 pictures",)
-    with Image.open(through(tmp_path / "a.gif", tmp_path / "b.png")) as written:
+    with pytest.warns(UserWarning, match=r"a\.gif: the first of 2 pictures"):
+        jaxsr.load("bicubic")(tmp_path / "a.gif")
+    with pytest.warns(UserWarning, match=r"a\.gif: the first of 2 pictures"):
+        through(tmp_path / "a.gif", tmp_path / "b.png")
+    with Image.open(tmp_path / "b.png") as written:
         assert np.abs(np.asarray(written.convert("RGB")).astype(int) - resize_uint8(SMOOTH, 4)).mean() < 8
 
 

@@ -121,7 +121,7 @@ function showResult(job) {
   }
   tagBefore();
   element("after-tag").textContent = job.strength === null ? job.model : `${job.model}, strength ${job.strength}`;
-  element("facts").textContent = `${after ? `${after.width}\u00a0×\u00a0${after.height}, ` : ""}${(job.bytes / 1e6).toFixed(1)}\u00a0MB`;
+  element("facts").textContent = `${job.note ? `${job.note}, ` : ""}${after ? `${after.width}\u00a0×\u00a0${after.height}, ` : ""}${(job.bytes / 1e6).toFixed(1)}\u00a0MB`;
   element("facts").title = `${job.file}, kept for ${options.limits.keep_minutes} minutes`;
   element("download").href = `/jobs/${token}/file`;
   element("download").download = job.file;
