@@ -1,25 +1,70 @@
-"""Time per megapixel and peak memory of the command line, for small, medium and large photos.
+"""Upscaling by SRResNet: a small picture with everything warm, and photos through the command line.
 
-    python benchmarks/upscale.py [--model srresnet] [--megapixels 0.1 1 12]
+    python benchmarks/upscale.py warm [--json FILE]
+    python benchmarks/upscale.py photos [--megapixels 0.1 1 12] [--pytorch] [--json FILE]
 
-Each photo goes through scripts/upscale.py twice, in a process of its own, reading and writing included: the first run
-fills the compilation cache, the second one counts. Memory is the largest resident set of that process, as the operating
-system has it. The photos are cut from, or mirrored from, a photo of the package.
+`warm`: 128×128 to 512×512, from uint8 to uint8 within one process, by `jaxsr.load("srresnet")` and by the same weights
+in PyTorch (channels_last, inference mode, one thread per core). PSNR is of the crops that were shrunk for it.
+
+`photos`: each goes through scripts/upscale.py twice, in a process of its own, reading and writing included: the first
+run fills the compilation cache, the second one counts (of photos above 4 megapixels the first counts). Memory is the
+largest resident set of that process, as the operating system has it. With --pytorch the same network in PyTorch
+follows each time, with the same tiles, reading and writing, by benchmarks/torch_upscale.py. The photos are cut from, or
+mirrored from, a photo of the package.
 """
 
-import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import tyro
+from comparison import CORES, ROOT, in_turns, machine, photo_crops, pytorch, report, require_equal, write_json
 from PIL import Image
 
-ROOT = Path(__file__).parents[1]
+
+def warm(
+    rounds: int = 9,
+    size: int = 128,
+    dtypes: tuple[str, ...] = ("float32", "bfloat16"),
+    json: Path | None = None,
+) -> None:
+    """Against PyTorch within one process.
+
+    Args:
+      rounds: Timed runs of each program.
+      size: Side of the LR picture, in pixels.
+      dtypes: Of computation; PyTorch's bfloat16 is autocast.
+      json: File for the figures (None: not written).
+    """
+    _, torch_twins = pytorch()
+    from torch_upscale import upscaler
+
+    import jaxsr
+    from jaxsr.evaluation.metrics import psnr
+    from jaxsr.imaging.resize import resize_uint8
+    from jaxsr.weights import load_weights
+
+    original = photo_crops(1, 4 * size, seed=0)[0]
+    low = np.asarray(resize_uint8(original, 0.25))
+    programs, scores = {}, {}
+    for dtype in dtypes:
+        twin = torch_twins.load(torch_twins.SRResNet(), load_weights("srresnet").variables)
+        programs |= {f"jaxsr {dtype}": partial(jaxsr.load("srresnet", dtype=dtype), low)}
+        programs |= {f"PyTorch {dtype}": partial(upscaler(twin, dtype), low)}
+    results = {name: program() for name, program in programs.items()}
+    for name, result in results.items():
+        scores[name] = float(psnr(result[None], original[None])[0])
+        print(f"{name}: {scores[name]:.3f} dB")
+    levels = np.abs(results["jaxsr float32"].astype(int) - results["PyTorch float32"])
+    print(f"float32: levels differ by {levels.max()} at most, {(levels > 0).mean():.3%} of them")
+    require_equal("PSNR", [scores["jaxsr float32"]], [scores["PyTorch float32"]], within=1e-3)
+    seconds = in_turns(programs, rounds=rounds)
+    report(f"{size}×{size} to {4 * size}×{4 * size}, warm", seconds, json_file=json, psnr=scores)
 
 
 def photo(megapixels: float) -> Image.Image:
@@ -33,53 +78,73 @@ def photo(megapixels: float) -> Image.Image:
     return Image.fromarray(np.tile(pixels, tiles)[:height, :width])
 
 
-def measure(source: Path, target: Path, *, model: str, cache: Path) -> dict:
-    """Seconds and peak megabytes of one run of the command."""
-    command = [sys.executable, str(ROOT / "scripts/upscale.py"), str(source), "-o", str(target), "--overwrite"]
+def measure(command: list, *, cache: Path) -> dict:
+    """Seconds and peak megabytes of one run of a Python program."""
+    command = [sys.executable, *map(str, command)]
     start = time.perf_counter()
-    process = subprocess.Popen(
-        [*command, "--model", model], env=os.environ | {"XDG_CACHE_HOME": str(cache)}, stdout=subprocess.DEVNULL
-    )
+    process = subprocess.Popen(command, env=os.environ | {"XDG_CACHE_HOME": str(cache)}, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"{' '.join(command)} failed")
     return {"seconds": time.perf_counter() - start, "peak_megabytes": usage.ru_maxrss / 1e3}
 
 
-def main(
+def save_torch_weights(path: Path) -> None:
+    """The bundled SRResNet as a state_dict."""
+    torch, torch_twins = pytorch()
+    from jaxsr.weights import load_weights
+
+    twin = torch_twins.load(torch_twins.SRResNet(), load_weights("srresnet").variables)
+    torch.save(twin.state_dict(), path)
+
+
+def photos(
     model: str = "srresnet",
     megapixels: tuple[float, ...] = (0.1, 1.0, 12.0),
     suffix: str = ".png",
-    json_file: Path | None = None,
+    tile: int = 256,
+    pytorch: bool = False,
+    json: Path | None = None,
 ) -> None:
-    """Print a line for each size.
+    """Through the command line.
 
     Args:
       model: As of scripts/upscale.py.
       megapixels: Sizes of the photos, in 10⁶ pixels.
       suffix: Of the results.
-      json_file: File for the figures (None: not written).
+      tile: Side of the tiles in LR pixels.
+      pytorch: Do the same in PyTorch in turn (srresnet alone).
+      json: File for the figures (None: not written).
     """
     rows = []
-    print(f"{model}, {os.cpu_count()} cores; seconds with start-up, reading and writing")
+    print(f"{model}, {CORES} cores, tiles of {tile}; seconds with start-up, reading and writing")
     with tempfile.TemporaryDirectory() as folder:
-        cache = Path(folder, "cache")
+        weights, run = Path(folder, "twin.pt"), partial(measure, cache=Path(folder, "cache"))
+        if pytorch:
+            save_torch_weights(weights)
         for size in megapixels:
-            source = Path(folder, f"{size:g}.png")
+            source, target, theirs = (Path(folder, f"{name}{suffix}") for name in ("photo", "ours", "theirs"))
             picture = photo(size)
             picture.save(source)
-            first = measure(source, Path(folder, f"out{suffix}"), model=model, cache=cache)
-            again = first if size > 4 else measure(source, Path(folder, f"out{suffix}"), model=model, cache=cache)
+            ours = [ROOT / "scripts/upscale.py", source, "-o", target, "--overwrite", "--model", model, "--tile", tile]
+            first = run(ours)
+            again = first if size > 4 else run(ours)
             exact = picture.width * picture.height / 1e6
-            rows.append({"megapixels": exact, "first": first, **again, "per_megapixel": again["seconds"] / exact})
+            row = {"megapixels": exact, "first": first, **again, "per_megapixel": again["seconds"] / exact}
+            if pytorch:
+                row["pytorch"] = run([ROOT / "benchmarks/torch_upscale.py", weights, source, theirs, "--tile", tile])
+                row["ratio"] = again["seconds"] / row["pytorch"]["seconds"]
+            rows.append(row | {"load": os.getloadavg()[0]})
             print(
                 f"{picture.width} × {picture.height}: {again['seconds']:.1f} s (at first {first['seconds']:.1f}), "
-                f"{again['seconds'] / exact:.1f} s per megapixel, peak {again['peak_megabytes']:.0f} MB",
+                f"{again['seconds'] / exact:.1f} s per megapixel, peak {again['peak_megabytes']:.0f} MB"
+                + ("; PyTorch {seconds:.1f} s, {peak_megabytes:.0f} MB".format(**row["pytorch"]) if pytorch else "")
+                + (f", ratio {row['ratio']:.2f}" if pytorch else ""),
                 flush=True,
             )
-    if json_file:
-        json_file.write_text(json.dumps(rows, indent=2) + "\n")
+    if json:
+        write_json(json, {"ratio": rows[-1].get("ratio"), "results": rows, "machine": machine()})
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    tyro.extras.subcommand_cli_from_dict({"warm": warm, "photos": photos}, description=__doc__)

@@ -55,18 +55,21 @@ def make_pixel_step(
     return step
 
 
-def compile_steps(step: Step) -> Step:
+def compile_steps(step: Step, *, unroll: bool | None = None) -> Step:
     """K updates in one dispatch, the state donated.
 
     Args:
       step: a pure `step(state, batch, *constants) -> (state, metrics)`.
+      unroll: write the K updates one after the other into the program in place of a loop; None: on a CPU alone.
 
     Returns:
       The jitted `run(state, batches, *constants)`: batches [K, B, …] are consumed in order; metrics come back stacked
       [K].
     """
-    # XLA's CPU backend runs a convolution inside a loop 30 to 70 times slower than the same one outside.
-    consume = _unrolled if jax.default_backend() == "cpu" else jax.lax.scan
+    if unroll is None:
+        # XLA's CPU backend runs a convolution inside a loop 30 to 70 times slower than the same one outside.
+        unroll = jax.default_backend() == "cpu"
+    consume = _unrolled if unroll else jax.lax.scan
 
     def run(state, batches, *constants):
         return consume(lambda state, batch: step(state, batch, *constants), state, batches)

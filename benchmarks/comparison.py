@@ -1,0 +1,107 @@
+"""What the benchmarks share: programs timed in turns, PyTorch and its twins of our networks, and the record."""
+
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from jaxsr.files import replacing
+
+ROOT = Path(__file__).parents[1]
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+Seconds = dict[str, list[float]]
+
+
+def pytorch() -> tuple[ModuleType, ModuleType]:
+    """PyTorch with one thread per core, and our networks written a second time in it."""
+    try:
+        import torch
+    except ModuleNotFoundError:
+        raise SystemExit("the comparison needs PyTorch: pip install -e '.[torch]'") from None
+    sys.path.insert(0, str(ROOT / "tests/models"))
+    import torch_twins
+
+    torch.set_num_threads(CORES)
+    return torch, torch_twins
+
+
+def channels_last(images: Any):
+    """Images [N, H, W, C] as PyTorch's [N, C, H, W], with the memory as it lies."""
+    import torch
+
+    return torch.from_numpy(np.array(images, np.float32)).permute(0, 3, 1, 2)
+
+
+def in_turns(programs: dict[str, Callable[[], Any]], *, rounds: int) -> Seconds:
+    """Seconds of each call: all programs once to warm up, then `rounds` times one after the other."""
+    seconds = {name: [] for name in programs}
+    for number in range(-1, rounds):
+        for name, program in programs.items():
+            start = time.perf_counter()
+            program()
+            if number >= 0:
+                seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def photo_crops(count: int, size: int, *, seed: int) -> np.ndarray:
+    """Crops of the package's photos, uint8 [count, size, size, 3]."""
+    from jaxsr.data.sources import open_source
+
+    rng, photos = np.random.default_rng(seed), open_source(["samples"])
+    crops = []
+    for number in range(count):
+        photo = photos[number % len(photos)]
+        top, left = (rng.integers(length - size + 1) for length in photo.shape[:2])
+        crops.append(photo[top : top + size, left : left + size])
+    return np.stack(crops)
+
+
+def require_equal(what: str, ours: list[float], theirs: list[float], *, within: float) -> float:
+    """The largest relative difference; nothing is measured where it shows that two programs differ in what they do."""
+    difference = float(np.max(np.abs(np.divide(ours, theirs) - 1)))
+    print(f"{what}: equal to PyTorch's within {difference:.2%} ({len(ours)} compared)", flush=True)
+    if difference > within:
+        raise SystemExit(f"{what}: {ours} differ from PyTorch's {theirs}; there is nothing to compare")
+    return difference
+
+
+def report(compared: str, seconds: Seconds, *, json_file: Path | None, **more: Any) -> None:
+    """Print medians and ratios, and write all figures as JSON where a file is named.
+
+    Programs are named "jaxsr TYPE" and "PyTorch TYPE"; `ratio` is that of the medians in float32, ours by theirs,
+    `ratio_fastest` of the fastest of each.
+    """
+    medians = {name: float(np.median(values)) for name, values in seconds.items()}
+    print(f"{compared}; {CORES} cores, load {os.getloadavg()[0]:.1f}")
+    for name, values in seconds.items():
+        low, high = np.percentile(values, [25, 75])
+        print(f"  {name:<18} {medians[name]:8.3f} s  (quartiles {low:.3f} to {high:.3f}, {len(values)} runs)")
+    ratios = {"ratio": medians["jaxsr float32"] / medians["PyTorch float32"]}
+    if "jaxsr bfloat16" in medians:
+        ratios["ratio_bfloat16"] = medians["jaxsr bfloat16"] / medians["PyTorch bfloat16"]
+    fastest = [min(v for name, v in medians.items() if name.startswith(who)) for who in ("jaxsr", "PyTorch")]
+    ratios["ratio_fastest"] = fastest[0] / fastest[1]
+    print("  " + ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in ratios.items()))
+    if json_file:
+        figures = {"compared": compared, **ratios, "medians": medians, "seconds": seconds, **more}
+        write_json(json_file, figures | {"machine": machine()})
+
+
+def machine() -> dict:
+    """Cores, system and load."""
+    return {"cores": CORES, "system": platform.platform(), "load": os.getloadavg()}
+
+
+def write_json(path: Path, figures: Any) -> None:
+    """Write figures, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(figures, indent=2) + "\n")

