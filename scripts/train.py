@@ -55,13 +55,20 @@ def main() -> int:
     defaults = Arguments(**dataclasses.asdict(chosen_config(sys.argv[1:])))
     arguments = tyro.cli(Arguments, default=defaults, description=Arguments.__doc__)
     values = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(TrainConfig)}
-    from jaxsr.training.distributed import Cluster, supervised
-    from jaxsr.training.start import start
 
-    if not arguments.distributed or arguments.check_data:
-        return start(TrainConfig(**values), check_only=arguments.check_data)
-    cluster = Cluster(arguments.coordinator, arguments.process_count, arguments.process_index)
-    return supervised(lambda: start(TrainConfig(**values), cluster=cluster))
+    def task() -> int:
+        from jaxsr.training.distributed import Cluster
+        from jaxsr.training.start import start
+
+        place = Cluster(arguments.coordinator, arguments.process_count, arguments.process_index)
+        cluster = place if arguments.distributed else None
+        return start(TrainConfig(**values), check_only=arguments.check_data, cluster=cluster)
+
+    if not arguments.distributed:
+        return task()
+    from jaxsr.training.supervision import supervised
+
+    return supervised(task)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ class Record:
     Attributes:
       workdir: of the run.
       rows: the log so far, dicts with "step"; metrics.jsonl holds the same.
-      board: TensorBoard's writer.
+      board: TensorBoard's writer, None where nothing is written.
       bar: the progress bar.
       title: of the curves.
       writes: whether it writes at all; otherwise it only remembers.
@@ -76,17 +76,19 @@ class Record:
     def cut(self, step: int) -> None:
         """Forget all that came after `step`."""
         self.rows = read_log(self.workdir / "metrics.jsonl", until=step, rewrite=self.writes)
-        self.board.close()
-        self.board = _board(self.workdir, step, self.writes)
+        if self.writes:
+            self.board.close()
+            self.board = _board(self.workdir, step)
         self.bar.n = step
         self.bar.refresh()
 
     def _add(self, step, values):
         row = {"step": step} | values
         self.rows.append(row)
-        if self.writes:
-            with (self.workdir / "metrics.jsonl").open("a") as file:
-                file.write(json.dumps(row) + "\n")
+        if not self.writes:
+            return
+        with (self.workdir / "metrics.jsonl").open("a") as file:
+            file.write(json.dumps(row) + "\n")
         for name, value in values.items():
             self.board.add_scalar(name, value, step)
 
@@ -100,11 +102,12 @@ def open_record(workdir: Path, *, until: int, total: int, title: str, writes: bo
     # What was seen before the first update is seen once more.
     rows = read_log(workdir / "metrics.jsonl", until=until or -1, rewrite=writes)
     bar = tqdm(total=total, initial=until, unit="step", dynamic_ncols=True, disable=not writes)
-    record = Record(workdir, rows, _board(workdir, until, writes), bar, title, writes)
+    record = Record(workdir, rows, _board(workdir, until) if writes else None, bar, title, writes)
     try:
         yield record
     finally:
-        record.board.close()
+        if writes:
+            record.board.close()
         bar.close()
 
 
@@ -129,7 +132,7 @@ def read_log(path: Path, *, until: int, rewrite: bool = True) -> list[dict]:
     return rows
 
 
-def _board(workdir, step, writes):
+def _board(workdir, step):
     from tensorboardX import SummaryWriter
 
-    return SummaryWriter(str(workdir / "tensorboard"), purge_step=step + 1, write_to_disk=writes)
+    return SummaryWriter(str(workdir / "tensorboard"), purge_step=step + 1, write_to_disk=True)

@@ -18,7 +18,7 @@ from jaxsr.evaluation.lpips import make_lpips
 from jaxsr.models import ESPCN, SRCNN, SRResNet
 from jaxsr.models.initialisation import initialise
 from jaxsr.training.card import training_card
-from jaxsr.training.devices import gathered, is_writer, make_mesh, replicated
+from jaxsr.training.devices import connect, gathered, is_writer, make_mesh, replicated
 from jaxsr.training.guard import adversarial_warnings
 from jaxsr.training.loop import fit
 from jaxsr.training.stages import adversarial_stage, pixel_stage
@@ -44,17 +44,17 @@ def train(config: TrainConfig, source, validation: Mapping[str, np.ndarray]) -> 
     """
     check(config)
     workdir, adversarial = Path(config.workdir), config.stage == "srgan"
+    photos = {"count": len(source), "fingerprint": _fingerprint(source)}
     mesh = make_mesh(config.devices, batch_size=config.batch_size)
+    _require_agreement(config, photos)
+    connect(mesh)
     model = build(config)
     perceptual = {"lpips_alex": make_lpips("alex")} if adversarial and validation else None
     recorded = recorded_run(workdir) if config.resume else None
     start = _starting_point(config, model, resumed=recorded is not None)
-    photos = {"count": len(source), "fingerprint": _fingerprint(source)}
+    mine = (jax.process_index(), jax.process_count())
 
-    shard = (jax.process_index(), jax.process_count())
-    _require_agreement(config, photos)
-
-    def open_crops(order: int, *, shard=shard):
+    def open_crops(order: int, *, shard=mine):
         batches = crops(
             source,
             crop=config.crop,

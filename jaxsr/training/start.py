@@ -4,13 +4,15 @@ import contextlib
 import os
 from pathlib import Path
 
+import numpy as np
+
 from jaxsr.config import TrainConfig
 from jaxsr.data.inspection import format_table, inspect
 from jaxsr.data.pipeline import cached
 from jaxsr.data.sources import open_source
 from jaxsr.errors import InputError
 from jaxsr.evaluation.protocol import find_set, read_set
-from jaxsr.training.devices import is_writer, split_cpu_into_devices
+from jaxsr.training.devices import gathered, is_writer, split_cpu_into_devices
 from jaxsr.training.distributed import Cluster, join
 from jaxsr.training.run import check, train
 from jaxsr.training.workdir import held
@@ -36,10 +38,12 @@ def start(config: TrainConfig, *, check_only: bool = False, cluster: Cluster | N
     if not (config.workdir or check_only):
         raise InputError("--workdir is missing: name a folder for checkpoints, pictures and weights")
     check(config)
-    if cluster is not None:
+    if cluster is not None and not check_only:
         join(cluster)
     # The first use of JAX's devices; from here on their number is fixed.
     split_cpu_into_devices(config.devices)
+    # The processes meet here, within seconds of each other.
+    gathered(np.int32(0))
     if check_only:
         return 0 if len(_inspected(config, full=True)) else 1
     with held(config.workdir) if is_writer() else _silence():
