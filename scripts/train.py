@@ -27,6 +27,14 @@ class Arguments(TrainConfig):
     """File of configs/ whose values are the defaults of all other flags (None: the one named like --stage)."""
     check_data: bool = False
     """Decode all photos, print a table of what is wrong with them, and stop."""
+    distributed: bool = False
+    """Share the run with the same command in other processes, on this machine or on others."""
+    coordinator: str | None = None
+    """HOST:PORT on which process 0 can be reached (None: from SLURM, Open MPI … as JAX finds it)."""
+    process_count: int | None = None
+    """Processes in all (None: as above)."""
+    process_index: int | None = None
+    """Index of this process, from 0 (None: as above)."""
 
 
 def chosen_config(arguments: list[str]) -> TrainConfig:
@@ -47,9 +55,20 @@ def main() -> int:
     defaults = Arguments(**dataclasses.asdict(chosen_config(sys.argv[1:])))
     arguments = tyro.cli(Arguments, default=defaults, description=Arguments.__doc__)
     values = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(TrainConfig)}
-    from jaxsr.training.start import start
 
-    return start(TrainConfig(**values), check_only=arguments.check_data)
+    def task() -> int:
+        from jaxsr.training.distributed import Cluster
+        from jaxsr.training.start import start
+
+        place = Cluster(arguments.coordinator, arguments.process_count, arguments.process_index)
+        cluster = place if arguments.distributed else None
+        return start(TrainConfig(**values), check_only=arguments.check_data, cluster=cluster)
+
+    if not arguments.distributed:
+        return task()
+    from jaxsr.training.supervision import supervised
+
+    return supervised(task)
 
 
 if __name__ == "__main__":

@@ -42,31 +42,26 @@ def crops(
       batch_size: crops in a batch.
       seed: the order of the photos and the places of the crops; at least 0.
       crops_per_photo: crops taken from each decoded photo.
-      shard: (index, count): every `count`-th group of batches, beginning with the `index`-th.
+      shard: (index, count): the `index`-th of `count` equal parts of every batch; only its photos are decoded. A
+        position in the stream is the same for all parts.
       threads: decoding threads; by default one per CPU core.
 
     Returns:
-      An iterable of [batch_size, crop, crop, 3] uint8. Its iterator has grain's `get_state` and `set_state`, and orbax
-      saves it as it is.
+      An iterable of [batch_size / count, crop, crop, 3] uint8. Its iterator has grain's `get_state` and `set_state`,
+      and orbax saves it as it is.
 
     Raises:
       InputError: no photos, or one smaller than the crop (while iterating, where sizes are unknown), or none that can
         be decoded (while iterating). A photo that alone cannot be decoded is replaced and warned about.
     """
     index, count = shard
+    part = slice(index * batch_size // count, (index + 1) * batch_size // count)
     threads = threads or os.cpu_count() or 1
-    cut = _CutCrops(source, crop, crops_per_photo)
+    cut = _CutCrops(source, crop, crops_per_photo, part)
     epoch = visits(source, crop=crop)
     # The shuffle of grain takes some 2**16 / length steps for each index: milliseconds where there are few photos.
     epochs = np.tile(epoch, -(-_SHUFFLED_TOGETHER // len(epoch)))
-    blocks = (
-        grain.MapDataset.source(epochs)
-        .seed(seed % 2**32)
-        .shuffle()
-        .repeat()
-        .batch(batch_size)
-        .random_map(cut)[index::count]
-    )
+    blocks = grain.MapDataset.source(epochs).seed(seed % 2**32).shuffle().repeat().batch(batch_size).random_map(cut)
     options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)
     return FlatMapIterDataset(blocks.to_iter_dataset(options), _Split(max_fan_out=crops_per_photo))
 
@@ -120,15 +115,17 @@ def cached(source: Source, *, threads: int | None = None) -> Source:
 
 @dataclasses.dataclass(frozen=True)
 class _CutCrops(grain.transforms.RandomMap):
-    """[photos] indices to [crops_per_photo, photos, crop, crop, 3]."""
+    """[photos] indices to [crops_per_photo, photos of the part, crop, crop, 3]."""
 
     source: Source
     crop: int
     crops_per_photo: int
+    part: slice
 
     def random_map(self, element, rng):
-        # One draw for the whole block: a generator call costs as much as copying a crop.
-        places = rng.random((len(element), self.crops_per_photo, 2))
+        # One draw for the whole block: a generator call costs as much as copying a crop, and parts draw alike.
+        places = rng.random((len(element), self.crops_per_photo, 2))[self.part]
+        element = element[self.part]
         block = np.empty((self.crops_per_photo, len(element), self.crop, self.crop, 3), np.uint8)
         for column, (index, photo_places) in enumerate(zip(element.tolist(), places, strict=True)):
             photo = self._readable(index)

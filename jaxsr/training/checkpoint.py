@@ -11,6 +11,7 @@ import jax
 from orbax.checkpoint import v1 as ocp
 
 from jaxsr.errors import InputError
+from jaxsr.training.distributed import is_lost
 
 
 @contextlib.contextmanager
@@ -50,6 +51,8 @@ def save_checkpoint(checkpoints: ocp.training.Checkpointer, state: Any, progress
     try:
         checkpoints.save_checkpointables(int(state.step), {"state": state, "progress": progress}, overwrite=True)
     except (OSError, ValueError, RuntimeError) as error:
+        if is_lost(error):
+            raise
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(
             f"{checkpoints.directory}: the checkpoint of step {int(state.step)} could not be written ({reason}); "

@@ -14,8 +14,8 @@ from jax.sharding import Mesh
 from jaxsr.config import TrainConfig
 from jaxsr.errors import InputError
 from jaxsr.training.checkpoint import abstract, open_checkpoints, restore_checkpoint, save_checkpoint, saved_steps
-from jaxsr.training.devices import sharded_batches
-from jaxsr.training.record import open_record, read_log
+from jaxsr.training.devices import gathered, is_writer, sharded_batches
+from jaxsr.training.record import open_record
 from jaxsr.training.steps import Step
 
 MAX_ROLLBACKS = 3
@@ -66,8 +66,10 @@ def fit(
       state: the initial state, replicated on the mesh; donated.
       run_steps: from `compile_steps`.
       mesh: from `make_mesh`.
-      open_crops: gives the endless, checkpointable iterator over uint8 crops for data order n (0, 1, …).
-      validate: `(state, board)` to scores; draws what it has to show. Called before the first update too.
+      open_crops: gives the endless, checkpointable iterator over uint8 crops for data order n (0, 1, …), this
+        process's part of each batch.
+      validate: `(state, board)` to scores, the same in all processes; draws what it has to show. Called before the
+        first update too.
       better: whether the first scores beat the second.
       warnings: of the log, kind to sentence; each kind is shown when it appears. May raise InputError to end the run.
       export: `(state, file name, scores)` writes weights.
@@ -89,14 +91,15 @@ def fit(
         crops = _opened(open_crops, moment)
         moment = moment._replace(data=crops.get_state())
         step, troubles = moment.step, 0
-        with open_record(workdir, until=step, total=config.steps, title=title) as record:
+        with open_record(workdir, until=step, total=config.steps, title=title, writes=is_writer()) as record:
             if not saved_steps(checkpoints):
                 # There is always one to go back to.
                 save_checkpoint(checkpoints, moment.state, _progress(moment))
             if step == 0:
                 moment = _validated(moment, record, validate, better, warnings, export)
             batches = _take(crops, config, step)
-            while batches is not None and not interrupted:
+            # All processes stop after the same update, whichever was told to.
+            while batches is not None and not gathered(np.bool_(interrupted)).any():
                 started = time.perf_counter()
                 state, pending = run_steps(moment.state, sharded_batches(batches, mesh))
                 step, used = step + len(batches), crops.get_state()
@@ -126,7 +129,7 @@ def fit(
             save_checkpoint(checkpoints, moment.state, _progress(moment))
         if step == config.steps:
             with _writing(workdir):
-                export(moment.state, "last.safetensors", _last_scores(workdir, step))
+                export(moment.state, "last.safetensors", _last_scores(record.rows, step))
         return step == config.steps
 
 
@@ -170,7 +173,7 @@ def _opened(open_crops, moment):
 
 
 def _take(crops, config, step):
-    """The crops of one dispatch, [K, B, crop, crop, 3], or None when all steps are done.
+    """The crops of one dispatch, [K, B, crop, crop, 3] with this process's part of B, or None when all is done.
 
     Dispatches end where something happens, at steps that do not depend on where a run was interrupted.
     """
@@ -180,8 +183,7 @@ def _take(crops, config, step):
     return np.stack([next(crops) for _ in range(count)]) if count > 0 else None
 
 
-def _last_scores(workdir, step):
-    rows = read_log(workdir / "metrics.jsonl", until=step)
+def _last_scores(rows, step):
     scores = [row for row in rows if row["step"] == step and "psnr_y" in row]
     return {key: value for key, value in scores[-1].items() if key != "step"} if scores else None
 
@@ -200,12 +202,15 @@ def _writing(workdir):
 
 @contextlib.contextmanager
 def _interruptible():
-    """Yield a list that fills at the first Ctrl-C or SIGTERM; the second stops the process at once."""
+    """Yield a list that fills at the first Ctrl-C or SIGTERM; one a second later stops the process at once."""
     seen = []
 
     def note(number, frame):
-        seen.append(number)
-        signal.signal(number, previous[number])
+        seen.append(time.monotonic())
+        # Batch systems send one signal to a process and its parent, who passes it on.
+        if seen[-1] - seen[0] > 1:
+            signal.signal(number, previous[number])
+            signal.raise_signal(number)
 
     previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

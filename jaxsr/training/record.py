@@ -21,9 +21,10 @@ class Record:
     Attributes:
       workdir: of the run.
       rows: the log so far, dicts with "step"; metrics.jsonl holds the same.
-      board: TensorBoard's writer.
+      board: TensorBoard's writer, None where nothing is written.
       bar: the progress bar.
       title: of the curves.
+      writes: whether it writes at all; otherwise it only remembers.
       shown: warnings that stand, kind to sentence.
     """
 
@@ -32,6 +33,7 @@ class Record:
     board: Any
     bar: tqdm
     title: str
+    writes: bool = True
     shown: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def write(self, line: str) -> None:
@@ -62,7 +64,8 @@ class Record:
         if scores:
             self.write(f"step {step}: " + ", ".join(f"{name} {value:.4f}" for name, value in scores.items()))
             self._add(step, scores)
-        draw_curves(self.workdir / "curves.png", self.rows, title=self.title)
+        if self.writes:
+            draw_curves(self.workdir / "curves.png", self.rows, title=self.title)
 
     def warn(self, found: Mapping[str, str]) -> None:
         """Show the warnings of a kind that did not stand before."""
@@ -72,15 +75,18 @@ class Record:
 
     def cut(self, step: int) -> None:
         """Forget all that came after `step`."""
-        self.rows = read_log(self.workdir / "metrics.jsonl", until=step)
-        self.board.close()
-        self.board = _board(self.workdir, step)
+        self.rows = read_log(self.workdir / "metrics.jsonl", until=step, rewrite=self.writes)
+        if self.writes:
+            self.board.close()
+            self.board = _board(self.workdir, step)
         self.bar.n = step
         self.bar.refresh()
 
     def _add(self, step, values):
         row = {"step": step} | values
         self.rows.append(row)
+        if not self.writes:
+            return
         with (self.workdir / "metrics.jsonl").open("a") as file:
             file.write(json.dumps(row) + "\n")
         for name, value in values.items():
@@ -88,21 +94,28 @@ class Record:
 
 
 @contextlib.contextmanager
-def open_record(workdir: Path, *, until: int, total: int, title: str) -> Iterator[Record]:
-    """The record of a run that stands at step `until` of `total`; what an earlier start wrote after that is removed."""
+def open_record(workdir: Path, *, until: int, total: int, title: str, writes: bool = True) -> Iterator[Record]:
+    """The record of a run that stands at step `until` of `total`; what an earlier start wrote after that is removed.
+
+    Without `writes` it is kept in memory alone.
+    """
     # What was seen before the first update is seen once more.
-    rows = read_log(workdir / "metrics.jsonl", until=until or -1)
-    bar = tqdm(total=total, initial=until, unit="step", dynamic_ncols=True)
-    record = Record(workdir, rows, _board(workdir, until), bar, title)
+    rows = read_log(workdir / "metrics.jsonl", until=until or -1, rewrite=writes)
+    bar = tqdm(total=total, initial=until, unit="step", dynamic_ncols=True, disable=not writes)
+    record = Record(workdir, rows, _board(workdir, until) if writes else None, bar, title, writes)
     try:
         yield record
     finally:
-        record.board.close()
+        if writes:
+            record.board.close()
         bar.close()
 
 
-def read_log(path: Path, *, until: int) -> list[dict]:
-    """Rows of a metrics.jsonl up to and with step `until`; the file is cut to them, a torn last line included."""
+def read_log(path: Path, *, until: int, rewrite: bool = True) -> list[dict]:
+    """Rows of a metrics.jsonl up to and with step `until`.
+
+    With `rewrite` the file is cut to them, a torn last line included.
+    """
     if not path.exists():
         return []
     rows = []
@@ -113,8 +126,9 @@ def read_log(path: Path, *, until: int) -> list[dict]:
             break
         if row["step"] <= until:
             rows.append(row)
-    with replacing(path) as temporary:
-        temporary.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    if rewrite:
+        with replacing(path) as temporary:
+            temporary.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return rows
 
 

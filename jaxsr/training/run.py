@@ -1,5 +1,6 @@
 """A training run from its configuration: photos, network, step, loop."""
 
+import dataclasses
 import hashlib
 import json
 import math
@@ -17,12 +18,12 @@ from jaxsr.evaluation.lpips import make_lpips
 from jaxsr.models import ESPCN, SRCNN, SRResNet
 from jaxsr.models.initialisation import initialise
 from jaxsr.training.card import training_card
-from jaxsr.training.devices import make_mesh, replicated
+from jaxsr.training.devices import connect, gathered, is_writer, make_mesh, replicated
 from jaxsr.training.guard import adversarial_warnings
 from jaxsr.training.loop import fit
 from jaxsr.training.stages import adversarial_stage, pixel_stage
 from jaxsr.training.validation import make_validation
-from jaxsr.training.workdir import claim, recorded_run
+from jaxsr.training.workdir import await_claim, claim, recorded_run
 from jaxsr.weights.lineage import START
 from jaxsr.weights.store import Weights, architecture, load_weights, save_weights
 
@@ -43,33 +44,46 @@ def train(config: TrainConfig, source, validation: Mapping[str, np.ndarray]) -> 
     """
     check(config)
     workdir, adversarial = Path(config.workdir), config.stage == "srgan"
+    photos = {"count": len(source), "fingerprint": _fingerprint(source)}
     mesh = make_mesh(config.devices, batch_size=config.batch_size)
+    _require_agreement(config, photos)
+    connect(mesh)
     model = build(config)
     perceptual = {"lpips_alex": make_lpips("alex")} if adversarial and validation else None
     recorded = recorded_run(workdir) if config.resume else None
     start = _starting_point(config, model, resumed=recorded is not None)
-    photos = {"count": len(source), "fingerprint": _fingerprint(source)}
+    mine = (jax.process_index(), jax.process_count())
 
-    def open_crops(order: int):
+    def open_crops(order: int, *, shard=mine):
         batches = crops(
             source,
             crop=config.crop,
             batch_size=config.batch_size,
             seed=config.seed + 7919 * order,
             crops_per_photo=config.crops_per_photo,
+            shard=shard,
         )
         return iter(batches)
 
     if adversarial:
-        stage = adversarial_stage(config, model, start.variables, open_crops(0), used=recorded and recorded["used"])
+        whole = open_crops(0, shard=(0, 1))
+        stage = adversarial_stage(config, model, start.variables, whole, used=recorded and recorded["used"])
     else:
         stage = pixel_stage(config, model, start.variables)
-    claim(workdir, config, photos, used=stage.used)
-    if config.init is not None:
-        save_weights(workdir / START, start)
+    # Nobody changes the folder before all have read what an earlier start left there.
+    gathered(np.int32(0))
+    if is_writer():
+        claim(workdir, config, photos, used=stage.used)
+        if config.init is not None:
+            save_weights(workdir / START, start)
+    gathered(np.int32(0))
+    if not is_writer():
+        await_claim(workdir)
     card = training_card(config, photos=photos, started_from=start if config.init else None, used=stage.used)
 
     def export(state, name: str, scores: dict | None) -> None:
+        if not is_writer():
+            return
         scores = {key: value if math.isfinite(value) else None for key, value in (scores or {}).items()}
         done = {
             "steps": int(state.step),
@@ -86,7 +100,7 @@ def train(config: TrainConfig, source, validation: Mapping[str, np.ndarray]) -> 
         validate=make_validation(
             model,
             validation,
-            workdir=workdir,
+            workdir=workdir if is_writer() else None,
             perceptual=perceptual,
             started_from={_name_of(start): start.variables} if adversarial else None,
         ),
@@ -170,6 +184,17 @@ def _starting_point(config, model, *, resumed) -> Weights:
             f"({json.dumps(theirs)} there, {json.dumps(ours)} here)"
         )
     return weights
+
+
+def _require_agreement(config, photos):
+    told = json.dumps([dataclasses.asdict(config), photos], sort_keys=True)
+    digests = gathered(np.frombuffer(hashlib.sha256(told.encode()).digest(), np.uint8))
+    odd = np.flatnonzero((digests != digests[0]).any(axis=1))
+    if len(odd):
+        raise InputError(
+            f"process {odd[0]} has other settings or other photos than process 0; start all processes with the same "
+            "command, on the same folders"
+        )
 
 
 def _fingerprint(source):

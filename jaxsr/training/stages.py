@@ -12,6 +12,7 @@ import optax
 
 from jaxsr.config import TrainConfig
 from jaxsr.models.discriminator import Discriminator
+from jaxsr.training.devices import of_first_process, replicated
 from jaxsr.training.gan import GanLosses, GanState, calibrated_feature_scale, make_gan_step
 from jaxsr.training.state import create_state, learning_rate_schedule
 from jaxsr.training.steps import compile_steps, make_pixel_step
@@ -50,7 +51,7 @@ def adversarial_stage(
       config: the run's.
       model: the generator.
       variables: its weights before the first update.
-      crops: the run's batches, of which the first measure the feature scale.
+      crops: the run's batches, whole, of which the first measure the feature scale.
       used: what the run recorded when it began, or None when it begins now.
 
     Raises:
@@ -75,6 +76,8 @@ def adversarial_stage(
         scale = calibrated_feature_scale(
             model, features, losses, variables, frozen, batches, ratio=config.content_ratio
         )
+    # The last bits may differ between machines, and the scale is part of the program.
+    scale = float(of_first_process(np.float32(scale))) if jax.process_count() > 1 else scale
     losses = losses._replace(feature_scale=scale)
     discriminator = Discriminator(global_pool=config.global_pool, dtype=dtype)
     rates = (config.learning_rate, config.discriminator_learning_rate or config.learning_rate)
@@ -94,7 +97,7 @@ def adversarial_stage(
     def run(state, batches):
         # The frozen network goes where the state is, once.
         if not replicas:
-            replicas["frozen"] = jax.device_put(frozen, state.step.sharding)
+            replicas["frozen"] = replicated(frozen, state.step.sharding.mesh)
         return run_steps(state, batches, replicas["frozen"])
 
     rates = {"discriminator_learning_rate": rates[1], "content_ratio": config.content_ratio}

@@ -1,6 +1,10 @@
 """From the words of a command line to a run: devices, the workdir, photos in memory or on disk."""
 
+import contextlib
+import os
 from pathlib import Path
+
+import numpy as np
 
 from jaxsr.config import TrainConfig
 from jaxsr.data.inspection import format_table, inspect
@@ -8,17 +12,19 @@ from jaxsr.data.pipeline import cached
 from jaxsr.data.sources import open_source
 from jaxsr.errors import InputError
 from jaxsr.evaluation.protocol import find_set, read_set
-from jaxsr.training.devices import split_cpu_into_devices
+from jaxsr.training.devices import gathered, is_writer, split_cpu_into_devices
+from jaxsr.training.distributed import Cluster, join
 from jaxsr.training.run import check, train
 from jaxsr.training.workdir import held
 
 
-def start(config: TrainConfig, *, check_only: bool = False) -> int:
+def start(config: TrainConfig, *, check_only: bool = False, cluster: Cluster | None = None) -> int:
     """Check the photos, then train on those that can be used.
 
     Args:
       config: the run.
       check_only: decode every photo, print the table, and stop there.
+      cluster: the processes that share the run; None for this one alone. Only the first of them writes and prints.
 
     Returns:
       The exit code: 0 when all is done, 1 when `check_only` finds no photo that can be used, 130 when the run was
@@ -32,11 +38,15 @@ def start(config: TrainConfig, *, check_only: bool = False) -> int:
     if not (config.workdir or check_only):
         raise InputError("--workdir is missing: name a folder for checkpoints, pictures and weights")
     check(config)
+    if cluster is not None and not check_only:
+        join(cluster)
     # The first use of JAX's devices; from here on their number is fixed.
     split_cpu_into_devices(config.devices)
+    # The processes meet here, within seconds of each other.
+    gathered(np.int32(0))
     if check_only:
         return 0 if len(_inspected(config, full=True)) else 1
-    with held(config.workdir):
+    with held(config.workdir) if is_writer() else _silence():
         validation = _validation_photos(config.validation)
         source = _inspected(config, full=False)
         if not len(source):
@@ -45,12 +55,18 @@ def start(config: TrainConfig, *, check_only: bool = False) -> int:
             source = cached(source)
         print(f"training {config.stage} on {len(source)} photos")
         finished = train(config, source, validation)
-    if not finished:
-        again = "the same command again" if config.resume else "the same command without --no-resume"
-        print(f"interrupted and saved in {config.workdir}; start {again} to go on")
-        return 130
-    print(f"done: {Path(config.workdir) / 'last.safetensors'}")
-    return 0
+        if not finished:
+            again = "the same command again" if config.resume else "the same command without --no-resume"
+            print(f"interrupted and saved in {config.workdir}; start {again} to go on")
+            return 130
+        print(f"done: {Path(config.workdir) / 'last.safetensors'}")
+        return 0
+
+
+@contextlib.contextmanager
+def _silence():
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        yield
 
 
 def _validation_photos(names):

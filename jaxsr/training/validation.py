@@ -26,7 +26,7 @@ def make_validation(
     model: nn.Module,
     photos: Mapping[str, np.ndarray],
     *,
-    workdir: Path,
+    workdir: Path | None,
     perceptual: Mapping[str, Callable] | None = None,
     started_from: Mapping[str, dict] | None = None,
 ) -> Callable[[object, object], dict]:
@@ -35,7 +35,7 @@ def make_validation(
     Args:
       model: the network; its running statistics are used.
       photos: name to HR uint8 [H, W, 3], or [H, W] for gray, which counts as luma.
-      workdir: folder of the run; strips go to `strips/step-NNNNNN.png` in it.
+      workdir: folder of the run; strips go to `strips/step-NNNNNN.png` in it; None for no strips.
       perceptual: further metrics, see `protocol.score`.
       started_from: label to variables of the same network, for a row of the strip that stays the same.
 
@@ -76,7 +76,7 @@ def make_validation(
 
     def validate(state, board) -> dict:
         # On one device: a replicated program would do the same work on each.
-        variables = jax.device_put(jax.device_get(state.exported()), jax.devices()[0])
+        variables = jax.device_put(jax.device_get(state.exported()), jax.local_devices()[0])
         scores, shown = [], []
         for i, photo in enumerate(photos.values()):
             high, low = degraded(photo, scale=model.scale)
@@ -88,7 +88,7 @@ def make_validation(
                 images = (nearest, *(pictures[i] for _, pictures in before), upscaled, high)
                 shown.append([np.asarray(Image.fromarray(image[rows, columns]).convert("RGB")) for image in images])
         step = int(state.step)
-        if shown:
+        if shown and workdir is not None:
             names = ("LR\n(nearest)", *(label for label, _ in before), "SR", "HR")
             picture = strip(list(zip(names, zip(*shown, strict=True), strict=True)), title=f"step {step}")
             save_image(workdir / "strips" / f"step-{step:06d}.png", picture)

@@ -4,7 +4,9 @@ import contextlib
 import dataclasses
 import fcntl
 import json
+import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,3 +83,16 @@ def claim(workdir: Path, config: TrainConfig, photos: dict, *, used: dict | None
             f"--workdir {workdir} belongs to a run with other settings ({shown}); give the same settings, "
             "another --workdir, or --no-resume to remove that run"
         )
+
+
+def await_claim(workdir: Path, *, seconds: float = 60.0) -> None:
+    """Wait until what another process wrote by `claim` is seen here; network file systems take their time.
+
+    Raises:
+      InputError: it is not seen.
+    """
+    deadline = time.monotonic() + seconds
+    while not (workdir.is_dir() and "config.json" in os.listdir(workdir)):
+        if time.monotonic() > deadline:
+            raise InputError(f"--workdir {workdir} is not the same folder on all machines; name one that they share")
+        time.sleep(0.2)

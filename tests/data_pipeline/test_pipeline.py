@@ -107,12 +107,20 @@ def test_orbax_keeps_the_position(tmp_path):
     assert np.array_equal(take(resumed, 12), expected)
 
 
-def test_shards_share_out_one_stream():
-    options = {"crop": 8, "batch_size": 4, "seed": 3, "crops_per_photo": 2}
-    whole = take(crops(in_memory(), **options), 24).reshape(12, 2, 4, 8, 8, 3)
-    for index in range(3):
-        part = take(crops(in_memory(), **options, shard=(index, 3)), 8).reshape(4, 2, 4, 8, 8, 3)
-        assert np.array_equal(part, whole[index::3])
+def test_shards_share_out_each_batch():
+    options = {"crop": 8, "batch_size": 6, "seed": 3, "crops_per_photo": 2}
+    whole, parts = crops(in_memory(), **options), [crops(in_memory(), **options, shard=(i, 3)) for i in range(3)]
+    taken = [take(part, 9) for part in parts]
+    assert [part.shape for part in taken] == [(9, 2, 8, 8, 3)] * 3
+    assert np.array_equal(np.concatenate(taken, axis=1), take(whole, 9))
+
+
+def test_a_part_goes_on_at_the_position_of_the_whole():
+    options = {"crop": 8, "batch_size": 6, "seed": 3, "crops_per_photo": 2}
+    whole, part = (iter(crops(in_memory(), **options, shard=shard)) for shard in ((0, 1), (1, 2)))
+    take(whole, 5)
+    part.set_state(whole.get_state())
+    assert np.array_equal(take(part, 4), take(whole, 4)[:, 3:])
 
 
 def test_a_cached_source_gives_the_same_stream(tmp_path):

@@ -1,0 +1,94 @@
+"""A process of a run of several, and the sentence that is said when another one is lost.
+
+JAX ends a process from C++, with a stack trace, when its coordinator is gone or another process stops answering. So the
+work is done by a child, whose end the process that the user started explains in a sentence.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Callable
+
+from jaxsr.errors import reported
+
+LOST = os.EX_TEMPFAIL
+LOST_SENTENCE = (
+    "another process of this run ended or cannot be reached; see what that one says, then start all of them again "
+    "with the same command to go on from the last checkpoint"
+)
+# In what JAX, XLA and their transports say when another process is gone.
+TROUBLE = re.compile("Gloo .*failed|NCCL|[Cc]oordination ?[Ss]ervice|distributed service|UNAVAILABLE|DEADLINE_EXC")
+
+_STREAMS = "JAXSR_WORKER_STREAMS"
+
+
+def supervised(task: Callable[[], int]) -> int:
+    """Run the task in a child that is started by the same command as this process.
+
+    Ctrl-C and SIGTERM are passed on. The child ends when this process does, however that ends.
+
+    Args:
+      task: calls `distributed.join`; gives the exit code. It runs in the child only, which never returns from here.
+
+    Returns:
+      The child's exit code; `LOST` where another process of the run was lost, which is then said on stderr.
+    """
+    if _STREAMS in os.environ:
+        _work(task)
+    with tempfile.TemporaryFile() as native:
+        # What C++ writes goes to a file, and is shown if nothing else explains the end.
+        streams = [os.dup(stream) for stream in (1, 2)]
+        child = subprocess.Popen(
+            [sys.executable, *sys.orig_argv[1:]],
+            env=os.environ | {_STREAMS: " ".join(map(str, streams))},
+            stdin=subprocess.PIPE,
+            stdout=native,
+            stderr=native,
+            pass_fds=streams,
+            process_group=0,
+        )
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda number, frame: child.send_signal(number))
+        code = child.wait()
+        native.seek(0)
+        written = native.read().decode(errors="replace")
+    if code == LOST or (code < 0 and TROUBLE.search(written)):
+        print(f"error: {LOST_SENTENCE}", file=sys.stderr)
+        return LOST
+    if code < 0:
+        print(f"{written}error: this process was ended by {signal.Signals(-code).name}", file=sys.stderr)
+        return 128 - code
+    return code
+
+
+def _work(task):
+    """Run the task and leave at once: a process that failed must not wait for the others, who cannot know."""
+    sys.stdout, sys.stderr = (os.fdopen(int(stream), "w", buffering=1) for stream in os.environ.pop(_STREAMS).split())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    # Not imported by the parent, which has no use for JAX.
+    from jaxsr.training import distributed
+
+    try:
+        with reported():
+            code = task()
+        distributed.leave()
+    except SystemExit as end:
+        code = end.code
+    except BaseException as error:
+        code = LOST if distributed.is_lost(error) else 1
+        if code != LOST:
+            traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _end_with_parent():
+    # The pipe from the parent closes with it.
+    os.read(0, 1)
+    os._exit(LOST)
