@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import tyro
+from tyro.conf import Positional
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/models"))
 import torch_twins
@@ -41,7 +42,9 @@ def upscaler(twin: torch.nn.Module, dtype: str) -> Callable[[np.ndarray], np.nda
     return apply
 
 
-def main(weights: Path, source: Path, target: Path, tile: int | None = None) -> None:
+def main(
+    weights: Positional[Path], source: Positional[Path], target: Positional[Path], tile: int | None = None
+) -> None:
     """Upscale a picture.
 
     Args:
