@@ -86,7 +86,8 @@ def measure(command: list, *, cache: Path) -> dict:
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"{' '.join(command)} failed")
-    return {"seconds": time.perf_counter() - start, "peak_megabytes": usage.ru_maxrss / 1e3}
+    seconds, processor = time.perf_counter() - start, usage.ru_utime + usage.ru_stime
+    return {"seconds": seconds, "processor_seconds": processor, "peak_megabytes": usage.ru_maxrss / 1e3}
 
 
 def save_torch_weights(path: Path) -> None:
@@ -102,7 +103,7 @@ def photos(
     model: str = "srresnet",
     megapixels: tuple[float, ...] = (0.1, 1.0, 12.0),
     suffix: str = ".png",
-    tile: int = 256,
+    tile: int = 512,
     pytorch: bool = False,
     json: Path | None = None,
 ) -> None:

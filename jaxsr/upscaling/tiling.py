@@ -9,11 +9,16 @@ The result comes in strips from top to bottom, one for each row of tiles, so tha
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 import numpy as np
 
 from jaxsr.errors import InputError
+
+
+# LR pixels between the sides of tiles that may be compiled.
+_STEP = 32
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,7 @@ def upscale_strips(
       size: (height, width) of the image.
       scale: output pixels per input pixel on both axes.
       halo: input pixels on each side that an output pixel of `apply` can depend on.
-      tile: side of a tile in input pixels, halo included.
+      tile: largest side of a tile in input pixels, halo included.
       progress: called after each tile with the number of tiles done and of all tiles.
 
     Yields:
@@ -114,17 +119,28 @@ def upscale_strips(
     """
     height, width = size
     done, top = 0, 0
-    lines = plan_tiles(height, width, tile=tile, halo=halo)
+    plan = partial(plan_tiles, height, width, halo=halo)
+    lines = plan(tile=_even(size, tile, halo))
     while lines:
         line, *rest = lines
         try:
             strip = _upscaled(apply, rows, line, scale=scale, width=width, told=_counted(progress, done, lines))
         except (MemoryError, jax.errors.JaxRuntimeError) as error:
             tile = _halved(tile, halo, error)
-            lines = plan_tiles(height, width, tile=tile, halo=halo, top=top)
+            lines = plan(tile=_even(size, tile, halo), top=top)
             continue
         yield strip
         done, top, lines = done + len(line), line[0].kept_rows.stop, rest
+
+
+def _even(size, tile, halo):
+    """Sides of a tile that do the same number of tiles with less overlap, in steps so that few shapes are compiled."""
+    sides = []
+    for length in size:
+        count = max(1, -(-(length - 2 * halo) // max(1, tile - 2 * halo)))
+        needed = -(-(length - 2 * halo) // count) + 2 * halo
+        sides.append(min(tile, -(-needed // _STEP) * _STEP))
+    return tuple(sides)
 
 
 def _upscaled(apply, rows, line, *, scale, width, told):
