@@ -16,7 +16,6 @@ import numpy as np
 
 from jaxsr.errors import InputError
 
-
 # LR pixels between the sides of tiles that may be compiled.
 _STEP = 32
 
