@@ -21,7 +21,7 @@ from jaxsr.training.devices import make_mesh, replicated
 from jaxsr.training.guard import adversarial_warnings
 from jaxsr.training.loop import fit
 from jaxsr.training.stages import adversarial_stage, pixel_stage
-from jaxsr.training.validation import make_validation
+from jaxsr.training.validation import make_validation, require_room
 from jaxsr.training.workdir import claim, recorded_run
 from jaxsr.weights.lineage import START
 from jaxsr.weights.store import Weights, architecture, load_weights, save_weights
@@ -45,6 +45,8 @@ def train(config: TrainConfig, source, validation: Mapping[str, np.ndarray]) -> 
     workdir, adversarial = Path(config.workdir), config.stage == "srgan"
     mesh = make_mesh(config.devices, batch_size=config.batch_size)
     model = build(config)
+    # All that can be refused is refused before `claim`, which may remove an earlier run.
+    require_room(validation, scale=config.scale, perceptual=adversarial)
     perceptual = {"lpips_alex": make_lpips("alex")} if adversarial and validation else None
     recorded = recorded_run(workdir) if config.resume else None
     start = _starting_point(config, model, resumed=recorded is not None)
