@@ -187,6 +187,10 @@ def test_what_is_no_vgg_is_refused(tmp_path):
         file["block1_conv1/strange"] = np.zeros((2, 2))
     with pytest.raises(InputError, match=r"1 unexpected \(block1_conv1/other\)"):
         port_vgg(tmp_path / "other.h5", "keras-vgg19")
+    with h5py.File(tmp_path / "words.h5", "w") as file:
+        file["block1_conv1/words"] = np.array([b"a", b"b"])
+    with pytest.raises(InputError, match=r"1 unexpected \(block1_conv1/other\)"):
+        port_vgg(tmp_path / "words.h5", "keras-vgg19")
     (tmp_path / "cut.h5").write_bytes((tmp_path / "other.h5").read_bytes()[:300])
     with pytest.raises(InputError, match=r"cut\.h5: not a readable"):
         port_vgg(tmp_path / "cut.h5", "keras-vgg19")
