@@ -50,6 +50,10 @@ def main(
     sets = protocol.distinct([protocol.find_set(directory) for directory in data], data)
     strengths = _strengths(strength)
     curve = _curve_file(curve, strengths)
+    if strength is not None and set(model) <= set(INTERPOLATIONS):
+        raise jaxsr.errors.InputError(
+            f"--strength is for an SRGAN; --model names interpolations only ({', '.join(model)})"
+        )
     options = {"self_ensemble": self_ensemble, "color_lock": color_lock, "back_project": back_project, "base": base}
     upscalers, given = [], []
     for name in model:

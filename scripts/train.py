@@ -9,6 +9,7 @@ import argparse
 import dataclasses
 import runpy
 import sys
+import typing
 from pathlib import Path
 
 import tyro
@@ -43,10 +44,11 @@ def chosen_config(arguments: list[str]) -> TrainConfig:
     parser.add_argument("--stage", nargs="?", default="srresnet")
     parser.add_argument("--config", nargs="?")
     given, _ = parser.parse_known_args(arguments)
-    name, flag = (given.config, "--config") if given.config else (given.stage, "--stage")
     files = {path.stem: path for path in sorted(CONFIGS.glob("*.py"))}
-    if name not in files:
-        raise InputError(f"{flag} {name} is unknown; choose one of {', '.join(files)}")
+    stages = typing.get_args(TrainConfig.__annotations__["stage"])
+    name, flag, known = (given.config, "--config", files) if given.config else (given.stage, "--stage", stages)
+    if name not in known:
+        raise InputError(f"{flag} {name} is unknown; choose one of {', '.join(known)}")
     return runpy.run_path(str(files[name]))["config"]
 
 

@@ -22,7 +22,7 @@ from jaxsr.training.devices import connect, gathered, is_writer, make_mesh, repl
 from jaxsr.training.guard import adversarial_warnings
 from jaxsr.training.loop import fit
 from jaxsr.training.stages import adversarial_stage, pixel_stage
-from jaxsr.training.validation import make_validation
+from jaxsr.training.validation import make_validation, require_room
 from jaxsr.training.workdir import await_claim, claim, recorded_run
 from jaxsr.weights.lineage import START
 from jaxsr.weights.store import Weights, architecture, load_weights, save_weights
@@ -49,6 +49,8 @@ def train(config: TrainConfig, source, validation: Mapping[str, np.ndarray]) -> 
     _require_agreement(config, photos)
     connect(mesh)
     model = build(config)
+    # All that can be refused is refused before `claim`, which may remove an earlier run.
+    require_room(validation, scale=config.scale, perceptual=adversarial)
     perceptual = {"lpips_alex": make_lpips("alex")} if adversarial and validation else None
     recorded = recorded_run(workdir) if config.resume else None
     start = _starting_point(config, model, resumed=recorded is not None)
@@ -150,12 +152,25 @@ def check(config: TrainConfig) -> None:
         value = getattr(config, name)
         if value is not None and value < 1:
             raise InputError(f"--{name.replace('_', '-')} {value}: must be at least 1")
-    if not config.learning_rate > 0:
-        raise InputError(f"--learning-rate {config.learning_rate}: must be above 0")
+    for name in ("blocks", "warmup", "pixel_weight", "adversarial_weight"):
+        if not 0 <= getattr(config, name) < math.inf:
+            raise InputError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be at least 0")
+    for name in ("learning_rate", "discriminator_learning_rate", "feature_scale", "content_ratio"):
+        value = getattr(config, name)
+        if value is not None and not 0 < value < math.inf:
+            raise InputError(f"--{name.replace('_', '-')} {value}: must be above 0")
+    if config.stage == "srgan" and config.feature_scale is None and not config.adversarial_weight:
+        raise InputError(
+            "--adversarial-weight 0 leaves nothing that --content-ratio could refer to; set --feature-scale"
+        )
+    if config.tap_weights and not (min(config.tap_weights) >= 0 and 0 < sum(config.tap_weights) < math.inf):
+        raise InputError(f"--tap-weights {config.tap_weights}: must be at least 0, one of them above")
+    if any(side < 1 or not side % 2 for side in config.kernels):
+        raise InputError(f"--kernels {config.kernels}: must be odd, as 9 1 5 or 9 5 5")
+    if not -(2**63) <= config.seed < 2**63:
+        raise InputError(f"--seed {config.seed}: must fit into 64 bits")
     if config.stage == "srgan" and config.crop % 16:
         raise InputError(f"--crop {config.crop}: the discriminator halves crops four times; take a multiple of 16")
-    if not config.content_ratio > 0:
-        raise InputError(f"--content-ratio {config.content_ratio}: must be above 0")
     if not 0 <= config.label_smoothing < 0.5:
         raise InputError(f"--label-smoothing {config.label_smoothing}: must be at least 0 and below 0.5")
     if config.tap_weights and len(config.tap_weights) != len(config.taps):

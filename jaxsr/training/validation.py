@@ -22,6 +22,25 @@ STRIP_LENGTH = 6
 TILE = 256
 
 
+def require_room(photos: Mapping[str, np.ndarray], *, scale: int, perceptual: bool) -> None:
+    """Refuse photos that are too small to be scored.
+
+    Args:
+      photos: name to HR [H, W, 3] or [H, W].
+      scale: of the network.
+      perceptual: whether LPIPS is measured too.
+
+    Raises:
+      InputError: names the first.
+    """
+    least = (32 if perceptual else 11) + 3 * scale
+    for name, photo in photos.items():
+        if min(photo.shape[:2]) < least:
+            raise InputError(
+                f"{name}: {photo.shape[1]}×{photo.shape[0]} pixels are too few for validation; leave it out"
+            )
+
+
 def make_validation(
     model: nn.Module,
     photos: Mapping[str, np.ndarray],
@@ -34,7 +53,7 @@ def make_validation(
 
     Args:
       model: the network; its running statistics are used.
-      photos: name to HR uint8 [H, W, 3], or [H, W] for gray, which counts as luma.
+      photos: name to HR uint8 [H, W, 3], or [H, W] for gray, which counts as luma; see `require_room`.
       workdir: folder of the run; strips go to `strips/step-NNNNNN.png` in it; None for no strips.
       perceptual: further metrics, see `protocol.score`.
       started_from: label to variables of the same network, for a row of the strip that stays the same.
@@ -42,17 +61,7 @@ def make_validation(
     Returns:
       `validate(state, board)`: scores {"psnr_y": dB, "ssim_wang", …}, means over the photos ({} where there are none).
       The strip is written and sent to the TensorBoard writer `board` too.
-
-    Raises:
-      InputError: a photo is too small to be scored.
     """
-    least = (32 if perceptual else 11) + 3 * model.scale
-    for name, photo in photos.items():
-        if min(photo.shape[:2]) < least:
-            raise InputError(
-                f"{name}: {photo.shape[1]}×{photo.shape[0]} pixels are too few for validation; leave it out"
-            )
-
     smallest = min((min(photo.shape[:2]) for photo in photos.values()), default=0)
     side = min(STRIP_SIDE, smallest - smallest % model.scale)
     shown_photos = list(photos.values())[:STRIP_LENGTH]

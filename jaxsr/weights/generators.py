@@ -195,7 +195,8 @@ def _features(tensors, name, source):
 
 def _scale(tensors, stages, features, first, source):
     """Scale from the number of pixel shuffles and the channels of the first."""
-    factor = round((tensors[first].shape[0] / features) ** 0.5) if first in tensors else 0
+    convolved = first in tensors and tensors[first].ndim == 4
+    factor = round((tensors[first].shape[0] / features) ** 0.5) if convolved else 0
     scale = factor**stages if factor in (2, 3) else 0
     if scale not in (2, 3, 4, 8):
         raise InputError(f"{source}: {stages} pixel shuffles by {factor} give no scale of 2, 3, 4 or 8")
@@ -206,7 +207,8 @@ def _without_bias(tensors, norms):
     """Biases that a batch norm follows, taken into its running mean."""
     tensors = dict(tensors)
     for conv, norm in norms:
-        bias, mean = tensors.pop(f"{conv}.bias", None), f"{norm}.running_mean"
-        if bias is not None and mean in tensors:
+        bias, mean = tensors.get(f"{conv}.bias"), f"{norm}.running_mean"
+        if bias is not None and mean in tensors and bias.shape == tensors[mean].shape:
             tensors[mean] = tensors[mean] - bias
+            del tensors[f"{conv}.bias"]
     return tensors

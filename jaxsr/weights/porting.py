@@ -75,14 +75,22 @@ def port(
     Raises:
       InputError: a tensor is missing, unexpected, of the wrong shape or not finite; one error names all.
     """
-    moved = {places[name].name: places[name].turn(value) for name, value in tensors.items() if name in places}
+    moved, unturned = {}, []
+    for name in tensors.keys() & places.keys():
+        try:
+            moved[places[name].name] = places[name].turn(tensors[name])
+        except ValueError:
+            unturned.append(f"{name} {list(tensors[name].shape)} for {list(shapes.get(places[name].name, ()))}")
     problems = {
         "missing": sorted(set(places) - set(tensors)),
         "unexpected": sorted(name for name in tensors if name not in places and not ignored(name)),
         "of the wrong shape": sorted(
-            f"{name} {list(value.shape)} for {list(shapes[name])}"
-            for name, value in moved.items()
-            if name in shapes and value.shape != shapes[name]
+            unturned
+            + [
+                f"{name} {list(value.shape)} for {list(shapes[name])}"
+                for name, value in moved.items()
+                if name in shapes and value.shape != shapes[name]
+            ]
         ),
         "with NaN or infinity": sorted(name for name, value in moved.items() if not np.isfinite(value).all()),
         "without a source": sorted(set(shapes) - {place.name for place in places.values()}),
@@ -117,7 +125,7 @@ def _read_torch(path):
             stored = stored[key]
     if not isinstance(stored, dict) or not all(isinstance(value, torch.Tensor) for value in stored.values()):
         raise InputError(f"{path}: no state dict of tensors in it")
-    return {name.removeprefix("module."): value.float().numpy() for name, value in stored.items()}
+    return {str(name).removeprefix("module."): value.float().numpy() for name, value in stored.items()}
 
 
 def _read_keras(path):
@@ -128,7 +136,8 @@ def _read_keras(path):
     def visit(name, item):
         # "block1_conv1/block1_conv1_W_1:0" or "block1_conv1/block1_conv1/kernel:0", by the age of the file.
         if isinstance(item, h5py.Dataset):
-            kind = {4: "kernel", 1: "bias"}.get(item.ndim, "other")
+            numbers = np.issubdtype(item.dtype, np.number)
+            kind = {4: "kernel", 1: "bias"}.get(item.ndim, "other") if numbers else "other"
             tensors[f"{name.split('/')[0]}/{kind}"] = np.asarray(item)
 
     try:

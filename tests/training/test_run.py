@@ -1,0 +1,39 @@
+"""What a run refuses before anything is read or written."""
+
+import pytest
+
+from jaxsr.config import TrainConfig
+from jaxsr.errors import InputError
+from jaxsr.training.run import check
+
+
+@pytest.mark.parametrize("stage", ["srresnet", "srgan", "espcn", "srcnn"])
+def test_the_defaults_pass(stage):
+    check(TrainConfig(stage=stage))
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"blocks": -1}, "--blocks -1"),
+        ({"warmup": -5}, "--warmup -5"),
+        ({"seed": 10**20}, "--seed 1"),
+        ({"kernels": (9, 0, 5)}, "--kernels"),
+        ({"kernels": (8, 2, 4)}, "--kernels"),
+        ({"learning_rate": float("inf")}, "--learning-rate inf"),
+        ({"discriminator_learning_rate": 0.0}, "--discriminator-learning-rate 0"),
+        ({"feature_scale": 0.0}, "--feature-scale 0"),
+        ({"content_ratio": float("nan")}, "--content-ratio nan"),
+        ({"pixel_weight": -1.0}, "--pixel-weight -1"),
+        ({"adversarial_weight": 0.0}, "set --feature-scale"),
+        ({"taps": ("conv1_1",), "tap_weights": (0.0,)}, "--tap-weights"),
+        ({"taps": ("conv1_1", "conv1_2"), "tap_weights": (2.0, -1.0)}, "--tap-weights"),
+    ],
+)
+def test_values_that_no_run_can_have_are_refused(values, words):
+    with pytest.raises(InputError, match=words):
+        check(TrainConfig(**({"stage": "srgan"} | values)))
+
+
+def test_an_adversarial_weight_of_zero_is_for_a_fixed_feature_scale():
+    check(TrainConfig(stage="srgan", adversarial_weight=0.0, feature_scale=0.1))
