@@ -41,12 +41,14 @@ def main(
     """
     from jaxsr.evaluation import protocol, report
     from jaxsr.evaluation.sheet import save_sheet
+    from jaxsr.upscaling.report import check_report
     from jaxsr.upscaling.upscaler import INTERPOLATIONS
 
     if not (model and data):
         raise jaxsr.errors.InputError("give --model at least one model and --data at least one folder")
     if sheet and sheet.suffix.lower() != ".png":
         raise jaxsr.errors.InputError(f"--sheet {sheet}: give it a name in .png")
+    check_report(json)
     sets = protocol.distinct([protocol.find_set(directory) for directory in data], data)
     strengths = _strengths(strength)
     curve = _curve_file(curve, strengths)

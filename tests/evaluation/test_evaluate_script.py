@@ -70,6 +70,7 @@ def test_table_json_and_sheet(photos, tmp_path):
         (("--model", "bicubic", "--data", str(SET5), "--sheet", "{tmp}/sheet.gif"), "--sheet"),
         (("--model", "bicubic", "--data", str(SET5), "--strength", "0,1"), "interpolations only (bicubic)"),
         (("--model", "bicubic", "--data", "{tmp}/torn", "--json", "{tmp}/report.json"), "torn.png"),
+        (("--model", "bicubic", "--data", "{tmp}/torn", "--json", "{tmp}"), "name of a file in .json"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path, arguments, complaint):

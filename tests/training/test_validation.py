@@ -1,0 +1,26 @@
+"""Scores on whole photos."""
+
+import jax
+import numpy as np
+from random_networks import images
+
+from jaxsr.models import ESPCN
+from jaxsr.models.initialisation import initialise
+from jaxsr.training.state import TrainState
+from jaxsr.training.validation import make_validation
+
+
+def test_a_photo_that_is_reproduced_exactly_does_not_hide_the_others():
+    model = ESPCN(scale=2)
+    variables = initialise(jax.random.key(0), model)
+    # A network that answers black everywhere, and a black photo.
+    params = jax.tree.map(np.zeros_like, variables["params"])
+    last = list(params)[-1]
+    params[last]["bias"] = params[last]["bias"] - 10
+    state = TrainState(np.int32(0), params, {}, None, None)
+    noise = np.uint8(255 * images(40, 40))
+    photos = {"black": np.zeros((40, 40, 3), np.uint8), "noise": noise}
+    both = make_validation(model, photos, workdir=None)(state, None)["psnr_y"]
+    alone = make_validation(model, {"noise": noise}, workdir=None)(state, None)["psnr_y"]
+    assert np.isfinite(alone)
+    np.testing.assert_allclose(both, (100 + alone) / 2)
