@@ -14,9 +14,9 @@ def test_a_photo_that_is_reproduced_exactly_does_not_hide_the_others():
     model = ESPCN(scale=2)
     variables = initialise(jax.random.key(0), model)
     # A network that answers black everywhere, and a black photo.
-    params = jax.tree.map(np.zeros_like, variables["params"])
-    last = list(params)[-1]
-    params[last]["bias"] = params[last]["bias"] - 10
+    params = jax.tree_util.tree_map_with_path(
+        lambda path, leaf: np.full_like(leaf, -10 if path[-1].key == "bias" else 0), variables["params"]
+    )
     state = TrainState(np.int32(0), params, {}, None, None)
     noise = np.uint8(255 * images(40, 40))
     photos = {"black": np.zeros((40, 40, 3), np.uint8), "noise": noise}
