@@ -166,8 +166,7 @@ def _resolution_known(stored):
 
 
 def _with_metadata(image, stored, *, ratio, profile):
-    scales = (stored.xres * ratio, stored.yres * ratio) if _resolution_known(stored) else (1.0, 1.0)
-    image = image.copy(xres=scales[0], yres=scales[1])
+    image = image.copy()
     if image.get_typeof("icc-profile-data"):
         image.remove("icc-profile-data")
     for name in stored.get_fields():
@@ -178,7 +177,10 @@ def _with_metadata(image, stored, *, ratio, profile):
             image.set_type(stored.get_typeof(name), name, value)
     if _has_exif(stored):
         image.set_type(pyvips.GValue.gint_type, "orientation", 1)
-    return image
+    # After EXIF was attached, since libvips then takes the resolution that stands there: all that a WebP has.
+    source = stored if _resolution_known(stored) else image
+    scales = (source.xres * ratio, source.yres * ratio) if _resolution_known(source) else (1.0, 1.0)
+    return image.copy(xres=scales[0], yres=scales[1])
 
 
 def _save_bitmap(image, path, _keep, _quality):

@@ -16,7 +16,7 @@ from jaxsr.upscaling.batch import upscale_file
 
 ROWS, COLUMNS = np.mgrid[:24, :36]
 SMOOTH = np.uint8(127 + 80 * np.stack([np.sin(ROWS / 7), np.cos(COLUMNS / 9), np.sin((ROWS + COLUMNS) / 11)], -1))
-ORIENTATION, MAKE, X_RESOLUTION = 0x0112, 0x010F, 0x011A
+ORIENTATION, MAKE, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x0112, 0x010F, 0x011A, 0x011B, 0x0128
 
 
 def through(source, target):
@@ -173,6 +173,19 @@ def test_resolution_grows_with_the_picture_and_none_is_made_up(tmp_path):
         assert written.info["dpi"][0] == pytest.approx(288, abs=0.1)
     with Image.open(through(tmp_path / "a.png", tmp_path / "b.jpg")) as written:
         assert written.info["dpi"][0] == pytest.approx(288, abs=1)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+def test_resolution_grows_in_exif_too(suffix, tmp_path):
+    tags = exif(6)
+    tags[X_RESOLUTION] = tags[Y_RESOLUTION] = 300.0
+    tags[RESOLUTION_UNIT] = 2
+    Image.fromarray(SMOOTH).save(tmp_path / f"a{suffix}", exif=tags, dpi=(300, 300))
+    with Image.open(through(tmp_path / f"a{suffix}", tmp_path / f"b{suffix}")) as written:
+        kept = written.getexif()
+        assert (kept[X_RESOLUTION], kept[Y_RESOLUTION], kept[RESOLUTION_UNIT]) == (1200, 1200, 2)
+        if suffix != ".webp":
+            assert written.info["dpi"] == pytest.approx((1200, 1200), abs=0.1)
 
 
 def test_text_of_a_png_stays(tmp_path):
