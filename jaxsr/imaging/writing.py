@@ -19,6 +19,9 @@ from jaxsr.imaging.picture import Picture
 from jaxsr.imaging.profiles import from_srgb, has_foreign_colours, is_cmyk
 
 WITHOUT_OPACITY = (".jpg", ".jpeg", ".bmp")
+# Whose colours are sRGB, whatever those of the input were.
+_WITHOUT_PROFILE = (".bmp", ".gif")
+_WITHOUT_INKS = (*_WITHOUT_PROFILE, ".png", ".webp")
 # Bits per channel that a format holds, where that is more than 8.
 _DEEP = {".png": ("ushort",), ".tif": ("ushort", "float"), ".tiff": ("ushort", "float")}
 _NUMPY = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32}
@@ -136,8 +139,7 @@ def _finished(raw, picture, target):
     colours = image.extract_band(0, n=count).copy(interpretation=_SPACES.get((raw.format, count), "multiband"))
     format = target_format(picture, target)
     bits = 16 if format == "ushort" else 8
-    keeps_inks = target.suffix.lower() in (".jpg", ".jpeg", ".tif", ".tiff")
-    own_colours = keeps_inks or not is_cmyk(picture.stored)
+    own_colours = target.suffix.lower() not in (_WITHOUT_INKS if is_cmyk(picture.stored) else _WITHOUT_PROFILE)
     if own_colours:
         colours = from_srgb(colours, picture.stored, bits=bits)
     if colours.format != format:

@@ -117,6 +117,15 @@ def test_the_network_sees_srgb_as_littlecms_makes_it(tmp_path):
     assert np.abs(ours - SMOOTH).max() > 5
 
 
+@pytest.mark.parametrize("suffix", [".bmp", ".gif"])
+def test_colours_are_srgb_where_no_profile_can_be_kept(suffix, tmp_path):
+    Image.fromarray(SMOOTH).save(tmp_path / "a.png", icc_profile=profile("p3"))
+    shown = open_picture(tmp_path / "a.png").rows(0, 24)
+    with Image.open(through(tmp_path / "a.png", tmp_path / f"b{suffix}")) as written:
+        pixels = np.asarray(written.convert("RGB"), np.float32) / 255
+    np.testing.assert_allclose(pixels.mean((0, 1)), shown.mean((0, 1)), atol=0.004)
+
+
 @pytest.mark.parametrize("with_profile", [True, False])
 @pytest.mark.parametrize("suffix", [".jpg", ".tif"])
 def test_cmyk_stays_cmyk_where_it_can(with_profile, suffix, tmp_path):
