@@ -111,6 +111,6 @@ def upscale(
     target = Path(target)
     if target.suffix.lower() not in WRITTEN_SUFFIXES:
         raise InputError(f"{target}: give the output a name in {', '.join(WRITTEN_SUFFIXES)}")
-    if target.exists() and target.samefile(source):
+    if target.exists() and Path(source).exists() and target.samefile(source):
         raise InputError(f"{target}: this would replace the input; give the output another name")
     upscale_file(load(model, **options), Path(source), target)

@@ -71,7 +71,8 @@ class Upscaler:
         Warns of what there is to know, as that a file has more pictures than the first, which is taken.
 
         Raises:
-          InputError: the image is empty, unreadable, of an unknown kind, or has values outside the range.
+          InputError: the image is empty, unreadable, of an unknown kind, or has values outside the range; or the size
+            is below 1.
         """
         if isinstance(image, str | os.PathLike):
             picture = open_picture(image)
@@ -115,6 +116,10 @@ class Upscaler:
 
     def _upscale_rows(self, rows, opacity, size, to, progress):
         to = to or self.target(size)
+        if min(size) < 1:
+            raise InputError(f"the image is empty: its size is {size[1]} × {size[0]}")
+        if min(to) < 1:
+            raise InputError(f"size {to}: height and width must be at least 1")
         if opacity is None:
             return joined(self.upscale_strips(rows, size=size, to=to, progress=progress), to[0])
         strips = transparent_strips(self.upscale_strips, rows, opacity, size=size, to=to, progress=progress)

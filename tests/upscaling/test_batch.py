@@ -18,3 +18,9 @@ def test_a_result_with_transparency_is_no_jpeg(tmp_path):
         written = np.asarray(Image.open(tmp_path / f"larger{suffix}"))
         np.testing.assert_array_equal(written, np.full((20, 24, 4), (0, 128, 128, 77)))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["glass.png", "larger.png", "larger.tif"]
+
+
+def test_a_missing_picture_is_an_input_error_even_if_the_target_exists(tmp_path):
+    Image.new("L", (3, 2)).save(tmp_path / "there.png")
+    with pytest.raises(InputError, match=r"missing\.png: No such file"):
+        jaxsr.upscale(tmp_path / "missing.png", tmp_path / "there.png", model="bicubic")

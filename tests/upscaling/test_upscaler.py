@@ -238,3 +238,12 @@ def test_import_is_cheap():
     assert callable(jaxsr.upscale)
     with pytest.raises(AttributeError, match="no attribute 'downscale'"):
         _ = jaxsr.downscale
+
+
+def test_what_has_no_pixels_is_refused(photo):
+    upscaler = jaxsr.load("bicubic")
+    with pytest.raises(InputError, match="the image is empty"):
+        upscaler(Image.new("RGB", (0, 5)))
+    for size in [(0, 7), (7, -1)]:
+        with pytest.raises(InputError, match="must be at least 1"):
+            upscaler(photo, size=size)
