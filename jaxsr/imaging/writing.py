@@ -15,13 +15,17 @@ from PIL import Image
 
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
-from jaxsr.imaging.picture import Picture
+from jaxsr.imaging.picture import LARGEST, Picture
 from jaxsr.imaging.profiles import from_srgb, has_foreign_colours, is_cmyk
 
 WITHOUT_OPACITY = (".jpg", ".jpeg", ".bmp")
 # Whose colours are sRGB, whatever those of the input were.
 _WITHOUT_PROFILE = (".bmp", ".gif")
 _WITHOUT_INKS = (*_WITHOUT_PROFILE, ".png", ".webp")
+# What a result may have at most: the largest picture that is read, eight times as large.
+LARGEST_WRITTEN = 64 * LARGEST
+# Pixels on a side.
+_LONGEST = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383, ".gif": 65535}
 # Bits per channel that a format holds, where that is more than 8.
 _DEEP = {".png": ("ushort",), ".tif": ("ushort", "float"), ".tiff": ("ushort", "float")}
 _NUMPY = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32}
@@ -107,10 +111,22 @@ def target_format(picture: Picture, target: Path) -> str:
     return wanted if wanted in deep else "ushort" if wanted == "float" and "ushort" in deep else "uchar"
 
 
-def check_target(picture: Picture, target: Path) -> None:
-    """Raise `InputError` if the target's format cannot hold the picture, before the network's work."""
-    if picture.opacity is not None and target.suffix.lower() in WITHOUT_OPACITY:
-        kind = target.suffix.lower().removeprefix(".").replace("jpg", "jpeg").upper()
+def check_target(picture: Picture, target: Path, *, size: tuple[int, int]) -> None:
+    """Raise `InputError` if the target cannot hold a result of this (height, width), before the network's work."""
+    suffix = target.suffix.lower()
+    kind = suffix.removeprefix(".").replace("jpg", "jpeg").upper()
+    height, width = size
+    if max(size) > _LONGEST.get(suffix, height * width):
+        raise InputError(
+            f"{target}: {kind} has at most {_LONGEST[suffix]} pixels on a side, and the result has {width} × {height}; "
+            "give the output a name in .png or .tif"
+        )
+    if height * width > LARGEST_WRITTEN:
+        raise InputError(
+            f"{target}: {width} × {height} pixels are more than the {LARGEST_WRITTEN / 1e6:g} megapixels that are "
+            "written; take a smaller scale or size"
+        )
+    if picture.opacity is not None and suffix in WITHOUT_OPACITY:
         raise InputError(
             f"{target}: {kind} has no transparency, which {picture.path} has; give the output a name in .png"
         )

@@ -53,8 +53,8 @@ def file_stages(
         return picture
 
     def compute(picture, target, progress):
-        check_target(picture, target)
         to = size(picture.size) if size else upscaler.target(picture.size)
+        check_target(picture, target, size=to)
         if picture.opacity is None:
             strips = upscaler.upscale_strips(picture.rows, size=picture.size, to=to, progress=progress)
         else:
