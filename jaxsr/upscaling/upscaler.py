@@ -66,7 +66,7 @@ class Upscaler:
         Returns:
           For an array a numpy array of the same axes, uint8 for uint8 and float32 in [0, 1] for floats; for a PIL image
           or a path a PIL image: L for gray, RGB for colour, LA or RGBA where there is transparency, and I;16 and F for
-          PIL images of these modes. A colour profile in a file is converted to sRGB.
+          PIL images of these modes. A colour profile in a file is converted to sRGB; a PIL image keeps its own.
 
         Warns of what there is to know, as that a file has more pictures than the first, which is taken.
 
@@ -82,7 +82,7 @@ class Upscaler:
         if isinstance(image, Image.Image):
             colours, opacity = arrays_of(image)
             rows = [None if array is None else _rows(array) for array in (colours, opacity)]
-            return pillow_image(self._upscale_rows(*rows, colours.shape[:2], size, progress), mode=image.mode)
+            return pillow_image(self._upscale_rows(*rows, colours.shape[:2], size, progress), like=image)
         image = checked_array(image)
         batch = image if image.ndim == 4 else image[None]
         results = [self._upscale_rows(_rows(one), None, one.shape[:2], size, progress) for one in batch]

@@ -247,3 +247,12 @@ def test_what_has_no_pixels_is_refused(photo):
     for size in [(0, 7), (7, -1)]:
         with pytest.raises(InputError, match="must be at least 1"):
             upscaler(photo, size=size)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "CMYK"])
+def test_a_pil_images_profile_is_kept_with_its_colours(photo, mode):
+    picture = Image.fromarray(photo).convert(mode)
+    picture.info["icc_profile"] = b"wide"
+    # Other inks are other numbers: of CMYK the result is RGB.
+    kept = None if mode == "CMYK" else b"wide"
+    assert jaxsr.load("bicubic")(picture).info.get("icc_profile") == kept
