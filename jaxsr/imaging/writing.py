@@ -191,7 +191,7 @@ def _with_metadata(image, stored, *, ratio, profile):
         if _KEPT.match(name) and (profile or name != "icc-profile-data"):
             value = stored.get(name)
             if name == "xmp-data":
-                value = re.sub(rb'(tiff:Orientation(?:="|>))\d', rb"\g<1>1", value)
+                value = re.sub(rb"""(tiff:Orientation(?:\s*=\s*["']|>\s*))\d""", rb"\g<1>1", value)
             image.set_type(stored.get_typeof(name), name, value)
     if _has_exif(stored):
         image.set_type(pyvips.GValue.gint_type, "orientation", 1)
