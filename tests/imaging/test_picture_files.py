@@ -55,6 +55,14 @@ def test_every_kind_of_pixel_of_eight_bits(mode, tmp_path):
         np.testing.assert_array_equal(np.asarray(written), np.asarray(expected))
 
 
+def test_a_portable_graymap_of_sixteen_bits(tmp_path):
+    gray = SMOOTH[..., 0].astype(np.uint16) * 257 - 1
+    (tmp_path / "a.pgm").write_bytes(b"P5 36 24 65535\n" + gray.astype(">u2").tobytes())
+    with Image.open(through(tmp_path / "a.pgm", tmp_path / "b.png")) as written:
+        assert written.mode == "I;16"
+        np.testing.assert_array_equal(np.asarray(written), np.asarray(jaxsr.load("bicubic")(Image.fromarray(gray))))
+
+
 def test_a_palette_with_transparency(tmp_path):
     palette = Image.fromarray(SMOOTH).quantize(16)
     palette.save(tmp_path / "a.png", transparency=3)
