@@ -250,21 +250,3 @@ def test_import_is_cheap():
     assert callable(jaxsr.upscale)
     with pytest.raises(AttributeError, match="no attribute 'downscale'"):
         _ = jaxsr.downscale
-
-
-def test_what_has_no_pixels_is_refused(photo):
-    upscaler = jaxsr.load("bicubic")
-    with pytest.raises(InputError, match="the image is empty"):
-        upscaler(Image.new("RGB", (0, 5)))
-    for size in [(0, 7), (7, -1)]:
-        with pytest.raises(InputError, match="must be at least 1"):
-            upscaler(photo, size=size)
-
-
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "CMYK"])
-def test_a_pil_images_profile_is_kept_with_its_colours(photo, mode):
-    picture = Image.fromarray(photo).convert(mode)
-    picture.info["icc_profile"] = b"wide"
-    # Other inks are other numbers: of CMYK the result is RGB.
-    kept = None if mode == "CMYK" else b"wide"
-    assert jaxsr.load("bicubic")(picture).info.get("icc_profile") == kept
