@@ -218,7 +218,6 @@ def test_an_upscaler_says_what_it_is_and_stays_it(upscaler):
 
 
 def test_parameters_are_an_argument_of_the_compiled_programs(folder, upscaler, photo, monkeypatch):
-    """Constants would be in the program's text."""
     jit, texts = jax.jit, []
 
     def recording(function, **static):
@@ -231,10 +230,9 @@ def test_parameters_are_an_argument_of_the_compiled_programs(folder, upscaler, p
         return call
 
     monkeypatch.setattr(jax, "jit", recording)
-    fresh = jaxsr.load(folder / "small.safetensors")
-    monkeypatch.undo()
-    fresh(photo)
-    assert len(texts) == 2
+    jaxsr.load(folder / "small.safetensors", tile=48)(photo)
+    # Two halves, and what they call; constants would be in the text.
+    assert len(texts) >= 2
     assert max(map(len, texts)) < 50_000
 
 
