@@ -181,9 +181,13 @@ def _large_allowed() -> Iterator[None]:
 def _by_pillow(path):
     try:
         with _large_allowed(), Image.open(path, formats=["BMP", "PPM", "JPEG2000"]) as opened:
-            gray, clear = opened.mode in ("1", "L"), opened.mode == "RGBA"
-            picture = opened.convert("L") if gray else opened.convert("RGBA") if clear else to_rgb(opened)
-            pixels, dpi = np.asarray(picture), opened.info.get("dpi")
+            # Gray of 16 bits; none of these formats has more.
+            if opened.mode == "I" or opened.mode.startswith("I;16"):
+                pixels = np.asarray(opened).astype(np.uint16)
+            else:
+                gray, clear = opened.mode in ("1", "L"), opened.mode == "RGBA"
+                pixels = np.asarray(opened.convert("L" if gray else "RGBA") if gray or clear else to_rgb(opened))
+            dpi = opened.info.get("dpi")
     except BROKEN as error:
         raise InputError(f"{path}: {reason(error)}") from error
     image = pyvips.Image.new_from_array(pixels)

@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxsr.errors import InputError
+
 Kernel = Literal["nearest", "bilinear", "bicubic"]
 Border = Literal["mirror", "clamp"]
 
@@ -115,7 +117,12 @@ def resize(images: jax.Array, scale: float, *, kernel: Kernel = "bicubic", borde
 
     Returns:
       [..., ceil(H * scale), ceil(W * scale), C] of the same dtype.
+
+    Raises:
+      InputError: the images are integers, which could not hold the weights.
     """
+    if not jnp.issubdtype(images.dtype, jnp.floating):
+        raise InputError(f"an array of {images.dtype} cannot be resized: give floats, or uint8 to resize_uint8")
     height, width = images.shape[-3:-1]
     rows = jnp.asarray(resize_matrix(height, scale, kernel=kernel, border=border), images.dtype)
     columns = jnp.asarray(resize_matrix(width, scale, kernel=kernel, border=border), images.dtype)

@@ -15,10 +15,17 @@ from PIL import Image
 
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
-from jaxsr.imaging.picture import Picture
+from jaxsr.imaging.picture import LARGEST, Picture
 from jaxsr.imaging.profiles import from_srgb, has_foreign_colours, is_cmyk
 
 WITHOUT_OPACITY = (".jpg", ".jpeg", ".bmp")
+# Whose colours are sRGB, whatever those of the input were.
+_WITHOUT_PROFILE = (".bmp", ".gif")
+_WITHOUT_INKS = (*_WITHOUT_PROFILE, ".png", ".webp")
+# What a result may have at most: the largest picture that is read, eight times as large.
+LARGEST_WRITTEN = 64 * LARGEST
+# Pixels on a side.
+_LONGEST = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383, ".gif": 65535}
 # Bits per channel that a format holds, where that is more than 8.
 _DEEP = {".png": ("ushort",), ".tif": ("ushort", "float"), ".tiff": ("ushort", "float")}
 _NUMPY = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32}
@@ -104,10 +111,22 @@ def target_format(picture: Picture, target: Path) -> str:
     return wanted if wanted in deep else "ushort" if wanted == "float" and "ushort" in deep else "uchar"
 
 
-def check_target(picture: Picture, target: Path) -> None:
-    """Raise `InputError` if the target's format cannot hold the picture, before the network's work."""
-    if picture.opacity is not None and target.suffix.lower() in WITHOUT_OPACITY:
-        kind = target.suffix.lower().removeprefix(".").replace("jpg", "jpeg").upper()
+def check_target(picture: Picture, target: Path, *, size: tuple[int, int]) -> None:
+    """Raise `InputError` if the target cannot hold a result of this (height, width), before the network's work."""
+    suffix = target.suffix.lower()
+    kind = suffix.removeprefix(".").replace("jpg", "jpeg").upper()
+    height, width = size
+    if max(size) > _LONGEST.get(suffix, height * width):
+        raise InputError(
+            f"{target}: {kind} has at most {_LONGEST[suffix]} pixels on a side, and the result has {width} × {height}; "
+            "give the output a name in .png or .tif"
+        )
+    if height * width > LARGEST_WRITTEN:
+        raise InputError(
+            f"{target}: {width} × {height} pixels are more than the {LARGEST_WRITTEN / 1e6:g} megapixels that are "
+            "written; take a smaller scale or size"
+        )
+    if picture.opacity is not None and suffix in WITHOUT_OPACITY:
         raise InputError(
             f"{target}: {kind} has no transparency, which {picture.path} has; give the output a name in .png"
         )
@@ -136,8 +155,7 @@ def _finished(raw, picture, target):
     colours = image.extract_band(0, n=count).copy(interpretation=_SPACES.get((raw.format, count), "multiband"))
     format = target_format(picture, target)
     bits = 16 if format == "ushort" else 8
-    keeps_inks = target.suffix.lower() in (".jpg", ".jpeg", ".tif", ".tiff")
-    own_colours = keeps_inks or not is_cmyk(picture.stored)
+    own_colours = target.suffix.lower() not in (_WITHOUT_INKS if is_cmyk(picture.stored) else _WITHOUT_PROFILE)
     if own_colours:
         colours = from_srgb(colours, picture.stored, bits=bits)
     if colours.format != format:
@@ -166,19 +184,21 @@ def _resolution_known(stored):
 
 
 def _with_metadata(image, stored, *, ratio, profile):
-    scales = (stored.xres * ratio, stored.yres * ratio) if _resolution_known(stored) else (1.0, 1.0)
-    image = image.copy(xres=scales[0], yres=scales[1])
+    image = image.copy()
     if image.get_typeof("icc-profile-data"):
         image.remove("icc-profile-data")
     for name in stored.get_fields():
         if _KEPT.match(name) and (profile or name != "icc-profile-data"):
             value = stored.get(name)
             if name == "xmp-data":
-                value = re.sub(rb'(tiff:Orientation(?:="|>))\d', rb"\g<1>1", value)
+                value = re.sub(rb"""(tiff:Orientation(?:\s*=\s*["']|>\s*))\d""", rb"\g<1>1", value)
             image.set_type(stored.get_typeof(name), name, value)
     if _has_exif(stored):
         image.set_type(pyvips.GValue.gint_type, "orientation", 1)
-    return image
+    # After EXIF was attached, since libvips then takes the resolution that stands there: all that a WebP has.
+    source = stored if _resolution_known(stored) else image
+    scales = (source.xres * ratio, source.yres * ratio) if _resolution_known(source) else (1.0, 1.0)
+    return image.copy(xres=scales[0], yres=scales[1])
 
 
 def _save_bitmap(image, path, _keep, _quality):

@@ -53,8 +53,8 @@ def file_stages(
         return picture
 
     def compute(picture, target, progress):
-        check_target(picture, target)
         to = size(picture.size) if size else upscaler.target(picture.size)
+        check_target(picture, target, size=to)
         if picture.opacity is None:
             strips = upscaler.upscale_strips(picture.rows, size=picture.size, to=to, progress=progress)
         else:
@@ -111,6 +111,6 @@ def upscale(
     target = Path(target)
     if target.suffix.lower() not in WRITTEN_SUFFIXES:
         raise InputError(f"{target}: give the output a name in {', '.join(WRITTEN_SUFFIXES)}")
-    if target.exists() and target.samefile(source):
+    if target.exists() and Path(source).exists() and target.samefile(source):
         raise InputError(f"{target}: this would replace the input; give the output another name")
     upscale_file(load(model, **options), Path(source), target)

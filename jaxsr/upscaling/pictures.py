@@ -9,6 +9,8 @@ from jaxsr.imaging.files import to_rgb
 
 _GRAY = ("1", "L", "LA", "La")
 _COLOR = ("RGB", "RGBA", "RGBa", "RGBX", "P", "PA", "CMYK", "YCbCr")
+# To RGB, and without their profile.
+_CONVERTED = ("CMYK", "YCbCr")
 _DEEP = {"I;16": 65535, "I;16L": 65535, "I;16B": 65535, "F": 1}
 
 
@@ -39,15 +41,18 @@ def arrays_of(picture: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
     return np.asarray(upright.convert("L") if upright.mode in _GRAY else to_rgb(upright)), opacity
 
 
-def pillow_image(image: np.ndarray, *, mode: str = "RGB") -> Image.Image:
+def pillow_image(image: np.ndarray, *, like: Image.Image | None = None) -> Image.Image:
     """A Pillow image of [H, W] or [H, W, C], uint8 or float in [0, 1].
 
     Args:
       image: opacity last, where C is 2 or 4.
-      mode: of the image that it comes from: gray of more than 8 bits stays so.
+      like: the image that it comes from: gray of more than 8 bits stays so, and a profile of the same colours is kept.
     """
-    if mode == "F":
-        return Image.fromarray(image)
-    if mode in _DEEP:
-        return Image.fromarray(np.round(image * 65535).astype(np.uint16))
-    return Image.fromarray(image if image.dtype == np.uint8 else uint8_from_unit(image))
+    if like is None or like.mode not in _DEEP:
+        image = image if image.dtype == np.uint8 else uint8_from_unit(image)
+    elif like.mode != "F":
+        image = np.round(image * 65535).astype(np.uint16)
+    picture = Image.fromarray(image)
+    if like is not None and "icc_profile" in like.info and like.mode not in _CONVERTED:
+        picture.info["icc_profile"] = like.info["icc_profile"]
+    return picture

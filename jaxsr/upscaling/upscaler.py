@@ -66,12 +66,13 @@ class Upscaler:
         Returns:
           For an array a numpy array of the same axes, uint8 for uint8 and float32 in [0, 1] for floats; for a PIL image
           or a path a PIL image: L for gray, RGB for colour, LA or RGBA where there is transparency, and I;16 and F for
-          PIL images of these modes. A colour profile in a file is converted to sRGB.
+          PIL images of these modes. A colour profile in a file is converted to sRGB; a PIL image keeps its own.
 
         Warns of what there is to know, as that a file has more pictures than the first, which is taken.
 
         Raises:
-          InputError: the image is empty, unreadable, of an unknown kind, or has values outside the range.
+          InputError: the image is empty, unreadable, of an unknown kind, or has values outside the range; or the size
+            is below 1.
         """
         if isinstance(image, str | os.PathLike):
             picture = open_picture(image)
@@ -81,7 +82,7 @@ class Upscaler:
         if isinstance(image, Image.Image):
             colours, opacity = arrays_of(image)
             rows = [None if array is None else _rows(array) for array in (colours, opacity)]
-            return pillow_image(self._upscale_rows(*rows, colours.shape[:2], size, progress), mode=image.mode)
+            return pillow_image(self._upscale_rows(*rows, colours.shape[:2], size, progress), like=image)
         image = checked_array(image)
         batch = image if image.ndim == 4 else image[None]
         results = [self._upscale_rows(_rows(one), None, one.shape[:2], size, progress) for one in batch]
@@ -115,6 +116,10 @@ class Upscaler:
 
     def _upscale_rows(self, rows, opacity, size, to, progress):
         to = to or self.target(size)
+        if min(size) < 1:
+            raise InputError(f"the image is empty: its size is {size[1]} × {size[0]}")
+        if min(to) < 1:
+            raise InputError(f"size {to}: height and width must be at least 1")
         if opacity is None:
             return joined(self.upscale_strips(rows, size=size, to=to, progress=progress), to[0])
         strips = transparent_strips(self.upscale_strips, rows, opacity, size=size, to=to, progress=progress)

@@ -16,7 +16,7 @@ from jaxsr.upscaling.batch import upscale_file
 
 ROWS, COLUMNS = np.mgrid[:24, :36]
 SMOOTH = np.uint8(127 + 80 * np.stack([np.sin(ROWS / 7), np.cos(COLUMNS / 9), np.sin((ROWS + COLUMNS) / 11)], -1))
-ORIENTATION, MAKE, X_RESOLUTION = 0x0112, 0x010F, 0x011A
+ORIENTATION, MAKE, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x0112, 0x010F, 0x011A, 0x011B, 0x0128
 
 
 def through(source, target):
@@ -53,6 +53,14 @@ def test_every_kind_of_pixel_of_eight_bits(mode, tmp_path):
         kind = {"1": "L", "P": "RGB"}.get(mode, mode)
         expected = jaxsr.load("bicubic")(picture.convert(kind))
         np.testing.assert_array_equal(np.asarray(written), np.asarray(expected))
+
+
+def test_a_portable_graymap_of_sixteen_bits(tmp_path):
+    gray = SMOOTH[..., 0].astype(np.uint16) * 257 - 1
+    (tmp_path / "a.pgm").write_bytes(b"P5 36 24 65535\n" + gray.astype(">u2").tobytes())
+    with Image.open(through(tmp_path / "a.pgm", tmp_path / "b.png")) as written:
+        assert written.mode == "I;16"
+        np.testing.assert_array_equal(np.asarray(written), np.asarray(jaxsr.load("bicubic")(Image.fromarray(gray))))
 
 
 def test_a_palette_with_transparency(tmp_path):
@@ -117,6 +125,15 @@ def test_the_network_sees_srgb_as_littlecms_makes_it(tmp_path):
     assert np.abs(ours - SMOOTH).max() > 5
 
 
+@pytest.mark.parametrize("suffix", [".bmp", ".gif"])
+def test_colours_are_srgb_where_no_profile_can_be_kept(suffix, tmp_path):
+    Image.fromarray(SMOOTH).save(tmp_path / "a.png", icc_profile=profile("p3"))
+    shown = open_picture(tmp_path / "a.png").rows(0, 24)
+    with Image.open(through(tmp_path / "a.png", tmp_path / f"b{suffix}")) as written:
+        pixels = np.asarray(written.convert("RGB"), np.float32) / 255
+    np.testing.assert_allclose(pixels.mean((0, 1)), shown.mean((0, 1)), atol=0.004)
+
+
 @pytest.mark.parametrize("with_profile", [True, False])
 @pytest.mark.parametrize("suffix", [".jpg", ".tif"])
 def test_cmyk_stays_cmyk_where_it_can(with_profile, suffix, tmp_path):
@@ -156,15 +173,23 @@ def test_exif_stays_and_the_orientation_is_applied_once(orientation, suffix, tmp
     assert np.abs(pixels - expected).mean() < 4
 
 
-def test_xmp_stays_with_its_orientation_reset(tmp_path):
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (b'tiff:Orientation="6"', b'tiff:Orientation="1"'),
+        (b"tiff:Orientation = '6'", b"tiff:Orientation = '1'"),
+        (b"><tiff:Orientation> 6</tiff:Orientation", b"><tiff:Orientation> 1</tiff:Orientation"),
+    ],
+)
+def test_xmp_stays_with_its_orientation_reset(given, kept, tmp_path):
     xmp = (
         b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-        b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6" tiff:Artist="me"/>'
+        b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Artist="me" ' + given + b"/>"
         b"</rdf:RDF></x:xmpmeta>"
     )
     Image.fromarray(SMOOTH).save(tmp_path / "a.jpg", xmp=xmp, exif=exif(6))
     with Image.open(through(tmp_path / "a.jpg", tmp_path / "b.jpg")) as written:
-        assert b'tiff:Orientation="1" tiff:Artist="me"' in written.info["xmp"]
+        assert b'tiff:Artist="me" ' + kept + b"/>" in written.info["xmp"]
 
 
 def test_resolution_grows_with_the_picture_and_none_is_made_up(tmp_path):
@@ -173,6 +198,19 @@ def test_resolution_grows_with_the_picture_and_none_is_made_up(tmp_path):
         assert written.info["dpi"][0] == pytest.approx(288, abs=0.1)
     with Image.open(through(tmp_path / "a.png", tmp_path / "b.jpg")) as written:
         assert written.info["dpi"][0] == pytest.approx(288, abs=1)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+def test_resolution_grows_in_exif_too(suffix, tmp_path):
+    tags = exif(6)
+    tags[X_RESOLUTION] = tags[Y_RESOLUTION] = 300.0
+    tags[RESOLUTION_UNIT] = 2
+    Image.fromarray(SMOOTH).save(tmp_path / f"a{suffix}", exif=tags, dpi=(300, 300))
+    with Image.open(through(tmp_path / f"a{suffix}", tmp_path / f"b{suffix}")) as written:
+        kept = written.getexif()
+        assert (kept[X_RESOLUTION], kept[Y_RESOLUTION], kept[RESOLUTION_UNIT]) == (1200, 1200, 2)
+        if suffix != ".webp":
+            assert written.info["dpi"] == pytest.approx((1200, 1200), abs=0.1)
 
 
 def test_text_of_a_png_stays(tmp_path):

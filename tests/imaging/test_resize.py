@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jaxsr.errors import InputError
 from jaxsr.imaging.resize import resize, resize_matrix, resize_uint8
 
 SET5 = Path(__file__).parents[1] / "data" / "Set5"
@@ -58,6 +59,11 @@ def test_jax_form_equals_the_uint8_form_up_to_its_two_roundings(scale, border, k
     bound = 0.5 * np.abs(resize_matrix(72, scale, kernel=kernel, border=border)).sum(axis=1).max() + 0.5
     assert bound < 1.25
     assert np.abs(np.asarray(exact, np.float64) - rounded).max() <= bound + 1e-3
+
+
+def test_integers_are_refused():
+    with pytest.raises(InputError, match="an array of uint8 cannot be resized"):
+        resize(np.full((8, 8, 3), 200, np.uint8), 0.5)
 
 
 def test_leading_axes_are_kept():
