@@ -5,7 +5,11 @@ from pathlib import Path
 
 import pyvips
 
+from jaxsr.imaging.picture import open_picture
+
 TILE = 512
+# What is shown was let in before.
+_ANY = 10**12
 
 
 @dataclass(frozen=True)
@@ -34,23 +38,30 @@ def write_pyramid(picture: Path, folder: Path, *, scale: int = 1) -> Pyramid:
     It streams: memory is bounded whatever the size.
 
     Args:
-      picture: a file that libvips reads; turned upright and converted from its colour profile to sRGB.
+      picture: a file that `open_picture` reads.
       folder: to write to; must not exist.
       scale: to enlarge it by first, bicubically; within 3 of 255 of `resize_uint8`.
 
     Raises:
-      pyvips.Error: libvips cannot read the picture.
+      InputError: it cannot be read.
+      pyvips.Error: the tiles cannot be written.
     """
-    upright = pyvips.Image.new_from_file(str(picture)).autorot()
-    if upright.get_typeof("icc-profile-data"):
-        upright = upright.icc_transform("srgb", embedded=True)
-    shown = _enlarged(upright.colourspace("srgb").cast("uchar"), scale)
+    opened = open_picture(picture, largest=_ANY)
+    shown = _enlarged(_eight_bits(opened.colour, opened.opacity), scale)
     suffix, options = (".png", "compression=1") if shown.hasalpha() else (".jpg", "Q=98,subsample-mode=off")
     suffix_with_options = f"{suffix}[{options},keep=none]"
     shown.dzsave(str(folder), layout="dz", tile_size=TILE, overlap=0, depth="onetile", suffix=suffix_with_options)
     tiles = folder.with_name(f"{folder.name}_files")
     levels = sum(path.is_dir() for path in tiles.iterdir())
     return Pyramid(tiles, suffix, shown.width, shown.height, levels)
+
+
+def _eight_bits(colour, opacity):
+    """sRGB as the network is given it, with opacity."""
+    factor = {"uchar": 1.0, "ushort": 255 / 65535, "float": 255.0}
+    bands = [(band * factor[band.format]).rint().cast("uchar") for band in (colour, opacity) if band is not None]
+    space = "srgb" if colour.bands == 3 else "b-w"
+    return bands[0].bandjoin(bands[1:]).copy(interpretation=space).colourspace("srgb")
 
 
 def _enlarged(image, scale):

@@ -36,6 +36,6 @@ def upscale_job(job: Job, *, offers: dict[str, Offer]) -> None:
             pyramids[name] = write_pyramid(picture, job.folder / name, scale=scale)
         job.pyramids = pyramids
     except pyvips.Error:
-        # A format that only the upscaler reads: the file is right, and the page says that it cannot show it.
+        # The file is right, and the page says that it cannot show it.
         job.pyramids = {}
     job.result = result

@@ -66,3 +66,11 @@ def test_sixteen_bits_become_eight(tmp_path):
     pixels = smooth(40, 60, 1)[..., 0]
     tiles = pyramid(tmp_path, Image.fromarray((257 * pixels).astype(np.uint16)))
     assert np.abs(shown(tiles).reshape(40, 60, -1)[..., 0].astype(int) - pixels).max() < 12
+
+
+@pytest.mark.parametrize("suffix", [".bmp", ".pgm"])
+def test_formats_that_only_the_upscaler_reads_are_shown_too(tmp_path, suffix):
+    pixels = smooth(40, 60, 1)[..., 0].astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / f"picture{suffix}")
+    tiles = view.write_pyramid(tmp_path / f"picture{suffix}", tmp_path / "tiles")
+    assert np.abs(shown(tiles).reshape(40, 60, -1)[..., 0].astype(int) - pixels).max() < 12
