@@ -17,6 +17,8 @@ pytest.importorskip("ray")
 
 SCRIPT = Path(__file__).parents[2] / "scripts/upscale_archive.py"
 COUNT = 200
+# Ray starts its processes by fork and exec, of which JAX warns whatever follows the fork.
+pytestmark = pytest.mark.filterwarnings("ignore:os.fork")
 
 
 @pytest.fixture(scope="module")

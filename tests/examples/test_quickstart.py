@@ -32,7 +32,7 @@ def cells(tmp_path_factory):
 
 def texts(cells):
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
-    return "".join(output.get("text", "") or output.data.get("text/plain", "") for output in outputs)
+    return "\n".join(output.get("text", "") or output.data.get("text/plain", "") for output in outputs)
 
 
 def pictures(cells):

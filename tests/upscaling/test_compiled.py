@@ -11,8 +11,8 @@ ROOT = Path(__file__).parents[2]
 
 
 def upscale(target, cache, *options):
-    environment = os.environ | {"XDG_CACHE_HOME": str(cache), "HOME": str(cache)}
-    environment.pop("JAX_COMPILATION_CACHE_DIR", None)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+    environment |= {"XDG_CACHE_HOME": str(cache), "HOME": str(cache)}
     line = [sys.executable, "scripts/upscale.py", "jaxsr/samples/small/dog.png", "-o", target, *options]
     done = subprocess.run([*map(str, line)], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stderr) == (0, "")
