@@ -99,7 +99,7 @@ def fit(
                 moment = _validated(moment, record, validate, better, warnings, export)
             batches = _take(crops, config, step)
             # All processes stop after the same update, whichever was told to.
-            while batches is not None and not gathered(np.bool_(interrupted)).any():
+            while batches is not None and not gathered(np.bool_(len(interrupted) > 0)).any():
                 started = time.perf_counter()
                 state, pending = run_steps(moment.state, sharded_batches(batches, mesh))
                 step, used = step + len(batches), crops.get_state()

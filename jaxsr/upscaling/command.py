@@ -49,11 +49,10 @@ def list_jobs(jobs: Sequence[Job], *, existing: Existing, exists: Callable[[Job]
     return 0
 
 
-def check_quality(quality: int) -> int:
-    """The quality of JPEG and WebP files, or `InputError` outside 1 to 100."""
+def check_quality(quality: int) -> None:
+    """Raise `InputError` if JPEG and WebP files have no such quality."""
     if not 1 <= quality <= 100:
         raise InputError(f"--quality {quality}: give a number from 1 to 100")
-    return quality
 
 
 def _tell_notes(picture):

@@ -107,6 +107,20 @@ def test_one_shape_is_compiled_for_a_large_image():
     assert shapes == [(64, 64, 3)]
 
 
+def test_tiles_are_divided_evenly_and_no_more_of_them_are_needed():
+    sides = []
+
+    def apply(image):
+        sides.append(image.shape)
+        return image
+
+    image = np.random.default_rng(0).random((180, 500), np.float32)
+    np.testing.assert_array_equal(upscale_tiled(apply, image, scale=1, halo=10, tile=150), image)
+    # 2 × 4 tiles of 150, as before: 100 and 140 pixels are enough, and sides are multiples of 32 or the largest.
+    assert len(sides) == sum(map(len, plan_tiles(180, 500, tile=150, halo=10))) == 8
+    assert set(sides) == {(128, 150)}
+
+
 def test_progress_counts_to_the_number_of_tiles():
     seen = []
     image = np.zeros((40, 70), np.uint8)
