@@ -6,9 +6,13 @@ import signal
 import tempfile
 
 # Programs that many tests and the processes they start have in common are compiled once.
-compiled = tempfile.mkdtemp(prefix="jaxsr-tests-")
+worker = "PYTEST_XDIST_WORKER" in os.environ
+compiled = os.environ["JAX_COMPILATION_CACHE_DIR"] if worker else tempfile.mkdtemp(prefix="jaxsr-tests-")
 os.environ["JAX_COMPILATION_CACHE_DIR"] = compiled
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+
+# Most programs here run for milliseconds and take seconds to compile: less optimised, a quarter of that.
+os.environ["XLA_FLAGS"] = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
 
 import jax  # noqa: E402 (reads the environment)
 
@@ -20,4 +24,5 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_unconfigure():
-    shutil.rmtree(compiled, ignore_errors=True)
+    if not worker:
+        shutil.rmtree(compiled, ignore_errors=True)

@@ -25,6 +25,19 @@ def fresh(model, *, ema=False):
     return create_state(initialise(jax.random.key(1), model, initialisation="paper"), OPTIMIZER, ema=ema)
 
 
+@pytest.fixture(scope="module")
+def run():
+    """`(batches [K, 4, …], devices)` to state and metrics of a small SRResNet after K updates, from the given state."""
+    steps = compile_steps(make_pixel_step(SMALL["srresnet"], OPTIMIZER, seed=0, ema=0.5))
+
+    def on_devices(batches, count=1, state=None):
+        mesh = make_mesh(count, batch_size=4)
+        state = replicated(state or fresh(SMALL["srresnet"], ema=True), mesh)
+        return jax.device_get(steps(state, sharded_batches(batches, mesh)))
+
+    return on_devices
+
+
 @pytest.mark.parametrize("name", SMALL)
 def test_ten_steps_on_one_batch_lower_the_loss(name):
     model = SMALL[name]
@@ -40,33 +53,21 @@ def test_ten_steps_on_one_batch_lower_the_loss(name):
     assert int(state.step) == 10
 
 
-def test_losses_and_parameters_are_the_same_on_one_and_on_four_devices():
-    model, batches = SMALL["srresnet"], crops(3, 8)
-    run = compile_steps(make_pixel_step(model, OPTIMIZER, seed=0, ema=0.9))
-    results = []
-    for count in (1, 4):
-        mesh = make_mesh(count, batch_size=8)
-        results.append(run(replicated(fresh(model, ema=True), mesh), sharded_batches(batches, mesh)))
-    (one, one_metrics), (four, four_metrics) = results
+def test_losses_and_parameters_are_the_same_on_one_and_on_four_devices(run):
+    (one, one_metrics), (four, four_metrics) = (run(crops(2, 4), count) for count in (1, 4))
     np.testing.assert_allclose(one_metrics["loss"], four_metrics["loss"], rtol=1e-5)
     # Adam turns the sign of a tiny gradient into a whole step, so parameters agree to a fraction of one.
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=3e-4), jax.device_get(one.params), four.params)
-    jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), jax.device_get(one.batch_stats), four.batch_stats
-    )
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=3e-4), one.params, four.params)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), one.batch_stats, four.batch_stats)
 
 
-def test_several_steps_in_one_dispatch_equal_single_ones():
-    model, batches = SMALL["srresnet"], crops(3, 4)
-    run = compile_steps(make_pixel_step(model, OPTIMIZER, seed=0))
-    together, metrics = run(fresh(model), batches)
-    single = fresh(model)
-    losses = []
-    for batch in batches:
-        single, each = run(single, batch[None])
-        losses.append(each["loss"][0])
-    np.testing.assert_allclose(metrics["loss"], losses, rtol=1e-5)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=3e-4), together.params, single.params)
+def test_several_steps_in_one_dispatch_equal_single_ones(run):
+    batches = crops(2, 4)
+    together, metrics = run(batches)
+    first, before = run(batches[:1])
+    second, after = run(batches[1:], state=first)
+    np.testing.assert_allclose(metrics["loss"], np.ravel([before["loss"], after["loss"]]), rtol=1e-5)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=3e-4), together.params, second.params)
 
 
 def test_the_unrolled_steps_equal_lax_scan():
@@ -112,12 +113,10 @@ def test_adam_moves_as_its_closed_form_says():
     assert np.median(np.abs(moves)) == pytest.approx(1e-3, rel=1e-2)
 
 
-def test_the_average_follows_parameters_and_batch_statistics():
-    model, batches = SMALL["srresnet"], crops(2, 4)
-    run = compile_steps(make_pixel_step(model, OPTIMIZER, seed=0, ema=0.5))
-    state, _ = run(fresh(model, ema=True), batches)
-    start = fresh(model)
-    one, _ = compile_steps(make_pixel_step(model, OPTIMIZER, seed=0))(fresh(model), batches[:1])
+def test_the_average_follows_parameters_and_batch_statistics(run):
+    batches, start = crops(2, 4), fresh(SMALL["srresnet"])
+    state, _ = run(batches)
+    one, _ = run(batches[:1])
 
     # Decays of the two steps: (1 + 0)/(10 + 0) and (1 + 1)/(10 + 1), both below 0.5.
     def expected(first, second, third):
