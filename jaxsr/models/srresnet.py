@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxsr.errors import InputError
+from jaxsr.models.convolution import conv_general_dilated
 from jaxsr.models.layers import PReLU, imagenet_normalised, pixel_shuffle, torch_uniform
 
 
@@ -103,10 +104,10 @@ class SRResNet(nn.Module):
         return first + (PReLU(name="prelu_body") if self.body_end == "prelu" else norm(name="norm_body"))(body)
 
     def _upsample(self, y):
-        conv = partial(nn.Conv, dtype=self.dtype, kernel_init=torch_uniform)
+        conv = partial(nn.Conv, kernel_init=torch_uniform, conv_general_dilated=conv_general_dilated)
         for i, factor in enumerate(self.upscaling_stages):
-            y = conv(self.features * factor**2, (3, 3), name=f"upconv_{i}")(y)
+            y = conv(self.features * factor**2, (3, 3), dtype=self.dtype, name=f"upconv_{i}")(y)
             y = PReLU(name=f"prelu_up_{i}")(pixel_shuffle(y, factor))
         # In float32 whatever dtype is: eight bits of mantissa would show as banding in the picture.
-        y = nn.Conv(3, (9, 9), kernel_init=torch_uniform, name="conv_last")(y.astype(jnp.float32))
+        y = conv(3, (9, 9), name="conv_last")(y.astype(jnp.float32))
         return jnp.tanh(y) if self.output == "tanh" else y

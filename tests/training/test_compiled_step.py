@@ -172,7 +172,8 @@ def test_nothing_is_convolved_twice(stage):
     vgg = VGG_CONVOLUTIONS + 2 * VGG_CONVOLUTIONS
     expected = generator + (judge + vgg if stage == "gan" else 0)
     assert len(operations(cuda_program(stage), ".convolution")) == expected
-    assert cpu_program(stage).count(" convolution(") == expected
+    # On a CPU the weight gradients of three of the generator's are products (jaxsr/models/convolution.py).
+    assert cpu_program(stage).count(" convolution(") == expected - 3
 
 
 @pytest.mark.parametrize("stage", STAGES)

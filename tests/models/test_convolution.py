@@ -1,0 +1,49 @@
+"""The weight gradient made of products is that of the convolution, and accelerators do not see it."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from jaxsr.models.convolution import conv_general_dilated
+
+NUMBERS = ("NHWC", "HWIO", "NHWC")
+
+
+def random(*shape, seed):
+    return jnp.asarray(np.random.default_rng(seed).standard_normal(shape, np.float32))
+
+
+def loss(convolve, x, kernel):
+    # Uneven weights, so that no symmetry hides a flipped or shifted kernel.
+    y = convolve(x, kernel, (1, 1), "SAME", dimension_numbers=NUMBERS)
+    return (y * jnp.cos(jnp.arange(y.size)).reshape(y.shape)).sum()
+
+
+@pytest.mark.parametrize(("side", "inputs", "outputs"), [(3, 4, 16), (9, 8, 3), (5, 8, 3), (1, 2, 3), (3, 4, 4)])
+def test_values_and_gradients_are_those_of_lax(side, inputs, outputs):
+    x, kernel = random(2, 7, 11, inputs, seed=0), random(side, side, inputs, outputs, seed=1)
+    ours, theirs = (
+        jax.value_and_grad(lambda *arrays: loss(convolve, *arrays), argnums=(0, 1))(x, kernel)  # noqa: B023
+        for convolve in (conv_general_dilated, lax.conv_general_dilated)
+    )
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), ours, theirs)
+
+
+def test_bfloat16_gives_a_gradient_of_its_own_dtype():
+    x, kernel = (array.astype(jnp.bfloat16) for array in (random(2, 7, 11, 8, seed=0), random(3, 3, 8, 32, seed=1)))
+    gradient = jax.grad(lambda kernel: loss(conv_general_dilated, x, kernel).astype(jnp.float32))(kernel)
+    x, kernel = (array.astype(jnp.float32) for array in (x, kernel))
+    expected = jax.grad(lambda kernel: loss(lax.conv_general_dilated, x, kernel))(kernel)
+    assert gradient.dtype == jnp.bfloat16
+    np.testing.assert_allclose(gradient.astype(jnp.float32), expected, rtol=0.05, atol=0.1 * float(expected.std()))
+
+
+def test_an_accelerator_convolves():
+    step = jax.jit(jax.grad(lambda kernel, x: loss(conv_general_dilated, x, kernel)))
+    shapes = random(3, 3, 8, 32, seed=1), random(2, 7, 11, 8, seed=0)
+    programs = {name: step.trace(*shapes).lower(lowering_platforms=(name,)).as_text() for name in ("cpu", "cuda")}
+    assert programs["cuda"].count("stablehlo.convolution") == 1
+    assert "stablehlo.dot_general" not in programs["cuda"]
+    assert "stablehlo.dot_general" in programs["cpu"]
