@@ -36,4 +36,5 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted({*globals(), *__all__})
+    dunder = {name for name in globals() if name.startswith("__")}
+    return sorted({*dunder, *__all__})

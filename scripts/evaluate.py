@@ -61,7 +61,7 @@ def main(
     for name in model:
         plain = name in INTERPOLATIONS
         for value in [None] if plain else strengths:
-            more = {} if plain else options | {"strength": value}
+            more = {"back_project": back_project} if plain else options | {"strength": value}
             upscalers.append(jaxsr.load(name, scale=scale if plain else None, **more))
             if scale not in (None, upscalers[-1].scale):
                 raise jaxsr.errors.InputError(f"--scale {scale}: {name} upscales by {upscalers[-1].scale}")

@@ -1,4 +1,4 @@
-"""Four simulated devices for all tests; those that want one make a mesh of one."""
+"""Eight simulated devices for all tests; those that want one make a mesh of one."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ os.environ["XLA_FLAGS"] = "--xla_backend_optimization_level=0 --xla_cpu_use_fusi
 import jax  # noqa: E402 (reads the environment)
 
 jax.config.update("jax_platforms", "cpu")
-jax.config.update("jax_num_cpu_devices", 4)
+jax.config.update("jax_num_cpu_devices", 8)
 
 # A shell that runs the tests in the background has SIGINT ignored, which the processes they start would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import psutil
 
-from jaxsr.imaging.color import uint8_from_unit, unit_from_signed, unit_from_uint8
+from jaxsr.imaging.color import signed_from_unit, uint8_from_unit, unit_from_signed, unit_from_uint8
+from jaxsr.imaging.resize import resize
 from jaxsr.imaging.strips import Rows, resize_strips, sliding
 from jaxsr.models import SRResNet
 from jaxsr.upscaling.halves import in_halves
@@ -24,6 +25,27 @@ _TILES = (512, 384, 256, 192, 128)
 _MOST_BYTES = 10**9
 
 Strips = Callable[..., Iterator[np.ndarray]]
+
+
+class Interpolation(nn.Module):
+    """An interpolation as a network without parameters, for what is done around networks.
+
+    Attributes:
+      kernel: of MATLAB's `imresize`.
+      scale: output pixels per input pixel.
+    """
+
+    kernel: str
+    scale: int = 4
+
+    @property
+    def halo(self) -> int:
+        """LR pixels on each side that an output pixel can depend on."""
+        return 2
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """LR [N, H, W, 3] in [0, 1] to SR [N, H·scale, W·scale, 3] in [−1, 1]."""
+        return signed_from_unit(resize(x, self.scale, kernel=self.kernel))
 
 
 def interpolation_strips(kernel, rows, size, to, progress) -> Iterator[np.ndarray]:

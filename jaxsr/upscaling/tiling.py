@@ -164,12 +164,14 @@ def _halved(tile, halo, error):
     # XLA has one class for all that goes wrong at run time.
     if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):
         raise error
-    if tile // 2 <= 2 * halo:
+    # With less than half a halo kept, the same pixels would be computed more than 25 times.
+    smallest = 2 * halo + max(1, halo // 2)
+    if tile <= smallest:
         raise InputError(
-            f"memory ran out at a tile of {tile} pixels, and this network needs at least {2 * halo + 1}; close other "
-            "programs or take a smaller network"
+            f"memory ran out at a tile of {tile} pixels, too small to be divided for this network; close other programs "
+            "or take a smaller network"
         ) from error
-    return tile // 2
+    return max(tile // 2, smallest)
 
 
 def upscale_tiled(

@@ -16,7 +16,7 @@ from jaxsr.errors import InputError
 from jaxsr.imaging.picture import open_picture, warn_of_notes
 from jaxsr.imaging.strips import Rows
 from jaxsr.upscaling.arrays import checked_array
-from jaxsr.upscaling.engine import INTERPOLATIONS, interpolation_strips, make_network_strips
+from jaxsr.upscaling.engine import INTERPOLATIONS, Interpolation, interpolation_strips, make_network_strips
 from jaxsr.upscaling.pictures import arrays_of, pillow_image
 from jaxsr.upscaling.refinement import Refinement
 from jaxsr.upscaling.tiling import joined
@@ -160,20 +160,22 @@ def load(
 
     Raises:
       InputError: no such weights, not a weights file of this version, a tile too small for the network, a scale
-        that is not above 0, a strength outside [0, 1] or of a network without an ancestor, or any of the last five for
-        an interpolation.
+        that is not above 0, a strength outside [0, 1] or of a network without an ancestor, or any of strength,
+        base, self_ensemble and color_lock for an interpolation.
     """
     refinement = Refinement(self_ensemble, color_lock, back_project)
     if scale is not None and not (math.isfinite(scale) and scale > 0):
         raise InputError(f"scale {scale}: must be above 0")
     if name_or_path in INTERPOLATIONS:
-        if refinement != Refinement() or strength is not None or base is not None:
+        if self_ensemble or color_lock or strength is not None or base is not None:
             raise InputError(
-                f"{name_or_path} is an interpolation: strength, base, self-ensemble, color-lock and back-project are "
-                "for networks"
+                f"{name_or_path} is an interpolation: strength, base, self-ensemble and color-lock are for networks"
             )
-        strips = partial(interpolation_strips, name_or_path)
-        return Upscaler(name_or_path, 4 if scale is None else scale, {}, "interpolation", strips)
+        strips, name = partial(interpolation_strips, name_or_path), name_or_path
+        if back_project:
+            strips, _ = make_network_strips(Interpolation(name_or_path), {}, refinement, tile=tile)
+            name = f"{name}, back-project {back_project}"
+        return Upscaler(name, 4 if scale is None else scale, {}, "interpolation", strips)
     weights = load_weights(name_or_path, dtype=jnp.dtype(dtype))
     if base is not None and strength is None:
         raise InputError("base says what strength 0 is: give strength too")

@@ -4,7 +4,7 @@ from jaxsr.errors import InputError
 from jaxsr.training.devices import make_mesh
 
 
-@pytest.mark.parametrize(("batch_size", "expected"), [(16, 4), (6, 3), (7, 1)])
+@pytest.mark.parametrize(("batch_size", "expected"), [(16, 8), (6, 6), (9, 3), (11, 1)])
 def test_as_many_devices_as_divide_the_batch(batch_size, expected):
     assert make_mesh(None, batch_size=batch_size).size == expected
 

@@ -27,11 +27,11 @@ def fresh(model, *, ema=False):
 
 @pytest.fixture(scope="module")
 def run():
-    """`(batches [K, 4, …], devices)` to state and metrics of a small SRResNet after K updates, from the given state."""
+    """`(batches [K, 8, …], devices)` to state and metrics of a small SRResNet after K updates, from the given state."""
     steps = compile_steps(make_pixel_step(SMALL["srresnet"], OPTIMIZER, seed=0, ema=0.5))
 
     def on_devices(batches, count=1, state=None):
-        mesh = make_mesh(count, batch_size=4)
+        mesh = make_mesh(count, batch_size=8)
         state = replicated(state or fresh(SMALL["srresnet"], ema=True), mesh)
         return jax.device_get(steps(state, sharded_batches(batches, mesh)))
 
@@ -53,16 +53,17 @@ def test_ten_steps_on_one_batch_lower_the_loss(name):
     assert int(state.step) == 10
 
 
-def test_losses_and_parameters_are_the_same_on_one_and_on_four_devices(run):
-    (one, one_metrics), (four, four_metrics) = (run(crops(2, 4), count) for count in (1, 4))
-    np.testing.assert_allclose(one_metrics["loss"], four_metrics["loss"], rtol=1e-5)
+@pytest.mark.parametrize("devices", [2, 4, 8])
+def test_losses_and_parameters_are_the_same_on_one_device_and_on_more(run, devices):
+    (one, one_metrics), (more, more_metrics) = (run(crops(2, 8), count) for count in (1, devices))
+    np.testing.assert_allclose(one_metrics["loss"], more_metrics["loss"], rtol=1e-5)
     # Adam turns the sign of a tiny gradient into a whole step, so parameters agree to a fraction of one.
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=3e-4), one.params, four.params)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), one.batch_stats, four.batch_stats)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=3e-4), one.params, more.params)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), one.batch_stats, more.batch_stats)
 
 
 def test_several_steps_in_one_dispatch_equal_single_ones(run):
-    batches = crops(2, 4)
+    batches = crops(2, 8)
     together, metrics = run(batches)
     first, before = run(batches[:1])
     second, after = run(batches[1:], state=first)
@@ -114,7 +115,7 @@ def test_adam_moves_as_its_closed_form_says():
 
 
 def test_the_average_follows_parameters_and_batch_statistics(run):
-    batches, start = crops(2, 4), fresh(SMALL["srresnet"])
+    batches, start = crops(2, 8), fresh(SMALL["srresnet"])
     state, _ = run(batches)
     one, _ = run(batches[:1])
 

@@ -88,8 +88,20 @@ def test_they_raise_psnr(name, option):
     assert refined > plain + 0.05
 
 
-@pytest.mark.parametrize("name", ["self_ensemble", "color_lock", "back_project"])
-def test_interpolations_take_none(name):
+def test_back_projection_of_an_interpolation_raises_psnr_and_is_the_same_in_tiles():
+    photos = [photo for photo in read_set(find_set(SET5)[1]) if photo[0] in ("bird", "woman")]
+    plain, refined = (
+        evaluate(load("bicubic", **options), photos, metrics=("psnr_y",))["mean"]["psnr_y"]
+        for options in ({}, {"back_project": 10})
+    )
+    assert refined > plain + 0.3
+    lr = images(70, 95)
+    whole, tiled = (load("bicubic", back_project=2, tile=tile)(lr) for tile in (128, 40))
+    np.testing.assert_allclose(tiled, whole, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["self_ensemble", "color_lock"])
+def test_interpolations_take_no_other(name):
     with pytest.raises(InputError, match="bicubic is an interpolation"):
         load("bicubic", **{name: 1})
 
