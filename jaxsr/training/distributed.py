@@ -52,7 +52,7 @@ def leave() -> None:
 
 def is_lost(error: BaseException) -> bool:
     """Whether an error, or one that it came from, says that another process is gone."""
-    if isinstance(error, jax.errors.JaxRuntimeError) and TROUBLE.search(str(error)):
+    if isinstance(error, RuntimeError) and TROUBLE.search(str(error)):
         return True
     earlier = error.__cause__ or error.__context__
     return earlier is not None and is_lost(earlier)

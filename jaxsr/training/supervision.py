@@ -22,7 +22,10 @@ LOST_SENTENCE = (
     "with the same command to go on from the last checkpoint"
 )
 # In what JAX, XLA and their transports say when another process is gone.
-TROUBLE = re.compile("Gloo .*failed|NCCL|[Cc]oordination ?[Ss]ervice|distributed service|UNAVAILABLE|DEADLINE_EXC")
+TROUBLE = re.compile(
+    "Gloo .*failed|gloo/transport|NCCL|[Cc]oordination ?[Ss]ervice|distributed service|UNAVAILABLE|DEADLINE_EXC"
+    "|Connection (closed|reset|refused)"
+)
 
 _STREAMS = "JAXSR_WORKER_STREAMS"
 

@@ -168,8 +168,8 @@ def _halved(tile, halo, error):
     smallest = 2 * halo + max(1, halo // 2)
     if tile <= smallest:
         raise InputError(
-            f"memory ran out at a tile of {tile} pixels, too small to be divided for this network; close other programs "
-            "or take a smaller network"
+            f"memory ran out at a tile of {tile} pixels, too small to be divided for this network; close other "
+            "programs or take a smaller network"
         ) from error
     return max(tile // 2, smallest)
 

@@ -7,11 +7,13 @@ import signal
 import socket
 import subprocess
 
+import jax
 import numpy as np
 import pytest
 import safetensors.numpy
 from test_train_script import assert_refused, command, photos, run, wait_for_step  # noqa: F401
 
+from jaxsr.training.distributed import is_lost
 from jaxsr.training.supervision import LOST, LOST_SENTENCE
 
 TINY = ["--features", "4", "--blocks", "1", "--crop", "24", "--batch-size", "4", "--initialisation", "paper"]
@@ -109,6 +111,20 @@ def test_a_run_in_two_processes_is_that_of_one_however_it_was_stopped(line, envi
     assert resumed.returncode == 0, resumed.stderr
     assert "at step 100" in resumed.stdout
     assert_same_run(copy, alone)
+
+
+@pytest.mark.parametrize(
+    ("text", "lost"),
+    [
+        ("FAILED_PRECONDITION: Connection closed by peer [127.0.0.1]:19851", True),
+        ("UNKNOWN: Gloo all-reduce failed: read error", True),
+        ("INVALID_ARGUMENT: shapes do not agree", False),
+    ],
+)
+def test_what_a_lost_process_looks_like_to_the_others(text, lost):
+    error = ValueError("while saving")
+    error.__cause__ = jax.errors.JaxRuntimeError(text)
+    assert is_lost(error) == lost
 
 
 def test_processes_that_nothing_is_said_about_are_refused(line, tmp_path):
