@@ -97,8 +97,11 @@ def report(compared: str, seconds: Seconds, *, json_file: Path | None, **more: A
 
 
 def machine() -> dict:
-    """Cores, system and load."""
-    return {"cores": CORES, "system": platform.platform(), "load": os.getloadavg()}
+    """Cores, processor, system and load."""
+    described = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    names = [line.partition(":")[2].strip() for line in described.splitlines() if line.startswith("model name")]
+    processor = names[0] if names else platform.processor()
+    return {"cores": CORES, "processor": processor, "system": platform.platform(), "load": os.getloadavg()}
 
 
 def write_json(path: Path, figures: Any) -> None:

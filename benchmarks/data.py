@@ -1,16 +1,17 @@
 """Crops per second from photos on disk and in memory, and the share of its time that training would wait for them.
 
-    python benchmarks/data.py [--data DIR ...] [--json FILE]
+    python benchmarks/data.py [--data DIR ...] [--no-pytorch] [--json FILE]
 
 Photos are cut from those of --data, or put together from the bundled samples, to 481×321 (BSDS) and 2048×1365 pixels
 and written as JPEG of quality 95. Waiting is measured for a step that keeps all cores busy, as training on a CPU does,
-and for one that leaves them free, as training on an accelerator does.
+and for one that leaves them free, as training on an accelerator does. PyTorch's DataLoader, with a worker for each core
+that decodes a photo for each crop, follows in turn with ours from disk at its default of four crops from a photo.
 """
 
 import dataclasses
 import itertools
-import json
 import os
+import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,11 +19,11 @@ from pathlib import Path
 
 import numpy as np
 import tyro
+from comparison import machine, write_json
 
 from jaxsr.data.pipeline import cached, crops
 from jaxsr.data.sources import Source, open_source
 from jaxsr.errors import reported
-from jaxsr.files import replacing
 from jaxsr.imaging.files import save_image
 
 SHAPES = {"BSDS": (321, 481), "2048": (1365, 2048)}
@@ -46,6 +47,8 @@ class Options:
     """Length of a training step that keeps the CPU busy, in seconds."""
     accelerator_step: float = 0.02
     """Length of a training step that leaves the CPU free, in seconds."""
+    pytorch: bool = True
+    """Compare with PyTorch's DataLoader."""
     json: Path | None = None
     """Write the figures here too."""
 
@@ -119,6 +122,27 @@ def measure(options: Options) -> Iterator[dict]:
                 yield row
 
 
+def against_pytorch(options: Options, *, rounds: int = 3) -> dict:
+    """Crops per second from JPEG files of each size, in turns with PyTorch, and their ratio, theirs by ours."""
+    import torch_data
+
+    found, settings = {}, {"crop": options.crop, "batch_size": options.batch_size}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, shape in SHAPES.items():
+            on_disk = write_photos(Path(folder, name), open_source(options.data), shape, options.photos)
+            rates = {"jaxsr": [], "PyTorch": []}
+            for _ in range(rounds):
+                ours = iter(crops(on_disk, seed=0, crops_per_photo=4, **settings))
+                rates["jaxsr"].append(crops_per_second(ours, options.seconds, skip=20))
+                theirs = torch_data.batches(Path(folder, name), **settings)
+                rates["PyTorch"].append(crops_per_second(theirs, options.seconds, skip=20))
+                del ours, theirs
+            ours, theirs = (statistics.median(values) for values in rates.values())
+            found[name] = {"crops_per_second": rates, "ratio": theirs / ours}
+            print(f"{name}: {ours:,.0f} crops/s from disk, PyTorch {theirs:,.0f}; ratio of times {theirs / ours:.2f}")
+    return found
+
+
 def main(options: Options) -> None:
     print(f"{options.crop}-pixel crops, batches of {options.batch_size}, {os.cpu_count()} cores")
     cpu, accelerator = f"{options.cpu_step:g} s on the CPU", f"{options.accelerator_step:g} s elsewhere"
@@ -131,9 +155,9 @@ def main(options: Options) -> None:
             f"{row['crops_per_second']:>8,.0f}   {row['waiting_cpu']:.2%} / {row['waiting_accelerator']:.2%}",
             flush=True,
         )
+    compared = against_pytorch(options) if options.pytorch else {}
     if options.json:
-        with replacing(options.json) as temporary:
-            temporary.write_text(json.dumps({"cores": os.cpu_count(), "results": rows}, indent=2))
+        write_json(options.json, {"results": rows, "pytorch": compared, "machine": machine()})
 
 
 if __name__ == "__main__":

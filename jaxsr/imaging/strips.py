@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from jaxsr.imaging.resize import Kernel, resize_taps
 
@@ -64,6 +63,9 @@ def sliding(strips: Iterator[np.ndarray]) -> Rows:
 
 
 def _sparse(length, target, kernel):
+    # Here, since it takes a third of a second to import, and a network's own scale has no use for it.
+    from scipy.sparse import csr_array
+
     source, weights = resize_taps(length, target / length, kernel=kernel)
     index = np.arange(0, weights.size + 1, weights.shape[1])
     matrix = csr_array((weights.ravel(), source.ravel(), index), shape=(target, length))

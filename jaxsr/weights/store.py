@@ -91,8 +91,9 @@ def load_weights(name_or_path: str | os.PathLike, *, dtype: Any = jnp.float32) -
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     _check(path, model, tensors)
-    variables = unflatten_dict({name: jnp.asarray(value, jnp.float32) for name, value in tensors.items()}, sep="/")
-    return Weights(model, variables, card)
+    # Converted by numpy, which needs nothing compiled for it.
+    tensors = jax.device_put({name: np.asarray(value, np.float32) for name, value in tensors.items()})
+    return Weights(model, unflatten_dict(tensors, sep="/"), card)
 
 
 def bundled_names() -> list[str]:
@@ -128,7 +129,7 @@ def _card(path, metadata):
 def _check(path, model, tensors):
     """Hold tensors against the variables that the model would make; raise one error that names all differences."""
     try:
-        shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 8, 8, 3)))
+        shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3))))
     except (TypeError, ValueError, ZeroDivisionError) as error:
         raise InputError(f"{path}: {architecture(model)} cannot be built ({error})") from error
     expected = {name: tuple(value.shape) for name, value in flatten_dict(shapes, sep="/").items()}
