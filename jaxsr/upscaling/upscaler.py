@@ -150,7 +150,7 @@ def load(
       tile: side in pixels of the input tiles that larger images are divided into, which bounds the memory it takes;
         None for what the free memory allows.
       scale: output pixels per input pixel; None for the network's own (4 for an interpolation). Any other is the
-        bicubic of the network's result.
+        bicubic of the network's result, and of an interpolation's ×4 where it is back-projected.
       strength: of an SRGAN, from 0, the SRResNet that it was trained from (faithful), to 1, all of it (sharp): the
         parameters and batch statistics between the two.
       base: that SRResNet, by name, file or run; None to find it by what the SRGAN's card says.

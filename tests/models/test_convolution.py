@@ -40,6 +40,23 @@ def test_bfloat16_gives_a_gradient_of_its_own_dtype():
     np.testing.assert_allclose(gradient.astype(jnp.float32), expected, rtol=0.05, atol=0.1 * float(expected.std()))
 
 
+@pytest.mark.parametrize(
+    ("kernel", "arguments"),
+    [
+        ((2, 2), {}),
+        ((3, 1), {}),
+        ((3, 3), {"strides": (2, 2)}),
+        ((3, 3), {"padding": "VALID"}),
+        ((3, 3), {"rhs_dilation": (2, 2)}),
+        ((3, 3), {"precision": "highest"}),
+    ],
+)
+def test_other_convolutions_are_refused(kernel, arguments):
+    arguments = {"strides": (1, 1), "padding": "SAME"} | arguments
+    with pytest.raises(NotImplementedError):
+        conv_general_dilated(random(1, 8, 8, 4, seed=0), random(*kernel, 4, 4, seed=1), **arguments)
+
+
 def test_an_accelerator_convolves():
     step = jax.jit(jax.grad(lambda kernel, x: loss(conv_general_dilated, x, kernel)))
     shapes = random(3, 3, 8, 32, seed=1), random(2, 7, 11, 8, seed=0)
