@@ -5,7 +5,8 @@
 Photos are cut from those of --data, or put together from the bundled samples, to 481×321 (BSDS) and 2048×1365 pixels
 and written as JPEG of quality 95. Waiting is measured for a step that keeps all cores busy, as training on a CPU does,
 and for one that leaves them free, as training on an accelerator does. PyTorch's DataLoader, with a worker for each core
-that decodes a photo for each crop, follows in turn with ours from disk at its default of four crops from a photo.
+that decodes a photo for each crop, follows in turn with ours from disk, with one crop from a photo and with the default
+of four.
 """
 
 import dataclasses
@@ -130,16 +131,19 @@ def against_pytorch(options: Options, *, rounds: int = 3) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         for name, shape in SHAPES.items():
             on_disk = write_photos(Path(folder, name), open_source(options.data), shape, options.photos)
-            rates = {"jaxsr": [], "PyTorch": []}
+            rates = {"1 crop a photo": [], "4 crops a photo": [], "PyTorch": []}
             for _ in range(rounds):
-                ours = iter(crops(on_disk, seed=0, crops_per_photo=4, **settings))
-                rates["jaxsr"].append(crops_per_second(ours, options.seconds, skip=20))
+                for rate, count in zip(rates.values(), (1, 4), strict=False):
+                    ours = iter(crops(on_disk, seed=0, crops_per_photo=count, **settings))
+                    rate.append(crops_per_second(ours, options.seconds, skip=20))
                 theirs = torch_data.batches(Path(folder, name), **settings)
                 rates["PyTorch"].append(crops_per_second(theirs, options.seconds, skip=20))
                 del ours, theirs
-            ours, theirs = (statistics.median(values) for values in rates.values())
-            found[name] = {"crops_per_second": rates, "ratio": theirs / ours}
-            print(f"{name}: {ours:,.0f} crops/s from disk, PyTorch {theirs:,.0f}; ratio of times {theirs / ours:.2f}")
+            medians = {who: statistics.median(values) for who, values in rates.items()}
+            ratios = {who: medians["PyTorch"] / value for who, value in medians.items() if who != "PyTorch"}
+            found[name] = {"crops_per_second": rates, "ratio": ratios["1 crop a photo"], "ratios": ratios}
+            print(f"{name}, crops/s from disk: {', '.join(f'{who} {value:,.0f}' for who, value in medians.items())}")
+            print(f"{name}, ratio of times: {', '.join(f'{who} {value:.2f}' for who, value in ratios.items())}")
     return found
 
 

@@ -88,7 +88,7 @@ def draw_strengths(path: str | os.PathLike, results: Sequence[dict]) -> None:
         axis.plot(psnr, lpips, "o-", label=f"{model} on {data}")
         for result, *point in zip(line, psnr, lpips, strict=True):
             text = f"{result['card']['strength']:g}"
-            axis.annotate(text, point, textcoords="offset points", xytext=(6, 6))
+            axis.annotate(text, point, textcoords="offset points", xytext=(7, -11))
     axis.set(xlabel="PSNR-Y (dB): more faithful →", ylabel="LPIPS-Alex: ← closer to the eye")
     axis.set_title("Strength from the SRResNet (0) to the SRGAN (1)")
     axis.grid(alpha=0.3)

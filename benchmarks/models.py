@@ -1,0 +1,49 @@
+"""Seconds per megapixel of result and parameters of each bundled network and interpolation, warm, within one process.
+
+python benchmarks/models.py [--json docs/results/speed.json]
+"""
+
+from functools import partial
+from pathlib import Path
+
+import jax
+import numpy as np
+import tyro
+from comparison import CORES, in_turns, machine, photo_crops, write_json
+
+from jaxsr.errors import reported
+
+
+def main(
+    models: tuple[str, ...] = ("nearest", "bilinear", "bicubic", "srcnn", "espcn", "srresnet", "srgan"),
+    size: int = 256,
+    rounds: int = 5,
+    json: Path | None = None,
+) -> None:
+    """Time them in turns.
+
+    Args:
+      models: Names or files, as of scripts/upscale.py.
+      size: Side of the LR picture, in pixels.
+      rounds: Timed runs of each.
+      json: File for the figures (None: not written).
+    """
+    import jaxsr
+    from jaxsr.upscaling.upscaler import INTERPOLATIONS
+    from jaxsr.weights import load_weights
+
+    low = photo_crops(1, size, seed=0)[0]
+    programs = {name: partial(jaxsr.load(name), low) for name in models}
+    networks = {}
+    for name, seconds in in_turns(programs, rounds=rounds).items():
+        leaves = [] if name in INTERPOLATIONS else jax.tree.leaves(load_weights(name).variables["params"])
+        each = {"parameters": sum(leaf.size for leaf in leaves), "seconds": seconds}
+        networks[name] = each | {"seconds_per_megapixel": float(np.median(seconds)) / (16e-6 * size**2)}
+        print(f"{name:<10} {each['parameters']:>10,} {networks[name]['seconds_per_megapixel']:8.3f} s per megapixel")
+    if json:
+        write_json(json, {"size": size, "networks": networks, "machine": machine(), "cores": CORES})
+
+
+if __name__ == "__main__":
+    with reported():
+        tyro.cli(main)

@@ -1,0 +1,104 @@
+"""Figures of the page of results."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from jaxsr.files import replacing
+
+
+def draw_runs(path: Path, runs: Mapping[str, dict], *, columns: int = 2) -> None:
+    """PSNR-Y on validation photos against updates, and LPIPS where it was measured, a panel for each run.
+
+    Args:
+      path: PNG to write.
+      runs: {name: {"title", "scores": [{"step", "psnr_y", …}], "reference": {title: [[step, dB], …]} or none}}.
+      columns: of panels.
+    """
+    from matplotlib.figure import Figure
+
+    lines = -(-len(runs) // columns)
+    figure = Figure(figsize=(6.5 * columns, 4.2 * lines), layout="constrained")
+    axes = figure.subplots(lines, columns, squeeze=False).ravel()
+    for axis, run in zip(axes, runs.values(), strict=False):
+        steps, psnr = np.array([(row["step"], row["psnr_y"]) for row in run["scores"]]).T
+        axis.plot(steps, psnr, "o-", markersize=4, color="C0", label="jaxsr")
+        for number, (title, points) in enumerate(run.get("reference", {}).items()):
+            axis.plot(*np.array(points).T, "s--", markersize=4, color=f"C{number + 1}", label=title)
+        lpips = [(row["step"], row["lpips_alex"]) for row in run["scores"] if "lpips_alex" in row]
+        axis.set(title=run["title"], xlabel="updates", ylabel="PSNR-Y (dB)")
+        axis.grid(alpha=0.3)
+        if lpips:
+            other = axis.twinx()
+            other.plot(*np.array(lpips).T, "v-", markersize=4, color="C3")
+            other.set_ylabel("LPIPS-Alex (lower is better)", color="C3")
+        if run.get("reference"):
+            axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2, fontsize="small")
+    for axis in axes[len(runs) :]:
+        axis.remove()
+    _save(figure, path)
+
+
+def slope(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """PSNR-Y as a straight line over log₁₀(updates): dB per tenfold updates, and dB at one update (least squares)."""
+    steps, psnr = np.array(points, float).T
+    rise, start = np.polyfit(np.log10(steps), psnr, 1)
+    return float(rise), float(start)
+
+
+def draw_budgets(path: Path, budgets: Mapping[str, Sequence[tuple[int, float]]], *, until: int = 10**6) -> None:
+    """PSNR-Y against the updates of whole runs, with straight lines through them carried on, dashed.
+
+    Args:
+      path: PNG to write.
+      budgets: {network: [(updates of a run, PSNR-Y at its end), …]}.
+      until: updates to carry the lines on to.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axis = figure.subplots()
+    for color, (network, points) in enumerate(budgets.items()):
+        steps, psnr = np.array(points).T
+        rise, start = slope(points)
+        axis.plot(steps, psnr, "o", color=f"C{color}", label=f"{network}: measured, {rise:.2f} dB per tenfold updates")
+        ends = np.array([steps.min(), steps.max(), until])
+        axis.plot(ends[:2], start + rise * np.log10(ends[:2]), "-", color=f"C{color}")
+        axis.plot(ends[1:], start + rise * np.log10(ends[1:]), "--", color=f"C{color}", label="extrapolated")
+        axis.annotate(f"{start + rise * np.log10(until):.1f}", (until, start + rise * np.log10(until)), va="bottom")
+    axis.set(xscale="log", xlabel="updates of a whole run", ylabel="PSNR-Y on Set5 (dB)")
+    axis.set_title("Budget against quality; the dashed part is an extrapolation, not a measurement")
+    axis.grid(alpha=0.3, which="both")
+    axis.legend(loc="lower right")
+    _save(figure, path)
+
+
+def draw_twins(path: Path, ours: Sequence[float], theirs: Sequence[float]) -> None:
+    """Losses of two programs that do the same, over one another, and their relative difference below.
+
+    Args:
+      path: PNG to write.
+      ours: our loss of each update.
+      theirs: PyTorch's.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 6), layout="constrained")
+    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
+    steps = np.arange(1, len(ours) + 1)
+    top.plot(steps, theirs, color="C1", linewidth=3, alpha=0.5, label="PyTorch")
+    top.plot(steps, ours, color="C0", linewidth=0.8, label="jaxsr")
+    top.set(yscale="log", ylabel="loss", title="One SRResNet, trained here and in PyTorch")
+    top.legend()
+    difference = np.abs(np.divide(ours, theirs) - 1)
+    bottom.plot(steps, np.maximum(difference, 1e-9), color="C2", linewidth=0.8)
+    bottom.set(yscale="log", xlabel="update", ylabel="relative difference")
+    for axis in (top, bottom):
+        axis.grid(alpha=0.3)
+    _save(figure, path)
+
+
+def _save(figure, path):
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=100)

@@ -1,0 +1,200 @@
+"""The text of the page of results and of the README's table."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from jaxsr.evaluation.figures import slope
+from jaxsr.evaluation.protocol import PROTOCOL
+from jaxsr.evaluation.results import METRICS, PUBLISHED, ROWS, SETS, Figures, generations
+
+_EVALUATE = "python scripts/evaluate.py --data tests/data/Set5 tests/data/Set14"
+COMMANDS = {
+    "scores": (
+        f"{_EVALUATE} --model nearest bilinear bicubic srcnn espcn srresnet --json docs/results/scores/models.json"
+    ),
+    "scores of back-projection": (
+        f"{_EVALUATE} --model bicubic --back-project 10 --json docs/results/scores/back_projection.json"
+    ),
+    "scores over the strength": (
+        f"{_EVALUATE} --model srgan --strength 0,0.25,0.5,0.75,1 --curve docs/strength.png "
+        "--json docs/results/scores/strength.json"
+    ),
+    "side by side": (
+        "python scripts/evaluate.py --model bicubic espcn srcnn srresnet srgan --data tests/data/Set5 tests/data/Set14 "
+        "--sheet sheet.png"
+    ),
+    "speed": "python benchmarks/models.py --json docs/results/speed.json",
+    "the same run in PyTorch": "python benchmarks/twins.py --steps 150 --json docs/results/twins.json",
+    "more updates": (
+        "python scripts/train.py --config … --steps …, then python scripts/evaluate.py --model RUN … "
+        "--data tests/data/Set5 --json docs/results/budgets.json"
+    ),
+}
+
+_PAGE = """# Results
+
+Made by `scripts/report.py` from the files in `docs/results`, which the commands at the end wrote.
+
+One protocol for all: {protocol}.
+
+In brackets the published value where one is known: Ledig et al. 2017, and LPIPS of an SRGAN from Ma et al. 2020.
+Strength 0.5 lies halfway between the SRResNet (0) and the SRGAN (1).
+
+{scores}
+
+## The networks
+
+{networks}
+
+Seconds per megapixel of the result, {speed}. The code, photos and licences behind each file stand in
+[jaxsr/weights/bundled/README.md](../jaxsr/weights/bundled/README.md).
+
+**Why they differ from what is published.** {gaps}
+
+Curves of runs; the PyTorch ones are a reference on the same photos. The bundled `srgan` is the best update by LPIPS of
+its run, not the last.
+
+![PSNR-Y against updates, for each run]({folder}curves.png)
+
+## Perception and distortion
+
+![LPIPS-Alex against PSNR-Y over the strength]({folder}strength.png)
+
+## Side by side
+
+The most detailed crops (greatest sum of squared differences of luma) of the photos that have the most detail:
+
+![Crops of Set5 and Set14 by every network]({folder}sheet.jpg)
+
+## Is it the recipe or the budget?
+
+**The same run in PyTorch.** {twins}
+
+![Losses of both programs, and their difference]({folder}twins.png)
+
+**More updates.** Whole runs of different length, each with its own cosine schedule to zero. {budgets}
+
+![PSNR-Y on Set5 against the updates of a whole run]({folder}budgets.png)
+
+## How the figures came about
+
+{commands}
+"""
+
+
+def results_page(figures: Figures, *, folder: str = "") -> str:
+    """The page, Markdown.
+
+    Args:
+      figures: what it says.
+      folder: that the pictures lie in, relative to the page.
+    """
+    scores = "\n\n".join(f"### {data}\n\n{scores_table(figures, data)}" for data in SETS)
+    machine, size = figures.speed["machine"], figures.speed["size"]
+    speed = f"warm, of a {size} × {size} picture, in float32 on {machine['cores']} cores ({machine['processor']})"
+    commands = COMMANDS | {run["title"]: run["command"] for run in figures.runs.values()}
+    return _PAGE.format(
+        protocol=PROTOCOL,
+        folder=folder,
+        scores=scores,
+        networks=networks_table(figures),
+        speed=speed,
+        gaps=gaps(figures),
+        twins=twins(figures),
+        budgets=budgets(figures),
+        commands="\n".join(f"- {what}: `{command}`" for what, command in commands.items()),
+    )
+
+
+def scores_table(figures: Figures, data: str) -> str:
+    """Markdown: every row's scores on a set, the published value in brackets where there is one."""
+    lines = [["", *(title for title, _ in METRICS.values())]]
+    for row in ROWS:
+        mean, published = figures.scores[row, data]["mean"], PUBLISHED.get((row, data), {})
+        cells = [
+            f"{mean[metric]:{form}} ({published[metric]:{form}})" if metric in published else f"{mean[metric]:{form}}"
+            for metric, (_, form) in METRICS.items()
+        ]
+        lines.append([row, *cells])
+    return _markdown(lines)
+
+
+def networks_table(figures: Figures) -> str:
+    """Markdown: size, training and speed of each network."""
+    lines = [["", "parameters", "updates", "crops an update", "photos", "seconds per megapixel"]]
+    for name, speed in figures.speed["networks"].items():
+        row = next((row for row in reversed(ROWS) if row.split(",")[0] == name), None)
+        if row is None:
+            continue
+        card = figures.scores[row, SETS[0]]["card"]
+        training = ["–"] * 3
+        if card:
+            updates = " + ".join(f"{each['steps']:,}" for each in reversed(generations(card)))
+            training = [updates, str(card["recipe"]["batch_size"]), str(card["training_photos"]["count"])]
+        parameters = f"{speed['parameters']:,}" if speed["parameters"] else "–"
+        lines.append([name, parameters, *training, f"{speed['seconds_per_megapixel']:.2f}"])
+    return _markdown(lines)
+
+
+def readme_table(figures: Figures) -> str:
+    """Markdown: the README's short table, a column for each of a few rows of the page."""
+    chosen = ("bicubic", "srcnn", "espcn", "srresnet", "srgan, strength 0.5", "srgan, strength 1")
+    lines = [["PSNR-Y (dB) / SSIM Wang / LPIPS-Alex", *chosen]]
+    for data in SETS:
+        means = [figures.scores[row, data]["mean"] for row in chosen]
+        lines.append([data, *(f"{m['psnr_y']:.2f} / {m['ssim_wang']:.3f} / {m['lpips_alex']:.3f}" for m in means)])
+    published = [PUBLISHED[row, "Set5"]["psnr_y"] if (row, "Set5") in PUBLISHED else None for row in chosen]
+    lines.append(["Set5, published PSNR-Y", *("–" if value is None else f"{value:.2f}" for value in published)])
+    return _markdown(lines)
+
+
+def gaps(figures: Figures) -> str:
+    """What stands between each network and its published PSNR-Y on Set5, in sentences."""
+    sentences = []
+    for row in ("srcnn", "espcn", "srresnet", "srgan, strength 1"):
+        result = figures.scores[row, "Set5"]
+        below = PUBLISHED[row, "Set5"]["psnr_y"] - result["mean"]["psnr_y"]
+        card = result["card"]
+        updates = sum(each["steps"] for each in generations(card))
+        sentences.append(
+            f"`{row.split(',')[0]}` is {abs(below):.2f} dB {'below' if below > 0 else 'above'} the paper's after "
+            f"{updates:,} updates on {card['training_photos']['count']} photos."
+        )
+    return " ".join(sentences) + (
+        " The papers trained SRResNet for 10⁶ updates and SRGAN for 2·10⁵ more, on 350,000 photos of ImageNet; their"
+        " SRCNN and ESPCN work on luma alone, ours on RGB."
+    )
+
+
+def twins(figures: Figures) -> str:
+    """What the two programs' losses say, in a sentence."""
+    recipe, ours, theirs = (figures.twins[name] for name in ("recipe", "jaxsr", "PyTorch"))
+    difference = np.abs(np.divide(ours, theirs) - 1)
+    return (
+        f"From the same weights, the same {recipe['batch_size']} crops at each update and the same schedule, the "
+        f"losses of {recipe['steps']} updates here and in PyTorch differ by {np.median(difference):.1e} in the median "
+        f"and {difference.max():.1e} at most (relative), beginning at {difference[0]:.1e}: rounding, carried on by "
+        "training."
+    )
+
+
+def budgets(figures: Figures) -> str:
+    """The slope over the updates and what a straight line says, in sentences."""
+    sentences = []
+    for network, points in figures.budgets.items():
+        rise, start = slope(points)
+        ends = [start + rise * math.log10(steps) for steps in (10**5, 10**6)]
+        measured = ", ".join(f"{psnr:.2f} dB after {steps:,}" for steps, psnr in points)
+        sentences.append(
+            f"`{network}`: {measured}; {rise:.2f} dB per tenfold updates. Extrapolated, not measured: {ends[0]:.1f} dB "
+            f"after 10⁵ and {ends[1]:.1f} dB after 10⁶ updates."
+        )
+    return " ".join(sentences) + " A straight line through so few runs is a guess, not a promise."
+
+
+def _markdown(lines: Sequence[Sequence[str]]) -> str:
+    head, *rows = lines
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *rows))

@@ -1,0 +1,156 @@
+"""The figures that the page of results is made from, as the evaluator, the benchmarks and the runs left them.
+
+A folder with, all JSON: `scores/*.json` and `budgets.json` (`scripts/evaluate.py --json`; the latter whole runs of
+different length on Set5), `speed.json` (`benchmarks/models.py`), `twins.json` (`benchmarks/twins.py`), and
+`runs/*.json` (`add_run`).
+"""
+
+import itertools
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from jaxsr.errors import InputError
+from jaxsr.evaluation.protocol import PROTOCOL
+from jaxsr.files import replacing
+
+SETS = ("Set5", "Set14")
+
+METRICS = {
+    "psnr_y": ("PSNR-Y (dB)", ".2f"),
+    "ssim_wang": ("SSIM Wang", ".4f"),
+    "ssim_daala": ("SSIM daala", ".4f"),
+    "lpips_alex": ("LPIPS-Alex", ".3f"),
+    "lpips_vgg16": ("LPIPS-VGG16", ".3f"),
+}
+
+ROWS = (
+    "nearest",
+    "bilinear",
+    "bicubic",
+    "bicubic, back-project 10",
+    "srcnn",
+    "espcn",
+    "srresnet",
+    "srgan, strength 0.5",
+    "srgan, strength 1",
+)
+
+# Ledig et al. 2017 (SRCNN's and ESPCN's PSNR on Set5 as they give it; SSIM is daala's); LPIPS of an SRGAN as measured
+# by Ma et al. 2020 (SPSR), table 1.
+PUBLISHED = {
+    ("bicubic", "Set5"): {"psnr_y": 28.43, "ssim_daala": 0.8211},
+    ("bicubic", "Set14"): {"psnr_y": 25.99, "ssim_daala": 0.7486},
+    ("srcnn", "Set5"): {"psnr_y": 30.07},
+    ("espcn", "Set5"): {"psnr_y": 30.76},
+    ("srresnet", "Set5"): {"psnr_y": 32.05, "ssim_daala": 0.9019},
+    ("srresnet", "Set14"): {"psnr_y": 28.49, "ssim_daala": 0.8184},
+    ("srgan, strength 1", "Set5"): {"psnr_y": 29.40, "ssim_daala": 0.8472, "lpips_alex": 0.0882},
+    ("srgan, strength 1", "Set14"): {"psnr_y": 26.02, "ssim_daala": 0.7397, "lpips_alex": 0.1663},
+}
+
+
+class Figures(NamedTuple):
+    """All that the page is made from.
+
+    Attributes:
+      scores: {(model, set): one of the evaluator's results}.
+      speed: {"machine", "size", "networks": {model: {"parameters", "seconds_per_megapixel"}}}.
+      twins: {"recipe": …, "jaxsr": losses, "PyTorch": losses}.
+      budgets: {stage: [(updates of a whole run, PSNR-Y on Set5), …]}, the shortest run first.
+      runs: {name: see `add_run`}.
+    """
+
+    scores: Mapping[tuple[str, str], dict]
+    speed: dict
+    twins: dict
+    budgets: Mapping[str, list[tuple[int, float]]]
+    runs: Mapping[str, dict]
+
+
+def read_figures(folder: Path) -> Figures:
+    """The files named at the top of this module.
+
+    Raises:
+      InputError: one is missing, is no such file or was scored by another protocol, or lacks what the page shows.
+    """
+    results = [result for path in sorted((folder / "scores").glob("*.json")) for result in _read_scores(path)]
+    scores = {(result["model"], result["data"]): result for result in results}
+    missing = [f"{row} on {data}" for row in ROWS for data in SETS if (row, data) not in scores]
+    if missing:
+        raise InputError(f"{folder / 'scores'} has no scores of {', '.join(missing)}: run scripts/evaluate.py --json")
+    for row, data in itertools.product(ROWS, SETS):
+        lacking = [metric for metric in METRICS if scores[row, data]["mean"].get(metric) is None]
+        if lacking:
+            raise InputError(f"{row} on {data} was scored without {', '.join(lacking)}: run scripts/evaluate.py again")
+    runs = {path.stem: _read(path, "title", "command", "scores") for path in sorted((folder / "runs").glob("*.json"))}
+    if not runs:
+        raise InputError(f"{folder / 'runs'} has no run: add one by scripts/report.py --add-run")
+    speed = _read(folder / "speed.json", "machine", "size", "networks")
+    twins = _read(folder / "twins.json", "recipe", "jaxsr", "PyTorch")
+    return Figures(scores, speed, twins, _budgets(folder / "budgets.json"), runs)
+
+
+def _budgets(path):
+    budgets = {}
+    for result in _read_scores(path):
+        if not result["card"]:
+            raise InputError(f"{path}: {result['model']} was not trained")
+        point = (result["card"]["steps"], result["mean"]["psnr_y"])
+        budgets.setdefault(result["card"]["recipe"]["stage"], []).append(point)
+    few = [stage for stage, points in budgets.items() if len({steps for steps, _ in points}) < 2]
+    if few:
+        raise InputError(f"{path} has runs of one length only of {', '.join(few)}: a slope needs two")
+    return {stage: sorted(points) for stage, points in budgets.items()}
+
+
+def add_run(folder: Path, workdir: Path, *, name: str, title: str, command: str) -> None:
+    """Keep what a training run measured at its validations, as `folder/runs/NAME.json`.
+
+    Args:
+      folder: of the figures.
+      workdir: of the run.
+      name: of the file, without suffix.
+      title: above the run's curve.
+      command: that started it.
+
+    A "reference", {title: [[updates, PSNR-Y in dB], …]} of other people's runs, can be added to the file by hand.
+
+    Raises:
+      InputError: no such run, or one that validated nothing.
+    """
+    log = workdir / "metrics.jsonl"
+    if not log.is_file():
+        raise InputError(f"{workdir} is not the folder of a training run: it has no metrics.jsonl")
+    try:
+        scores = [row for row in map(json.loads, log.read_text().splitlines()) if "psnr_y" in row]
+    except ValueError:
+        raise InputError(f"{log} breaks off within a line: let the run go on, which mends it") from None
+    if not scores:
+        raise InputError(f"{workdir}: the run was not validated, there is no curve to keep")
+    with replacing(folder / "runs" / f"{name}.json") as temporary:
+        temporary.write_text(json.dumps({"title": title, "command": command, "scores": scores}, indent=1) + "\n")
+
+
+def generations(card: Mapping) -> list[Mapping]:
+    """A card and those of what it descends from, the youngest first."""
+    return [card, *generations(card["lineage"])] if card.get("lineage") else [card]
+
+
+def _read_scores(path):
+    document = _read(path)
+    if not isinstance(document, dict) or document.get("protocol") != PROTOCOL:
+        raise InputError(f"{path} was scored by another protocol: run scripts/evaluate.py again")
+    return document["results"]
+
+
+def _read(path, *keys):
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from None
+    lacking = [key for key in keys if key not in document]
+    if lacking:
+        raise InputError(f"{path} lacks {', '.join(lacking)}: it is no file of the page of results")
+    return document

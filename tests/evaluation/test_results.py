@@ -1,0 +1,109 @@
+"""The page of results is what the committed figures say."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jaxsr.evaluation.figures import slope
+from jaxsr.evaluation.page import readme_table, results_page
+from jaxsr.evaluation.results import METRICS, PUBLISHED, ROWS, SETS, read_figures
+
+ROOT = Path(__file__).parents[2]
+FIGURES = ROOT / "docs" / "results"
+
+
+def report(*arguments):
+    command = [sys.executable, ROOT / "scripts" / "report.py", *arguments]
+    return subprocess.run([*map(str, command)], capture_output=True, text=True, cwd=ROOT, check=False)
+
+
+def test_the_committed_page_and_table_are_what_the_figures_give(tmp_path):
+    readme = tmp_path / "README.md"
+    shutil.copy(ROOT / "README.md", readme)
+    done = report("--output", tmp_path, "--readme", readme)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "results.md").read_text() == (ROOT / "docs" / "results.md").read_text()
+    assert readme.read_text() == (ROOT / "README.md").read_text()
+    linked = re.findall(r"!\[.*?\]\((.*?)\)", (ROOT / "docs" / "results.md").read_text())
+    assert len(linked) == 5
+    assert all((ROOT / "docs" / name).is_file() for name in linked)
+    assert {name for name in linked if name.endswith(".png")} == {path.name for path in tmp_path.glob("*.png")}
+
+
+def test_the_page_has_every_score():
+    figures, page = read_figures(FIGURES), (ROOT / "docs" / "results.md").read_text()
+    for data in SETS:
+        table = page.split(f"### {data}\n")[1].split("##")[0]
+        for row in ROWS:
+            (line,) = [line for line in table.splitlines() if line.startswith(f"| {row} |")]
+            for metric, (_, form) in METRICS.items():
+                published = PUBLISHED.get((row, data), {}).get(metric)
+                behind = "" if published is None else f" ({published:{form}})"
+                assert f"| {figures.scores[row, data]['mean'][metric]:{form}}{behind} |" in line
+
+
+def test_a_change_of_a_figure_changes_the_page(tmp_path):
+    shutil.copytree(FIGURES, tmp_path / "results")
+    path = tmp_path / "results" / "scores" / "models.json"
+    document = json.loads(path.read_text())
+    (result,) = [r for r in document["results"] if (r["model"], r["data"]) == ("srresnet", "Set5")]
+    result["mean"]["psnr_y"] = 33.21
+    path.write_text(json.dumps(document))
+    figures = read_figures(tmp_path / "results")
+    assert "| srresnet | 33.21 (32.05) |" in results_page(figures)
+    assert "`srresnet` is 1.16 dB above the paper's" in results_page(figures)
+    assert "33.21" in readme_table(figures)
+
+
+def test_the_slope_is_that_of_a_straight_line():
+    rise, start = slope([(100, 30.0), (1000, 31.5), (10_000, 33.0)])
+    assert (rise, start) == (pytest.approx(1.5), pytest.approx(27.0))
+
+
+def without_lpips(folder):
+    path = folder / "scores" / "models.json"
+    document = json.loads(path.read_text())
+    (result,) = [r for r in document["results"] if (r["model"], r["data"]) == ("srresnet", "Set5")]
+    result["mean"]["lpips_alex"] = None
+    path.write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda folder: (folder / "speed.json").unlink(), "speed.json cannot be read"),
+        (lambda folder: (folder / "scores" / "models.json").unlink(), "has no scores of nearest on Set5"),
+        (lambda folder: (folder / "budgets.json").write_text('{"protocol": "other"}'), "another protocol"),
+        (lambda folder: (folder / "budgets.json").write_text("[]"), "another protocol"),
+        (lambda folder: (folder / "speed.json").write_text("{}"), "speed.json lacks machine"),
+        (lambda folder: shutil.rmtree(folder / "runs"), "no run"),
+        (without_lpips, "srresnet on Set5 was scored without lpips_alex"),
+    ],
+)
+def test_what_is_missing_is_named(tmp_path, damage, words):
+    folder = tmp_path / "results"
+    shutil.copytree(FIGURES, folder)
+    damage(folder)
+    done = report("--figures", folder, "--output", tmp_path, "--readme", "None")
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_run_is_kept(tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    rows = [{"step": 0, "psnr_y": 27.5}, {"step": 1, "loss": 0.1}, {"step": 1, "psnr_y": 28.0}]
+    (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    more = ["--name", "mine", "--title", "Mine", "--command", "python scripts/train.py"]
+    assert report("--figures", tmp_path, "--add-run", run, *more).returncode == 0
+    kept = json.loads((tmp_path / "runs" / "mine.json").read_text())
+    assert kept == {"title": "Mine", "command": "python scripts/train.py", "scores": [rows[0], rows[2]]}
+    refused = report("--figures", tmp_path, "--add-run", tmp_path, *more)
+    assert refused.returncode == 2
+    assert "no metrics.jsonl" in refused.stderr
