@@ -31,14 +31,14 @@ def conv_general_dilated(x: jax.Array, kernel: jax.Array, strides: Any, padding:
       options: of `lax.conv_general_dilated`, with their defaults: neither dilation nor groups, NHWC and HWIO.
 
     Raises:
-      NotImplementedError: anything else. Nor is there a derivative in forward mode.
+      ValueError: anything else. Nor is there a derivative in forward mode.
     """
     options.pop("dimension_numbers", None)
     defaults = {"lhs_dilation": (1, 1), "rhs_dilation": (1, 1), "feature_group_count": 1}
     changed = {name: value for name, value in options.items() if value not in (None, defaults.get(name))}
     square = kernel.shape[0] == kernel.shape[1] and kernel.shape[0] % 2 == 1
     if not square or changed or tuple(strides) != (1, 1) or padding != "SAME":
-        raise NotImplementedError(f"kernel {kernel.shape}, strides {strides}, padding {padding}, options {changed}")
+        raise ValueError(f"kernel {kernel.shape}, strides {strides}, padding {padding}, options {changed}")
     return _convolved(x, kernel)
 
 
