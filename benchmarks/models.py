@@ -1,6 +1,8 @@
 """Seconds per megapixel of result and parameters of each bundled network and interpolation, warm, within one process.
 
-python benchmarks/models.py [--json docs/results/speed.json]
+    python benchmarks/models.py [--json docs/results/speed.json]
+
+The picture is cut from a photo of the package.
 """
 
 from functools import partial

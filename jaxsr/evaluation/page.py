@@ -25,17 +25,19 @@ COMMANDS = {
         "python scripts/evaluate.py --model bicubic espcn srcnn srresnet srgan --data tests/data/Set5 tests/data/Set14 "
         "--sheet sheet.png"
     ),
-    "speed": "python benchmarks/models.py --json docs/results/speed.json",
+    "speed": "python benchmarks/models.py --rounds 3 --json docs/results/speed.json",
     "the same run in PyTorch": "python benchmarks/twins.py --steps 150 --json docs/results/twins.json",
     "more updates": (
-        "python scripts/train.py --config … --steps …, then python scripts/evaluate.py --model RUN … "
+        "python scripts/train.py --config espcn --data wallpapers BSDS399 T91 --workdir runs/espcn375 --steps 375 "
+        "--warmup 31 (1500, 125), python scripts/evaluate.py --model runs/espcn375 runs/espcn1500 espcn "
         "--data tests/data/Set5 --json docs/results/budgets.json"
     ),
 }
 
 _PAGE = """# Results
 
-Made by `scripts/report.py` from the files in `docs/results`, which the commands at the end wrote.
+Made by `scripts/report.py` from the files in `docs/results`, which the commands at the end wrote; the curves of the
+PyTorch reference were added by hand.
 
 One protocol for all: {protocol}.
 
@@ -56,27 +58,27 @@ Seconds per megapixel of the result, {speed}. The code, photos and licences behi
 Curves of runs; the PyTorch ones are a reference on the same photos. The bundled `srgan` is the best update by LPIPS of
 its run, not the last.
 
-![PSNR-Y against updates, for each run]({folder}curves.png)
+![PSNR-Y against updates, for each run](curves.png)
 
 ## Perception and distortion
 
-![LPIPS-Alex against PSNR-Y over the strength]({folder}strength.png)
+![LPIPS-Alex against PSNR-Y over the strength](strength.png)
 
 ## Side by side
 
 The most detailed crops (greatest sum of squared differences of luma) of the photos that have the most detail:
 
-![Crops of Set5 and Set14 by every network]({folder}sheet.jpg)
+![Crops of Set5 and Set14 by every network](sheet.jpg)
 
 ## Is it the recipe or the budget?
 
 **The same run in PyTorch.** {twins}
 
-![Losses of both programs, and their difference]({folder}twins.png)
+![Losses of both programs, and their difference](twins.png)
 
 **More updates.** Whole runs of different length, each with its own cosine schedule to zero. {budgets}
 
-![PSNR-Y on Set5 against the updates of a whole run]({folder}budgets.png)
+![PSNR-Y on Set5 against the updates of a whole run](budgets.png)
 
 ## How the figures came about
 
@@ -84,20 +86,14 @@ The most detailed crops (greatest sum of squared differences of luma) of the pho
 """
 
 
-def results_page(figures: Figures, *, folder: str = "") -> str:
-    """The page, Markdown.
-
-    Args:
-      figures: what it says.
-      folder: that the pictures lie in, relative to the page.
-    """
+def results_page(figures: Figures) -> str:
+    """The page, Markdown, for the folder that its pictures lie in."""
     scores = "\n\n".join(f"### {data}\n\n{scores_table(figures, data)}" for data in SETS)
     machine, size = figures.speed["machine"], figures.speed["size"]
     speed = f"warm, of a {size} × {size} picture, in float32 on {machine['cores']} cores ({machine['processor']})"
     commands = COMMANDS | {run["title"]: run["command"] for run in figures.runs.values()}
     return _PAGE.format(
         protocol=PROTOCOL,
-        folder=folder,
         scores=scores,
         networks=networks_table(figures),
         speed=speed,

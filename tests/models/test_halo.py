@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaxsr.models import ESPCN, SRCNN, SRResNet
+from jaxsr.upscaling.engine import Interpolation
 
 SCALES = [2, 3, 4, 8]
 
@@ -58,3 +59,8 @@ def test_srcnn_reaches_no_further_than_its_halo(scale, kernels):
     model = SRCNN(scale=scale, kernels=kernels)
     # The sum of two reaches rounded up: one pixel too many where the roundings coincide.
     assert model.halo - 1 <= reach(model) <= model.halo
+
+
+def test_bicubic_as_a_network_reaches_exactly_as_far_as_its_halo():
+    model = Interpolation("bicubic")
+    assert reach(model) == model.halo

@@ -177,8 +177,9 @@ def convolutions(jaxpr):
 def test_losses_and_statistics_are_the_same_on_one_and_on_four_devices(run):
     # The second update's losses come from parameters that the first one moved.
     (one, one_metrics), (four, four_metrics) = (jax.device_get(run(crops(2, 4), count)) for count in (1, 4))
-    for name in ("loss", "discriminator", "content", "weighted_adversarial", "gradient_norm"):
-        np.testing.assert_allclose(one_metrics[name], four_metrics[name], rtol=1e-3)
+    for name in ("loss", "discriminator", "content", "weighted_adversarial"):
+        np.testing.assert_allclose(one_metrics[name], four_metrics[name], rtol=1e-4)
+    np.testing.assert_allclose(one_metrics["gradient_norm"], four_metrics["gradient_norm"], rtol=1e-3)
     for network in ("generator", "discriminator"):
         # Batch statistics are those of the whole batch, wherever its parts lie.
         stats = [getattr(state, network).batch_stats for state in (one, four)]
