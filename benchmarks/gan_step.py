@@ -26,6 +26,7 @@ from jaxsr.models.discriminator import Discriminator
 from jaxsr.models.initialisation import initialise
 from jaxsr.training.devices import make_mesh, replicated, sharded_batches, split_cpu_into_devices
 from jaxsr.training.gan import GanLosses, GanState, make_gan_step
+from jaxsr.training.memory import restart_with_huge_pages
 from jaxsr.training.state import create_state
 from jaxsr.training.steps import compile_steps
 from jaxsr.weights.perceptual import load_perceptual
@@ -142,5 +143,6 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
+    restart_with_huge_pages()
     with reported():
         main(tyro.cli(Options, description=__doc__))

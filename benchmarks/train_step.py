@@ -23,6 +23,7 @@ from jaxsr.errors import reported
 from jaxsr.models import SRResNet
 from jaxsr.models.initialisation import initialise
 from jaxsr.training.devices import make_mesh, replicated, sharded_batches, split_cpu_into_devices
+from jaxsr.training.memory import restart_with_huge_pages
 from jaxsr.training.state import create_state
 from jaxsr.training.steps import compile_steps, make_pixel_step
 
@@ -110,5 +111,6 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
+    restart_with_huge_pages()
     with reported():
         main(tyro.cli(Options, description=__doc__))

@@ -16,6 +16,7 @@ import tyro
 
 from jaxsr.config import TrainConfig
 from jaxsr.errors import InputError, reported
+from jaxsr.training.memory import restart_with_huge_pages
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
@@ -74,5 +75,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    restart_with_huge_pages()
     with reported():
         sys.exit(main())

@@ -1,15 +1,23 @@
-"""Convolutions whose weight gradient is made of matrix products on a CPU.
+"""Convolutions for training that are made of matrix products where that pays on a CPU.
 
-XLA's CPU backend takes several times as long for a weight gradient as for the convolution itself. Of the upsampling
-convolutions, with more outputs than inputs, the one at 48×48 takes 178 ms as products instead of 346, the one at 24×24
-30 instead of 46; of the last one, with three outputs, 173 instead of 240 to 290 (16 crops of 96×96, two devices on two
-AVX2 cores, float32). The whole SRResNet update goes from 2.6 to 2.1 s. On accelerators the program is XLA's own.
+XLA's CPU backend takes three to five times as long for a weight gradient as for the convolution itself, and for that
+twice as long as the 3×3 convolutions of the body take by `winograd`. With both, and with large pages
+(jaxsr/training/memory.py), an SRResNet update takes 1.15 to 1.54 s instead of 1.57 to 2.08 (16 crops of 96×96, two
+devices on two AVX2 cores, float32, three runs in turns), and an SRGAN update 7.0 to 8.2 instead of 8.9 to 10.0; what
+they cost is compilation, 30 s instead of 13. On accelerators the program is XLA's own.
 
-What did not pay: products for the 3×3 convolutions of the body (14 ms instead of 13 with a device on each core), nine
-products instead of three (0.8 to 1.3 of their time), one product of nine shifts (1.1), forward convolutions as products
-(up to three times XLA's time), the weight gradient as a convolution of transposed images (0.9 to 1.5).
+Milliseconds of XLA and by products, of 16 crops: weight gradients of the upsampling convolutions, with more outputs
+than inputs, 346 and 178 at 48×48, 46 and 30 at 24×24; of the last one, with three outputs, 240 to 290 and 173; of the
+body's, 34 and 9. Forward convolutions of the body, 12 and 6.
+
+What did not pay: Winograd where its tiles do not fit the caches (64 to 256 channels at 48×48: 165 and 181), in bands
+by a loop (a loop of XLA's costs more than it saves), F(4×4, 3×3) (1.2 times the time of F(2×2, 3×3)), and for a single
+picture (8 s more of compilation; 256×256 pixels take as long); weight gradients as nine products instead of three (0.8
+to 1.3 of their time) or one of nine shifts (1.1), forward convolutions as products of shifts (up to three times XLA's
+time), the weight gradient as a convolution of transposed images (0.9 to 1.5); oneDNN's convolutions in XLA (the same).
 """
 
+import math
 from functools import partial
 from typing import Any
 
@@ -17,7 +25,13 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxsr.models import winograd
+
 _NUMBERS = ("NHWC", "HWIO", "NHWC")
+# Fewer are not worth the transforms, and with many they are worth it however large the tiles.
+_FEWEST_CHANNELS, _MANY_CHANNELS = 16, 128
+# Of tiles that stay in the caches.
+_MOST_BYTES = 2**25
 
 
 def conv_general_dilated(x: jax.Array, kernel: jax.Array, strides: Any, padding: Any, **options) -> jax.Array:
@@ -42,31 +56,59 @@ def conv_general_dilated(x: jax.Array, kernel: jax.Array, strides: Any, padding:
     return _convolved(x, kernel)
 
 
-def _plain(x, kernel):
+def _by_xla(x, kernel):
     return lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=_NUMBERS)
 
 
-_convolved = jax.custom_vjp(_plain)
-
-
 def _forward(x, kernel):
-    return _plain(x, kernel), (x, kernel)
+    if not _tiles_pay(x, kernel):
+        return _by_xla(x, kernel)
+    return lax.platform_dependent(x, kernel, cpu=winograd.convolved, default=_by_xla)
+
+
+_convolved = jax.custom_vjp(_forward)
 
 
 def _backward(saved, gradient):
     x, kernel = saved
-    (to_x,) = jax.vjp(lambda x: _plain(x, kernel), x)[1](gradient)
-    side, _, inputs, outputs = kernel.shape
-    as_products = partial(_by_rows_of_images if outputs > inputs else _by_rows_of_gradients, side=side)
-    to_kernel = lax.platform_dependent(x, gradient, cpu=as_products, default=partial(_by_xla, kernel=kernel))
+    to_x = lax.platform_dependent(
+        gradient, cpu=partial(_turned, kernel=kernel), default=_input_gradient_by_xla(x, kernel)
+    )
+    by_products = partial(_kernel_gradient_by_products, side=kernel.shape[0])
+    by_xla = partial(_kernel_gradient_by_xla, kernel=kernel)
+    to_kernel = lax.platform_dependent(x, gradient, cpu=by_products, default=by_xla)
     return to_x, to_kernel.astype(kernel.dtype)
 
 
-_convolved.defvjp(_forward, _backward)
+_convolved.defvjp(lambda x, kernel: (_forward(x, kernel), (x, kernel)), _backward)
 
 
-def _by_xla(x, gradient, *, kernel):
-    (to_kernel,) = jax.vjp(lambda kernel: _plain(x, kernel), kernel)[1](gradient)
+def _tiles_pay(x, kernel):
+    """Whether Winograd's tiles save more than it takes to write and read them."""
+    side, _, inputs, outputs = kernel.shape
+    tile_bytes = 16 * math.prod(x.shape[:3]) * (inputs + outputs)
+    few = min(inputs, outputs)
+    return side == 3 and few >= _FEWEST_CHANNELS and (few >= _MANY_CHANNELS or tile_bytes <= _MOST_BYTES)
+
+
+def _turned(gradient, *, kernel):
+    """The input gradient: of a convolution with an odd kernel it is the convolution with the turned one."""
+    return _forward(gradient, kernel[::-1, ::-1].swapaxes(2, 3))
+
+
+def _input_gradient_by_xla(x, kernel):
+    return lambda gradient: jax.vjp(lambda x: _by_xla(x, kernel), x)[1](gradient)[0]
+
+
+def _kernel_gradient_by_products(x, gradient, *, side):
+    inputs, outputs = x.shape[-1], gradient.shape[-1]
+    if side == 3 and inputs >= outputs >= _FEWEST_CHANNELS:
+        return winograd.kernel_gradient(x, gradient)
+    return (_by_rows_of_images if outputs > inputs else _by_rows_of_gradients)(x, gradient, side=side)
+
+
+def _kernel_gradient_by_xla(x, gradient, *, kernel):
+    (to_kernel,) = jax.vjp(lambda kernel: _by_xla(x, kernel), kernel)[1](gradient)
     return to_kernel.astype(jnp.float32)
 
 

@@ -6,7 +6,9 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax import lax
 
+from jaxsr.models.convolution import conv_general_dilated
 from jaxsr.models.layers import torch_uniform
 
 
@@ -41,10 +43,11 @@ class Discriminator(nn.Module):
                 self.features * 2 ** (i // 2),
                 (3, 3),
                 strides=1 + i % 2,
-                padding=1,
+                padding=1 if i % 2 else "SAME",
                 use_bias=i == 0,
                 dtype=self.dtype,
                 kernel_init=torch_uniform,
+                conv_general_dilated=lax.conv_general_dilated if i % 2 else conv_general_dilated,
                 name=f"conv_{i}",
             )(x)
             x = nn.leaky_relu(norm(name=f"norm_{i}")(x) if i else x, 0.2)

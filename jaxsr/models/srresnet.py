@@ -13,6 +13,11 @@ from jaxsr.models.convolution import conv_general_dilated
 from jaxsr.models.layers import PReLU, imagenet_normalised, pixel_shuffle, torch_uniform
 
 
+def _convolution(*, train):
+    """`nn.Conv`; for training of a kind that is faster on a CPU, for which a single picture would wait too long."""
+    return partial(nn.Conv, kernel_init=torch_uniform, conv_general_dilated=conv_general_dilated if train else None)
+
+
 class ResidualBlock(nn.Module):
     """conv, BN, PReLU, conv, BN, plus the input."""
 
@@ -22,7 +27,7 @@ class ResidualBlock(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
         """[N, H, W, features] to the same shape."""
-        conv = partial(nn.Conv, self.features, (3, 3), use_bias=False, dtype=self.dtype, kernel_init=torch_uniform)
+        conv = partial(_convolution(train=train), self.features, (3, 3), use_bias=False, dtype=self.dtype)
         norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype)
         y = norm(name="norm_1")(conv(name="conv_1")(x))
         y = PReLU(name="prelu")(y)
@@ -89,10 +94,10 @@ class SRResNet(nn.Module):
           [N, H, W, features].
         """
         y = x if half == "upsampling" else self._extract(x, train=train)
-        return y if half == "features" else self._upsample(y)
+        return y if half == "features" else self._upsample(y, train=train)
 
     def _extract(self, x, *, train):
-        conv = partial(nn.Conv, dtype=self.dtype, kernel_init=torch_uniform)
+        conv = partial(_convolution(train=train), dtype=self.dtype)
         norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype)
         if self.normalisation == "imagenet":
             x = imagenet_normalised(x)
@@ -103,8 +108,8 @@ class SRResNet(nn.Module):
         body = conv(self.features, (3, 3), use_bias=self.body_end == "prelu", name="conv_body")(body)
         return first + (PReLU(name="prelu_body") if self.body_end == "prelu" else norm(name="norm_body"))(body)
 
-    def _upsample(self, y):
-        conv = partial(nn.Conv, kernel_init=torch_uniform, conv_general_dilated=conv_general_dilated)
+    def _upsample(self, y, *, train):
+        conv = _convolution(train=train)
         for i, factor in enumerate(self.upscaling_stages):
             y = conv(self.features * factor**2, (3, 3), dtype=self.dtype, name=f"upconv_{i}")(y)
             y = PReLU(name=f"prelu_up_{i}")(pixel_shuffle(y, factor))

@@ -21,7 +21,10 @@ def loss(convolve, x, kernel):
     return (y * jnp.cos(jnp.arange(y.size)).reshape(y.shape)).sum()
 
 
-@pytest.mark.parametrize(("side", "inputs", "outputs"), [(3, 4, 16), (9, 8, 3), (5, 8, 3), (1, 2, 3), (3, 4, 4)])
+@pytest.mark.parametrize(
+    ("side", "inputs", "outputs"),
+    [(3, 4, 16), (9, 8, 3), (5, 8, 3), (1, 2, 3), (3, 4, 4), (3, 16, 16), (3, 16, 24), (3, 24, 16)],
+)
 def test_values_and_gradients_are_those_of_lax(side, inputs, outputs):
     x, kernel = random(2, 7, 11, inputs, seed=0), random(side, side, inputs, outputs, seed=1)
     ours, theirs = (
@@ -57,10 +60,22 @@ def test_other_convolutions_are_refused(kernel, arguments):
         conv_general_dilated(random(1, 8, 8, 4, seed=0), random(*kernel, 4, 4, seed=1), **arguments)
 
 
-def test_an_accelerator_convolves():
-    step = jax.jit(jax.grad(lambda kernel, x: loss(conv_general_dilated, x, kernel)))
-    shapes = random(3, 3, 8, 32, seed=1), random(2, 7, 11, 8, seed=0)
-    programs = {name: step.trace(*shapes).lower(lowering_platforms=(name,)).as_text() for name in ("cpu", "cuda")}
-    assert programs["cuda"].count("stablehlo.convolution") == 1
-    assert "stablehlo.dot_general" not in programs["cuda"]
-    assert "stablehlo.dot_general" in programs["cpu"]
+def programs(channels, *, height):
+    """The value and both gradients, for each platform."""
+    step = jax.jit(jax.value_and_grad(lambda *arrays: loss(conv_general_dilated, *arrays), argnums=(0, 1)))
+    inputs, outputs = channels
+    shapes = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in ((2, height, 8, inputs), (3, 3, inputs, outputs))]
+    return [step.trace(*shapes).lower(lowering_platforms=(name,)).as_text() for name in ("cpu", "cuda")]
+
+
+@pytest.mark.parametrize(
+    ("channels", "height", "convolutions"),
+    # Of few channels, or too large for the caches: only the weight gradient is made of products.
+    [((16, 16), 8, 0), ((8, 32), 8, 2), ((64, 64), 8 * 256, 2), ((128, 128), 8 * 256, 0)],
+)
+def test_a_cpu_multiplies_and_an_accelerator_convolves(channels, height, convolutions):
+    cpu, cuda = programs(channels, height=height)
+    assert cuda.count("stablehlo.convolution") == 3
+    assert "stablehlo.dot_general" not in cuda
+    assert cpu.count("stablehlo.convolution") == convolutions
+    assert "stablehlo.dot_general" in cpu
