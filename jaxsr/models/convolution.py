@@ -1,10 +1,10 @@
 """Convolutions for training that are made of matrix products where that pays on a CPU.
 
-XLA's CPU backend takes three to five times as long for a weight gradient as for the convolution itself, and for that
-twice as long as the 3×3 convolutions of the body take by `winograd`. With both, and with large pages
-(jaxsr/training/memory.py), an SRResNet update takes 1.15 to 1.54 s instead of 1.57 to 2.08 (16 crops of 96×96, two
-devices on two AVX2 cores, float32, three runs in turns), and an SRGAN update 7.0 to 8.2 instead of 8.9 to 10.0; what
-they cost is compilation, 30 s instead of 13. On accelerators the program is XLA's own.
+XLA's CPU backend takes three to five times as long for a weight gradient as for the convolution itself. The body's 3×3
+convolutions take half the time by `winograd`. With products for both, and large pages (jaxsr/training/memory.py; in
+small ones Winograd gains nothing), an SRResNet update takes 1.15 to 1.54 s instead of 1.57 to 2.08 (16 crops of 96×96,
+two devices on two AVX2 cores, float32, three runs in turns), and an SRGAN update 7.0 to 8.2 instead of 8.9 to 10.0;
+what they cost is compilation, 30 s instead of 13. On accelerators the program is XLA's own.
 
 Milliseconds of XLA and by products, of 16 crops: weight gradients of the upsampling convolutions, with more outputs
 than inputs, 346 and 178 at 48×48, 46 and 30 at 24×24; of the last one, with three outputs, 240 to 290 and 173; of the
@@ -30,8 +30,8 @@ from jaxsr.models import winograd
 _NUMBERS = ("NHWC", "HWIO", "NHWC")
 # Fewer are not worth the transforms, and with many they are worth it however large the tiles.
 _FEWEST_CHANNELS, _MANY_CHANNELS = 16, 128
-# Of tiles that stay in the caches.
-_MOST_BYTES = 2**25
+# Of the tiles of all devices together, so that results do not depend on their number; more leave two cores' caches.
+_MOST_TILE_BYTES = 2**25
 
 
 def conv_general_dilated(x: jax.Array, kernel: jax.Array, strides: Any, padding: Any, **options) -> jax.Array:
@@ -45,7 +45,9 @@ def conv_general_dilated(x: jax.Array, kernel: jax.Array, strides: Any, padding:
       options: of `lax.conv_general_dilated`, with their defaults: neither dilation nor groups, NHWC and HWIO.
 
     Raises:
-      ValueError: anything else. Nor is there a derivative in forward mode.
+      ValueError: anything else.
+
+    There is a derivative in reverse mode only.
     """
     options.pop("dimension_numbers", None)
     defaults = {"lhs_dilation": (1, 1), "rhs_dilation": (1, 1), "feature_group_count": 1}
@@ -60,13 +62,13 @@ def _by_xla(x, kernel):
     return lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=_NUMBERS)
 
 
-def _forward(x, kernel):
+def _convolve(x, kernel):
     if not _tiles_pay(x, kernel):
         return _by_xla(x, kernel)
     return lax.platform_dependent(x, kernel, cpu=winograd.convolved, default=_by_xla)
 
 
-_convolved = jax.custom_vjp(_forward)
+_convolved = jax.custom_vjp(_convolve)
 
 
 def _backward(saved, gradient):
@@ -74,13 +76,13 @@ def _backward(saved, gradient):
     to_x = lax.platform_dependent(
         gradient, cpu=partial(_turned, kernel=kernel), default=_input_gradient_by_xla(x, kernel)
     )
-    by_products = partial(_kernel_gradient_by_products, side=kernel.shape[0])
+    by_products = partial(_kernel_gradient_by_products, kernel=kernel)
     by_xla = partial(_kernel_gradient_by_xla, kernel=kernel)
     to_kernel = lax.platform_dependent(x, gradient, cpu=by_products, default=by_xla)
     return to_x, to_kernel.astype(kernel.dtype)
 
 
-_convolved.defvjp(lambda x, kernel: (_forward(x, kernel), (x, kernel)), _backward)
+_convolved.defvjp(lambda x, kernel: (_convolve(x, kernel), (x, kernel)), _backward)
 
 
 def _tiles_pay(x, kernel):
@@ -88,21 +90,21 @@ def _tiles_pay(x, kernel):
     side, _, inputs, outputs = kernel.shape
     tile_bytes = 16 * math.prod(x.shape[:3]) * (inputs + outputs)
     few = min(inputs, outputs)
-    return side == 3 and few >= _FEWEST_CHANNELS and (few >= _MANY_CHANNELS or tile_bytes <= _MOST_BYTES)
+    return side == 3 and few >= _FEWEST_CHANNELS and (few >= _MANY_CHANNELS or tile_bytes <= _MOST_TILE_BYTES)
 
 
 def _turned(gradient, *, kernel):
     """The input gradient: of a convolution with an odd kernel it is the convolution with the turned one."""
-    return _forward(gradient, kernel[::-1, ::-1].swapaxes(2, 3))
+    return _convolve(gradient, kernel[::-1, ::-1].swapaxes(2, 3))
 
 
 def _input_gradient_by_xla(x, kernel):
     return lambda gradient: jax.vjp(lambda x: _by_xla(x, kernel), x)[1](gradient)[0]
 
 
-def _kernel_gradient_by_products(x, gradient, *, side):
-    inputs, outputs = x.shape[-1], gradient.shape[-1]
-    if side == 3 and inputs >= outputs >= _FEWEST_CHANNELS:
+def _kernel_gradient_by_products(x, gradient, *, kernel):
+    side, _, inputs, outputs = kernel.shape
+    if inputs >= outputs and _tiles_pay(x, kernel):
         return winograd.kernel_gradient(x, gradient)
     return (_by_rows_of_images if outputs > inputs else _by_rows_of_gradients)(x, gradient, side=side)
 

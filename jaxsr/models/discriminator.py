@@ -38,7 +38,7 @@ class Discriminator(nn.Module):
         """
         norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype)
         for i in range(8):
-            # Padding by one on each side, as in PyTorch; "SAME" pads strided convolutions on one side only.
+            # Padding by one on each side, as in PyTorch; "SAME" does so too, but for strided convolutions.
             x = nn.Conv(
                 self.features * 2 ** (i // 2),
                 (3, 3),

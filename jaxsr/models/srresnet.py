@@ -14,7 +14,7 @@ from jaxsr.models.layers import PReLU, imagenet_normalised, pixel_shuffle, torch
 
 
 def _convolution(*, train):
-    """`nn.Conv`; for training of a kind that is faster on a CPU, for which a single picture would wait too long."""
+    """`nn.Conv`; for training that of jaxsr.models.convolution, faster on a CPU but slow to compile."""
     return partial(nn.Conv, kernel_init=torch_uniform, conv_general_dilated=conv_general_dilated if train else None)
 
 

@@ -1,6 +1,7 @@
 """3×3 convolutions by Winograd's minimal filtering F(2×2, 3×3) (Lavin & Gray 2016, arXiv 1509.09308, section 4.1).
 
 Each 2×2 outputs come from a tile of 4×4 inputs by 16 products of transformed inputs and kernels in place of 36.
+In float32 the error is that of rounding; tiles in bfloat16 have three times the error of a convolution in bfloat16.
 """
 
 import jax
@@ -9,7 +10,7 @@ import numpy as np
 from jax import lax
 
 # G of the paper: from 3 rows of a kernel to 4.
-_KERNEL = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]], np.float32)
+_G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]], np.float32)
 
 
 def convolved(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -26,7 +27,7 @@ def convolved(x: jax.Array, kernel: jax.Array) -> jax.Array:
     # By themselves, and not from one array of all, which XLA would take twice as long to put together.
     products = [
         lax.dot(tiles, factor, preferred_element_type=jnp.float32)
-        for tiles, factor in zip(_input_tiles(x), _transformed(kernel), strict=True)
+        for tiles, factor in zip(_input_tiles(x), _kernel_tiles(kernel), strict=True)
     ]
     whole = _assembled(products, (n, -(-height // 2), -(-width // 2)))
     return whole[:, :height, :width].astype(x.dtype)
@@ -42,16 +43,16 @@ def kernel_gradient(x: jax.Array, gradient: jax.Array) -> jax.Array:
     Returns:
       [3, 3, C, D] float32.
     """
-    # One product, so that many devices exchange its result at once.
+    # One product, so that many devices exchange its result at once (of 16 where the gradient has 9).
     tiles, outputs = jnp.stack(_input_tiles(x)), jnp.stack(_output_tiles(gradient))
     products = lax.dot_general(tiles, outputs, (((1,), (1,)), ((0,), (0,))), preferred_element_type=jnp.float32)
-    return jnp.einsum("ai,abcd,bj->ijcd", _KERNEL, products.reshape(4, 4, *products.shape[1:]), _KERNEL)
+    return jnp.einsum("ai,abcd,bj->ijcd", _G, products.reshape(4, 4, *products.shape[1:]), _G)
 
 
-def _transformed(kernel):
-    """G g Gᵀ: 16 of [C, D]."""
-    square = jnp.einsum("ai,ijcd,bj->abcd", _KERNEL.astype(kernel.dtype), kernel, _KERNEL.astype(kernel.dtype))
-    return square.reshape(16, *kernel.shape[2:])
+def _kernel_tiles(kernel):
+    """G g Gᵀ: 16 of [C, D], rounded once."""
+    square = jnp.einsum("ai,ijcd,bj->abcd", _G, kernel.astype(jnp.float32), _G)
+    return square.reshape(16, *kernel.shape[2:]).astype(kernel.dtype)
 
 
 def _input_tiles(x):

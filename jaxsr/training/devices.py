@@ -14,8 +14,8 @@ from jaxsr.errors import InputError
 def split_cpu_into_devices(devices: int | None) -> None:
     """Make JAX see one CPU device per core (or as many as asked for); to be called before JAX's first computation.
 
-    XLA hardly uses a second thread for many of its loops, so a batch split over one device per core trains
-    1.15 to 1.35 times as fast as one device with all cores. Accelerators are not touched.
+    XLA hardly uses a second thread for many of its loops, so a batch split over one device per core trains 1.1 to 1.35
+    times as fast as one device with all cores. Accelerators are not touched.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     jax.config.update("jax_num_cpu_devices", devices or cores)

@@ -1,4 +1,4 @@
-"""The weight gradient made of products is that of the convolution, and accelerators do not see it."""
+"""What is made of products is the convolution and its gradients, and accelerators do not see it."""
 
 import jax
 import jax.numpy as jnp
@@ -7,6 +7,7 @@ import pytest
 from jax import lax
 
 from jaxsr.models.convolution import conv_general_dilated
+from jaxsr.training.devices import make_mesh, replicated, sharded_batches
 
 NUMBERS = ("NHWC", "HWIO", "NHWC")
 
@@ -34,13 +35,35 @@ def test_values_and_gradients_are_those_of_lax(side, inputs, outputs):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), ours, theirs)
 
 
-def test_bfloat16_gives_a_gradient_of_its_own_dtype():
-    x, kernel = (array.astype(jnp.bfloat16) for array in (random(2, 7, 11, 8, seed=0), random(3, 3, 8, 32, seed=1)))
-    gradient = jax.grad(lambda kernel: loss(conv_general_dilated, x, kernel).astype(jnp.float32))(kernel)
-    x, kernel = (array.astype(jnp.float32) for array in (x, kernel))
-    expected = jax.grad(lambda kernel: loss(lax.conv_general_dilated, x, kernel))(kernel)
-    assert gradient.dtype == jnp.bfloat16
-    np.testing.assert_allclose(gradient.astype(jnp.float32), expected, rtol=0.05, atol=0.1 * float(expected.std()))
+@pytest.mark.parametrize("size", [(4, 6), (5, 4), (1, 1), (24, 24)])
+def test_tiles_fit_any_size(size):
+    x, kernel = random(2, *size, 16, seed=0), random(3, 3, 16, 16, seed=1)
+    ours, theirs = (
+        jax.grad(lambda *arrays: loss(convolve, *arrays), argnums=(0, 1))(x, kernel)  # noqa: B023
+        for convolve in (conv_general_dilated, lax.conv_general_dilated)
+    )
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=3e-4), ours, theirs)
+
+
+@pytest.mark.parametrize("channels", [(8, 32), (16, 16), (24, 16)])
+def test_bfloat16_gives_gradients_of_its_own_dtype(channels):
+    arrays = random(2, 7, 11, channels[0], seed=0), random(3, 3, *channels, seed=1)
+    short = [array.astype(jnp.bfloat16) for array in arrays]
+    gradients = jax.grad(lambda *a: loss(conv_general_dilated, *a).astype(jnp.float32), argnums=(0, 1))(*short)
+    short = [array.astype(jnp.float32) for array in short]
+    expected = jax.grad(lambda *a: loss(lax.conv_general_dilated, *a), argnums=(0, 1))(*short)
+    for ours, theirs in zip(gradients, expected, strict=True):
+        assert ours.dtype == jnp.bfloat16
+        np.testing.assert_allclose(ours.astype(jnp.float32), theirs, rtol=0.05, atol=0.1 * float(theirs.std()))
+
+
+def test_two_devices_sum_their_gradients():
+    mesh = make_mesh(2, batch_size=4)
+    x, kernel = random(4, 8, 8, 16, seed=0), random(3, 3, 16, 16, seed=1)
+    gradient = jax.jit(jax.grad(lambda kernel, x: loss(conv_general_dilated, x, kernel)))
+    shared = gradient(replicated(kernel, mesh), sharded_batches(np.asarray(x)[None], mesh)[0])
+    assert len(shared.sharding.device_set) == 2
+    np.testing.assert_allclose(shared, gradient(kernel, x), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -18,14 +18,19 @@ print("done")
 """
 
 
-def run(tunables):
-    environment = {name: value for name, value in os.environ.items() if name != "GLIBC_TUNABLES"} | tunables
+FOR_THE_ASKING = pytest.mark.skipif(
+    not LINUX.is_file() or "[madvise]" not in LINUX.read_text(), reason="no pages for the asking here"
+)
+
+
+def run(environment):
+    environment = {name: value for name, value in os.environ.items() if name != "GLIBC_TUNABLES"} | environment
     line = [sys.executable, "-c", PROGRAM, "--steps", "a b"]
     done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=60, check=True)
     return done.stdout.splitlines()
 
 
-@pytest.mark.skipif(not LINUX.is_file() or "[madvise]" not in LINUX.read_text(), reason="no pages for the asking here")
+@FOR_THE_ASKING
 @pytest.mark.parametrize(("before", "after"), [(None, ""), ("glibc.malloc.check=1", "glibc.malloc.check=1:")])
 def test_the_same_process_starts_once_more_with_its_arguments(before, after):
     first, second, done = run({"GLIBC_TUNABLES": before} if before else {})
@@ -35,5 +40,21 @@ def test_the_same_process_starts_once_more_with_its_arguments(before, after):
     assert done == "done"
 
 
-def test_a_wish_of_the_user_stays():
-    assert len(run({"GLIBC_TUNABLES": "glibc.malloc.hugetlb=0"})) == 2
+@FOR_THE_ASKING
+@pytest.mark.parametrize("environment", [{"GLIBC_TUNABLES": "glibc.malloc.hugetlb=0"}, {"JAXSR_RESTARTED": "1"}])
+def test_a_wish_of_the_user_stays_and_nothing_starts_for_ever(environment):
+    assert len(run(environment)) == 2
+
+
+@FOR_THE_ASKING
+def test_large_pages_are_what_the_process_gets():
+    program = """
+from jaxsr.training.memory import restart_with_huge_pages
+restart_with_huge_pages()
+memory = bytearray(2**28)
+print([line.split()[1] for line in open("/proc/self/smaps_rollup") if line.startswith("AnonHugePages")][0])
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "GLIBC_TUNABLES"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    # Kilobytes; most of what was allocated, if memory is in pieces.
+    assert int(done.stdout) > 2**17
