@@ -14,6 +14,7 @@ import pyvips
 from PIL import Image
 
 from jaxsr.errors import InputError
+from jaxsr.imaging.exif import read_exif
 from jaxsr.imaging.files import BROKEN, PHOTO_SUFFIXES, reason, to_rgb
 from jaxsr.imaging.profiles import to_srgb
 
@@ -167,7 +168,15 @@ def _opened(path):
         file.seek(0)
         # By descriptor, since libvips takes brackets in a name for options, and names need not be valid text.
         source = pyvips.Source.new_from_descriptor(file.fileno())
-        return pyvips.Image.new_from_source(source, "", fail_on="error")
+        image = pyvips.Image.new_from_source(source, "", fail_on="error")
+    return _with_exif(image, read_exif(path)) if image.get("vips-loader").startswith("tiff") else image
+
+
+def _with_exif(image, exif):
+    image = image.copy()
+    if exif:
+        image.set_type(pyvips.GValue.blob_type, "exif-data", exif)
+    return image
 
 
 @contextmanager

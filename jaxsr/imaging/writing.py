@@ -15,6 +15,7 @@ from PIL import Image
 
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
+from jaxsr.imaging.exif import write_exif
 from jaxsr.imaging.picture import LARGEST, Picture
 from jaxsr.imaging.profiles import from_srgb, has_foreign_colours, is_cmyk
 
@@ -95,6 +96,8 @@ def write_picture(target: Path, raw: Raw, picture: Picture, *, quality: int = 95
             _SAVERS[target.suffix.lower()](
                 _finished(raw, picture, target), _path_of(file), _kept(picture.stored, target), quality
             )
+            if target.suffix.lower() in (".tif", ".tiff") and picture.stored.get_typeof("exif-data"):
+                write_exif(file, picture.stored.get("exif-data"), size=raw.size)
         except pyvips.Error as error:
             text = str(error.detail).strip()
             if "No space left" in text:

@@ -1,0 +1,122 @@
+"""EXIF of TIFF files, which libvips neither reads nor writes (TIFF 6.0, section 2; EXIF 2.32, section 4.6)."""
+
+import os
+import struct
+import warnings
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from PIL import ExifTags, Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+from jaxsr.imaging.files import BROKEN
+
+# What of a TIFF's first directory tells of the picture, and not of where its pixels lie.
+_TEXTS = (
+    ExifTags.Base.ImageDescription,
+    ExifTags.Base.Make,
+    ExifTags.Base.Model,
+    ExifTags.Base.Software,
+    ExifTags.Base.DateTime,
+    ExifTags.Base.Artist,
+    ExifTags.Base.Copyright,
+)
+_DIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
+# Their values are places in the file that they come from.
+_POINTERS = (ExifTags.IFD.Interop, ExifTags.IFD.MakerNote)
+_SIZES = {ExifTags.Base.ExifImageHeight: 0, ExifTags.Base.ExifImageWidth: 1}
+_ASCII, _LONG, _LONG8 = 2, 4, 16
+_UNREADABLE = (*BROKEN, struct.error, ArithmeticError, TypeError, AttributeError, AssertionError)
+
+
+def read_exif(path: str | os.PathLike) -> bytes:
+    """A TIFF's EXIF as other formats have it: "Exif", two zeros and a small TIFF.
+
+    Returns:
+      Empty where there is none, or none that can be read (a broken one, or a BigTIFF's).
+    """
+    with open(path, "rb") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            given, kept = Image.Exif(), Image.Exif()
+            given.load_from_fp(file)
+            for tag in _TEXTS:
+                if isinstance(given.get(tag), str):
+                    kept[tag] = given[tag]
+            for tag in _DIRECTORIES:
+                if directory := _directory(given, tag):
+                    kept[tag] = directory
+            return kept.tobytes() if len(kept) else b""
+        except _UNREADABLE:
+            return b""
+
+
+def write_exif(file: BinaryIO, exif: bytes, *, size: tuple[int, int]) -> None:
+    """Add EXIF to a little-endian TIFF or BigTIFF, at its end.
+
+    The first directory is written once more, with the tags that it lacks; its old place is left unused.
+
+    Args:
+      file: open for reading and writing.
+      exif: as `read_exif` gives it; one that cannot be read is left out.
+      size: (height, width) of the picture, to be named in it.
+    """
+    file.seek(0)
+    head = file.read(16)
+    large = head[2] == 43
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            added = list(_entries(exif, size, head if large else head[:8]))
+        except _UNREADABLE:
+            return
+    number, offset, entry = ("<Q", "<Q", "<HHQ8s") if large else ("<H", "<L", "<HHL4s")
+    wide = struct.calcsize(offset)
+    file.seek(*struct.unpack_from(offset, head, wide))
+    (count,) = struct.unpack(number, file.read(struct.calcsize(number)))
+    records = [file.read(struct.calcsize(entry)) for _ in range(count)]
+    present = {_tag(record) for record in records}
+    following = file.read(wide)
+    for tag, data in added:
+        if isinstance(data, ImageFileDirectory_v2):
+            # Offsets within a directory are from the beginning of the file.
+            at = _append(file, b"")
+            file.write(data.tobytes(at))
+            records.append(struct.pack(entry, tag, _LONG8 if large else _LONG, 1, struct.pack(offset, at)))
+        elif tag not in present:
+            value = data if len(data) <= wide else struct.pack(offset, _append(file, data))
+            records.append(struct.pack(entry, tag, _ASCII, len(data), value))
+    at = _append(file, struct.pack(number, len(records)) + b"".join(sorted(records, key=_tag)) + following)
+    file.seek(wide)
+    file.write(struct.pack(offset, at))
+
+
+def _entries(exif, size, head) -> Iterator[tuple[int, bytes | ImageFileDirectory_v2]]:
+    """What is to be added, of which all can be written."""
+    tags = Image.Exif()
+    tags.load(exif)
+    for tag in _TEXTS:
+        if isinstance(tags.get(tag), str):
+            yield int(tag), tags[tag].encode() + b"\0"
+    for tag in _DIRECTORIES:
+        if values := _directory(tags, tag):
+            directory = ImageFileDirectory_v2(head, group=tag)
+            for key, value in values.items():
+                directory[key] = size[_SIZES[key]] if key in _SIZES else value
+            directory.tobytes()
+            yield int(tag), directory
+
+
+def _directory(tags, tag):
+    return {key: value for key, value in tags.get_ifd(tag).items() if key not in _POINTERS}
+
+
+def _tag(record):
+    return struct.unpack_from("<H", record)[0]
+
+
+def _append(file, data):
+    """Where it begins, at an even place."""
+    at = file.seek(0, os.SEEK_END)
+    file.write(bytes(at % 2) + data)
+    return at + at % 2

@@ -1,0 +1,93 @@
+"""EXIF from and to TIFF files, read and written by Pillow and tifffile."""
+
+import io
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+import jaxsr
+from jaxsr.imaging.exif import read_exif, write_exif
+from jaxsr.upscaling.batch import upscale_file
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (24, 36, 3), np.uint8)
+EXIF, GPS, MODEL, COPYRIGHT = 0x8769, 0x8825, 0x0110, 0x8298
+TAKEN, EXPOSURE, WIDTH, HEIGHT, COMMENT = 0x9003, 0x829A, 0xA002, 0xA003, 0x9286
+PHOTO = {TAKEN: "2020:01:02 03:04:05", EXPOSURE: 0.008, WIDTH: 36, HEIGHT: 24, COMMENT: b"ASCII\0\0\0hello"}
+PLACE = {1: "N", 2: (48.0, 51.0, 30.5), 3: "E", 4: (2.0, 17.0, 40.0)}
+
+
+def blob():
+    tags = Image.Exif()
+    tags[MODEL], tags[COPYRIGHT] = "A camera", "me"
+    tags.get_ifd(EXIF).update(PHOTO)
+    tags.get_ifd(GPS).update(PLACE)
+    return tags.tobytes()
+
+
+def save(path):
+    if path.suffix == ".tif":
+        tags = ImageFileDirectory_v2()
+        tags[MODEL], tags[COPYRIGHT], tags[EXIF], tags[GPS] = "A camera", "me", PHOTO, PLACE
+        Image.fromarray(PIXELS).save(path, tiffinfo=tags)
+    else:
+        Image.fromarray(PIXELS).save(path, exif=blob())
+
+
+def require_all(tags, *, width, height):
+    assert (tags[MODEL], tags[COPYRIGHT]) == ("A camera", "me")
+    expected = PHOTO | {WIDTH: width, HEIGHT: height}
+    assert {key: value for key, value in tags.get_ifd(EXIF).items() if key in expected} == expected
+    assert dict(tags.get_ifd(GPS)) == PLACE
+
+
+@pytest.mark.parametrize("source", [".tif", ".jpg", ".png"])
+@pytest.mark.parametrize("target", [".tif", ".jpg", ".webp"])
+def test_all_of_it_stays(source, target, tmp_path):
+    save(tmp_path / f"a{source}")
+    upscale_file(jaxsr.load("bicubic"), tmp_path / f"a{source}", tmp_path / f"b{target}")
+    with Image.open(tmp_path / f"b{target}") as written:
+        require_all(written.getexif(), width=144, height=96)
+        pixels = np.asarray(written)
+    if target == ".tif":
+        with tifffile.TiffFile(tmp_path / "b.tif") as written:
+            np.testing.assert_array_equal(written.asarray(), pixels)
+            assert written.pages[0].tags[EXIF].value["DateTimeOriginal"] == PHOTO[TAKEN]
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_the_picture_and_its_pages_stay_where_they_are(large):
+    file = io.BytesIO()
+    with tifffile.TiffWriter(file, bigtiff=large, byteorder="<") as writer:
+        for page in (PIXELS, PIXELS[::-1]):
+            writer.write(page, photometric="rgb", description="its own", metadata=None, rowsperstrip=5)
+    write_exif(file, blob(), size=(24, 36))
+    file.seek(0)
+    with tifffile.TiffFile(file) as written:
+        assert written.is_bigtiff == large
+        np.testing.assert_array_equal([page.asarray() for page in written.pages], [PIXELS, PIXELS[::-1]])
+        tags = written.pages[0].tags
+        assert (tags["Model"].value, tags["ImageDescription"].value) == ("A camera", "its own")
+        assert tags[EXIF].value["DateTimeOriginal"] == PHOTO[TAKEN]
+        assert tags[GPS].value["GPSLatitudeRef"] == "N"
+
+
+def test_what_cannot_be_read_is_left_out(tmp_path):
+    random, whole = np.random.default_rng(0), blob()
+    Image.fromarray(PIXELS).save(tmp_path / "a.tif")
+    plain = (tmp_path / "a.tif").read_bytes()
+    assert read_exif(tmp_path / "a.tif") == b""
+    left_out = 0
+    for _ in range(300):
+        broken = bytearray(whole)
+        for place in random.integers(6, len(whole), 8):
+            broken[place] = random.integers(256)
+        file = io.BytesIO(plain)
+        write_exif(file, bytes(broken), size=(24, 36))
+        left_out += file.getvalue() == plain
+        np.testing.assert_array_equal(np.asarray(Image.open(file)), PIXELS)
+        (tmp_path / "b.tif").write_bytes(broken[6:])
+        read_exif(tmp_path / "b.tif")
+    assert 0 < left_out < 300
