@@ -17,6 +17,7 @@ from jaxsr.errors import InputError
 from jaxsr.imaging.exif import read_exif
 from jaxsr.imaging.files import BROKEN, PHOTO_SUFFIXES, reason, to_rgb
 from jaxsr.imaging.profiles import to_srgb
+from jaxsr.imaging.text import read_text
 
 # Of files in a folder; a file that is named itself may have any.
 READ_SUFFIXES = PHOTO_SUFFIXES | {".gif", ".jpe", ".pbm"}
@@ -45,6 +46,7 @@ class Picture:
       colour: one band of gray or three of sRGB, "uchar", "ushort" or "float".
       opacity: one band, or None.
       notes: what a person should know, "the first of 12 pictures".
+      texts: (keyword, text) of a PNG beyond ASCII.
     """
 
     path: Path
@@ -52,6 +54,7 @@ class Picture:
     colour: pyvips.Image
     opacity: pyvips.Image | None
     notes: tuple[str, ...]
+    texts: list[tuple[str, str]]
 
     @property
     def size(self) -> tuple[int, int]:
@@ -118,7 +121,7 @@ def open_picture(path: str | os.PathLike, *, largest: int = LARGEST) -> Picture:
         raise InputError(f"{path}: {vips_reason(error)}") from error
     pages = image.get("n-pages") if image.get_typeof("n-pages") else 1
     notes += (f"the first of {pages} pictures",) if pages > 1 else ()
-    return Picture(path, stored, colour, opacity, notes)
+    return Picture(path, stored, colour, opacity, notes, read_text(path))
 
 
 def picture_size(path: str | os.PathLike) -> tuple[int, int]:

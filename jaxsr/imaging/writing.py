@@ -18,6 +18,7 @@ from jaxsr.files import replacing
 from jaxsr.imaging.exif import write_exif
 from jaxsr.imaging.picture import LARGEST, Picture
 from jaxsr.imaging.profiles import from_srgb, has_foreign_colours, is_cmyk
+from jaxsr.imaging.text import write_text
 
 WITHOUT_OPACITY = (".jpg", ".jpeg", ".bmp")
 # Whose colours are sRGB, whatever those of the input were.
@@ -96,6 +97,8 @@ def write_picture(target: Path, raw: Raw, picture: Picture, *, quality: int = 95
             _SAVERS[target.suffix.lower()](
                 _finished(raw, picture, target), _path_of(file), _kept(picture.stored, target), quality
             )
+            if target.suffix.lower() == ".png":
+                write_text(file, picture.texts)
             if target.suffix.lower() in (".tif", ".tiff") and picture.stored.get_typeof("exif-data"):
                 write_exif(file, picture.stored.get("exif-data"), size=raw.size)
         except pyvips.Error as error:
@@ -191,8 +194,10 @@ def _with_metadata(image, stored, *, ratio, profile):
     if image.get_typeof("icc-profile-data"):
         image.remove("icc-profile-data")
     for name in stored.get_fields():
-        if _KEPT.match(name) and (profile or name != "icc-profile-data"):
-            value = stored.get(name)
+        value = stored.get(name) if _KEPT.match(name) else None
+        # Text beyond ASCII is not libvips' to write.
+        beyond = name.startswith("png-comment-") and not str(value).isascii()
+        if value is not None and not beyond and (profile or name != "icc-profile-data"):
             if name == "xmp-data":
                 value = re.sub(rb"""(tiff:Orientation(?:\s*=\s*["']|>\s*))\d""", rb"\g<1>1", value)
             image.set_type(stored.get_typeof(name), name, value)

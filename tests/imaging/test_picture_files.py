@@ -212,12 +212,21 @@ def test_resolution_grows_in_exif_too(suffix, tmp_path):
             assert written.info["dpi"] == pytest.approx((1200, 1200), abs=0.1)
 
 
-def test_text_of_a_png_stays(tmp_path):
+TEXTS = {"Title": "A smooth picture", "Author": "José", "Place": "東京 ✓", "Note": "größer " * 40, "Plain": "x" * 500}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_text_of_a_png_stays(packed, tmp_path):
     text = PngImagePlugin.PngInfo()
-    text.add_text("Title", "A smooth picture")
+    for keyword, value in TEXTS.items():
+        add = text.add_itxt if keyword == "Place" else text.add_text
+        add(keyword, value, zip=packed)
     Image.fromarray(SMOOTH).save(tmp_path / "a.png", pnginfo=text)
     with Image.open(through(tmp_path / "a.png", tmp_path / "b.png")) as written:
-        assert written.text["Title"] == "A smooth picture"
+        np.testing.assert_array_equal(np.asarray(written), resize_uint8(SMOOTH, 4))
+        assert written.text == TEXTS
+    with Image.open(through(tmp_path / "b.png", tmp_path / "c.png")) as written:
+        assert written.text == TEXTS
 
 
 def test_of_an_animation_the_first_picture_and_that_is_said(tmp_path):
