@@ -42,7 +42,8 @@ def read_exif(path: str | os.PathLike) -> bytes:
             given.load_from_fp(file)
             for tag in _TEXTS:
                 if isinstance(given.get(tag), str):
-                    kept[tag] = given[tag]
+                    # Pillow reads bytes as Latin-1 and would write ASCII.
+                    kept[tag] = given[tag].encode("latin-1")
             for tag in _DIRECTORIES:
                 if directory := _directory(given, tag):
                     kept[tag] = directory
@@ -97,7 +98,7 @@ def _entries(exif, size, head) -> Iterator[tuple[int, bytes | ImageFileDirectory
     tags.load(exif)
     for tag in _TEXTS:
         if isinstance(tags.get(tag), str):
-            yield int(tag), tags[tag].encode() + b"\0"
+            yield int(tag), tags[tag].encode("latin-1") + b"\0"
     for tag in _DIRECTORIES:
         if values := _directory(tags, tag):
             directory = ImageFileDirectory_v2(head, group=tag)

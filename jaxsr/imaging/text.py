@@ -7,28 +7,30 @@ from typing import BinaryIO
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _END = struct.pack(">L4sL", 0, b"IEND", zlib.crc32(b"IEND"))
-# Of one text, packed or not, and of all that are kept; more is no caption.
-_MOST_BYTES, _MOST_TEXTS = 10**6, 1000
+# Of one chunk, and of all texts that are kept; more is no caption.
+_MOST_BYTES = 10**6
+# Which libvips reads and writes itself.
+_XMP = "XML:com.adobe.xmp"
 
 
 def read_text(path: str | os.PathLike) -> list[tuple[str, str]]:
     """(keyword, text) of a PNG's tEXt, zTXt and iTXt chunks that are not ASCII; broken ones are left out."""
-    found = []
+    found, left = [], _MOST_BYTES
     with open(path, "rb") as file:
         if file.read(8) != _SIGNATURE:
             return found
-        while len(header := file.read(8)) == 8 and len(found) < _MOST_TEXTS:
+        while len(header := file.read(8)) == 8:
             length, kind = struct.unpack(">L4s", header)
-            if kind in _DECODERS and length <= _MOST_BYTES:
-                try:
-                    keyword, text = _DECODERS[kind](*file.read(length).split(b"\0", 1))
-                except (ValueError, TypeError, IndexError, zlib.error):
-                    keyword, text = b"", ""
-                if 0 < len(keyword) < 80 and not text.isascii():
-                    found.append((keyword.decode("latin-1"), text))
-                file.seek(4, os.SEEK_CUR)
-            else:
+            if kind == b"IEND":
+                break
+            if kind not in _DECODERS or length > _MOST_BYTES:
                 file.seek(length + 4, os.SEEK_CUR)
+                continue
+            keyword, text = _decoded(kind, file.read(length))
+            file.seek(4, os.SEEK_CUR)
+            if 0 < len(keyword) < 80 and keyword != _XMP and len(text) <= left and not (keyword + text).isascii():
+                found.append((keyword, text))
+                left -= len(text)
     return found
 
 
@@ -47,22 +49,32 @@ def write_text(file: BinaryIO, texts: list[tuple[str, str]]) -> None:
     file.write(_END)
 
 
-def _plain(keyword, rest):
-    return keyword, rest.decode("latin-1")
+def _decoded(kind, body):
+    keyword, _, rest = body.partition(b"\0")
+    try:
+        text = _DECODERS[kind](rest)
+    except (ValueError, IndexError, zlib.error):
+        return "", ""
+    # A text ends where C would say so.
+    return keyword.decode("latin-1"), text.partition("\0")[0]
 
 
-def _packed(keyword, rest):
-    return keyword, _unpacked(rest[1:]).decode("latin-1")
+def _packed(rest):
+    return _unpacked(rest[1:]).decode("latin-1")
 
 
-def _international(keyword, rest):
+def _international(rest):
     packed = rest[0]
     _language, _translated, text = rest[2:].split(b"\0", 2)
-    return keyword, (_unpacked(text) if packed else text).decode()
+    return (_unpacked(text) if packed else text).decode()
 
 
 def _unpacked(data):
-    return zlib.decompressobj().decompress(data, _MOST_BYTES)
+    unpacker = zlib.decompressobj()
+    text = unpacker.decompress(data, _MOST_BYTES)
+    if not unpacker.eof:
+        raise ValueError("cut short, or too long")
+    return text
 
 
-_DECODERS = {b"tEXt": _plain, b"zTXt": _packed, b"iTXt": _international}
+_DECODERS = {b"tEXt": lambda rest: rest.decode("latin-1"), b"zTXt": _packed, b"iTXt": _international}

@@ -1,6 +1,8 @@
 """Picture files from strips, with all that the file they come from had to say, by libvips."""
 
+import contextlib
 import errno
+import itertools
 import os
 import re
 import tempfile
@@ -180,8 +182,22 @@ def _kept(stored, target):
     return "xmp:iptc:icc:other" + (":exif" if needed or _has_exif(stored) else "")
 
 
+def _fields(stored):
+    """Names of metadata, without those of a PNG's text that pyvips cannot read; `read_text` can."""
+    array = pyvips.vips_lib.vips_image_get_fields(stored.pointer)
+    names = []
+    for i in itertools.count():
+        if array[i] == pyvips.ffi.NULL:
+            break
+        with contextlib.suppress(UnicodeDecodeError):
+            names.append(pyvips.ffi.string(array[i]).decode())
+        pyvips.glib_lib.g_free(array[i])
+    pyvips.glib_lib.g_free(array)
+    return names
+
+
 def _has_exif(stored):
-    return any(name.startswith("exif-") for name in stored.get_fields())
+    return any(name.startswith("exif-") for name in _fields(stored))
 
 
 def _resolution_known(stored):
@@ -193,10 +209,10 @@ def _with_metadata(image, stored, *, ratio, profile):
     image = image.copy()
     if image.get_typeof("icc-profile-data"):
         image.remove("icc-profile-data")
-    for name in stored.get_fields():
+    for name in _fields(stored):
         value = stored.get(name) if _KEPT.match(name) else None
         # Text beyond ASCII is not libvips' to write.
-        beyond = name.startswith("png-comment-") and not str(value).isascii()
+        beyond = name.startswith("png-comment-") and not (name + str(value)).isascii()
         if value is not None and not beyond and (profile or name != "icc-profile-data"):
             if name == "xmp-data":
                 value = re.sub(rb"""(tiff:Orientation(?:\s*=\s*["']|>\s*))\d""", rb"\g<1>1", value)

@@ -57,6 +57,18 @@ def test_all_of_it_stays(source, target, tmp_path):
             assert written.pages[0].tags[EXIF].value["DateTimeOriginal"] == PHOTO[TAKEN]
 
 
+@pytest.mark.parametrize("name", ["© Jürgen".encode(), "© Jürgen".encode("latin-1")])
+def test_bytes_beyond_ascii_stay_what_they_are(name, tmp_path):
+    save(tmp_path / "a.tif")
+    whole = (tmp_path / "a.tif").read_bytes()
+    assert whole.count(b"A camera\0") == 1
+    (tmp_path / "a.tif").write_bytes(whole.replace(b"A camera\0", name[:8] + b"\0"))
+    for target in ("b.tif", "b.jpg", "b.png"):
+        upscale_file(jaxsr.load("bicubic"), tmp_path / "a.tif", tmp_path / target)
+        with Image.open(tmp_path / target) as written:
+            assert written.getexif()[MODEL].encode("latin-1") == name[:8]
+
+
 @pytest.mark.parametrize("large", [False, True])
 def test_the_picture_and_its_pages_stay_where_they_are(large):
     file = io.BytesIO()
