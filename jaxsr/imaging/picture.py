@@ -1,11 +1,12 @@
 """Picture files of the common formats as rows of upright pixels in the network's colours, by libvips."""
 
+import contextlib
+import itertools
 import logging
 import os
 import stat
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -149,6 +150,20 @@ def vips_reason(error: pyvips.Error) -> str:
     return f"cannot be read as a picture ({lines[0]})"
 
 
+def field_names(stored: pyvips.Image) -> list[str]:
+    """Names of metadata, without those of a PNG's text that pyvips cannot read; `read_text` can."""
+    array = pyvips.vips_lib.vips_image_get_fields(stored.pointer)
+    names = []
+    for i in itertools.count():
+        if array[i] == pyvips.ffi.NULL:
+            break
+        with contextlib.suppress(UnicodeDecodeError):
+            names.append(pyvips.ffi.string(array[i]).decode())
+        pyvips.glib_lib.g_free(array[i])
+    pyvips.glib_lib.g_free(array)
+    return names
+
+
 def _check_file(path):
     try:
         status = path.stat()
@@ -182,7 +197,7 @@ def _with_exif(image, exif):
     return image
 
 
-@contextmanager
+@contextlib.contextmanager
 def _large_allowed() -> Iterator[None]:
     # What is too large is refused by `LARGEST`, and by Pillow at twice what it warns of.
     with warnings.catch_warnings():

@@ -1,8 +1,6 @@
 """Picture files from strips, with all that the file they come from had to say, by libvips."""
 
-import contextlib
 import errno
-import itertools
 import os
 import re
 import tempfile
@@ -18,7 +16,7 @@ from PIL import Image
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
 from jaxsr.imaging.exif import write_exif
-from jaxsr.imaging.picture import LARGEST, Picture
+from jaxsr.imaging.picture import LARGEST, Picture, field_names
 from jaxsr.imaging.profiles import from_srgb, has_foreign_colours, is_cmyk
 from jaxsr.imaging.text import write_text
 
@@ -182,22 +180,8 @@ def _kept(stored, target):
     return "xmp:iptc:icc:other" + (":exif" if needed or _has_exif(stored) else "")
 
 
-def _fields(stored):
-    """Names of metadata, without those of a PNG's text that pyvips cannot read; `read_text` can."""
-    array = pyvips.vips_lib.vips_image_get_fields(stored.pointer)
-    names = []
-    for i in itertools.count():
-        if array[i] == pyvips.ffi.NULL:
-            break
-        with contextlib.suppress(UnicodeDecodeError):
-            names.append(pyvips.ffi.string(array[i]).decode())
-        pyvips.glib_lib.g_free(array[i])
-    pyvips.glib_lib.g_free(array)
-    return names
-
-
 def _has_exif(stored):
-    return any(name.startswith("exif-") for name in _fields(stored))
+    return any(name.startswith("exif-") for name in field_names(stored))
 
 
 def _resolution_known(stored):
@@ -209,7 +193,7 @@ def _with_metadata(image, stored, *, ratio, profile):
     image = image.copy()
     if image.get_typeof("icc-profile-data"):
         image.remove("icc-profile-data")
-    for name in _fields(stored):
+    for name in field_names(stored):
         value = stored.get(name) if _KEPT.match(name) else None
         # Text beyond ASCII is not libvips' to write.
         beyond = name.startswith("png-comment-") and not (name + str(value)).isascii()

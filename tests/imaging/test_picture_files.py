@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pyvips
-from PIL import Image, ImageCms, PngImagePlugin
+from PIL import Image, ImageCms
 
 import jaxsr
 from jaxsr.errors import InputError
 from jaxsr.imaging.picture import open_picture, picture_size
 from jaxsr.imaging.resize import resize, resize_uint8
-from jaxsr.imaging.text import read_text
 from jaxsr.upscaling.batch import upscale_file
 
 ROWS, COLUMNS = np.mgrid[:24, :36]
@@ -211,56 +210,6 @@ def test_resolution_grows_in_exif_too(suffix, tmp_path):
         assert (kept[X_RESOLUTION], kept[Y_RESOLUTION], kept[RESOLUTION_UNIT]) == (1200, 1200, 2)
         if suffix != ".webp":
             assert written.info["dpi"] == pytest.approx((1200, 1200), abs=0.1)
-
-
-TEXTS = {
-    "Title": "A smooth picture",
-    "Kéy": "plain",
-    "Author": "José",
-    "Place": "東京 ✓",
-    "Note": "größer " * 40,
-    "Plain": "x" * 500,
-}
-
-
-@pytest.mark.parametrize("packed", [False, True])
-def test_text_of_a_png_stays(packed, tmp_path):
-    text = PngImagePlugin.PngInfo()
-    for keyword, value in TEXTS.items():
-        add = text.add_itxt if keyword == "Place" else text.add_text
-        add(keyword, value, zip=packed)
-    Image.fromarray(SMOOTH).save(tmp_path / "a.png", pnginfo=text)
-    with Image.open(through(tmp_path / "a.png", tmp_path / "b.png")) as written:
-        np.testing.assert_array_equal(np.asarray(written), resize_uint8(SMOOTH, 4))
-        assert written.text == TEXTS
-    with Image.open(through(tmp_path / "b.png", tmp_path / "c.png")) as written:
-        assert written.text == TEXTS
-
-
-def test_xmp_of_a_png_is_no_text_and_stays_one(tmp_path):
-    packet = (
-        '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
-        '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description '
-        'xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
-    )
-    text = PngImagePlugin.PngInfo()
-    text.add_itxt("XML:com.adobe.xmp", packet)
-    Image.fromarray(SMOOTH).save(tmp_path / "a.png", pnginfo=text)
-    written = through(tmp_path / "a.png", tmp_path / "b.png").read_bytes()
-    assert written.count(b"XML:com.adobe.xmp") == 1
-    with Image.open(tmp_path / "b.png") as opened:
-        assert opened.getexif().get(ORIENTATION, 1) == 1
-
-
-def test_texts_that_would_grow_without_end_are_left_out(tmp_path):
-    text = PngImagePlugin.PngInfo()
-    for number in range(20):
-        text.add_text(f"T{number}", "é" * 400_000, zip=True)
-    Image.fromarray(SMOOTH).save(tmp_path / "a.png", pnginfo=text)
-    assert sum(len(value) for _, value in read_text(tmp_path / "a.png")) == 800_000
-    whole = (tmp_path / "a.png").read_bytes()
-    (tmp_path / "b.png").write_bytes(whole + whole[8:])
-    assert read_text(tmp_path / "b.png") == read_text(tmp_path / "a.png")
 
 
 def test_of_an_animation_the_first_picture_and_that_is_said(tmp_path):
