@@ -8,13 +8,14 @@ what they cost is compilation, 30 s instead of 13. On accelerators the program i
 
 Milliseconds of XLA and by products, of 16 crops: weight gradients of the upsampling convolutions, with more outputs
 than inputs, 346 and 178 at 48×48, 46 and 30 at 24×24; of the last one, with three outputs, 240 to 290 and 173; of the
-body's, 34 and 9. Forward convolutions of the body, 12 and 6.
+body's, 34 and 10. Forward convolutions of the body, 12 and 6.
 
-What did not pay: Winograd where its tiles do not fit the caches (64 to 256 channels at 48×48: 165 and 181), in bands
-by a loop (a loop of XLA's costs more than it saves), F(4×4, 3×3) (1.2 times the time of F(2×2, 3×3)), and for a single
-picture (8 s more of compilation; 256×256 pixels take as long); weight gradients as nine products instead of three (0.8
-to 1.3 of their time) or one of nine shifts (1.1), forward convolutions as products of shifts (up to three times XLA's
-time), the weight gradient as a convolution of transposed images (0.9 to 1.5); oneDNN's convolutions in XLA (the same).
+What did not pay: Winograd where its tiles do not fit the caches (64 to 256 channels at 48×48: 165 and 181 in small
+pages; 113 and 77 in large ones, not tried in a whole update), in bands by a loop (a loop of XLA's costs more than it
+saves), F(4×4, 3×3) (1.2 times the time of F(2×2, 3×3)), and for a single picture (6 s more of compilation; 256×256
+pixels take as long); weight gradients as nine products instead of three (0.8 to 1.3 of their time) or one of nine
+shifts (1.1), forward convolutions as products of shifts (up to three times XLA's time), the weight gradient as a
+convolution of transposed images (0.9 to 1.5); oneDNN's convolutions in XLA (the same but for the last one).
 """
 
 import math
@@ -73,9 +74,8 @@ _convolved = jax.custom_vjp(_convolve)
 
 def _backward(saved, gradient):
     x, kernel = saved
-    to_x = lax.platform_dependent(
-        gradient, cpu=partial(_turned, kernel=kernel), default=_input_gradient_by_xla(x, kernel)
-    )
+    by_xla = partial(_input_gradient_by_xla, x=x, kernel=kernel)
+    to_x = lax.platform_dependent(gradient, cpu=partial(_turned, kernel=kernel), default=by_xla)
     by_products = partial(_kernel_gradient_by_products, kernel=kernel)
     by_xla = partial(_kernel_gradient_by_xla, kernel=kernel)
     to_kernel = lax.platform_dependent(x, gradient, cpu=by_products, default=by_xla)
@@ -98,8 +98,9 @@ def _turned(gradient, *, kernel):
     return _convolve(gradient, kernel[::-1, ::-1].swapaxes(2, 3))
 
 
-def _input_gradient_by_xla(x, kernel):
-    return lambda gradient: jax.vjp(lambda x: _by_xla(x, kernel), x)[1](gradient)[0]
+def _input_gradient_by_xla(gradient, *, x, kernel):
+    (to_x,) = jax.vjp(lambda x: _by_xla(x, kernel), x)[1](gradient)
+    return to_x
 
 
 def _kernel_gradient_by_products(x, gradient, *, kernel):

@@ -16,7 +16,7 @@ def restart_with_huge_pages() -> None:
 
     An update takes some hundred megabytes anew, and in pages of 4 KB touching them all for the first time takes a third
     as long as the arithmetic: SRResNet's update of 16 crops takes 1.46 s in place of 1.96 (two AVX2 cores). glibc reads
-    the tunable (glibc manual, section 38.2) at the start of a process only.
+    the tunable (glibc manual, memory allocation tunables) at the start of a process only.
 
     To be called first, before there is anything to lose. Nothing happens where `GLIBC_TUNABLES` has a word on it
     already (`glibc.malloc.hugetlb=0` to go without), in a process that has other threads, and where Linux gives large

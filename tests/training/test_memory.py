@@ -1,6 +1,8 @@
 """Large pages: asked for once, and kept."""
 
 import os
+import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +19,8 @@ restart_with_huge_pages()
 print("done")
 """
 
-
+NAME, VERSION = platform.libc_ver()
+LIBC = NAME, tuple(map(int, re.findall(r"\d+", VERSION)))
 FOR_THE_ASKING = pytest.mark.skipif(
     not LINUX.is_file() or "[madvise]" not in LINUX.read_text(), reason="no pages for the asking here"
 )
@@ -47,6 +50,7 @@ def test_a_wish_of_the_user_stays_and_nothing_starts_for_ever(environment):
 
 
 @FOR_THE_ASKING
+@pytest.mark.skipif(LIBC[0] != "glibc" or LIBC[1] < (2, 35), reason="the tunable came with glibc 2.35")
 def test_large_pages_are_what_the_process_gets():
     program = """
 from jaxsr.training.memory import restart_with_huge_pages
