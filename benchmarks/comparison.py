@@ -85,9 +85,11 @@ def report(compared: str, seconds: Seconds, *, json_file: Path | None, **more: A
     for name, values in seconds.items():
         low, high = np.percentile(values, [25, 75])
         print(f"  {name:<18} {medians[name]:8.3f} s  (quartiles {low:.3f} to {high:.3f}, {len(values)} runs)")
-    ratios = {"ratio": medians["jaxsr float32"] / medians["PyTorch float32"]}
-    if "jaxsr bfloat16" in medians:
-        ratios["ratio_bfloat16"] = medians["jaxsr bfloat16"] / medians["PyTorch bfloat16"]
+    ratios = {
+        name: medians[f"jaxsr {dtype}"] / medians[f"PyTorch {dtype}"]
+        for name, dtype in (("ratio", "float32"), ("ratio_bfloat16", "bfloat16"))
+        if f"jaxsr {dtype}" in medians
+    }
     fastest = [min(v for name, v in medians.items() if name.startswith(who)) for who in ("jaxsr", "PyTorch")]
     ratios["ratio_fastest"] = fastest[0] / fastest[1]
     print("  " + ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in ratios.items()))

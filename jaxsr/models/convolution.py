@@ -1,14 +1,16 @@
 """Convolutions for training that are made of matrix products where that pays on a CPU.
 
-XLA's CPU backend takes three to five times as long for a weight gradient as for the convolution itself. The body's 3×3
-convolutions take half the time by `winograd`. With products for both, and large pages (jaxsr/training/memory.py; in
-small ones Winograd gains nothing), an SRResNet update takes 1.15 to 1.54 s instead of 1.57 to 2.08 (16 crops of 96×96,
-two devices on two AVX2 cores, float32, three runs in turns), and an SRGAN update 7.0 to 8.2 instead of 8.9 to 10.0;
-what they cost is compilation, 30 s instead of 13. On accelerators the program is XLA's own.
+XLA's CPU backend takes three to five times as long for a weight gradient as for the convolution itself: products take
+its place. In narrow vectors (AVX2) the body's 3×3 convolutions take half the time by `winograd`: with both, and large
+pages (jaxsr/training/memory.py; in small ones Winograd gains nothing), an SRResNet update takes 1.15 to 1.54 s instead
+of 1.57 to 2.08 (16 crops of 96×96, two devices on two AVX2 cores, float32, three runs in turns), and an SRGAN update
+7.0 to 8.2 instead of 8.9 to 10.0; what they cost is compilation, 30 s instead of 13. With AVX-512 (Zen 5) XLA's
+convolutions reach 220 GFLOP/s on a core, all that it has, and nothing is left for Winograd to gain: the update takes
+0.44 s without and 0.54 with it. On accelerators the program is XLA's own.
 
-Milliseconds of XLA and by products, of 16 crops: weight gradients of the upsampling convolutions, with more outputs
-than inputs, 346 and 178 at 48×48, 46 and 30 at 24×24; of the last one, with three outputs, 240 to 290 and 173; of the
-body's, 34 and 10. Forward convolutions of the body, 12 and 6.
+Milliseconds of XLA and by products, of 16 crops, in narrow vectors: weight gradients of the upsampling convolutions,
+with more outputs than inputs, 346 and 178 at 48×48, 46 and 30 at 24×24; of the last one, with three outputs, 240 to 290
+and 173; of the body's, 34 and 10. Forward convolutions of the body, 12 and 6.
 
 What did not pay: Winograd where its tiles do not fit the caches (64 to 256 channels at 48×48: 165 and 181 in small
 pages; 113 and 77 in large ones, not tried in a whole update), in bands by a loop (a loop of XLA's costs more than it
@@ -27,12 +29,15 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsr.models import winograd
+from jaxsr.models.processor import processor_features
 
 _NUMBERS = ("NHWC", "HWIO", "NHWC")
 # Fewer are not worth the transforms, and with many they are worth it however large the tiles.
 _FEWEST_CHANNELS, _MANY_CHANNELS = 16, 128
 # Of the tiles of all devices together, so that results do not depend on their number; more leave two cores' caches.
 _MOST_TILE_BYTES = 2**25
+# Known before the first trace, as the platform is.
+_AVX512 = "avx512f" in processor_features()
 
 
 def conv_general_dilated(x: jax.Array, kernel: jax.Array, strides: Any, padding: Any, **options) -> jax.Array:
@@ -90,7 +95,9 @@ def _tiles_pay(x, kernel):
     side, _, inputs, outputs = kernel.shape
     tile_bytes = 16 * math.prod(x.shape[:3]) * (inputs + outputs)
     few = min(inputs, outputs)
-    return side == 3 and few >= _FEWEST_CHANNELS and (few >= _MANY_CHANNELS or tile_bytes <= _MOST_TILE_BYTES)
+    if _AVX512 or side != 3 or few < _FEWEST_CHANNELS:
+        return False
+    return few >= _MANY_CHANNELS or tile_bytes <= _MOST_TILE_BYTES
 
 
 def _turned(gradient, *, kernel):
