@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsr.models.convolution import conv_general_dilated
-from jaxsr.models.layers import torch_uniform
+from jaxsr.models.layers import dense_product, torch_uniform
 
 
 class Discriminator(nn.Module):
@@ -52,6 +52,6 @@ class Discriminator(nn.Module):
             )(x)
             x = nn.leaky_relu(norm(name=f"norm_{i}")(x) if i else x, 0.2)
         x = x.mean(axis=(1, 2)) if self.global_pool else x.reshape(x.shape[0], -1)
-        dense = partial(nn.Dense, kernel_init=torch_uniform)
+        dense = partial(nn.Dense, kernel_init=torch_uniform, dot_general=dense_product)
         x = nn.leaky_relu(dense(16 * self.features, dtype=self.dtype, name="dense_0")(x), 0.2)
         return dense(1, name="dense_1")(x.astype(jnp.float32))[:, 0]

@@ -1,5 +1,7 @@
 """Building blocks shared by the networks."""
 
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -11,6 +13,29 @@ torch_uniform = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 def imagenet_normalised(unit: jax.Array) -> jax.Array:
     """RGB [..., 3] in [0, 1] less ImageNet's mean, over its deviation, as torchvision's networks take it."""
     return (unit - jnp.array([0.485, 0.456, 0.406])) / jnp.array([0.229, 0.224, 0.225])
+
+
+def dense_product(x: jax.Array, kernel: jax.Array, *_: Any, **__: Any) -> jax.Array:
+    """The product of a dense layer, for `flax.linen.Dense(dot_general=…)`, whose weight gradient is made as it is kept.
+
+    JAX makes it turned and turns it back. On several devices it is summed in between, so that no product can take the
+    turning over: on two CPU devices that was 0.5 s of each SRGAN update, with 75 MB of weights in one layer.
+
+    Args:
+      x: [N, C].
+      kernel: [C, D].
+
+    Returns:
+      [N, D].
+    """
+    return _product(x, kernel)
+
+
+_product = jax.custom_vjp(lambda x, kernel: x @ kernel)
+_product.defvjp(
+    lambda x, kernel: (x @ kernel, (x, kernel)),
+    lambda saved, gradient: (gradient @ saved[1].T, saved[0].T @ gradient),
+)
 
 
 def pixel_shuffle(x: jax.Array, factor: int) -> jax.Array:

@@ -68,7 +68,7 @@ class VGG(nn.Module):
         features = {}
         for name, channels in layers(self.depth)[: len(needed)]:
             if name.endswith("_1") and name != "conv1_1":
-                x = nn.max_pool(x, (2, 2), strides=(2, 2))
+                x = _pooled(x)
             x = nn.Conv(channels, (3, 3), dtype=self.dtype, conv_general_dilated=conv_general_dilated, name=name)(x)
             features[name] = x
             x = nn.relu(x)
@@ -82,3 +82,15 @@ class VGG(nn.Module):
         if self.normalisation == "caffe":
             return 255 * unit[..., ::-1] - jnp.array(_CAFFE)
         return imagenet_normalised(unit)
+
+
+def _pooled(x):
+    """The largest of each 2×2.
+
+    As `nn.max_pool`, whose gradient takes twenty times as long on a CPU; of equal ones, which are zeros of a ReLU, each
+    gets a part of the gradient in place of the first one all.
+    """
+    n, height, width, channels = x.shape
+    x = x[:, : height // 2 * 2, : width // 2 * 2].reshape(n, height // 2, 2, width // 2, 2, channels)
+    x = jnp.maximum(x[:, :, 0], x[:, :, 1])
+    return jnp.maximum(x[:, :, :, 0], x[:, :, :, 1])

@@ -5,7 +5,7 @@ import pytest
 from random_networks import images, random_variables
 
 from jaxsr.errors import InputError
-from jaxsr.models.vgg import VGG, layers, needed_layers
+from jaxsr.models.vgg import VGG, _pooled, layers, needed_layers
 
 TAPS = ("conv1_2", "relu2_2", "conv4_1")
 
@@ -34,6 +34,19 @@ def test_every_feature_map_equals_its_twin_in_pytorch(depth):
     for tap in taps:
         expected = theirs[tap].numpy().transpose(0, 2, 3, 1)
         np.testing.assert_allclose(ours[tap], expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_odd_sides_are_pooled_as_in_pytorch():
+    """The last row and column that have no partner are left out."""
+    torch = pytest.importorskip("torch", reason="the oracle is PyTorch: pip install '.[oracles]'")
+    x = np.random.default_rng(0).standard_normal((2, 7, 9, 5), np.float32)
+    ours, backward = jax.vjp(_pooled, jnp.asarray(x))
+    (gradient,) = backward(jnp.ones_like(ours))
+    there = torch.from_numpy(x).permute(0, 3, 1, 2).requires_grad_()
+    theirs = torch.nn.functional.max_pool2d(there, 2)
+    theirs.sum().backward()
+    np.testing.assert_array_equal(ours, theirs.detach().permute(0, 2, 3, 1))
+    np.testing.assert_array_equal(gradient, there.grad.permute(0, 2, 3, 1))
 
 
 def test_nothing_behind_the_last_tap_is_computed_or_needed():
