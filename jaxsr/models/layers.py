@@ -61,4 +61,5 @@ class PReLU(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         """Scale the negative part of x by the learned slope; shape and dtype stay."""
         slope = self.param("slope", nn.initializers.constant(0.25), (), jnp.float32)
-        return jnp.where(x >= 0, x, slope.astype(x.dtype) * x)
+        # In float32 whatever x is, so that the slope's gradient, a sum over all pixels, is one of float32.
+        return jnp.where(x >= 0, x, (slope * x.astype(jnp.float32)).astype(x.dtype))

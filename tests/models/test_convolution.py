@@ -15,8 +15,9 @@ NUMBERS = ("NHWC", "HWIO", "NHWC")
 
 @pytest.fixture(params=[False, True], ids=["narrow vectors", "AVX-512"])
 def wide_vectors(request, monkeypatch):
-    """As on a processor with and without AVX-512, whichever this one is."""
+    """As on a processor with and without AVX-512 and its bfloat16 products, whichever this one is."""
     monkeypatch.setattr(convolution, "_AVX512", request.param)
+    monkeypatch.setattr(convolution, "_BFLOAT16", request.param)
     return request.param
 
 
@@ -54,7 +55,7 @@ def test_tiles_fit_any_size(monkeypatch, size):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=3e-4), ours, theirs)
 
 
-@pytest.mark.parametrize("channels", [(8, 32), (16, 16), (24, 16)])
+@pytest.mark.parametrize("channels", [(8, 32), (16, 16), (16, 24), (24, 16)])
 def test_bfloat16_gives_gradients_of_its_own_dtype(wide_vectors, channels):
     arrays = random(2, 7, 11, channels[0], seed=0), random(3, 3, *channels, seed=1)
     short = [array.astype(jnp.bfloat16) for array in arrays]
