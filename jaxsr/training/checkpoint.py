@@ -53,10 +53,9 @@ def save_checkpoint(checkpoints: ocp.training.Checkpointer, state: Any, progress
     except (OSError, ValueError, RuntimeError) as error:
         if is_lost(error):
             raise
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(
-            f"{checkpoints.directory}: the checkpoint of step {int(state.step)} could not be written ({reason}); "
-            "free some space and start the same command again"
+            f"{checkpoints.directory}: the checkpoint of step {int(state.step)} could not be written "
+            f"({_first_line(error)}); free some space and start the same command again"
         ) from error
 
 
@@ -82,7 +81,22 @@ def restore_checkpoint(
 
     Returns:
       The state, placed as the template says, and the progress saved beside it.
+
+    Raises:
+      InputError: it is damaged.
     """
     step = saved_steps(checkpoints)[-1] if step is None else step
-    loaded = checkpoints.load_checkpointables(step, {"state": template, "progress": None})
+    try:
+        loaded = checkpoints.load_checkpointables(step, {"state": template, "progress": None})
+    except (OSError, ValueError, RuntimeError, LookupError, TypeError) as error:
+        if is_lost(error):
+            raise
+        raise InputError(
+            f"{checkpoints.directory}: the checkpoint of step {step} is damaged ({_first_line(error)}); remove its "
+            "folder there and start the same command again, which goes on from an earlier one"
+        ) from error
     return loaded["state"], loaded["progress"]
+
+
+def _first_line(error):
+    return (str(error).splitlines() or [type(error).__name__])[0]
