@@ -62,11 +62,12 @@ def main(
         return
     from jaxsr.models import SRResNet
     from jaxsr.upscaling.batch import upscale_file
-    from jaxsr.upscaling.tiling import upscale_strips
+    from jaxsr.upscaling.tiling import cropped, upscale_strips
     from jaxsr.upscaling.upscaler import Upscaler
 
     def strips(rows, size, to, progress):
-        return upscale_strips(apply, rows, size=size, scale=4, halo=SRResNet().halo, tile=tile, progress=progress)
+        options = {"size": size, "scale": 4, "halo": SRResNet().halo, "tile": tile, "progress": progress}
+        return upscale_strips(cropped(apply, scale=4), rows, **options)
 
     upscale_file(Upscaler("PyTorch", 4, {}, "SRResNet in PyTorch", strips), source, target)
 

@@ -69,6 +69,14 @@ def conv_general_dilated(x: jax.Array, kernel: jax.Array, strides: Any, padding:
     return _convolved(x, kernel)
 
 
+def program_kind() -> tuple[bool, bool] | None:
+    """What the programs made here depend on beside their code; None on accelerators, whose programs are all alike.
+
+    Programs of different kinds exchange different numbers, so processes that train together must have the same.
+    """
+    return (_AVX512, _BFLOAT16) if jax.default_backend() == "cpu" else None
+
+
 def _by_xla(x, kernel):
     return lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=_NUMBERS)
 

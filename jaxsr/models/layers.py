@@ -15,7 +15,7 @@ def imagenet_normalised(unit: jax.Array) -> jax.Array:
     return (unit - jnp.array([0.485, 0.456, 0.406])) / jnp.array([0.229, 0.224, 0.225])
 
 
-def dense_product(x: jax.Array, kernel: jax.Array, *_: Any, **__: Any) -> jax.Array:
+def dense_product(x: jax.Array, kernel: jax.Array, dimension_numbers: Any, **options: Any) -> jax.Array:
     """The product of a dense layer, for `flax.linen.Dense(dot_general=…)`, whose weight gradient is made as it is kept.
 
     JAX makes it turned and turns it back. On several devices it is summed in between, so that no product can take the
@@ -24,10 +24,18 @@ def dense_product(x: jax.Array, kernel: jax.Array, *_: Any, **__: Any) -> jax.Ar
     Args:
       x: [N, C].
       kernel: [C, D].
+      dimension_numbers: those of this product.
+      options: of `lax.dot_general`, with their defaults.
 
     Returns:
-      [N, D].
+      [N, D]. There is a derivative in reverse mode only.
+
+    Raises:
+      ValueError: anything else.
     """
+    changed = {name: value for name, value in options.items() if value is not None}
+    if x.ndim != 2 or kernel.ndim != 2 or dimension_numbers != (((1,), (0,)), ((), ())) or changed:
+        raise ValueError(f"x {x.shape}, kernel {kernel.shape}, dimensions {dimension_numbers}, options {changed}")
     return _product(x, kernel)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 def processor_features() -> frozenset[str]:
-    """Names of the processor's features as Linux has them ("avx512f"); on other systems none."""
+    """Names of the processor's features as Linux has them on x86 ("avx512f"); elsewhere none."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

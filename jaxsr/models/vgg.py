@@ -87,8 +87,8 @@ class VGG(nn.Module):
 def _pooled(x):
     """The largest of each 2×2.
 
-    As `nn.max_pool`, whose gradient takes twenty times as long on a CPU; of equal ones, which are zeros of a ReLU, each
-    gets a part of the gradient in place of the first one all.
+    As `nn.max_pool`, whose gradient takes twenty times as long on a CPU; of equal ones each gets a part of the
+    gradient, in place of the first one all. In float32 these are zeros of a ReLU, which pass none on.
     """
     n, height, width, channels = x.shape
     x = x[:, : height // 2 * 2, : width // 2 * 2].reshape(n, height // 2, 2, width // 2, 2, channels)

@@ -83,19 +83,29 @@ def restore_checkpoint(
       The state, placed as the template says, and the progress saved beside it.
 
     Raises:
-      InputError: it is damaged.
+      InputError: it cannot be read.
     """
-    step = saved_steps(checkpoints)[-1] if step is None else step
+    steps = saved_steps(checkpoints)
+    step = steps[-1] if step is None else step
     try:
         loaded = checkpoints.load_checkpointables(step, {"state": template, "progress": None})
     except (OSError, ValueError, RuntimeError, LookupError, TypeError) as error:
-        if is_lost(error):
+        cause = _cause(error)
+        if is_lost(error) or is_lost(cause) or "RESOURCE_EXHAUSTED" in str(cause):
             raise
+        then = "goes on from an earlier one" if steps[0] < step else "begins the run again, for there is no other"
         raise InputError(
-            f"{checkpoints.directory}: the checkpoint of step {step} is damaged ({_first_line(error)}); remove its "
-            "folder there and start the same command again, which goes on from an earlier one"
+            f"{checkpoints.directory}: the checkpoint of step {step} cannot be read ({_first_line(cause)}); if that is "
+            f"no passing trouble with the disk, move its folder away: the same command then {then}"
         ) from error
     return loaded["state"], loaded["progress"]
+
+
+def _cause(error):
+    """What orbax wrapped in errors of its own."""
+    while inner := error.__cause__ or error.__context__:
+        error = inner
+    return error
 
 
 def _first_line(error):

@@ -16,6 +16,7 @@ from jaxsr.data.pipeline import crops
 from jaxsr.errors import InputError
 from jaxsr.evaluation.lpips import make_lpips
 from jaxsr.models import ESPCN, SRCNN, SRResNet
+from jaxsr.models.convolution import program_kind
 from jaxsr.models.initialisation import initialise
 from jaxsr.training.card import training_card
 from jaxsr.training.devices import connect, gathered, is_writer, make_mesh, replicated
@@ -202,13 +203,13 @@ def _starting_point(config, model, *, resumed) -> Weights:
 
 
 def _require_agreement(config, photos):
-    told = json.dumps([dataclasses.asdict(config), photos], sort_keys=True)
+    told = json.dumps([dataclasses.asdict(config), photos, program_kind()], sort_keys=True)
     digests = gathered(np.frombuffer(hashlib.sha256(told.encode()).digest(), np.uint8))
     odd = np.flatnonzero((digests != digests[0]).any(axis=1))
     if len(odd):
         raise InputError(
-            f"process {odd[0]} has other settings or other photos than process 0; start all processes with the same "
-            "command, on the same folders"
+            f"process {odd[0]} has other settings, other photos or another kind of processor than process 0; start all "
+            "processes with the same command, on the same folders and on machines of one kind"
         )
 
 

@@ -93,11 +93,11 @@ def test_other_convolutions_are_refused(kernel, arguments):
         conv_general_dilated(random(1, 8, 8, 4, seed=0), random(*kernel, 4, 4, seed=1), **arguments)
 
 
-def programs(channels, *, height):
+def programs(channels, *, height, dtype=jnp.float32):
     """The value and both gradients, for each platform."""
     step = jax.jit(jax.value_and_grad(lambda *arrays: loss(conv_general_dilated, *arrays), argnums=(0, 1)))
     inputs, outputs = channels
-    shapes = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in ((2, height, 8, inputs), (3, 3, inputs, outputs))]
+    shapes = [jax.ShapeDtypeStruct(shape, dtype) for shape in ((2, height, 8, inputs), (3, 3, inputs, outputs))]
     return [step.trace(*shapes).lower(lowering_platforms=(name,)).as_text() for name in ("cpu", "cuda")]
 
 
@@ -112,3 +112,27 @@ def test_a_cpu_multiplies_and_an_accelerator_convolves(wide_vectors, channels, h
     assert "stablehlo.dot_general" not in cuda
     assert cpu.count("stablehlo.convolution") == (2 if wide_vectors else convolutions)
     assert "stablehlo.dot_general" in cpu
+
+
+@pytest.mark.parametrize(("channels", "convolutions"), [((16, 16), 0), ((16, 32), 1), ((32, 16), 1), ((3, 16), 2)])
+def test_bfloat16_is_multiplied_where_outputs_are_no_fewer_than_inputs(monkeypatch, channels, convolutions):
+    """Forward, and the input gradient, which is the convolution with inputs and outputs exchanged."""
+    monkeypatch.setattr(convolution, "_AVX512", True)
+    monkeypatch.setattr(convolution, "_BFLOAT16", True)
+    cpu, cuda = programs(channels, height=8, dtype=jnp.bfloat16)
+    assert cpu.count("stablehlo.convolution") == convolutions
+    assert cuda.count("stablehlo.convolution") == 3
+    assert "stablehlo.dot_general" not in cuda
+
+
+@pytest.mark.parametrize(("side", "size"), [(1, (4, 5)), (3, (1, 1)), (3, (5, 8)), (9, (7, 3))])
+def test_rows_in_bfloat16_are_the_convolution(monkeypatch, side, size):
+    monkeypatch.setattr(convolution, "_AVX512", True)
+    monkeypatch.setattr(convolution, "_BFLOAT16", True)
+    x, kernel = random(2, *size, 16, seed=0), random(side, side, 16, 24, seed=1)
+    x, kernel = x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16)
+    ours = conv_general_dilated(x, kernel, (1, 1), "SAME")
+    exact = (array.astype(jnp.float32) for array in (x, kernel))
+    theirs = lax.conv_general_dilated(*exact, (1, 1), "SAME", dimension_numbers=NUMBERS)
+    assert ours.dtype == jnp.bfloat16
+    np.testing.assert_allclose(ours.astype(jnp.float32), theirs, rtol=2**-8, atol=1e-3)

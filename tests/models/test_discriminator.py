@@ -1,3 +1,4 @@
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 from random_networks import images, random_variables
 
 from jaxsr.models.discriminator import Discriminator
+from jaxsr.models.layers import dense_product
 
 torch = pytest.importorskip("torch", reason="the oracle is PyTorch: pip install '.[oracles]'")
 import torch_twins  # noqa: E402
@@ -45,3 +47,23 @@ def test_bfloat16_computes_close_to_float32_and_gives_float32_logits():
     rounded = Discriminator(features=8, dtype=jnp.bfloat16).apply(variables, x, train=False)
     assert rounded.dtype == jnp.float32
     np.testing.assert_allclose(rounded, exact, atol=0.1 * np.abs(exact).max())
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+def test_dense_layers_and_their_gradients_are_those_of_flax(dtype):
+    x = jax.random.normal(jax.random.key(0), (4, 6))
+    ours, theirs = (nn.Dense(3, dtype=dtype, **more) for more in ({"dot_general": dense_product}, {}))
+    params = theirs.init(jax.random.key(1), x)
+
+    def loss(dense, params, x):
+        return (dense.apply(params, x).astype(jnp.float32) * jnp.arange(12.0).reshape(4, 3)).sum()
+
+    found, expected = (jax.value_and_grad(loss, argnums=(1, 2))(dense, params, x) for dense in (ours, theirs))
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-2 if dtype == jnp.bfloat16 else 1e-5), found, expected
+    )
+
+
+def test_other_products_are_refused():
+    with pytest.raises(ValueError, match="kernel"):
+        dense_product(jnp.zeros((2, 3, 4)), jnp.zeros((4, 5)), (((2,), (0,)), ((), ())))

@@ -36,7 +36,17 @@ def test_a_damaged_checkpoint_is_named_with_the_way_out(saved):
     assert files
     for path in files:
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with open_checkpoints(folder) as checkpoints, pytest.raises(InputError, match=r"step 0 is damaged .*remove"):
+    with (
+        open_checkpoints(folder) as checkpoints,
+        pytest.raises(InputError, match=r"step 0 cannot be read .*begins the run again"),
+    ):
         restore_checkpoint(checkpoints, abstract(state))
     # Orbax leaves a coroutine behind that nobody waits for, and Python complains when it goes.
     gc.collect()
+
+
+def test_the_cause_is_told_and_not_what_was_wrapped_around_it(saved):
+    folder, _ = saved
+    other = create_state({"params": {"w": jnp.zeros(999)}}, optax.adam(1e-3), ema=False)
+    with open_checkpoints(folder) as checkpoints, pytest.raises(InputError, match=r"\(999,\)"):
+        restore_checkpoint(checkpoints, abstract(other))
