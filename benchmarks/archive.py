@@ -1,6 +1,6 @@
 """Pictures per second of an archive on two machines of one core, against one.
 
-    python benchmarks/archive.py [--model srresnet] [--count 48] [--side 96] [--repeats 3]
+    python benchmarks/archive.py [--model srresnet] [--count 48] [--side 96] [--repeats 3] [--json FILE]
 
 Each machine is a Ray node of its own, pinned to one core with all its processes; the head, which computes nothing, and
 the driver run on any core. One and two workers alternate, on one cluster. Ray's start, the start of the replicas and
@@ -12,7 +12,6 @@ as well, and what the ratio would be if they had got it: twice that of pictures 
 """
 
 import contextlib
-import json
 import os
 import statistics
 import subprocess
@@ -24,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import tyro
+from comparison import machine, write_json
 from PIL import Image
 from ray.cluster_utils import Cluster
 
@@ -92,9 +92,7 @@ def told(run: dict) -> str:
     return f"{run['rate']:.2f} pictures/s on {run['cores']:.2f} cores"
 
 
-def main(
-    model: str = "srresnet", count: int = 48, side: int = 96, repeats: int = 3, json_file: Path | None = None
-) -> None:
+def main(model: str = "srresnet", count: int = 48, side: int = 96, repeats: int = 3, json: Path | None = None) -> None:
     """Print medians and the ratio.
 
     Args:
@@ -102,7 +100,7 @@ def main(
       count: Pictures.
       side: Of each, in pixels.
       repeats: Of each measurement, alternating.
-      json_file: File for the figures (None: not written).
+      json: File for the figures (None: not written).
     """
     cores = sorted(os.sched_getaffinity(0))[:2]
     if len(cores) < 2:
@@ -133,11 +131,9 @@ def main(
         times = f"first result after {median['first']:.1f} s, all after {median['seconds']:.1f} s"
         print(f"{name}: {told(median)}; {times}")
     print(f"two workers / one: {ratio:.2f}; by the processor time that they got, {whole_cores:.2f}")
-    if json_file:
-        json_file.write_text(
-            json.dumps({"ratio": ratio, "by_processor_time": whole_cores, "medians": medians, "runs": found}, indent=2)
-            + "\n"
-        )
+    if json:
+        figures = {"ratio": ratio, "by_processor_time": whole_cores, "medians": medians, "runs": found}
+        write_json(json, figures | {"machine": machine()})
 
 
 if __name__ == "__main__":
