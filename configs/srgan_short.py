@@ -13,13 +13,13 @@ from jaxsr.config import TrainConfig
 
 config = TrainConfig(
     stage="srgan",
-    steps=1_600,
+    steps=1_300,
     batch_size=8,
     crop=64,
-    learning_rate=4e-4,
+    learning_rate=2e-4,
     schedule="cosine",
     warmup=50,
-    ema=0.998,
+    ema=0.995,
     perceptual="vgg16",
     taps=("conv1_2", "conv2_2", "conv3_3", "conv4_3", "conv5_3"),
     tap_weights=(0.1, 0.1, 1.0, 1.0, 1.0),
@@ -30,5 +30,5 @@ config = TrainConfig(
     cache=True,
     crops_per_photo=1,
     checkpoint_every=100,
-    validate_every=200,
+    validate_every=325,
 )
