@@ -15,7 +15,7 @@ from jaxsr.errors import InputError
 from jaxsr.evaluation.protocol import PROTOCOL
 from jaxsr.files import replacing
 
-SETS = ("Set5", "Set14")
+SETS = ("Set5", "Set14", "Kodak24")
 
 METRICS = {
     "psnr_y": ("PSNR-Y (dB)", ".2f"),
@@ -37,13 +37,17 @@ ROWS = (
     "srgan, strength 1",
 )
 
-# Ledig et al. 2017 (SRCNN's and ESPCN's PSNR on Set5 as they give it; SSIM is daala's); LPIPS of an SRGAN as measured
-# by Ma et al. 2020 (SPSR), table 1.
+# Ledig et al. 2017, their table of methods on benchmark data (SSIM is daala's; SRCNN and ESPCN as it has them); LPIPS
+# of an SRGAN as measured by Ma et al. 2020 (SPSR), table 1.
 PUBLISHED = {
+    ("nearest", "Set5"): {"psnr_y": 26.26, "ssim_daala": 0.7552},
+    ("nearest", "Set14"): {"psnr_y": 24.64, "ssim_daala": 0.7100},
     ("bicubic", "Set5"): {"psnr_y": 28.43, "ssim_daala": 0.8211},
     ("bicubic", "Set14"): {"psnr_y": 25.99, "ssim_daala": 0.7486},
-    ("srcnn", "Set5"): {"psnr_y": 30.07},
-    ("espcn", "Set5"): {"psnr_y": 30.76},
+    ("srcnn", "Set5"): {"psnr_y": 30.07, "ssim_daala": 0.8627},
+    ("srcnn", "Set14"): {"psnr_y": 27.18, "ssim_daala": 0.7861},
+    ("espcn", "Set5"): {"psnr_y": 30.76, "ssim_daala": 0.8784},
+    ("espcn", "Set14"): {"psnr_y": 27.66, "ssim_daala": 0.8004},
     ("srresnet", "Set5"): {"psnr_y": 32.05, "ssim_daala": 0.9019},
     ("srresnet", "Set14"): {"psnr_y": 28.49, "ssim_daala": 0.8184},
     ("srgan, strength 1", "Set5"): {"psnr_y": 29.40, "ssim_daala": 0.8472, "lpips_alex": 0.0882},
