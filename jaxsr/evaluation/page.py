@@ -187,11 +187,16 @@ def budgets(figures: Figures) -> str:
     sentences = []
     for network, points in figures.budgets.items():
         rise, start = slope(points)
-        ends = [start + rise * math.log10(steps) for steps in (10**5, 10**6)]
+        beyond = {"10⁵": 5, "10⁶": 6}
+        ends = [
+            f"{start + rise * power:.1f} dB after {steps}"
+            for steps, power in beyond.items()
+            if power > math.log10(points[-1][0])
+        ]
         measured = ", ".join(f"{psnr:.2f} dB after {steps:,}" for steps, psnr in points)
         sentences.append(
-            f"`{network}`: {measured}; {rise:.2f} dB per tenfold updates. Extrapolated, not measured: {ends[0]:.1f} dB "
-            f"after 10⁵ and {ends[1]:.1f} dB after 10⁶ updates."
+            f"`{network}`: {measured}; {rise:.2f} dB per tenfold updates. Extrapolated, not measured: "
+            f"{' and '.join(ends)} updates."
         )
     return " ".join(sentences) + " A straight line through so few runs is a guess, not a promise."
 
