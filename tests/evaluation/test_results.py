@@ -77,7 +77,7 @@ def without_lpips(folder):
     ("damage", "words"),
     [
         (lambda folder: (folder / "speed.json").unlink(), "speed.json cannot be read"),
-        (lambda folder: (folder / "scores" / "models.json").unlink(), "has no scores of nearest on Set5"),
+        (lambda folder: (folder / "scores" / "models.json").unlink(), "has no scores of srcnn on Set5"),
         (lambda folder: (folder / "budgets.json").write_text('{"protocol": "other"}'), "another protocol"),
         (lambda folder: (folder / "budgets.json").write_text("[]"), "another protocol"),
         (lambda folder: (folder / "speed.json").write_text("{}"), "speed.json lacks machine"),
