@@ -21,7 +21,7 @@ def keep_compiled() -> None:
     folder = Path(platformdirs.user_cache_dir("jaxsr"))
     forget_oldest(folder, most=_MOST_BYTES)
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 
 def forget_oldest(folder: Path, *, most: int) -> None:
