@@ -44,7 +44,9 @@ def crops(
       crops_per_photo: crops taken from each decoded photo.
       shard: (index, count): the `index`-th of `count` equal parts of every batch; only its photos are decoded. A
         position in the stream is the same for all parts.
-      threads: decoding threads; by default one per CPU core.
+      threads: decoding threads; by default one per CPU core, or one where all photos are in memory: several would only
+        wait for one another (on 16 cores, 5,500 crops of 96×96 a second by 16 threads; on two, 15,000 by 16 and 27,000
+        by one).
 
     Returns:
       An iterable of [batch_size / count, crop, crop, 3] uint8. Its iterator has grain's `get_state` and `set_state`,
@@ -56,7 +58,8 @@ def crops(
     """
     index, count = shard
     part = slice(index * batch_size // count, (index + 1) * batch_size // count)
-    threads = threads or os.cpu_count() or 1
+    in_memory = all(photo.pixels is not None for photo in source.photos)
+    threads = threads or (1 if in_memory else os.cpu_count() or 1)
     cut = _CutCrops(source, crop, crops_per_photo, part)
     epoch = visits(source, crop=crop)
     # The shuffle of grain takes some 2**16 / length steps for each index: milliseconds where there are few photos.

@@ -97,15 +97,15 @@ def fit(
                 save_checkpoint(checkpoints, moment.state, _progress(moment))
             if step == 0:
                 moment = _validated(moment, record, validate, better, warnings, export)
-            batches = _take(crops, config, step)
+            batches = _take(crops, config, step, mesh)
             # All processes stop after the same update, whichever was told to.
             while batches is not None and not gathered(np.bool_(len(interrupted) > 0)).any():
                 started = time.perf_counter()
-                state, pending = run_steps(moment.state, sharded_batches(batches, mesh))
+                state, pending = run_steps(moment.state, batches)
                 step, used = step + len(batches), crops.get_state()
-                # The next batches are cut while the device computes.
+                # The next batches are cut, and sent, while the device computes.
                 taking = time.perf_counter()
-                batches = _take(crops, config, step)
+                batches = _take(crops, config, step, mesh)
                 waited = time.perf_counter() - taking if jax.tree.leaves(pending)[0].is_ready() else 0.0
                 metrics = {name: np.asarray(values) for name, values in jax.device_get(pending).items()}
                 if not all(np.isfinite(values).all() for values in metrics.values()):
@@ -113,7 +113,7 @@ def fit(
                     moment = _rolled_back(checkpoints, template, moment, troubles, step, config)
                     record.write(f"not finite after step {step}: back to step {moment.step}, on with other data")
                     step, crops = moment.step, _opened(open_crops, moment)
-                    batches = _take(crops, config, step)
+                    batches = _take(crops, config, step, mesh)
                     record.cut(step)
                     continue
                 moment = moment._replace(state=state, data=used)
@@ -172,15 +172,15 @@ def _opened(open_crops, moment):
     return crops
 
 
-def _take(crops, config, step):
-    """The crops of one dispatch, [K, B, crop, crop, 3] with this process's part of B, or None when all is done.
+def _take(crops, config, step, mesh):
+    """The crops of one dispatch on their devices, [K, B, crop, crop, 3], or None when all is done.
 
     Dispatches end where something happens, at steps that do not depend on where a run was interrupted.
     """
     per_dispatch = config.steps_per_dispatch or (1 if jax.default_backend() == "cpu" else 50)
     events = [(step // every + 1) * every for every in (config.checkpoint_every, config.validate_every)]
     count = min(per_dispatch, min(*events, config.steps) - step)
-    return np.stack([next(crops) for _ in range(count)]) if count > 0 else None
+    return sharded_batches(np.stack([next(crops) for _ in range(count)]), mesh) if count > 0 else None
 
 
 def _last_scores(rows, step):
