@@ -21,7 +21,7 @@ Seconds = dict[str, list[float]]
 
 
 def pytorch() -> tuple[ModuleType, ModuleType]:
-    """PyTorch with one thread per core, and our networks written a second time in it."""
+    """PyTorch with one thread per core, on the GPU where JAX has one, and our networks written a second time in it."""
     try:
         import torch
     except ModuleNotFoundError:
@@ -30,14 +30,23 @@ def pytorch() -> tuple[ModuleType, ModuleType]:
     import torch_twins
 
     torch.set_num_threads(CORES)
+    torch.backends.cudnn.benchmark = True
+    torch.set_default_device("cuda" if on_accelerator() else "cpu")
     return torch, torch_twins
+
+
+def on_accelerator() -> bool:
+    """Whether JAX computes on anything but the CPU."""
+    import jax
+
+    return jax.default_backend() != "cpu"
 
 
 def channels_last(images: Any):
     """Images [N, H, W, C] as PyTorch's [N, C, H, W], with the memory as it lies."""
     import torch
 
-    return torch.from_numpy(np.array(images, np.float32)).permute(0, 3, 1, 2)
+    return torch.from_numpy(np.array(images, np.float32)).to(torch.get_default_device()).permute(0, 3, 1, 2)
 
 
 def in_turns(programs: dict[str, Callable[[], Any]], *, rounds: int) -> Seconds:
@@ -66,6 +75,52 @@ def photo_crops(count: int, size: int, *, seed: int) -> np.ndarray:
         top, left = (rng.integers(length - size + 1) for length in photo.shape[:2])
         crops.append(photo[top : top + size, left : left + size])
     return np.stack(crops)
+
+
+def product_rate(size: int = 8192, repeats: int = 20) -> float:
+    """FLOP a second of a large bfloat16 product: what the device can do, to hold a network's rate against."""
+    import jax
+    import jax.numpy as jnp
+
+    a, b = (jax.random.normal(jax.random.key(seed), (size, size), jnp.bfloat16) for seed in (0, 1))
+    product = jax.jit(lambda a, b: a @ b)
+    product(a, b).block_until_ready()
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        results = [product(a, b) for _ in range(repeats)]
+        results[-1].block_until_ready()
+        seconds.append((time.perf_counter() - start) / repeats)
+    return 2 * size**3 / float(np.median(seconds))
+
+
+def counted_flops(step: Callable, *arguments: Any) -> float:
+    """FLOP of one call, as XLA counts those of the CPU's program; of a GPU's it has no count before compilation."""
+    import jax
+
+    shapes = jax.tree.map(lambda value: jax.ShapeDtypeStruct(value.shape, value.dtype), arguments)
+    with jax.default_device(jax.local_devices(backend="cpu")[0]):
+        return jax.jit(step).lower(*shapes).cost_analysis()["flops"]
+
+
+def report_training(seconds: Seconds, *, updates: int, batch_size: int, flops: float) -> dict:
+    """Print and give what a training program's seconds mean: updates, patches and FLOP a second.
+
+    Args:
+      seconds: see `in_turns`, of calls of `updates` updates each.
+      updates: in one call.
+      batch_size: crops per update.
+      flops: of one update.
+    """
+    peak = product_rate() if on_accelerator() else None
+    rates = {}
+    for name, values in seconds.items():
+        rate = updates / float(np.median(values))
+        rates[name] = {"updates": rate, "patches": rate * batch_size, "flops": rate * flops}
+        share = f", {rate * flops / peak:.1%} of a large bfloat16 product's" if peak else ""
+        patches = f"{rate:8.1f} updates/s, {rate * batch_size:7.0f} patches/s"
+        print(f"  {name:<18} {patches}, {rate * flops:.3g} FLOP/s{share}")
+    return {"rates": rates, "flops_per_update": flops, "product_rate": peak, "updates": updates}
 
 
 def require_equal(what: str, ours: list[float], theirs: list[float], *, within: float) -> float:
@@ -106,7 +161,10 @@ def machine() -> dict:
     described = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
     names = [line.partition(":")[2].strip() for line in described.splitlines() if line.startswith("model name")]
     processor = names[0] if names else platform.processor()
-    return {"cores": CORES, "processor": processor, "system": platform.platform(), "load": os.getloadavg()}
+    described = {"cores": CORES, "processor": processor, "system": platform.platform(), "load": os.getloadavg()}
+    if "jax" in sys.modules and on_accelerator():
+        described["accelerator"] = sys.modules["jax"].devices()[0].device_kind
+    return described
 
 
 def write_json(path: Path, figures: Any) -> None:

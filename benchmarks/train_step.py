@@ -1,10 +1,11 @@
 """One update of SRResNet by its pixel loss, here and in PyTorch.
 
-    python benchmarks/train_step.py [--losses 200] [--json FILE]
+    python benchmarks/train_step.py [--losses 200] [--updates 50] [--json FILE]
 
 16 crops of 96×96, 24×24 in LR; forward, backward, Adam. Ours includes augmentation and degradation from uint8 crops and
-their way to the devices; PyTorch gets the pairs ready. PyTorch: channels_last, fused Adam, one thread per core. Both
-start from the same weights, and their losses are compared first.
+their way to the devices; PyTorch gets the pairs ready. PyTorch: channels_last, fused Adam, one thread per core, or the
+GPU where JAX has one. Both start from the same weights, and their losses are compared first. With --updates a call is
+so many of them: one dispatch of ours, and in PyTorch no wait in between.
 """
 
 import dataclasses
@@ -16,7 +17,16 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import tyro
-from comparison import channels_last, in_turns, photo_crops, pytorch, report, require_equal
+from comparison import (
+    channels_last,
+    counted_flops,
+    in_turns,
+    photo_crops,
+    pytorch,
+    report,
+    report_training,
+    require_equal,
+)
 
 from jaxsr.data.augmentation import augment, degrade
 from jaxsr.errors import reported
@@ -35,9 +45,11 @@ class Options:
     """What to measure."""
 
     rounds: int = 7
-    """Timed updates of each program."""
+    """Timed calls of each program."""
     losses: int = 3
-    """Updates whose losses are compared before."""
+    """Calls whose losses are compared before."""
+    updates: int = 1
+    """Updates in one call."""
     batch_size: int = 16
     """Crops per update."""
     crop: int = 96
@@ -50,36 +62,42 @@ class Options:
     """Write the figures here too."""
 
 
-def our_step(dtype: str, variables: dict, *, batch_size: int, devices: int | None):
-    """From uint8 crops to the loss of one more update."""
+def our_steps(dtype: str, variables: dict, *, batch_size: int, devices: int | None):
+    """From uint8 crops [updates, B, …] to the loss of each of so many updates, and a function that counts FLOP."""
     optimizer, mesh = optax.adam(RATE), make_mesh(devices, batch_size=batch_size)
-    run_steps = compile_steps(make_pixel_step(SRResNet(dtype=jnp.dtype(dtype)), optimizer, seed=0))
+    step = make_pixel_step(SRResNet(dtype=jnp.dtype(dtype)), optimizer, seed=0)
+    run_steps = compile_steps(step)
     state = replicated(create_state(variables, optimizer, ema=False), mesh)
 
-    def step(crops):
+    def steps(crops):
         nonlocal state
-        state, metrics = run_steps(state, sharded_batches(crops[None], mesh))
-        return float(metrics["loss"][0])
+        state, metrics = run_steps(state, sharded_batches(crops, mesh))
+        return np.asarray(metrics["loss"]).tolist()
 
-    return step
+    return steps, lambda crops: counted_flops(step, state, crops[0])
 
 
-def their_step(dtype: str, variables: dict):
-    """From a pair of LR and HR to the loss of one more update."""
+def their_steps(dtype: str, variables: dict):
+    """From pairs of LR and HR to the loss of one more update with each."""
     torch, torch_twins = pytorch()
     twin = torch_twins.load(torch_twins.SRResNet(), variables).to(memory_format=torch.channels_last).train()
     adam = torch.optim.Adam(twin.parameters(), RATE, fused=True)
 
     def step(low, high):
-        with torch.autocast("cpu", torch.bfloat16, enabled=dtype == "bfloat16"):
+        with torch.autocast(torch.get_default_device().type, torch.bfloat16, enabled=dtype == "bfloat16"):
             prediction = twin(low)
         loss = torch.nn.functional.mse_loss(prediction.float(), high)
         adam.zero_grad()
         loss.backward()
         adam.step()
-        return loss.item()
+        return loss.detach()
 
-    return step
+    return lambda pairs: [loss.item() for loss in [step(*pair) for pair in pairs]]
+
+
+def pairs_of(crops: np.ndarray, *, first: int) -> list:
+    """PyTorch's pairs for crops [updates, B, …], the first of which is for the update of that number."""
+    return [tuple(map(channels_last, pair(first + i, batch))) for i, batch in enumerate(crops)]
 
 
 @jax.jit
@@ -94,20 +112,28 @@ def main(options: Options) -> None:
     variables = jax.tree.map(np.asarray, variables)
     programs, differences = {}, {}
     for dtype in options.dtypes:
-        ours = our_step(dtype, variables, batch_size=options.batch_size, devices=options.devices)
-        theirs = their_step(dtype, variables)
+        ours, count = our_steps(dtype, variables, batch_size=options.batch_size, devices=options.devices)
+        theirs = their_steps(dtype, variables)
         losses = []
         for number in range(options.losses):
-            crops = photo_crops(options.batch_size, options.crop, seed=number)
-            pairs = [channels_last(images) for images in pair(number, crops)]
-            losses.append((ours(crops), theirs(*pairs)))
+            crops = photo_batches(options, seed=number)
+            pairs = pairs_of(crops, first=number * options.updates)
+            losses += zip(ours(crops), theirs(pairs), strict=True)
         within = 0.01 if dtype == "float32" else 0.03
         differences[dtype] = require_equal(f"losses in {dtype}", *map(list, zip(*losses, strict=True)), within=within)
         programs[f"jaxsr {dtype}"] = partial(ours, crops)
-        programs[f"PyTorch {dtype}"] = partial(theirs, *pairs)
+        programs[f"PyTorch {dtype}"] = partial(theirs, pairs)
     seconds = in_turns(programs, rounds=options.rounds)
-    compared = f"one SRResNet update of {options.batch_size} crops of {options.crop}×{options.crop}"
-    report(compared, seconds, json_file=options.json, loss_differences=differences, losses_compared=options.losses)
+    compared = f"{options.updates} SRResNet updates of {options.batch_size} crops of {options.crop}×{options.crop}"
+    more = {"loss_differences": differences, "losses_compared": len(losses)}
+    rates = report_training(seconds, updates=options.updates, batch_size=options.batch_size, flops=count(crops))
+    report(compared, seconds, json_file=options.json, **more, **rates)
+
+
+def photo_batches(options: Options, *, seed: int) -> np.ndarray:
+    """uint8 [updates, B, crop, crop, 3]."""
+    crops = photo_crops(options.updates * options.batch_size, options.crop, seed=seed)
+    return crops.reshape(options.updates, options.batch_size, *crops.shape[1:])
 
 
 if __name__ == "__main__":
