@@ -8,11 +8,8 @@ of 1.57 to 2.08 (16 crops of 96×96, two devices on two AVX2 cores, float32, thr
 convolutions reach 220 GFLOP/s on a core, all that it has, and nothing is left for Winograd to gain: the update takes
 0.44 s without and 0.54 with it. In bfloat16, for which its convolutions have no more speed than in float32, products do
 have it (770 GFLOP/s in place of 360 on two cores): convolutions with at least as many outputs as inputs are made of
-them too (the body's 1.1 ms in place of 1.6, eight crops on one core), and the update takes 0.39 s in place of 0.44.
-
-On accelerators the program is XLA's own, but for convolutions to three channels: cuDNN, whose matrix units take
-multiples of eight, makes them in float32 by Fourier transforms, and those of the last convolution were 2.5 of the 6.3
-ms of an update (H200, 64 crops, the rest in bfloat16). With five outputs of zeros beside them they go the usual way.
+them too (the body's 1.1 ms in place of 1.6, eight crops on one core), and the update takes 0.39 s in place of 0.44. On
+accelerators the program is XLA's own.
 
 Milliseconds of XLA and by products, of 16 crops, in narrow vectors: weight gradients of the upsampling convolutions,
 with more outputs than inputs, 346 and 178 at 48×48, 46 and 30 at 24×24; of the last one, with three outputs, 240 to 290
@@ -43,7 +40,6 @@ _NUMBERS = ("NHWC", "HWIO", "NHWC")
 _FEWEST_CHANNELS, _MANY_CHANNELS = 16, 128
 # Of the tiles of all devices together, so that results do not depend on their number; more leave two cores' caches.
 _MOST_TILE_BYTES = 2**25
-_UNIT = 8
 # Known before the first trace, as the platform is.
 _AVX512 = "avx512f" in processor_features()
 _BFLOAT16 = bool(processor_features() & {"avx512_bf16", "amx_bf16"})
@@ -85,23 +81,12 @@ def _by_xla(x, kernel):
     return lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=_NUMBERS)
 
 
-def _by_accelerator(x, kernel):
-    """XLA's, with as many outputs as a matrix unit takes."""
-    outputs = kernel.shape[-1]
-    if outputs >= _UNIT:
-        return _by_xla(x, kernel)
-    wide = jnp.pad(kernel, ((0, 0), (0, 0), (0, 0), (0, _UNIT - outputs)))
-    return _by_xla(x, wide)[..., :outputs]
-
-
 def _convolve(x, kernel):
     if _rows_pay(x, kernel):
-        by_cpu = _by_rows
-    elif _tiles_pay(x, kernel):
-        by_cpu = winograd.convolved
-    else:
-        by_cpu = _by_xla
-    return lax.platform_dependent(x, kernel, cpu=by_cpu, default=_by_accelerator)
+        return lax.platform_dependent(x, kernel, cpu=_by_rows, default=_by_xla)
+    if not _tiles_pay(x, kernel):
+        return _by_xla(x, kernel)
+    return lax.platform_dependent(x, kernel, cpu=winograd.convolved, default=_by_xla)
 
 
 _convolved = jax.custom_vjp(_convolve)
@@ -109,11 +94,11 @@ _convolved = jax.custom_vjp(_convolve)
 
 def _backward(saved, gradient):
     x, kernel = saved
-    by_accelerator = partial(_input_gradient_by_accelerator, x=x, kernel=kernel)
-    to_x = lax.platform_dependent(gradient, cpu=partial(_turned, kernel=kernel), default=by_accelerator)
+    by_xla = partial(_input_gradient_by_xla, x=x, kernel=kernel)
+    to_x = lax.platform_dependent(gradient, cpu=partial(_turned, kernel=kernel), default=by_xla)
     by_products = partial(_kernel_gradient_by_products, kernel=kernel)
-    by_accelerator = partial(_kernel_gradient_by_accelerator, kernel=kernel)
-    to_kernel = lax.platform_dependent(x, gradient, cpu=by_products, default=by_accelerator)
+    by_xla = partial(_kernel_gradient_by_xla, kernel=kernel)
+    to_kernel = lax.platform_dependent(x, gradient, cpu=by_products, default=by_xla)
     return to_x, to_kernel.astype(kernel.dtype)
 
 
@@ -152,8 +137,8 @@ def _turned(gradient, *, kernel):
     return _convolve(gradient, kernel[::-1, ::-1].swapaxes(2, 3))
 
 
-def _input_gradient_by_accelerator(gradient, *, x, kernel):
-    (to_x,) = jax.vjp(lambda x: _by_accelerator(x, kernel), x)[1](gradient)
+def _input_gradient_by_xla(gradient, *, x, kernel):
+    (to_x,) = jax.vjp(lambda x: _by_xla(x, kernel), x)[1](gradient)
     return to_x
 
 
@@ -164,8 +149,8 @@ def _kernel_gradient_by_products(x, gradient, *, kernel):
     return (_by_rows_of_images if outputs > inputs else _by_rows_of_gradients)(x, gradient, side=side)
 
 
-def _kernel_gradient_by_accelerator(x, gradient, *, kernel):
-    (to_kernel,) = jax.vjp(lambda kernel: _by_accelerator(x, kernel), kernel)[1](gradient)
+def _kernel_gradient_by_xla(x, gradient, *, kernel):
+    (to_kernel,) = jax.vjp(lambda kernel: _by_xla(x, kernel), kernel)[1](gradient)
     return to_kernel.astype(jnp.float32)
 
 

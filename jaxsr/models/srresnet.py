@@ -110,11 +110,9 @@ class SRResNet(nn.Module):
 
     def _upsample(self, y, *, train):
         conv = _convolution(train=train)
-        # Of few outputs, so that it needs its own program on a GPU, and compiles as quickly as any on a CPU.
-        last = _convolution(train=True)
         for i, factor in enumerate(self.upscaling_stages):
             y = conv(self.features * factor**2, (3, 3), dtype=self.dtype, name=f"upconv_{i}")(y)
             y = PReLU(name=f"prelu_up_{i}")(pixel_shuffle(y, factor))
         # In float32 whatever dtype is: eight bits of mantissa would show as banding in the picture.
-        y = last(3, (9, 9), name="conv_last")(y.astype(jnp.float32))
+        y = conv(3, (9, 9), name="conv_last")(y.astype(jnp.float32))
         return jnp.tanh(y) if self.output == "tanh" else y

@@ -1,7 +1,5 @@
 """What is made of products is the convolution and its gradients, and accelerators do not see it."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -44,21 +42,6 @@ def test_values_and_gradients_are_those_of_lax(wide_vectors, side, inputs, outpu
         for convolve in (conv_general_dilated, lax.conv_general_dilated)
     )
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), ours, theirs)
-
-
-@pytest.mark.parametrize("outputs", [3, 8, 12])
-def test_what_accelerators_run_has_eight_outputs_at_least_and_the_same_values(outputs):
-    x, kernel = random(2, 7, 11, 8, seed=0), random(5, 5, 8, outputs, seed=1)
-    gradient = random(2, 7, 11, outputs, seed=2)
-    theirs, backward = jax.vjp(
-        lambda *arrays: lax.conv_general_dilated(*arrays, (1, 1), "SAME", None, None, NUMBERS), x, kernel
-    )
-    close = partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-4)
-    close(convolution._by_accelerator(x, kernel), theirs)
-    close(convolution._input_gradient_by_accelerator(gradient, x=x, kernel=kernel), backward(gradient)[0])
-    close(convolution._kernel_gradient_by_accelerator(x, gradient, kernel=kernel), backward(gradient)[1])
-    program = jax.jit(convolution._by_accelerator).lower(x, kernel).as_text()
-    assert f"tensor<2x7x11x{max(outputs, 8)}xf32>" in program
 
 
 @pytest.mark.parametrize("size", [(4, 6), (5, 4), (1, 1), (24, 24)])

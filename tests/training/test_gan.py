@@ -163,8 +163,7 @@ def test_the_generator_runs_once():
     # VGG sees the upscaled and the original crops, the discriminator both, and the upscaled ones once more; each has
     # one gradient to the upscaled crops.
     assert kernels.count("3x3x3x64") == 2 + 1
-    # With four channels more, of zeros.
-    assert kernels.count("3x3x3x8") == 3 + 1
+    assert kernels.count("3x3x3x4") == 3 + 1
 
 
 def test_losses_and_statistics_are_the_same_on_one_and_on_four_devices(run):
