@@ -45,7 +45,8 @@ def main(
         raise jaxsr.errors.InputError(f"{readme} has no place for the table: put {BEGIN} and {END} around it, once")
     draw.draw_runs(output / "curves.png", read.runs)
     draw_strengths(output / "strength.png", [r for r in read.scores.values() if "strength" in (r["card"] or {})])
-    draw.draw_budgets(output / "budgets.png", read.budgets)
+    paper = page.PAPERS_BATCH * max(page.PAPERS_UPDATES)
+    draw.draw_budgets(output / "budgets.png", read.budgets, until=paper)
     draw.draw_twins(output / "twins.png", read.twins["jaxsr"], read.twins["PyTorch"])
     _write(output / "results.md", page.results_page(read))
     if text is not None:

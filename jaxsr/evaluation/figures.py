@@ -41,33 +41,33 @@ def draw_runs(path: Path, runs: Mapping[str, dict], *, columns: int = 2) -> None
 
 
 def slope(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """PSNR-Y as a straight line over log₁₀(updates): dB per tenfold updates, and dB at one update (least squares)."""
-    steps, psnr = np.array(points, float).T
-    rise, start = np.polyfit(np.log10(steps), psnr, 1)
+    """PSNR-Y as a straight line over log₁₀(crops): dB per tenfold crops, and dB at one crop (least squares)."""
+    crops, psnr = np.array(points, float).T
+    rise, start = np.polyfit(np.log10(crops), psnr, 1)
     return float(rise), float(start)
 
 
-def draw_budgets(path: Path, budgets: Mapping[str, Sequence[tuple[int, float]]], *, until: int = 10**6) -> None:
-    """PSNR-Y against the updates of whole runs, with straight lines through them carried on, dashed.
+def draw_budgets(path: Path, budgets: Mapping[str, Sequence[tuple[int, float]]], *, until: int) -> None:
+    """PSNR-Y against the crops that whole runs saw, with straight lines through them carried on, dashed.
 
     Args:
       path: PNG to write.
-      budgets: {network: [(updates of a run, PSNR-Y at its end), …]}.
-      until: updates to carry the lines on to.
+      budgets: {network: [(crops that a run saw, PSNR-Y at its end), …]}.
+      until: crops to carry the lines on to.
     """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 5), layout="constrained")
     axis = figure.subplots()
     for color, (network, points) in enumerate(budgets.items()):
-        steps, psnr = np.array(points).T
+        crops, psnr = np.array(points).T
         rise, start = slope(points)
-        axis.plot(steps, psnr, "o", color=f"C{color}", label=f"{network}: measured, {rise:.2f} dB per tenfold updates")
-        ends = np.array([steps.min(), steps.max(), until])
+        axis.plot(crops, psnr, "o", color=f"C{color}", label=f"{network}: measured, {rise:.2f} dB per tenfold crops")
+        ends = np.array([crops.min(), crops.max(), until])
         axis.plot(ends[:2], start + rise * np.log10(ends[:2]), "-", color=f"C{color}")
         axis.plot(ends[1:], start + rise * np.log10(ends[1:]), "--", color=f"C{color}", label="extrapolated")
         axis.annotate(f"{start + rise * np.log10(until):.1f}", (until, start + rise * np.log10(until)), va="bottom")
-    axis.set(xscale="log", xlabel="updates of a whole run", ylabel="PSNR-Y on Set5 (dB)")
+    axis.set(xscale="log", xlabel="crops that a whole run saw", ylabel="PSNR-Y on Set5 (dB)")
     axis.set_title("Budget against quality; the dashed part is an extrapolation, not a measurement")
     axis.grid(alpha=0.3, which="both")
     axis.legend(loc="lower right")

@@ -9,6 +9,9 @@ from jaxsr.evaluation.figures import slope
 from jaxsr.evaluation.protocol import PROTOCOL
 from jaxsr.evaluation.results import METRICS, PUBLISHED, ROWS, SETS, Figures, generations
 
+# Of SRResNet's training (Ledig et al. 2017, section 3.2).
+PAPERS_BATCH, PAPERS_UPDATES = 16, (10**5, 10**6)
+
 _EVALUATE = "python scripts/evaluate.py --data tests/data/Set5 tests/data/Set14 Kodak24"
 COMMANDS = {
     "scores": f"{_EVALUATE} --model srcnn espcn srresnet --json docs/results/scores/models.json",
@@ -32,10 +35,12 @@ COMMANDS = {
     ),
     "speed": "python benchmarks/models.py --rounds 3 --json docs/results/speed.json",
     "the same run in PyTorch": "python benchmarks/twins.py --steps 150 --json docs/results/twins.json",
-    "more updates": (
+    "more crops": (
         "python scripts/train.py --config espcn --data wallpapers BSDS399 T91 --workdir runs/espcn375 --steps 375 "
-        "--warmup 31 (1500, 125; 6000, 500), python scripts/evaluate.py --model runs/espcn375 runs/espcn1500 "
-        "runs/espcn6000 espcn --data tests/data/Set5 --json docs/results/budgets.json"
+        "--warmup 31 (1500, 125; 6000, 500), the same with --config srresnet_short, runs/short156, --steps 156 "
+        "--warmup 6 (625, 25; 2500, 100), python scripts/evaluate.py --model runs/espcn375 runs/espcn1500 "
+        "runs/espcn6000 espcn runs/short156 runs/short625 runs/short2500 srresnet --data tests/data/Set5 "
+        "--json docs/results/budgets.json"
     ),
 }
 
@@ -61,8 +66,7 @@ Seconds per megapixel of the result, {speed}. The code, photos and licences behi
 **Why they differ from what is published.** {gaps}
 
 Curves of runs; the PyTorch ones are a reference on the same photos. The bundled `srgan` is the best update by LPIPS of
-its run, not the last, on Kodak24: its scores there are a little flattered. It began from `srresnet_2500`, which is its
-strength 0, not from the `srresnet` of the tables.
+its run, not the last, on eight photos of Kodak24: its scores there are a little flattered.
 
 ![PSNR-Y against updates, for each run](curves.png)
 
@@ -82,9 +86,9 @@ The most detailed crops (greatest sum of squared differences of luma) of the pho
 
 ![Losses of both programs, and their difference](twins.png)
 
-**More updates.** Whole runs of different length, each with its own cosine schedule to zero. {budgets}
+**More crops.** Whole runs of different length, each with its own cosine schedule to zero. {budgets}
 
-![PSNR-Y on Set5 against the updates of a whole run](budgets.png)
+![PSNR-Y on Set5 against the crops that a whole run saw](budgets.png)
 
 ## How the figures came about
 
@@ -183,22 +187,23 @@ def twins(figures: Figures) -> str:
 
 
 def budgets(figures: Figures) -> str:
-    """The slope over the updates and what a straight line says, in sentences."""
+    """The slope over the crops and what a straight line says, in sentences."""
     sentences = []
     for network, points in figures.budgets.items():
         rise, start = slope(points)
-        beyond = {"10⁵": 5, "10⁶": 6}
-        ends = [
-            f"{start + rise * power:.1f} dB after {steps}"
-            for steps, power in beyond.items()
-            if power > math.log10(points[-1][0])
-        ]
-        measured = ", ".join(f"{psnr:.2f} dB after {steps:,}" for steps, psnr in points)
-        sentences.append(
-            f"`{network}`: {measured}; {rise:.2f} dB per tenfold updates. Extrapolated, not measured: "
-            f"{' and '.join(ends)} updates."
+        measured = ", ".join(f"{psnr:.2f} dB after {crops:,}" for crops, psnr in points)
+        ends = " and ".join(
+            f"{start + rise * math.log10(PAPERS_BATCH * updates):.1f} dB after {PAPERS_BATCH * updates:,}"
+            for updates in PAPERS_UPDATES
         )
-    return " ".join(sentences) + " A straight line through so few runs is a guess, not a promise."
+        sentences.append(
+            f"`{network}`: {measured} crops; {rise:.2f} dB per tenfold crops. The straight line has {ends}, which are "
+            f"10⁵ and 10⁶ updates of the paper's {PAPERS_BATCH} crops."
+        )
+    return " ".join(sentences) + (
+        " What lies beyond a network's longest run is extrapolated, not measured: a straight line through so few runs "
+        "is a guess, not a promise."
+    )
 
 
 def _markdown(lines: Sequence[Sequence[str]]) -> str:

@@ -62,7 +62,7 @@ class Figures(NamedTuple):
       scores: {(model, set): one of the evaluator's results}.
       speed: {"machine", "size", "networks": {model: {"parameters", "seconds_per_megapixel"}}}.
       twins: {"recipe": …, "jaxsr": losses, "PyTorch": losses}.
-      budgets: {stage: [(updates of a whole run, PSNR-Y on Set5), …]}, the shortest run first.
+      budgets: {stage: [(crops that a whole run saw, PSNR-Y on Set5), …]}, the shortest run first.
       runs: {name: see `add_run`}.
     """
 
@@ -101,9 +101,10 @@ def _budgets(path):
     for result in _read_scores(path):
         if not result["card"]:
             raise InputError(f"{path}: {result['model']} was not trained")
-        point = (result["card"]["steps"], result["mean"]["psnr_y"])
+        crops = result["card"]["steps"] * result["card"]["recipe"]["batch_size"]
+        point = (crops, result["mean"]["psnr_y"])
         budgets.setdefault(result["card"]["recipe"]["stage"], []).append(point)
-    few = [stage for stage, points in budgets.items() if len({steps for steps, _ in points}) < 2]
+    few = [stage for stage, points in budgets.items() if len({crops for crops, _ in points}) < 2]
     if few:
         raise InputError(f"{path} has runs of one length only of {', '.join(few)}: a slope needs two")
     return {stage: sorted(points) for stage, points in budgets.items()}

@@ -1,11 +1,18 @@
 import pytest
 
 import jaxsr
+from jaxsr.evaluation.lpips import make_lpips
 from jaxsr.evaluation.protocol import evaluate, find_set, read_set
 
 
-@pytest.mark.parametrize(("name", "least"), [("srcnn", 29.99), ("espcn", 30.21), ("srresnet", 31.28)])
+@pytest.mark.parametrize(("name", "least"), [("srcnn", 29.99), ("espcn", 30.21), ("srresnet", 31.82), ("srgan", 29.98)])
 def test_a_bundled_network_scores_on_set5_what_its_readme_says(name, least, pytestconfig):
     _, paths = find_set(pytestconfig.rootpath / "tests" / "data" / "Set5")
     scores = evaluate(jaxsr.load(name), read_set(paths), metrics=("psnr_y",))
     assert least < scores["mean"]["psnr_y"] < least + 0.03
+
+
+def test_the_bundled_srgan_is_as_close_to_the_eye_as_its_readme_says(pytestconfig):
+    _, paths = find_set(pytestconfig.rootpath / "tests" / "data" / "Set5")
+    scores = evaluate(jaxsr.load("srgan"), read_set(paths), metrics=(), perceptual={"lpips_alex": make_lpips("alex")})
+    assert scores["mean"]["lpips_alex"] == pytest.approx(0.105, abs=0.001)
