@@ -7,13 +7,16 @@ of 1.57 to 2.08 (16 crops of 96×96, two devices on two AVX2 cores, float32, thr
 7.0 to 8.2 instead of 8.9 to 10.0; what they cost is compilation, 30 s instead of 13. With AVX-512 (Zen 5) XLA's
 convolutions reach 220 GFLOP/s on a core, all that it has, and nothing is left for Winograd to gain: the update takes
 0.44 s without and 0.54 with it. In bfloat16, for which its convolutions have no more speed than in float32, products do
-have it (770 GFLOP/s in place of 360 on two cores): convolutions with at least as many outputs as inputs are made of
-them too (the body's 1.1 ms in place of 1.6, eight crops on one core), and the update takes 0.39 s in place of 0.44. On
-accelerators the program is XLA's own.
+have it (770 GFLOP/s in place of 360 on two cores): convolutions are made of them too (the body's 1.1 ms in place of
+1.6, eight crops on one core), and the update takes 0.39 s in place of 0.44. On accelerators the program is XLA's own.
 
 Milliseconds of XLA and by products, of 16 crops, in narrow vectors: weight gradients of the upsampling convolutions,
 with more outputs than inputs, 346 and 178 at 48×48, 46 and 30 at 24×24; of the last one, with three outputs, 240 to 290
 and 173; of the body's, 34 and 10. Forward convolutions of the body, 12 and 6.
+
+Milliseconds with AMX (Intel), of eight crops on one core, 64 channels to 256 at 48×48: the weight gradient 148 with
+images that each product has to turn, and 81 with images turned once, in float32; 75 and 22 in bfloat16. There XLA's
+convolution takes 49 and the rows' product 24; back, from 256 channels to 64, 47 and the taps' product 20.
 
 What did not pay: Winograd where its tiles do not fit the caches (64 to 256 channels at 48×48: 165 and 181 in small
 pages; 113 and 77 in large ones, not tried in a whole update), in bands by a loop (a loop of XLA's costs more than it
@@ -21,9 +24,10 @@ saves), F(4×4, 3×3) (1.2 times the time of F(2×2, 3×3)), and for a single pi
 pixels take as long); weight gradients as nine products instead of three (0.8 to 1.3 of their time) or one of nine
 shifts (1.1), forward convolutions as products of shifts (up to three times XLA's time), the weight gradient as a
 convolution of transposed images (0.9 to 1.5); oneDNN's convolutions in XLA (the same but for the last one); in bfloat16
-one product of all nine shifts (twice the time of three), and convolutions with fewer outputs than inputs (1.3); on a
-GPU (H200), where the last convolution goes by Fourier transforms and takes 2.5 of an update's 6.3 ms, five outputs of
-zeros beside its three (143 updates a second in place of 148).
+one product of all nine shifts (twice the time of three); of convolutions that halve an image, the weight gradient as
+products (in float32 0.8 to 1.7 of XLA's time) and the input gradient as one convolution to four times the channels (0.5
+at 96×96, else 1.7 and more); on a GPU (H200), where the last convolution goes by Fourier transforms and takes 2.5 of an
+update's 6.3 ms, five outputs of zeros beside its three (143 updates a second in place of 148).
 """
 
 import math
@@ -84,8 +88,9 @@ def _by_xla(x, kernel):
 
 
 def _convolve(x, kernel):
-    if _rows_pay(x, kernel):
-        return lax.platform_dependent(x, kernel, cpu=_by_rows, default=_by_xla)
+    if _products_pay(x, kernel):
+        by_products = _by_rows if kernel.shape[2] <= kernel.shape[3] else _by_taps
+        return lax.platform_dependent(x, kernel, cpu=by_products, default=_by_xla)
     if not _tiles_pay(x, kernel):
         return _by_xla(x, kernel)
     return lax.platform_dependent(x, kernel, cpu=winograd.convolved, default=_by_xla)
@@ -117,10 +122,9 @@ def _tiles_pay(x, kernel):
     return few >= _MANY_CHANNELS or tile_bytes <= _MOST_TILE_BYTES
 
 
-def _rows_pay(x, kernel):
-    """Whether products of the processor's bfloat16 units save more than it takes to put shifted images side by side."""
-    _, _, inputs, outputs = kernel.shape
-    return _BFLOAT16 and x.dtype == jnp.bfloat16 and _FEWEST_CHANNELS <= inputs <= outputs
+def _products_pay(x, kernel):
+    """Whether the processor's bfloat16 units save more than it takes to move images or products about."""
+    return _BFLOAT16 and x.dtype == jnp.bfloat16 and min(kernel.shape[2:]) >= _FEWEST_CHANNELS
 
 
 def _by_rows(x, kernel):
@@ -132,6 +136,17 @@ def _by_rows(x, kernel):
     products = lax.dot_general(columns, rows, (((3,), (0,)), ((), ())), preferred_element_type=jnp.float32)
     parts = [products[:, i : i + height, :, i * outputs : (i + 1) * outputs] for i in range(side)]
     return sum(parts).astype(x.dtype)
+
+
+def _by_taps(x, kernel):
+    """One product of the images for all pixels of the kernel, and the sum of its shifted parts."""
+    (_, height, width, inputs), (side, _, _, outputs), edge = x.shape, kernel.shape, kernel.shape[0] // 2
+    padded = jnp.pad(x, ((0, 0), (edge, edge), (edge, edge), (0, 0)))
+    taps = kernel.transpose(2, 0, 1, 3).reshape(inputs, side * side * outputs)
+    products = lax.dot_general(padded, taps, (((3,), (0,)), ((), ())), preferred_element_type=jnp.float32)
+    places = [(i, j) for i in range(side) for j in range(side)]
+    parts = zip(places, jnp.split(products, len(places), axis=3), strict=True)
+    return sum(part[:, i : i + height, j : j + width] for (i, j), part in parts).astype(x.dtype)
 
 
 def _turned(gradient, *, kernel):
@@ -148,7 +163,10 @@ def _kernel_gradient_by_products(x, gradient, *, kernel):
     side, _, inputs, outputs = kernel.shape
     if inputs >= outputs and _tiles_pay(x, kernel):
         return winograd.kernel_gradient(x, gradient)
-    return (_by_rows_of_images if outputs > inputs else _by_rows_of_gradients)(x, gradient, side=side)
+    # Those with fewer channels are shifted: towards the pixel that a gradient is of, or away from it.
+    if inputs < outputs:
+        return _shifted_products(x, gradient, range(side))
+    return _shifted_products(gradient, x, range(side - 1, -1, -1)).swapaxes(2, 3)
 
 
 def _kernel_gradient_by_xla(x, gradient, *, kernel):
@@ -156,27 +174,16 @@ def _kernel_gradient_by_xla(x, gradient, *, kernel):
     return to_kernel.astype(jnp.float32)
 
 
-def _by_rows_of_images(x, gradient, *, side):
-    """Images shifted by each column of the kernel side by side, then one product for each of its rows."""
-    (_, height, width, inputs), outputs, edge = x.shape, gradient.shape[-1], side // 2
-    padded = jnp.pad(x, ((0, 0), (edge, edge), (edge, edge), (0, 0)))
-    columns = jnp.concatenate([padded[:, :, j : j + width] for j in range(side)], axis=-1)
-    rows = [_product(columns[:, i : i + height], gradient) for i in range(side)]
-    return jnp.stack(rows).reshape(side, side, inputs, outputs)
+def _shifted_products(shifted, fixed, shifts):
+    """Images [N, H, W, C], shifted by each two shifts, times others [N, H, W, D]: [k, k, C, D].
 
-
-def _by_rows_of_gradients(x, gradient, *, side):
-    """The gradient, which has few channels, shifted in place of the images, its channels outermost."""
-    (_, height, width, inputs), outputs, edge = x.shape, gradient.shape[-1], side // 2
-    padded = jnp.pad(gradient.transpose(3, 0, 1, 2), ((0, 0), (0, 0), (edge, edge), (edge, edge)))
-    images, rows = x.reshape(-1, inputs), []
-    for i in reversed(range(side)):
-        shifted = [padded[:, :, i : i + height, j : j + width] for j in reversed(range(side))]
-        columns = jnp.concatenate(shifted).reshape(side * outputs, -1)
-        rows.append(lax.dot(columns, images, preferred_element_type=jnp.float32))
-    return jnp.stack(rows).reshape(side, side, outputs, inputs).swapaxes(2, 3)
-
-
-def _product(x, gradient):
-    axes = (0, 1, 2)
-    return lax.dot_general(x, gradient, ((axes, axes), ((), ())), preferred_element_type=jnp.float32)
+    The channels of the first go outermost once, in place of in each product; those of a row of shifts are one product.
+    """
+    (_, height, width, channels), side, edge = shifted.shape, len(shifts), len(shifts) // 2
+    padded = jnp.pad(shifted.transpose(3, 0, 1, 2), ((0, 0), (0, 0), (edge, edge), (edge, edge)))
+    pixels, rows = fixed.reshape(-1, fixed.shape[-1]), []
+    for i in shifts:
+        parts = [padded[:, :, i : i + height, j : j + width] for j in shifts]
+        columns = jnp.concatenate(parts).reshape(side * channels, -1)
+        rows.append(lax.dot(columns, pixels, preferred_element_type=jnp.float32))
+    return jnp.stack(rows).reshape(side, side, channels, -1)
