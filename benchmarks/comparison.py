@@ -31,15 +31,17 @@ def pytorch() -> tuple[ModuleType, ModuleType]:
 
     torch.set_num_threads(CORES)
     torch.backends.cudnn.benchmark = True
-    torch.set_default_device("cuda" if on_accelerator() else "cpu")
+    if on_gpu() and not torch.cuda.is_available():
+        raise SystemExit("JAX is on a GPU and PyTorch has none: install PyTorch for CUDA, or set JAX_PLATFORMS=cpu")
+    torch.set_default_device("cuda" if on_gpu() else "cpu")
     return torch, torch_twins
 
 
-def on_accelerator() -> bool:
-    """Whether JAX computes on anything but the CPU."""
+def on_gpu() -> bool:
+    """Whether JAX computes on a GPU."""
     import jax
 
-    return jax.default_backend() != "cpu"
+    return jax.default_backend() == "gpu"
 
 
 def channels_last(images: Any):
@@ -95,12 +97,16 @@ def product_rate(size: int = 8192, repeats: int = 20) -> float:
 
 
 def counted_flops(step: Callable, *arguments: Any) -> float:
-    """FLOP of one call, as XLA counts those of the CPU's program; of a GPU's it has no count before compilation."""
+    """FLOP of one call, as XLA counts those of the program for GPUs, wherever it is asked.
+
+    That for CPUs does with fewer, or takes more, by the processor (jaxsr/models/convolution.py).
+    """
     import jax
 
     shapes = jax.tree.map(lambda value: jax.ShapeDtypeStruct(value.shape, value.dtype), arguments)
+    # XLA's count is the CPU compiler's, the GPU's has none before it compiles.
     with jax.default_device(jax.local_devices(backend="cpu")[0]):
-        return jax.jit(step).lower(*shapes).cost_analysis()["flops"]
+        return jax.jit(step).trace(*shapes).lower(lowering_platforms=("cuda",)).cost_analysis()["flops"]
 
 
 def report_training(seconds: Seconds, *, updates: int, batch_size: int, flops: float) -> dict:
@@ -112,7 +118,7 @@ def report_training(seconds: Seconds, *, updates: int, batch_size: int, flops: f
       batch_size: crops per update.
       flops: of one update.
     """
-    peak = product_rate() if on_accelerator() else None
+    peak = product_rate() if on_gpu() else None
     rates = {}
     for name, values in seconds.items():
         rate = updates / float(np.median(values))
@@ -157,14 +163,14 @@ def report(compared: str, seconds: Seconds, *, json_file: Path | None, **more: A
 
 
 def machine() -> dict:
-    """Cores, processor, system and load."""
-    described = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    names = [line.partition(":")[2].strip() for line in described.splitlines() if line.startswith("model name")]
+    """Cores, processor, system and load, and the GPU where JAX has one."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     processor = names[0] if names else platform.processor()
-    described = {"cores": CORES, "processor": processor, "system": platform.platform(), "load": os.getloadavg()}
-    if "jax" in sys.modules and on_accelerator():
-        described["accelerator"] = sys.modules["jax"].devices()[0].device_kind
-    return described
+    found = {"cores": CORES, "processor": processor, "system": platform.platform(), "load": os.getloadavg()}
+    if "jax" in sys.modules and on_gpu():
+        found["gpu"] = sys.modules["jax"].devices()[0].device_kind
+    return found
 
 
 def write_json(path: Path, figures: Any) -> None:

@@ -2,7 +2,8 @@
 
 Command:   python scripts/train.py --stage srgan --init SRRESNET_RUN --data DIR --validation DIR --workdir runs/srgan
 Data:      ImageNet crops in the paper; DIV2K or COCO serve (--data tfds:div2k/bicubic_x4).
-Cost:      2·10⁵ updates; half an hour on one NVIDIA H200 at the 128 updates a second of srgan_gpu.py.
+Cost:      2·10⁵ updates; for a GPU. Not measured with VGG19: with VGG16 in bfloat16, srgan_gpu.py has 128 a second on
+           one NVIDIA H200, at which they would take half an hour.
 Measured:  not run here. Published: 29.40 dB and SSIM 0.847 on Set5.
 """
 

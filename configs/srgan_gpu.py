@@ -3,7 +3,7 @@
 Command:   python scripts/train.py --config srgan_gpu --init srresnet --data DIR --validation DIR --workdir RUN
 Data:      the 570 photos named in jaxsr/weights/bundled/README.md.
 Cost:      127 s on one NVIDIA H200, 128 updates a second while it trains.
-Measured:  from srresnet_gpu's network, on eight photos of Kodak24:
+Measured:  from srresnet_gpu's network, on eight photos of Kodak24, in bfloat16:
              updates        0  1,500  3,000  4,500  6,000  7,500  9,000
              LPIPS-Alex  .313   .232   .191   .185   .192   .190   .191
              PSNR-Y     27.97  27.13  26.93  26.43  26.63  26.28  26.15

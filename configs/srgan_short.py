@@ -1,6 +1,6 @@
 """SRGAN ×4 on a CPU in an afternoon: VGG16 at five depths, a little pixel loss, averaged weights.
 
-Command:   python scripts/train.py --config srgan_short --init srresnet --data DIR --validation DIR --workdir RUN
+Command:   python scripts/train.py --config srgan_short --init runs/short --data DIR --validation DIR --workdir RUN
 Data:      the photos named in jaxsr/weights/bundled/README.md.
 Cost:      2.1 s an update on two cores of an AVX2 server CPU; about 0.5 s on two with AVX-512.
 Measured:  from srresnet_short's network, on Kodak24 (validation) LPIPS-Alex .360 → .247 and PSNR-Y 28.40 → 27.18 dB

@@ -44,9 +44,9 @@ def crops(
       crops_per_photo: crops taken from each decoded photo.
       shard: (index, count): the `index`-th of `count` equal parts of every batch; only its photos are decoded. A
         position in the stream is the same for all parts.
-      threads: decoding threads; by default one per CPU core, or one where all photos are in memory: several would only
-        wait for one another (on 16 cores, 5,500 crops of 96×96 a second by 16 threads; on two, 15,000 by 16 and 27,000
-        by one).
+      threads: decoding threads; by default one per CPU core, or a single one where photos are in memory: several only
+        wait for one another (of crops of 96×96 on two cores, 15,000 a second by 16 threads and 27,000 by one; on 16
+        cores, 5,500 by 16).
 
     Returns:
       An iterable of [batch_size / count, crop, crop, 3] uint8. Its iterator has grain's `get_state` and `set_state`,
@@ -58,7 +58,8 @@ def crops(
     """
     index, count = shard
     part = slice(index * batch_size // count, (index + 1) * batch_size // count)
-    in_memory = all(photo.pixels is not None for photo in source.photos)
+    # Of those that were to be in memory, some may not have been decodable.
+    in_memory = any(photo.pixels is not None for photo in source.photos)
     threads = threads or (1 if in_memory else os.cpu_count() or 1)
     cut = _CutCrops(source, crop, crops_per_photo, part)
     epoch = visits(source, crop=crop)

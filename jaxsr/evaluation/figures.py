@@ -41,14 +41,14 @@ def draw_runs(path: Path, runs: Mapping[str, dict], *, columns: int = 2) -> None
 
 
 def slope(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """PSNR-Y as a straight line over log₁₀(crops): dB per tenfold crops, and dB at one crop (least squares)."""
-    crops, psnr = np.array(points, float).T
+    """PSNR-Y of the two longest runs as a straight line over log₁₀(crops): dB per tenfold crops, and dB at one crop."""
+    crops, psnr = np.array(points[-2:], float).T
     rise, start = np.polyfit(np.log10(crops), psnr, 1)
     return float(rise), float(start)
 
 
 def draw_budgets(path: Path, budgets: Mapping[str, Sequence[tuple[int, float]]], *, until: int) -> None:
-    """PSNR-Y against the crops that whole runs saw, with straight lines through them carried on, dashed.
+    """PSNR-Y against the crops that whole runs saw, and the lines through the two longest carried on, dashed.
 
     Args:
       path: PNG to write.
@@ -62,10 +62,10 @@ def draw_budgets(path: Path, budgets: Mapping[str, Sequence[tuple[int, float]]],
     for color, (network, points) in enumerate(budgets.items()):
         crops, psnr = np.array(points).T
         rise, start = slope(points)
-        axis.plot(crops, psnr, "o", color=f"C{color}", label=f"{network}: measured, {rise:.2f} dB per tenfold crops")
-        ends = np.array([crops.min(), crops.max(), until])
-        axis.plot(ends[:2], start + rise * np.log10(ends[:2]), "-", color=f"C{color}")
-        axis.plot(ends[1:], start + rise * np.log10(ends[1:]), "--", color=f"C{color}", label="extrapolated")
+        label = f"{network}: measured, {rise:.2f} dB per tenfold crops at the end"
+        axis.plot(crops, psnr, "o-", color=f"C{color}", label=label)
+        ends = np.array([crops.max(), until])
+        axis.plot(ends, start + rise * np.log10(ends), "--", color=f"C{color}", label="extrapolated")
         axis.annotate(f"{start + rise * np.log10(until):.1f}", (until, start + rise * np.log10(until)), va="bottom")
     axis.set(xscale="log", xlabel="crops that a whole run saw", ylabel="PSNR-Y on Set5 (dB)")
     axis.set_title("Budget against quality; the dashed part is an extrapolation, not a measurement")

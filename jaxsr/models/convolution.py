@@ -7,8 +7,9 @@ of 1.57 to 2.08 (16 crops of 96×96, two devices on two AVX2 cores, float32, thr
 7.0 to 8.2 instead of 8.9 to 10.0; what they cost is compilation, 30 s instead of 13. With AVX-512 (Zen 5) XLA's
 convolutions reach 220 GFLOP/s on a core, all that it has, and nothing is left for Winograd to gain: the update takes
 0.44 s without and 0.54 with it. In bfloat16, for which its convolutions have no more speed than in float32, products do
-have it (770 GFLOP/s in place of 360 on two cores): convolutions are made of them too (the body's 1.1 ms in place of
-1.6, eight crops on one core), and the update takes 0.39 s in place of 0.44. On accelerators the program is XLA's own.
+have it (770 GFLOP/s in place of 360 on two cores): convolutions with at least as many outputs as inputs, with AMX all,
+are made of them too (the body's 1.1 ms in place of 1.6, eight crops on one core), and the update takes 0.39 s in place
+of 0.44. On accelerators the program is XLA's own.
 
 Milliseconds of XLA and by products, of 16 crops, in narrow vectors: weight gradients of the upsampling convolutions,
 with more outputs than inputs, 346 and 178 at 48×48, 46 and 30 at 24×24; of the last one, with three outputs, 240 to 290
@@ -24,7 +25,8 @@ saves), F(4×4, 3×3) (1.2 times the time of F(2×2, 3×3)), and for a single pi
 pixels take as long); weight gradients as nine products instead of three (0.8 to 1.3 of their time) or one of nine
 shifts (1.1), forward convolutions as products of shifts (up to three times XLA's time), the weight gradient as a
 convolution of transposed images (0.9 to 1.5); oneDNN's convolutions in XLA (the same but for the last one); in bfloat16
-one product of all nine shifts (twice the time of three); of convolutions that halve an image, the weight gradient as
+one product of all nine shifts (twice the time of three), and on Zen 5 convolutions with fewer outputs than inputs by
+rows (1.3; by taps they were not tried there); of convolutions that halve an image, the weight gradient as
 products (in float32 0.8 to 1.7 of XLA's time) and the input gradient as one convolution to four times the channels (0.5
 at 96×96, else 1.7 and more); on a GPU (H200), where the last convolution goes by Fourier transforms and takes 2.5 of an
 update's 6.3 ms, five outputs of zeros beside its three (143 updates a second in place of 148).
@@ -49,6 +51,7 @@ _MOST_TILE_BYTES = 2**25
 # Known before the first trace, as the platform is.
 _AVX512 = "avx512f" in processor_features()
 _BFLOAT16 = bool(processor_features() & {"avx512_bf16", "amx_bf16"})
+_AMX = "amx_bf16" in processor_features()
 
 
 def conv_general_dilated(x: jax.Array, kernel: jax.Array, strides: Any, padding: Any, **options) -> jax.Array:
@@ -75,12 +78,12 @@ def conv_general_dilated(x: jax.Array, kernel: jax.Array, strides: Any, padding:
     return _convolved(x, kernel)
 
 
-def program_kind() -> tuple[bool, bool] | None:
+def program_kind() -> tuple[bool, ...] | None:
     """What the programs made here depend on beside their code; None on accelerators, whose programs are all alike.
 
     Programs of different kinds exchange different numbers, so processes that train together must have the same.
     """
-    return (_AVX512, _BFLOAT16) if jax.default_backend() == "cpu" else None
+    return (_AVX512, _BFLOAT16, _AMX) if jax.default_backend() == "cpu" else None
 
 
 def _by_xla(x, kernel):
@@ -124,7 +127,9 @@ def _tiles_pay(x, kernel):
 
 def _products_pay(x, kernel):
     """Whether the processor's bfloat16 units save more than it takes to move images or products about."""
-    return _BFLOAT16 and x.dtype == jnp.bfloat16 and min(kernel.shape[2:]) >= _FEWEST_CHANNELS
+    inputs, outputs = kernel.shape[2:]
+    few = min(inputs, outputs) < _FEWEST_CHANNELS
+    return _BFLOAT16 and x.dtype == jnp.bfloat16 and not few and (_AMX or inputs <= outputs)
 
 
 def _by_rows(x, kernel):

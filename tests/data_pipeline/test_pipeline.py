@@ -1,4 +1,7 @@
 import itertools
+import os
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -176,3 +179,25 @@ def test_photos_that_all_break_are_told(tmp_path):
 def test_nothing_to_train_on():
     with pytest.raises(InputError, match="no photo"):
         crops(Source(()), crop=16, batch_size=4, seed=0)
+
+
+class Watched(np.ndarray):
+    """A photo that notes which threads cut it."""
+
+    def __getitem__(self, place):
+        self.threads.add(threading.get_ident())
+        time.sleep(1e-3)
+        return np.asarray(super().__getitem__(place))
+
+
+@pytest.mark.parametrize(("threads", "expected"), [(None, {1}), (4, {2, 3, 4})])
+def test_photos_in_memory_are_cut_by_a_single_thread(tmp_path, monkeypatch, threads, expected):
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    Image.new("RGB", (40, 40)).save(tmp_path / "a.png")
+    pixels = np.zeros((40, 40, 3), np.uint8).view(Watched)
+    pixels.threads = set()
+    # Not all have to be in memory.
+    photos = (*[Photo("kept", lambda: None, (40, 40), pixels)] * 7, *open_source([str(tmp_path)]).photos)
+    take(crops(Source(photos), crop=16, batch_size=2, seed=0, threads=threads), 40)
+    # The stream is set up in the thread that asks.
+    assert len(pixels.threads - {threading.get_ident()}) in expected

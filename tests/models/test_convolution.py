@@ -15,9 +15,9 @@ NUMBERS = ("NHWC", "HWIO", "NHWC")
 
 @pytest.fixture(params=[False, True], ids=["narrow vectors", "AVX-512"])
 def wide_vectors(request, monkeypatch):
-    """As on a processor with and without AVX-512 and its bfloat16 products, whichever this one is."""
-    monkeypatch.setattr(convolution, "_AVX512", request.param)
-    monkeypatch.setattr(convolution, "_BFLOAT16", request.param)
+    """As on a processor with and without AVX-512, its bfloat16 products and AMX, whichever this one is."""
+    for feature in ("_AVX512", "_BFLOAT16", "_AMX"):
+        monkeypatch.setattr(convolution, feature, request.param)
     return request.param
 
 
@@ -114,11 +114,18 @@ def test_a_cpu_multiplies_and_an_accelerator_convolves(wide_vectors, channels, h
     assert "stablehlo.dot_general" in cpu
 
 
-@pytest.mark.parametrize(("channels", "convolutions"), [((16, 16), 0), ((16, 32), 0), ((32, 16), 0), ((3, 16), 2)])
-def test_bfloat16_is_multiplied_where_there_are_channels_enough(monkeypatch, channels, convolutions):
+@pytest.mark.parametrize(
+    ("amx", "channels", "convolutions"),
+    [
+        *[(False, (16, 16), 0), (False, (16, 32), 1), (False, (32, 16), 1), (False, (3, 16), 2)],
+        *[(True, (16, 16), 0), (True, (16, 32), 0), (True, (32, 16), 0), (True, (3, 16), 2)],
+    ],
+)
+def test_bfloat16_is_multiplied_where_that_pays(monkeypatch, amx, channels, convolutions):
     """Forward, and the input gradient, which is the convolution with inputs and outputs exchanged."""
     monkeypatch.setattr(convolution, "_AVX512", True)
     monkeypatch.setattr(convolution, "_BFLOAT16", True)
+    monkeypatch.setattr(convolution, "_AMX", amx)
     cpu, cuda = programs(channels, height=8, dtype=jnp.bfloat16)
     assert cpu.count("stablehlo.convolution") == convolutions
     assert cuda.count("stablehlo.convolution") == 3
@@ -128,8 +135,8 @@ def test_bfloat16_is_multiplied_where_there_are_channels_enough(monkeypatch, cha
 @pytest.mark.parametrize(("side", "size"), [(1, (4, 5)), (3, (1, 1)), (3, (5, 8)), (9, (7, 3))])
 @pytest.mark.parametrize("outputs", [16, 24])
 def test_products_in_bfloat16_are_the_convolution(monkeypatch, side, size, outputs):
-    monkeypatch.setattr(convolution, "_AVX512", True)
-    monkeypatch.setattr(convolution, "_BFLOAT16", True)
+    for feature in ("_AVX512", "_BFLOAT16", "_AMX"):
+        monkeypatch.setattr(convolution, feature, True)
     x, kernel = random(2, *size, 40 - outputs, seed=0), random(side, side, 40 - outputs, outputs, seed=1)
     x, kernel = x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16)
     ours = conv_general_dilated(x, kernel, (1, 1), "SAME")
