@@ -1,5 +1,6 @@
 """How the processes of one run find each other, and how it shows that one of them is gone."""
 
+import re
 from typing import NamedTuple
 
 import jax
@@ -9,6 +10,8 @@ from jaxsr.training.supervision import TROUBLE
 
 # Seconds without a sign of life after which JAX gives up on a process.
 HEARTBEAT = 30
+# How XLA begins what it says of an error ("UNKNOWN: Gloo …").
+_STATUS = re.compile("[A-Z_]+: ")
 
 
 class Cluster(NamedTuple):
@@ -52,7 +55,10 @@ def leave() -> None:
 
 def is_lost(error: BaseException) -> bool:
     """Whether an error, or one that it came from, says that another process is gone."""
-    if isinstance(error, RuntimeError) and TROUBLE.search(str(error)):
+    text = str(error)
+    # Some of XLA's statuses come as a ValueError; others than XLA's are somebody's mistake.
+    of_xla = isinstance(error, RuntimeError) or (isinstance(error, ValueError) and _STATUS.match(text))
+    if of_xla and TROUBLE.search(text):
         return True
     earlier = error.__cause__ or error.__context__
     return earlier is not None and is_lost(earlier)

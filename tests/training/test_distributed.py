@@ -118,6 +118,7 @@ def test_a_run_in_two_processes_is_that_of_one_however_it_was_stopped(line, envi
     [
         (jax.errors.JaxRuntimeError("FAILED_PRECONDITION: Connection closed by peer [127.0.0.1]:19851"), True),
         (RuntimeError("UNKNOWN: Gloo all-reduce failed: read error"), True),
+        (ValueError("UNKNOWN: Gloo AllGather failed: Read error [127.0.0.1]:45748: Connection reset by peer"), True),
         (jax.errors.JaxRuntimeError("INVALID_ARGUMENT: shapes do not agree"), False),
         (ValueError("Connection closed by peer"), False),
     ],
