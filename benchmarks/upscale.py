@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from comparison import CORES, ROOT, in_turns, machine, photo_crops, pytorch, report, require_equal, write_json
+from comparison import CORES, ROOT, in_turns, machine, pytorch, report, require_equal, write_json
 from PIL import Image
 
 
@@ -49,7 +49,8 @@ def warm(
     from jaxsr.imaging.resize import resize_uint8
     from jaxsr.weights import load_weights
 
-    original = photo_crops(1, 4 * size, seed=0)[0]
+    side = 4 * size
+    original = np.asarray(photo(side**2 * 4 / 3 / 1e6))[:side, :side]
     low = np.asarray(resize_uint8(original, 0.25))
     programs, scores = {}, {}
     for dtype in dtypes:
@@ -64,7 +65,7 @@ def warm(
     print(f"float32: levels differ by {levels.max()} at most, {(levels > 0).mean():.3%} of them")
     require_equal("PSNR", [scores["jaxsr float32"]], [scores["PyTorch float32"]], within=1e-3)
     seconds = in_turns(programs, rounds=rounds)
-    report(f"{size}×{size} to {4 * size}×{4 * size}, warm", seconds, json_file=json, psnr=scores)
+    report(f"{size}×{size} to {side}×{side}, warm", seconds, json_file=json, psnr=scores)
 
 
 def photo(megapixels: float) -> Image.Image:
