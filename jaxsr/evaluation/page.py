@@ -66,9 +66,9 @@ Seconds per megapixel of the result, {speed}. The code, photos and licences behi
 **Why they differ from what is published.** {gaps}
 
 Curves of runs; the PyTorch ones are a reference on the same photos. "Eight of Kodak24", in the commands `Kodak8`, are
-the photos 1, 2, 3, 5, 6, 7, 8 and 11, scored in bfloat16, by which they lie 0.01 to 0.02 dB below the tables. The
-bundled `srgan` is the best update by LPIPS of its run, not the last, on those eight: its scores on Kodak24 are a little
-flattered. That run had been given 200,000 updates and was stopped after 9,000.
+the photos 1, 2, 3, 5, 6, 7, 8 and 11, scored in bfloat16, 0.01 to 0.02 dB below float32. The bundled `srgan` is the
+best update by LPIPS of its run, not the last, on those eight: its scores on Kodak24 are a little flattered. That run
+had been given 200,000 updates and was stopped after 9,000.
 
 ![PSNR-Y against updates, for each run](curves.png)
 
