@@ -24,11 +24,13 @@ class Stages:
       read: from the path of the source to what `compute` takes.
       compute: the network; calls its last argument with the number of tiles done and of all tiles.
       write: what `compute` gives, to the target, which appears whole or not at all.
+      discard: let go of what `compute` gives and `write` will not take.
     """
 
     read: Callable[[Path], Any]
     compute: Callable[[Any, Path, Progress | None], Any]
     write: Callable[[Any, Path], None]
+    discard: Callable[[Any], None] = lambda computed: None
 
 
 def file_stages(
@@ -67,7 +69,11 @@ def file_stages(
         picture, raw = computed
         write_picture(target, raw, picture, quality=quality)
 
-    return Stages(read, compute, write)
+    def discard(computed):
+        _, raw = computed
+        raw.file.close()
+
+    return Stages(read, compute, write, discard)
 
 
 def upscale_file(

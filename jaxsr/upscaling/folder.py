@@ -160,8 +160,12 @@ def _in_turn(job, stages, run, progress, times):
         opened = stages.read(job.source)
     with _turn(run.computing, run, times):
         computed = stages.compute(opened, job.target, show)
-    with _turn(run.writing, run, times):
-        stages.write(computed, job.target)
+    try:
+        with _turn(run.writing, run, times):
+            stages.write(computed, job.target)
+    except _Stopped:
+        stages.discard(computed)
+        raise
 
 
 @contextmanager
@@ -172,5 +176,10 @@ def _turn(lock, run, times):
         start = time.perf_counter()
         try:
             yield
+        except OSError as error:
+            # Before the next picture's turn, which would fail too.
+            if error.errno in DISK_FULL:
+                run.stop.set()
+            raise
         finally:
             times.append(time.perf_counter() - start)

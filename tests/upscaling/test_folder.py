@@ -1,3 +1,4 @@
+import errno
 import threading
 from pathlib import Path
 
@@ -130,7 +131,28 @@ def test_a_full_disk_ends_the_run(jobs):
             file.write(b"picture")
 
     stages = file_stages(jaxsr.load("bicubic"))
-    outcomes = run(jobs, Stages(stages.read, stages.compute, write))
+    outcomes = run(jobs, Stages(stages.read, stages.compute, write, stages.discard))
     assert statuses(outcomes) == ["failed"]
     assert "No space left" in outcomes.popitem()[1].reason
     assert list(jobs[0].target.parent.iterdir()) == []
+
+
+def test_what_was_computed_when_the_run_ends_is_let_go(jobs):
+    stages = file_stages(jaxsr.load("bicubic"))
+    second = threading.Event()
+    computed = []
+
+    def compute(opened, target, progress):
+        computed.append(stages.compute(opened, target, progress))
+        if len(computed) == 2:
+            second.set()
+        return computed[-1]
+
+    def write(result, target):
+        result[1].file.close()
+        assert second.wait(timeout=60)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    assert statuses(run(jobs, Stages(stages.read, compute, write, stages.discard))) == ["failed"]
+    assert len(computed) >= 2
+    assert all(raw.file.closed for _, raw in computed)
