@@ -27,8 +27,11 @@ class TrainConfig:
     """Upscaling factor: 2, 3, 4 or 8."""
     loss: Literal["mse", "l1"] = "mse"
     """Pixel loss, on images in [-1, 1]; srgan: see --pixel-weight."""
+    optimizer: Literal["adam", "soap"] = "adam"
+    """Adam (beta 0.9, 0.999), or SOAP, Adam in the eigenbasis of the gradient's covariance: fewer, dearer updates, for
+    the stages with a pixel loss alone."""
     learning_rate: float = 1e-4
-    """Peak learning rate of Adam (beta 0.9, 0.999)."""
+    """Peak learning rate of the optimizer."""
     schedule: Literal["constant", "step", "cosine"] = "constant"
     """Learning rate over the run: constant, a tenth in the second half, or a half cosine to zero."""
     warmup: int = 0

@@ -170,6 +170,8 @@ def check(config: TrainConfig) -> None:
         raise InputError(f"--kernels {config.kernels}: must be odd, as 9 1 5 or 9 5 5")
     if not -(2**63) <= config.seed < 2**63:
         raise InputError(f"--seed {config.seed}: must fit into 64 bits")
+    if config.stage == "srgan" and config.optimizer != "adam":
+        raise InputError(f"--optimizer {config.optimizer}: the networks of --stage srgan are moved by adam")
     if config.stage == "srgan" and config.crop % 16:
         raise InputError(f"--crop {config.crop}: the discriminator halves crops four times; take a multiple of 16")
     if not 0 <= config.label_smoothing < 0.5:

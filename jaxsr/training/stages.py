@@ -14,6 +14,7 @@ from jaxsr.config import TrainConfig
 from jaxsr.models.discriminator import Discriminator
 from jaxsr.training.devices import of_first_process, replicated
 from jaxsr.training.gan import GanLosses, GanState, calibrated_feature_scale, make_gan_step
+from jaxsr.training.soap import soap
 from jaxsr.training.state import create_state, learning_rate_schedule
 from jaxsr.training.steps import compile_steps, make_pixel_step
 from jaxsr.weights.perceptual import load_perceptual
@@ -37,7 +38,7 @@ class Stage(NamedTuple):
 
 def pixel_stage(config: TrainConfig, model: nn.Module, variables: dict) -> Stage:
     """A pixel loss alone (Ledig et al. 2017, section 2.2.1, equation 4)."""
-    optimizer = optax.adam(_schedule(config, config.learning_rate))
+    optimizer = {"adam": optax.adam, "soap": soap}[config.optimizer](_schedule(config, config.learning_rate))
     step = make_pixel_step(model, optimizer, seed=config.seed, loss=config.loss, ema=config.ema)
     return Stage(create_state(variables, optimizer, ema=config.ema > 0), compile_steps(step), {})
 

@@ -25,6 +25,7 @@ def test_the_defaults_pass(stage):
         ({"feature_scale": 0.0}, "--feature-scale 0"),
         ({"content_ratio": float("nan")}, "--content-ratio nan"),
         ({"pixel_weight": -1.0}, "--pixel-weight -1"),
+        ({"optimizer": "soap"}, "--optimizer soap: .* adam"),
         ({"adversarial_weight": 0.0}, "set --feature-scale"),
         ({"taps": ("conv1_1",), "tap_weights": (0.0,)}, "--tap-weights"),
         ({"taps": ("conv1_1", "conv1_2"), "tap_weights": (2.0, -1.0)}, "--tap-weights"),
