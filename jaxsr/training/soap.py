@@ -103,13 +103,12 @@ def _as_matrix(parameter):
 
 
 def _first_moments(parameter):
-    matrix = jnp.zeros_like(_as_matrix(parameter))
-    factored = [parameter.ndim == 4 and length <= _LONGEST for length in matrix.shape]
+    shape = _as_matrix(parameter).shape
     factors = (
-        Factor(jnp.zeros((length, length)), jnp.eye(length)) if wanted else None
-        for length, wanted in zip(matrix.shape, factored, strict=True)
+        Factor(jnp.zeros((length, length)), jnp.eye(length)) if parameter.ndim == 4 and length <= _LONGEST else None
+        for length in shape
     )
-    return Moments(matrix, matrix, tuple(factors))
+    return Moments(jnp.zeros(shape), jnp.zeros(shape), tuple(factors))
 
 
 def _gathered(factors, matrix, decay):

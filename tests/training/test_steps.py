@@ -8,6 +8,7 @@ from jaxsr.data.augmentation import augment, degrade
 from jaxsr.models import ESPCN, SRCNN, SRResNet
 from jaxsr.models.initialisation import initialise
 from jaxsr.training.devices import make_mesh, replicated, sharded_batches
+from jaxsr.training.soap import soap
 from jaxsr.training.state import create_state
 from jaxsr.training.steps import compile_steps, make_pixel_step
 
@@ -38,10 +39,10 @@ def run():
     return on_devices
 
 
+@pytest.mark.parametrize("optimizer", [optax.adam(1e-2), soap(1e-2)], ids=["adam", "soap"])
 @pytest.mark.parametrize("name", SMALL)
-def test_ten_steps_on_one_batch_lower_the_loss(name):
+def test_ten_steps_on_one_batch_lower_the_loss(name, optimizer):
     model = SMALL[name]
-    optimizer = optax.adam(1e-2)
     run = compile_steps(make_pixel_step(model, optimizer, seed=0))
     state = create_state(initialise(jax.random.key(1), model, initialisation="paper"), optimizer, ema=False)
     flat = np.broadcast_to(crops(1, 4)[:, :, :1, :1], (1, 4, 24, 24, 3))
