@@ -13,6 +13,6 @@ Expected:  PSNR-Y 30.76 dB on Set5 for a long run (published, as the SRGAN paper
 from jaxsr.config import TrainConfig
 
 config = TrainConfig(
-    stage="espcn", steps=100_000, learning_rate=1e-3, schedule="cosine", warmup=500,
+    stage="espcn", steps=100_000, optimizer="soap", learning_rate=2e-3, schedule="cosine", warmup=500,
     checkpoint_every=5_000, validate_every=5_000, cache=True, crops_per_photo=1,
 )  # fmt: skip
