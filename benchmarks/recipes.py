@@ -1,0 +1,146 @@
+"""What SRResNet's recipe is made of: short runs, each with one thing changed.
+
+    python benchmarks/recipes.py --data DIR… --validation DIR --json docs/results/recipes.json [--workdir runs/recipes]
+
+Each run is one of `scripts/train.py`, of as many crops; what it changes stands in `RUNS`. Runs that are done already
+are not run again.
+"""
+
+import json as json_module
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import numpy as np
+import tyro
+from comparison import ROOT, machine, write_json
+
+from jaxsr.errors import reported
+from jaxsr.imaging.resize import resize_matrix
+from jaxsr.models import SRResNet
+from jaxsr.models.initialisation import initialise
+from jaxsr.weights.store import Weights, load_weights, save_weights
+
+BASE = {
+    "stage": "srresnet", "steps": 400, "batch-size": 4, "learning-rate": 1.5e-3, "schedule": "cosine", "warmup": 40,
+    "crops-per-photo": 1,
+}  # fmt: skip
+
+Variables = dict
+
+
+def _papers(*prefixes: str) -> Callable[[Variables, Variables], Variables]:
+    """The upscaler's start with the paper's weights where a module's name begins so."""
+
+    def changed(upscaler, paper):
+        return {name: (paper if name.startswith(prefixes) else upscaler)[name] for name in upscaler}
+
+    return changed
+
+
+def _without_twins(upscaler, _):
+    last = upscaler["conv_last"]
+    return upscaler | {"conv_last": last | {"kernel": last["kernel"].at[:, :, 3:].set(0.0)}}
+
+
+def _loud_branches(upscaler, paper):
+    """Residual branches, and the body's end, as the paper's weights have them: batch norms of gain 1."""
+    loud = {name: upscaler[name] | {"norm_2": paper[name]["norm_2"]} for name in upscaler if name.startswith("block")}
+    return upscaler | loud | {"norm_body": paper["norm_body"]}
+
+
+def _bicubic(upscaler, _):
+    """The last kernel that makes of nearest-neighbour upscaling what is closest to bicubic (least squares)."""
+    impulse = resize_matrix(9, 4)[:, 4]
+    nearest = np.zeros(36)
+    nearest[16:20] = 1.0
+    shifts = np.stack([np.roll(nearest, offset) for offset in range(-4, 5)], axis=1)
+    taps = np.linalg.lstsq(shifts, impulse, rcond=None)[0]
+    taps /= taps.sum()
+    last = upscaler["conv_last"]
+    # `begin_as_interpolation` doubles, from [0, 1] to [−1, 1]; a convolution of XLA is a correlation.
+    smooth = 2 * np.einsum("h,w,io->hwio", taps[::-1], taps[::-1], np.eye(3))
+    return upscaler | {"conv_last": last | {"kernel": last["kernel"].at[:, :, :3].set(smooth)}}
+
+
+# Title: what differs in the flags, and in the start.
+RUNS: dict[str, tuple[dict, Callable | None]] = {
+    "as it is": ({}, None),
+    "as it is, seed 1": ({"seed": 1}, None),
+    "as it is, seed 2": ({"seed": 2}, None),
+    "start: the paper's random weights": ({"initialisation": "paper"}, None),
+    "start: first convolution random": ({}, _papers("conv_first")),
+    "start: residual branches not silent": ({}, _loud_branches),
+    "start: sub-pixel convolutions random": ({}, _papers("upconv")),
+    "start: last convolution random": ({}, _papers("conv_last")),
+    "start: no twins": ({}, _without_twins),
+    "start: nearly bicubic": ({}, _bicubic),
+    "learning rate 1e-4": ({"learning-rate": 1e-4}, None),
+    "learning rate 5e-4": ({"learning-rate": 5e-4}, None),
+    "learning rate 3e-3": ({"learning-rate": 3e-3}, None),
+    "no warm-up": ({"warmup": 0}, None),
+    "average of parameters (EMA .98)": ({"ema": 0.98}, None),
+    "L1": ({"loss": "l1"}, None),
+    "16 crops of 48 pixels": ({"crop": 48, "batch-size": 16}, None),
+    "1 crop of 192 pixels": ({"crop": 192, "batch-size": 1}, None),
+    "SOAP, 2e-3": ({"optimizer": "soap", "learning-rate": 2e-3}, None),
+    "SOAP, 5e-4": ({"optimizer": "soap", "learning-rate": 5e-4}, None),
+}
+
+
+def main(
+    data: tuple[str, ...], validation: str, json: Path, workdir: Path = Path("runs/recipes"), devices: int | None = None
+) -> None:
+    """Make the runs and write their scores.
+
+    Args:
+      data: Folders of training photos.
+      validation: Folder of photos to score.
+      json: File for the scores.
+      workdir: Folder of the runs.
+      devices: CPU devices of each run (None: one per core).
+    """
+    runs = {}
+    for title, (flags, start) in RUNS.items():
+        folder = workdir / "".join(letter if letter.isalnum() else "_" for letter in title)
+        runs[title] = _run(folder, BASE | flags, start, data=data, validation=validation, devices=devices)
+        print(f"{title}: {runs[title]['psnr_y']:.2f} dB, {runs[title]['seconds']:.0f} s", flush=True)
+        write_json(json, {"runs": runs, "base": BASE, "data": data, "validation": validation, "machine": machine()})
+
+
+def _run(folder, flags, start, *, data, validation, devices):
+    done, seconds = folder / "last.safetensors", folder / "seconds.json"
+    if not done.exists():
+        if start is not None:
+            flags = flags | {"init": _written_start(folder.with_name(f"{folder.name}_start.safetensors"), start)}
+        if devices is not None:
+            flags = flags | {"devices": devices}
+        flags = flags | {"validate-every": flags["steps"], "checkpoint-every": flags["steps"], "workdir": folder}
+        words = [str(word) for name, value in flags.items() for word in (f"--{name}", value)]
+        began = time.perf_counter()
+        subprocess.run(
+            [sys.executable, ROOT / "scripts/train.py", *words, "--cache", "--data", *data, "--validation", validation],
+            check=True,
+        )
+        seconds.write_text(json_module.dumps(time.perf_counter() - began))
+    scores = load_weights(done).card["validation"]
+    return {"flags": {n: str(v) for n, v in flags.items() if BASE.get(n) != v}, "psnr_y": scores["psnr_y"]} | {
+        "seconds": json_module.loads(seconds.read_text())
+    }
+
+
+def _written_start(path, start):
+    key, model = jax.random.key(0), SRResNet()
+    upscaler, paper = (initialise(key, model, initialisation=kind) for kind in ("upscaler", "paper"))
+    changed = upscaler | {"params": start(upscaler["params"], paper["params"])}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_weights(path, Weights(model, changed, {}))
+    return path
+
+
+if __name__ == "__main__":
+    with reported():
+        tyro.cli(main)
