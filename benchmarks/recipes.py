@@ -6,10 +6,8 @@ Each run is one of `scripts/train.py`, of as many crops; what it changes stands 
 are not run again.
 """
 
-import json as json_module
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -106,30 +104,27 @@ def main(
     runs = {}
     for title, (flags, start) in RUNS.items():
         folder = workdir / "".join(letter if letter.isalnum() else "_" for letter in title)
-        runs[title] = _run(folder, BASE | flags, start, data=data, validation=validation, devices=devices)
-        print(f"{title}: {runs[title]['psnr_y']:.2f} dB, {runs[title]['seconds']:.0f} s", flush=True)
-        write_json(json, {"runs": runs, "base": BASE, "data": data, "validation": validation, "machine": machine()})
+        runs[title] = _run(folder, flags, start, data=data, validation=validation, devices=devices)
+        print(f"{title}: {runs[title]['psnr_y']:.2f} dB", flush=True)
+        names = {"data": [Path(name).name for name in data], "validation": Path(validation).name}
+        write_json(json, {"base": BASE, "runs": runs, "machine": machine()} | names)
 
 
-def _run(folder, flags, start, *, data, validation, devices):
-    done, seconds = folder / "last.safetensors", folder / "seconds.json"
+def _run(folder, changes, start, *, data, validation, devices):
+    done = folder / "last.safetensors"
     if not done.exists():
+        flags = BASE | changes
         if start is not None:
             flags = flags | {"init": _written_start(folder.with_name(f"{folder.name}_start.safetensors"), start)}
         if devices is not None:
             flags = flags | {"devices": devices}
         flags = flags | {"validate-every": flags["steps"], "checkpoint-every": flags["steps"], "workdir": folder}
         words = [str(word) for name, value in flags.items() for word in (f"--{name}", value)]
-        began = time.perf_counter()
         subprocess.run(
             [sys.executable, ROOT / "scripts/train.py", *words, "--cache", "--data", *data, "--validation", validation],
             check=True,
         )
-        seconds.write_text(json_module.dumps(time.perf_counter() - began))
-    scores = load_weights(done).card["validation"]
-    return {"flags": {n: str(v) for n, v in flags.items() if BASE.get(n) != v}, "psnr_y": scores["psnr_y"]} | {
-        "seconds": json_module.loads(seconds.read_text())
-    }
+    return {"flags": changes, "start": start is not None, "psnr_y": load_weights(done).card["validation"]["psnr_y"]}
 
 
 def _written_start(path, start):

@@ -35,6 +35,10 @@ COMMANDS = {
     ),
     "speed": "python benchmarks/models.py --rounds 3 --json docs/results/speed.json",
     "the same run in PyTorch": "python benchmarks/twins.py --steps 150 --json docs/results/twins.json",
+    "one change at a time": (
+        "python benchmarks/recipes.py --data wallpapers BSDS399 T91 --validation Kodak8 "
+        "--json docs/results/recipes.json --devices 1"
+    ),
     "more crops": (
         "python scripts/train.py --config espcn --data wallpapers BSDS399 T91 --workdir runs/espcn375 --steps 375 "
         "--warmup 31 (1500, 125; 6000, 500), the same with --config srresnet_short, runs/short156, --steps 156 "
@@ -93,6 +97,10 @@ the bundled network's, on a GPU, with another learning rate and batch than the o
 
 ![PSNR-Y on Set5 against the crops that a whole run saw](budgets.png)
 
+## What the recipe is made of
+
+{recipes}
+
 ## How the figures came about
 
 {commands}
@@ -113,6 +121,7 @@ def results_page(figures: Figures) -> str:
         gaps=gaps(figures),
         twins=twins(figures),
         budgets=budgets(figures),
+        recipes=recipes(figures),
         commands="\n".join(f"- {what}: `{command}`" for what, command in commands.items()),
     )
 
@@ -206,6 +215,21 @@ def budgets(figures: Figures) -> str:
             f"`{network}`: {measured} crops; between the two longest {rise:.2f} dB per tenfold crops.{more}"
         )
     return " ".join(sentences) + " A straight line through two runs is a guess, not a promise."
+
+
+def recipes(figures: Figures) -> str:
+    """Markdown: short runs of SRResNet, each with one change, and how far runs without any lie apart."""
+    base, runs = figures.recipes["base"], figures.recipes["runs"]
+    alike = [run["psnr_y"] for run in runs.values() if set(run["flags"]) <= {"seed"} and not run["start"]]
+    middle = float(np.mean(alike))
+    lines = [["", "PSNR-Y (dB)", "difference"]]
+    lines += [[title, f"{run['psnr_y']:.2f}", f"{run['psnr_y'] - middle:+.2f}"] for title, run in runs.items()]
+    return (
+        f"Runs of `srresnet`, {base['steps']} updates of {base['batch-size']} crops at {base['learning-rate']:g}, each "
+        f"with one change, on {' '.join(figures.recipes['data'])}; PSNR-Y on {figures.recipes['validation']}, and the "
+        f"difference to the mean of the {len(alike)} seeds without any, which lie {np.ptp(alike):.2f} dB apart. What "
+        f"helps so early need not help in the end.\n\n{_markdown(lines)}"
+    )
 
 
 def _markdown(lines: Sequence[Sequence[str]]) -> str:

@@ -1,8 +1,8 @@
 """The figures that the page of results is made from, as the evaluator, the benchmarks and the runs left them.
 
 A folder with, all JSON: `scores/*.json` and `budgets.json` (`scripts/evaluate.py --json`; the latter whole runs of
-different length on Set5), `speed.json` (`benchmarks/models.py`), `twins.json` (`benchmarks/twins.py`), and
-`runs/*.json` (`add_run`).
+different length on Set5), `speed.json` (`benchmarks/models.py`), `twins.json` (`benchmarks/twins.py`), `recipes.json`
+(`benchmarks/recipes.py`), and `runs/*.json` (`add_run`).
 """
 
 import itertools
@@ -63,6 +63,7 @@ class Figures(NamedTuple):
       speed: {"machine", "size", "networks": {model: {"parameters", "seconds_per_megapixel"}}}.
       twins: {"recipe": …, "jaxsr": losses, "PyTorch": losses}.
       budgets: {stage: [(crops that a whole run saw, PSNR-Y on Set5), …]}, the shortest run first.
+      recipes: {"base": flags of each run, "runs": {title: {"flags", "psnr_y"}}, "data", "validation"}.
       runs: {name: see `add_run`}.
     """
 
@@ -70,6 +71,7 @@ class Figures(NamedTuple):
     speed: dict
     twins: dict
     budgets: Mapping[str, list[tuple[int, float]]]
+    recipes: dict
     runs: Mapping[str, dict]
 
 
@@ -93,7 +95,8 @@ def read_figures(folder: Path) -> Figures:
         raise InputError(f"{folder / 'runs'} has no run: add one by scripts/report.py --add-run")
     speed = _read(folder / "speed.json", "machine", "size", "networks")
     twins = _read(folder / "twins.json", "recipe", "jaxsr", "PyTorch")
-    return Figures(scores, speed, twins, _budgets(folder / "budgets.json"), runs)
+    recipes = _read(folder / "recipes.json", "base", "runs", "data", "validation")
+    return Figures(scores, speed, twins, _budgets(folder / "budgets.json"), recipes, runs)
 
 
 def _budgets(path):
