@@ -39,7 +39,7 @@ def _papers(*prefixes: str) -> Callable[[Variables, Variables], Variables]:
     return changed
 
 
-def _without_twins(upscaler, _):
+def _silent_twins(upscaler, _):
     last = upscaler["conv_last"]
     return upscaler | {"conv_last": last | {"kernel": last["kernel"].at[:, :, 3:].set(0.0)}}
 
@@ -74,7 +74,7 @@ RUNS: dict[str, tuple[dict, Callable | None]] = {
     "start: residual branches not silent": ({}, _loud_branches),
     "start: sub-pixel convolutions random": ({}, _papers("upconv")),
     "start: last convolution random": ({}, _papers("conv_last")),
-    "start: no twins": ({}, _without_twins),
+    "start: last convolution silent but for R, G, B": ({}, _silent_twins),
     "start: nearly bicubic": ({}, _bicubic),
     "learning rate 1e-4": ({"learning-rate": 1e-4}, None),
     "learning rate 5e-4": ({"learning-rate": 5e-4}, None),

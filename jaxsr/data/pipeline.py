@@ -18,6 +18,8 @@ from jaxsr.data.sources import Source
 from jaxsr.errors import InputError
 
 _SHUFFLED_TOGETHER = 2**13
+# Epochs; without a number, grain cannot count batches of one.
+_ENDLESS = 2**32
 
 
 def crops(
@@ -65,7 +67,9 @@ def crops(
     epoch = visits(source, crop=crop)
     # The shuffle of grain takes some 2**16 / length steps for each index: milliseconds where there are few photos.
     epochs = np.tile(epoch, -(-_SHUFFLED_TOGETHER // len(epoch)))
-    blocks = grain.MapDataset.source(epochs).seed(seed % 2**32).shuffle().repeat().batch(batch_size).random_map(cut)
+    blocks = (
+        grain.MapDataset.source(epochs).seed(seed % 2**32).shuffle().repeat(_ENDLESS).batch(batch_size).random_map(cut)
+    )
     options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)
     return FlatMapIterDataset(blocks.to_iter_dataset(options), _Split(max_fan_out=crops_per_photo))
 

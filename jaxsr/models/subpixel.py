@@ -40,7 +40,7 @@ class ConvAfterShuffle(nn.Module):
         inputs = x.shape[-1] // self.factor**2
         kernel = self.param("kernel", torch_uniform, (self.side, self.side, inputs, self.features), jnp.float32)
         bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)
-        return _shuffled_and_convolved(x.astype(jnp.float32), kernel, self.factor, self.conv_general_dilated) + bias
+        return _shuffled_and_convolved(x, kernel, self.factor, self.conv_general_dilated) + bias
 
 
 def kernel_before_shuffle(kernel: jax.Array, factor: int) -> jax.Array:
@@ -70,7 +70,7 @@ def kernel_before_shuffle(kernel: jax.Array, factor: int) -> jax.Array:
 
 
 def _after(x, kernel, factor, convolve):
-    return convolve(pixel_shuffle(x, factor), kernel, (1, 1), "SAME", dimension_numbers=_NUMBERS)
+    return convolve(pixel_shuffle(x, factor).astype(jnp.float32), kernel, (1, 1), "SAME", dimension_numbers=_NUMBERS)
 
 
 def _before(x, kernel, factor, convolve):
@@ -78,7 +78,7 @@ def _before(x, kernel, factor, convolve):
     if factor != 2:
         return _after(x, kernel, factor, convolve)
     kernel = kernel_before_shuffle(kernel, factor)
-    return pixel_shuffle(convolve(x, kernel, (1, 1), "SAME", dimension_numbers=_NUMBERS), factor)
+    return pixel_shuffle(convolve(x.astype(jnp.float32), kernel, (1, 1), "SAME", dimension_numbers=_NUMBERS), factor)
 
 
 def _shuffled_and_convolved(x, kernel, *how):

@@ -44,6 +44,8 @@ def train(config: TrainConfig, source, validation: Mapping[str, np.ndarray]) -> 
       InputError: the configuration, the workdir or the weights to start from do not fit.
     """
     check(config)
+    if config.optimizer == "soap" and jax.process_count() > 1:
+        raise InputError("--optimizer soap is for one process: rounding decides on its bases, and differs between them")
     workdir, adversarial = Path(config.workdir), config.stage == "srgan"
     photos = {"count": len(source), "fingerprint": _fingerprint(source)}
     mesh = make_mesh(config.devices, batch_size=config.batch_size)

@@ -72,6 +72,9 @@ def claim(workdir: Path, config: TrainConfig, photos: dict, *, used: dict | None
             (workdir / name).unlink(missing_ok=True)
     mine = json.loads(json.dumps(dataclasses.asdict(config) | {"photos": photos, "used": used or {}}))
     theirs = recorded_run(workdir)
+    if theirs is not None:
+        # A run of before a flag came has what is now its default.
+        theirs = dataclasses.asdict(TrainConfig()) | theirs
     if theirs is None:
         with replacing(workdir / "config.json") as temporary:
             temporary.write_text(json.dumps(mine, indent=2) + "\n")

@@ -24,13 +24,13 @@ class Stages:
       read: from the path of the source to what `compute` takes.
       compute: the network; calls its last argument with the number of tiles done and of all tiles.
       write: what `compute` gives, to the target, which appears whole or not at all.
-      discard: let go of what `compute` gives and `write` will not take.
+      discard: let go of what `compute` gives and `write` will not take; None where nothing need be done.
     """
 
     read: Callable[[Path], Any]
     compute: Callable[[Any, Path, Progress | None], Any]
     write: Callable[[Any, Path], None]
-    discard: Callable[[Any], None] = lambda computed: None
+    discard: Callable[[Any], None] | None = None
 
 
 def file_stages(

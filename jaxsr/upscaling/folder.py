@@ -88,7 +88,7 @@ def upscale_all(
 
     A result that exists is left alone, or with `overwrite` replaced. Several processes can work on the same jobs: each
     result is claimed, and none is written that another process has written since this call began. A full disk ends
-    the run; the pictures not begun by then have no outcome.
+    the run; the pictures not being written by then have no outcome.
 
     Args:
       jobs: the pictures, taken up in this order.
@@ -164,7 +164,8 @@ def _in_turn(job, stages, run, progress, times):
         with _turn(run.writing, run, times):
             stages.write(computed, job.target)
     except _Stopped:
-        stages.discard(computed)
+        if stages.discard is not None:
+            stages.discard(computed)
         raise
 
 

@@ -33,6 +33,11 @@ def take(dataset, count):
     return np.stack(list(itertools.islice(dataset, count)))
 
 
+def test_batches_of_one_are_counted_too():
+    (batch,) = itertools.islice(crops(open_source(["samples"]), crop=32, batch_size=1, seed=0), 1)
+    assert batch.shape == (1, 32, 32, 3)
+
+
 def test_each_crop_is_a_piece_of_a_photo():
     source = in_memory()
     batches = take(crops(source, crop=10, batch_size=6, seed=0, crops_per_photo=3), 50)

@@ -28,7 +28,7 @@ def updates(optimizer, gradients):
 
 
 def paper_s(gradients):
-    """Algorithms 3 and 4 on matrices, in float64, with bases refreshed by each gradient."""
+    """Algorithms 3 and 4 on matrices, in float64, with bases refreshed by each gradient before it is projected."""
     left = right = mean = square = 0.0
     bases = None
     for count, g in enumerate(gradients, start=1):

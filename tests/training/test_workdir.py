@@ -30,6 +30,17 @@ def test_the_same_run_may_go_on_with_other_comforts(tmp_path):
     assert json.loads((tmp_path / "config.json").read_text())["photos"] == PHOTOS
 
 
+def test_a_run_of_before_a_flag_came_goes_on_with_its_default(tmp_path):
+    config = TrainConfig(data=("a",), workdir=str(tmp_path))
+    claim(tmp_path, config, PHOTOS)
+    recorded = json.loads((tmp_path / "config.json").read_text())
+    del recorded["optimizer"]
+    (tmp_path / "config.json").write_text(json.dumps(recorded))
+    claim(tmp_path, config, PHOTOS)
+    with pytest.raises(InputError, match="optimizer: adam there, soap here"):
+        claim(tmp_path, dataclasses.replace(config, optimizer="soap"), PHOTOS)
+
+
 def test_another_configuration_is_refused_with_the_difference(tmp_path):
     config = TrainConfig(data=("a",), workdir=str(tmp_path))
     claim(tmp_path, config, PHOTOS)
