@@ -2,8 +2,9 @@
 
     python benchmarks/recipes.py --data DIR… --validation DIR --json docs/results/recipes.json [--workdir runs/recipes]
 
-Each run is one of `scripts/train.py`, of as many crops; what it changes stands in `RUNS`. Runs that are done already
-are not run again.
+Each run is one of `scripts/train.py`, of as many updates and pixels; what it changes stands in `RUNS`. Runs that are in
+the workdir already are not run again: remove it when anything of them changes. Where a random start breaks the way of
+R, G and B through the network, it breaks the cancelling of the twins too.
 """
 
 import subprocess
