@@ -33,6 +33,7 @@ def test_the_same_run_may_go_on_with_other_comforts(tmp_path):
 def test_a_run_of_before_a_flag_came_goes_on_with_its_default(tmp_path):
     config = TrainConfig(data=("a",), workdir=str(tmp_path))
     claim(tmp_path, config, PHOTOS)
+    (tmp_path / "checkpoints" / "0").mkdir(parents=True)
     recorded = json.loads((tmp_path / "config.json").read_text())
     del recorded["optimizer"]
     (tmp_path / "config.json").write_text(json.dumps(recorded))
