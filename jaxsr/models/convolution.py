@@ -26,10 +26,13 @@ pixels take as long); weight gradients as nine products instead of three (0.8 to
 shifts (1.1), forward convolutions as products of shifts (up to three times XLA's time), the weight gradient as a
 convolution of transposed images (0.9 to 1.5); oneDNN's convolutions in XLA (the same but for the last one); in bfloat16
 one product of all nine shifts (twice the time of three), and on Zen 5 convolutions with fewer outputs than inputs by
-rows (1.3; by taps they were not tried there); of convolutions that halve an image, the weight gradient as
-products (in float32 0.8 to 1.7 of XLA's time) and the input gradient as one convolution to four times the channels (0.5
-at 96×96, else 1.7 and more); on a GPU (H200), where the last convolution goes by Fourier transforms and takes 2.5 of an
-update's 6.3 ms, five outputs of zeros beside its three (143 updates a second in place of 148).
+rows (1.3; by taps they were not tried there); of convolutions that halve an image, the weight gradient as products (in
+float32 0.8 to 1.7 of XLA's time) and the input gradient as one convolution to four times the channels (0.5 at 96×96,
+else 1.7 and more); with AMX, float32 products as three of bfloat16 (1.1 to 1.7), and the last convolution made before
+the pixel shuffle, of twelve outputs in place of three (by itself 65 ms in place of 90 for 256×256 to 512×512, and 59 in
+place of 108 for its gradients, but a whole update and a whole picture no more than two runs differ by); on a GPU
+(H200), where the last convolution goes by Fourier transforms and takes 2.5 of an update's 6.3 ms, five outputs of zeros
+beside its three (143 updates a second in place of 148).
 """
 
 import math

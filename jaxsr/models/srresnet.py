@@ -7,21 +7,15 @@ from typing import Any, Literal
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from jaxsr.errors import InputError
 from jaxsr.models.convolution import conv_general_dilated
 from jaxsr.models.layers import PReLU, imagenet_normalised, pixel_shuffle, torch_uniform
-from jaxsr.models.subpixel import ConvAfterShuffle
 
 
 def _convolution(*, train):
     """`nn.Conv`; for training that of jaxsr.models.convolution, faster on a CPU but slow to compile."""
-    return partial(nn.Conv, kernel_init=torch_uniform, conv_general_dilated=_products(train))
-
-
-def _products(train):
-    return conv_general_dilated if train else lax.conv_general_dilated
+    return partial(nn.Conv, kernel_init=torch_uniform, conv_general_dilated=conv_general_dilated if train else None)
 
 
 class ResidualBlock(nn.Module):
@@ -115,11 +109,10 @@ class SRResNet(nn.Module):
         return first + (PReLU(name="prelu_body") if self.body_end == "prelu" else norm(name="norm_body"))(body)
 
     def _upsample(self, y, *, train):
-        conv = partial(_convolution(train=train), dtype=self.dtype)
+        conv = _convolution(train=train)
         for i, factor in enumerate(self.upscaling_stages):
-            y = y if i == 0 else pixel_shuffle(y, self.upscaling_stages[i - 1])
-            y = conv(self.features * factor**2, (3, 3), name=f"upconv_{i}")(y)
-            y = PReLU(name=f"prelu_up_{i}")(y)
+            y = conv(self.features * factor**2, (3, 3), dtype=self.dtype, name=f"upconv_{i}")(y)
+            y = PReLU(name=f"prelu_up_{i}")(pixel_shuffle(y, factor))
         # In float32 whatever dtype is: eight bits of mantissa would show as banding in the picture.
-        y = ConvAfterShuffle(3, 9, factor, _products(train), name="conv_last")(y)
+        y = conv(3, (9, 9), name="conv_last")(y.astype(jnp.float32))
         return jnp.tanh(y) if self.output == "tanh" else y

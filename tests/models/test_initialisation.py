@@ -13,7 +13,6 @@ from jaxsr.imaging.color import signed_from_unit
 from jaxsr.imaging.resize import resize
 from jaxsr.models import ESPCN, SRCNN, SRResNet
 from jaxsr.models.initialisation import begin_as_interpolation, initialise
-from jaxsr.models.layers import pixel_shuffle
 
 SCALES = [2, 3, 4, 8]
 SMALL = {"features": 8, "blocks": 2}
@@ -106,7 +105,6 @@ def spread_within_cells(model, variables, x):
     _, state = run(model, variables, x, capture_intermediates=True, mutable=["intermediates"])
     last = len(model.upscaling_stages) - 1
     features, factor = state["intermediates"][f"prelu_up_{last}"]["__call__"][0], model.upscaling_stages[last]
-    features = pixel_shuffle(features, factor)
     n, height, width, channels = features.shape
     cells = features.reshape(n, height // factor, factor, width // factor, factor, channels)
     return float(jnp.max(jnp.ptp(jnp.ptp(cells, axis=4), axis=2)))
