@@ -1,197 +1,195 @@
-"""Convolutions for training that are made of matrix products where that pays on a CPU.
+"""Convolutions by oneDNN on an x86 processor, and their weight gradients by products on any CPU.
 
-XLA's CPU backend takes three to five times as long for a weight gradient as for the convolution itself: products take
-its place. In narrow vectors (AVX2) the body's 3×3 convolutions take half the time by `winograd`: with both, and large
-pages (jaxsr/training/memory.py; in small ones Winograd gains nothing), an SRResNet update takes 1.15 to 1.54 s instead
-of 1.57 to 2.08 (16 crops of 96×96, two devices on two AVX2 cores, float32, three runs in turns), and an SRGAN update
-7.0 to 8.2 instead of 8.9 to 10.0; what they cost is compilation, 30 s instead of 13. With AVX-512 (Zen 5) XLA's
-convolutions reach 220 GFLOP/s on a core, all that it has, and nothing is left for Winograd to gain: the update takes
-0.44 s without and 0.54 with it. In bfloat16, for which its convolutions have no more speed than in float32, products do
-have it (770 GFLOP/s in place of 360 on two cores): convolutions with at least as many outputs as inputs, with AMX all,
-are made of them too (the body's 1.1 ms in place of 1.6, eight crops on one core), and the update takes 0.39 s in place
-of 0.44. On accelerators the program is XLA's own.
+XLA's CPU backend convolves in float32 whatever the dtype. On accelerators the program is XLA's own.
 
-Milliseconds of XLA and by products, of 16 crops, in narrow vectors: weight gradients of the upsampling convolutions,
-with more outputs than inputs, 346 and 178 at 48×48, 46 and 30 at 24×24; of the last one, with three outputs, 240 to 290
-and 173; of the body's, 34 and 10. Forward convolutions of the body, 12 and 6.
+Milliseconds of XLA's convolution and oneDNN's, eight crops on one core of an Intel with AMX: the body's, 64 channels at
+24×24, 2.5 and 2.1 in float32, 2.6 and 0.3 in bfloat16; 64 to 256 channels at 48×48, 50 and 48, 60 and 6.7; 256 to 64,
+47 and 37, 59 and 4.9; the last one, 9×9 with three outputs at 96×96, 31 and 83 (so it stays XLA's in float32), 36 and
+8.3. The input gradient of a strided one, 64 channels from 96×96 to 48×48, 43 and 36 in float32, 37 and 6.6 in bfloat16;
+in float32 it stays XLA's, since the next smaller takes 14 and 34. Whole programs, before and after and beside
+PyTorch's: benchmarks/README.md.
 
-Milliseconds with AMX (Intel), of eight crops on one core, 64 channels to 256 at 48×48: the weight gradient 148 with
-images that each product has to turn, and 81 with images turned once, in float32; 75 and 22 in bfloat16. There XLA's
-convolution takes 49 and the rows' product 24; back, from 256 channels to 64, 47 and the taps' product 20.
-
-What did not pay: Winograd where its tiles do not fit the caches (64 to 256 channels at 48×48: 165 and 181 in small
-pages; 113 and 77 in large ones, not tried in a whole update), in bands by a loop (a loop of XLA's costs more than it
-saves), F(4×4, 3×3) (1.2 times the time of F(2×2, 3×3)), and for a single picture (6 s more of compilation; 256×256
-pixels take as long); weight gradients as nine products instead of three (0.8 to 1.3 of their time) or one of nine
-shifts (1.1), forward convolutions as products of shifts (up to three times XLA's time), the weight gradient as a
-convolution of transposed images (0.9 to 1.5); oneDNN's convolutions in XLA (the same but for the last one); in bfloat16
-one product of all nine shifts (twice the time of three), and on Zen 5 convolutions with fewer outputs than inputs by
-rows (1.3; by taps they were not tried there); of convolutions that halve an image, the weight gradient as products (in
-float32 0.8 to 1.7 of XLA's time) and the input gradient as one convolution to four times the channels (0.5 at 96×96,
-else 1.7 and more); with AMX, float32 products as three of bfloat16 (1.1 to 1.7), and the last convolution made before
-the pixel shuffle, of twelve outputs in place of three (by itself 65 ms in place of 90 for 256×256 to 512×512, and 59 in
-place of 108 for its gradients, but a whole update and a whole picture no more than two runs differ by); on a GPU
-(H200), where the last convolution goes by Fourier transforms and takes 2.5 of an update's 6.3 ms, five outputs of zeros
-beside its three (143 updates a second in place of 148).
+What did not pay: Winograd's convolutions (as with AVX2 a whole update took 1.11 and 1.34 s with them, 1.22 and 1.27 by
+oneDNN alone, which compiles in less time); forward convolutions as products of shifts (up to three times XLA's time);
+with AMX, float32 as three products of bfloat16 (1.1 to 1.7), and the last convolution made before the pixel shuffle, of
+twelve outputs in place of three (whole programs gained nothing); on a GPU (H200), where the last convolution goes by
+Fourier transforms and takes 2.5 of an update's 6.3 ms, five outputs of zeros beside its three (143 updates a second in
+place of 148).
 """
 
-import math
 from functools import partial
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsr.models import winograd
-from jaxsr.models.processor import processor_features
+from jaxsr.models import onednn
+from jaxsr.models.layers import torch_uniform
+from jaxsr.models.weight_gradient import weight_gradient
 
 _NUMBERS = ("NHWC", "HWIO", "NHWC")
-# Fewer are not worth the transforms, and with many they are worth it however large the tiles.
-_FEWEST_CHANNELS, _MANY_CHANNELS = 16, 128
-# Of the tiles of all devices together, so that results do not depend on their number; more leave two cores' caches.
-_MOST_TILE_BYTES = 2**25
-# Known before the first trace, as the platform is.
-_AVX512 = "avx512f" in processor_features()
-_BFLOAT16 = bool(processor_features() & {"avx512_bf16", "amx_bf16"})
-_AMX = "amx_bf16" in processor_features()
+# With fewer outputs oneDNN takes three times as long as XLA in float32.
+_FEWEST_OUTPUTS = 16
 
 
-def conv_general_dilated(x: jax.Array, kernel: jax.Array, strides: Any, padding: Any, **options) -> jax.Array:
-    """`lax.conv_general_dilated` for `flax.linen.Conv(conv_general_dilated=…)`, of a kind that pays on a CPU.
+class Convolution(nn.Module):
+    """`flax.linen.Conv` of a square kernel that is centred on its pixels, made the way that pays on the processor.
+
+    Parameters are "kernel" [side, side, C, features] and "bias" [features], float32. With strides the padding is that
+    of PyTorch, side // 2 on each side. There is a derivative in reverse mode only.
+
+    Attributes:
+      features: output channels.
+      side: of the kernel, odd.
+      stride: along both axes.
+      use_bias: whether there is a bias.
+      dtype: dtype of computation and of the result.
+    """
+
+    features: int
+    side: int
+    stride: int = 1
+    use_bias: bool = True
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """[N, H, W, C] to [N, ⌈H/stride⌉, ⌈W/stride⌉, features]."""
+        kernel = self.param("kernel", torch_uniform, (self.side, self.side, x.shape[-1], self.features), jnp.float32)
+        y = convolved(x, kernel, stride=self.stride, dtype=self.dtype)
+        if not self.use_bias:
+            return y
+        return _biased(y, self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32))
+
+
+def convolved(x: jax.Array, kernel: jax.Array, *, stride: int = 1, dtype: Any = jnp.float32) -> jax.Array:
+    """What `Convolution` does before the bias.
 
     Args:
       x: [N, H, W, C].
       kernel: [k, k, C, D], k odd.
-      strides: ones.
-      padding: "SAME".
-      options: of `lax.conv_general_dilated`, with their defaults: neither dilation nor groups, NHWC and HWIO.
+      stride: see `Convolution`.
+      dtype: likewise; x and the kernel are rounded to it first.
 
-    Raises:
-      ValueError: anything else.
-
-    There is a derivative in reverse mode only.
+    Returns:
+      [N, ⌈H/stride⌉, ⌈W/stride⌉, D].
     """
-    options.pop("dimension_numbers", None)
-    defaults = {"lhs_dilation": (1, 1), "rhs_dilation": (1, 1), "feature_group_count": 1}
-    changed = {name: value for name, value in options.items() if value not in (None, defaults.get(name))}
-    square = kernel.shape[0] == kernel.shape[1] and kernel.shape[0] % 2 == 1
-    if not square or changed or tuple(strides) != (1, 1) or padding != "SAME":
-        raise ValueError(f"kernel {kernel.shape}, strides {strides}, padding {padding}, options {changed}")
-    return _convolved(x, kernel)
+    if x.dtype == jnp.bfloat16 and dtype == jnp.float32 and stride == 1 and onednn.takes(x.dtype):
+        return _convolved_exactly(x, kernel)
+    return _convolved(x.astype(dtype), kernel.astype(dtype), stride)
 
 
-def program_kind() -> tuple[bool, ...] | None:
+def program_kind() -> list[str] | None:
     """What the programs made here depend on beside their code; None on accelerators, whose programs are all alike.
 
-    Programs of different kinds exchange different numbers, so processes that train together must have the same.
+    Programs of different kinds may exchange different numbers, so processes that train together must have the same.
     """
-    return (_AVX512, _BFLOAT16, _AMX) if jax.default_backend() == "cpu" else None
+    return sorted(onednn.DTYPES) if jax.default_backend() == "cpu" else None
 
 
-def _by_xla(x, kernel):
-    return lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=_NUMBERS)
+def _by_xla(x, kernel, stride):
+    edges = [(kernel.shape[0] // 2,) * 2] * 2
+    return lax.conv_general_dilated(x, kernel, (stride, stride), edges, dimension_numbers=_NUMBERS)
 
 
-def _convolve(x, kernel):
-    if _products_pay(x, kernel):
-        by_products = _by_rows if kernel.shape[2] <= kernel.shape[3] else _by_taps
-        return lax.platform_dependent(x, kernel, cpu=by_products, default=_by_xla)
-    if not _tiles_pay(x, kernel):
-        return _by_xla(x, kernel)
-    return lax.platform_dependent(x, kernel, cpu=winograd.convolved, default=_by_xla)
+def _convolve(x, kernel, stride):
+    by_xla = partial(_by_xla, stride=stride)
+    few = x.dtype == jnp.float32 and kernel.shape[3] < _FEWEST_OUTPUTS
+    if few or not onednn.takes(x.dtype):
+        return by_xla(x, kernel)
+    return lax.platform_dependent(x, kernel, cpu=partial(onednn.convolved, stride=stride), default=by_xla)
 
 
-_convolved = jax.custom_vjp(_convolve)
-
-
-def _backward(saved, gradient):
+def _backward(stride, saved, gradient):
     x, kernel = saved
-    by_xla = partial(_input_gradient_by_xla, x=x, kernel=kernel)
-    to_x = lax.platform_dependent(gradient, cpu=partial(_turned, kernel=kernel), default=by_xla)
-    by_products = partial(_kernel_gradient_by_products, kernel=kernel)
-    by_xla = partial(_kernel_gradient_by_xla, kernel=kernel)
+    turned = partial(_turned, kernel=kernel)
+    by_xla = partial(_input_gradient_by_xla, x=x, kernel=kernel, stride=stride)
+    if stride > 1:
+        short = x.dtype == jnp.bfloat16 and onednn.takes(x.dtype)
+        turned = (lambda gradient: _turned(_spread(gradient, x, stride), kernel=kernel)) if short else by_xla
+    to_x = lax.platform_dependent(gradient, cpu=turned, default=by_xla)
+    by_xla = partial(_kernel_gradient_by_xla, kernel=kernel, stride=stride)
+    by_products = partial(weight_gradient, side=kernel.shape[0], stride=stride)
+    by_products = by_products if stride == 1 or onednn.takes(x.dtype) else by_xla
     to_kernel = lax.platform_dependent(x, gradient, cpu=by_products, default=by_xla)
     return to_x, to_kernel.astype(kernel.dtype)
 
 
-_convolved.defvjp(lambda x, kernel: (_convolve(x, kernel), (x, kernel)), _backward)
+_convolved = jax.custom_vjp(_convolve, nondiff_argnums=(2,))
+_convolved.defvjp(lambda x, kernel, stride: (_convolve(x, kernel, stride), (x, kernel)), _backward)
 
 
-def _tiles_pay(x, kernel):
-    """Whether Winograd's tiles save more than it takes to write and read them."""
-    side, _, inputs, outputs = kernel.shape
-    tile_bytes = 16 * math.prod(x.shape[:3]) * (inputs + outputs)
-    few = min(inputs, outputs)
-    if _AVX512 or side != 3 or few < _FEWEST_CHANNELS:
-        return False
-    return few >= _MANY_CHANNELS or tile_bytes <= _MOST_TILE_BYTES
+def _convolve_exactly(x, kernel):
+    """Of images in bfloat16 and a kernel in float32, which is two of bfloat16."""
+    return lax.platform_dependent(x, kernel, cpu=_by_two_kernels, default=_in_float32)
 
 
-def _products_pay(x, kernel):
-    """Whether the processor's bfloat16 units save more than it takes to move images or products about."""
-    inputs, outputs = kernel.shape[2:]
-    few = min(inputs, outputs) < _FEWEST_CHANNELS
-    return _BFLOAT16 and x.dtype == jnp.bfloat16 and not few and (_AMX or inputs <= outputs)
+def _by_two_kernels(x, kernel):
+    near = kernel.astype(x.dtype)
+    kernels = jnp.concatenate([near, (kernel - near).astype(x.dtype)], axis=-1)
+    return sum(jnp.split(onednn.convolved(x, kernels, dtype=jnp.float32), 2, axis=-1))
 
 
-def _by_rows(x, kernel):
-    """Images shifted by each column of the kernel side by side, one product for all its rows, and the rows' sum."""
-    (_, height, width, inputs), (side, _, _, outputs), edge = x.shape, kernel.shape, kernel.shape[0] // 2
-    padded = jnp.pad(x, ((0, 0), (edge, edge), (edge, edge), (0, 0)))
-    columns = jnp.concatenate([padded[:, :, j : j + width] for j in range(side)], axis=-1)
-    rows = kernel.transpose(1, 2, 0, 3).reshape(side * inputs, side * outputs)
-    products = lax.dot_general(columns, rows, (((3,), (0,)), ((), ())), preferred_element_type=jnp.float32)
-    parts = [products[:, i : i + height, :, i * outputs : (i + 1) * outputs] for i in range(side)]
-    return sum(parts).astype(x.dtype)
+def _in_float32(x, kernel):
+    return _by_xla(x.astype(jnp.float32), kernel, 1)
 
 
-def _by_taps(x, kernel):
-    """One product of the images for all pixels of the kernel, and the sum of its shifted parts."""
-    (_, height, width, inputs), (side, _, _, outputs), edge = x.shape, kernel.shape, kernel.shape[0] // 2
-    padded = jnp.pad(x, ((0, 0), (edge, edge), (edge, edge), (0, 0)))
-    taps = kernel.transpose(2, 0, 1, 3).reshape(inputs, side * side * outputs)
-    products = lax.dot_general(padded, taps, (((3,), (0,)), ((), ())), preferred_element_type=jnp.float32)
-    places = [(i, j) for i in range(side) for j in range(side)]
-    parts = zip(places, jnp.split(products, len(places), axis=3), strict=True)
-    return sum(part[:, i : i + height, j : j + width] for (i, j), part in parts).astype(x.dtype)
+def _backward_exactly(saved, gradient):
+    x, kernel = saved
+    to_x = lax.platform_dependent(
+        gradient,
+        cpu=lambda gradient: _turned(gradient.astype(x.dtype), kernel=kernel.astype(x.dtype)),
+        default=lambda gradient: jax.vjp(lambda x: _in_float32(x, kernel), x)[1](gradient)[0],
+    )
+    to_kernel = lax.platform_dependent(
+        x,
+        gradient,
+        cpu=lambda x, gradient: weight_gradient(x, gradient.astype(x.dtype), side=kernel.shape[0]),
+        default=lambda x, gradient: jax.vjp(lambda kernel: _in_float32(x, kernel), kernel)[1](gradient)[0],
+    )
+    return to_x, to_kernel
+
+
+_convolved_exactly = jax.custom_vjp(_convolve_exactly)
+_convolved_exactly.defvjp(lambda x, kernel: (_convolve_exactly(x, kernel), (x, kernel)), _backward_exactly)
+
+
+def _bias_gradient(_, gradient):
+    def by_xla(gradient):
+        return lax.reduce(gradient, gradient.dtype.type(0), lax.add, (0, 1, 2)).astype(jnp.float32)
+
+    def by_product(gradient):
+        pixels = gradient.reshape(-1, gradient.shape[-1])
+        ones = jnp.ones((_FEWEST_OUTPUTS, len(pixels)), pixels.dtype)
+        return lax.dot(ones, pixels, preferred_element_type=jnp.float32)[0]
+
+    # Of a sum in bfloat16 XLA makes a slow loop on a CPU, and of a product with one row too.
+    cpu = by_product if gradient.dtype == jnp.bfloat16 else by_xla
+    return gradient, lax.platform_dependent(gradient, cpu=cpu, default=by_xla)
+
+
+_biased = jax.custom_vjp(lambda y, bias: y + bias.astype(y.dtype))
+_biased.defvjp(lambda y, bias: (_biased(y, bias), None), _bias_gradient)
 
 
 def _turned(gradient, *, kernel):
     """The input gradient: of a convolution with an odd kernel it is the convolution with the turned one."""
-    return _convolve(gradient, kernel[::-1, ::-1].swapaxes(2, 3))
+    return _convolve(gradient, kernel[::-1, ::-1].swapaxes(2, 3), 1)
 
 
-def _input_gradient_by_xla(gradient, *, x, kernel):
-    (to_x,) = jax.vjp(lambda x: _by_xla(x, kernel), x)[1](gradient)
+def _spread(gradient, x, stride):
+    """What a strided convolution left out of x's pixels as zeros in its gradient."""
+    left = [size - 1 - stride * (kept - 1) for size, kept in zip(x.shape[1:3], gradient.shape[1:3], strict=True)]
+    return lax.pad(gradient, gradient.dtype.type(0), ((0, 0, 0), *((0, n, stride - 1) for n in left), (0, 0, 0)))
+
+
+def _input_gradient_by_xla(gradient, *, x, kernel, stride):
+    (to_x,) = jax.vjp(lambda x: _by_xla(x, kernel, stride), x)[1](gradient)
     return to_x
 
 
-def _kernel_gradient_by_products(x, gradient, *, kernel):
-    side, _, inputs, outputs = kernel.shape
-    if inputs >= outputs and _tiles_pay(x, kernel):
-        return winograd.kernel_gradient(x, gradient)
-    # Those with fewer channels are shifted: towards the pixel that a gradient is of, or away from it.
-    if inputs < outputs:
-        return _shifted_products(x, gradient, range(side))
-    return _shifted_products(gradient, x, range(side - 1, -1, -1)).swapaxes(2, 3)
-
-
-def _kernel_gradient_by_xla(x, gradient, *, kernel):
-    (to_kernel,) = jax.vjp(lambda kernel: _by_xla(x, kernel), kernel)[1](gradient)
+def _kernel_gradient_by_xla(x, gradient, *, kernel, stride):
+    (to_kernel,) = jax.vjp(lambda kernel: _by_xla(x, kernel, stride), kernel)[1](gradient)
     return to_kernel.astype(jnp.float32)
-
-
-def _shifted_products(shifted, fixed, shifts):
-    """Images [N, H, W, C], shifted by each two shifts, times others [N, H, W, D]: [k, k, C, D].
-
-    The channels of the first go outermost once, in place of in each product; those of a row of shifts are one product.
-    """
-    (_, height, width, channels), side, edge = shifted.shape, len(shifts), len(shifts) // 2
-    padded = jnp.pad(shifted.transpose(3, 0, 1, 2), ((0, 0), (0, 0), (edge, edge), (edge, edge)))
-    pixels, rows = fixed.reshape(-1, fixed.shape[-1]), []
-    for i in shifts:
-        parts = [padded[:, :, i : i + height, j : j + width] for j in shifts]
-        columns = jnp.concatenate(parts).reshape(side * channels, -1)
-        rows.append(lax.dot(columns, pixels, preferred_element_type=jnp.float32))
-    return jnp.stack(rows).reshape(side, side, channels, -1)

@@ -6,9 +6,8 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax import lax
 
-from jaxsr.models.convolution import conv_general_dilated
+from jaxsr.models.convolution import Convolution
 from jaxsr.models.layers import dense_product, torch_uniform
 
 
@@ -38,18 +37,8 @@ class Discriminator(nn.Module):
         """
         norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype)
         for i in range(8):
-            # Padding by one on each side, as in PyTorch; "SAME" does so too, but for strided convolutions.
-            x = nn.Conv(
-                self.features * 2 ** (i // 2),
-                (3, 3),
-                strides=1 + i % 2,
-                padding=1 if i % 2 else "SAME",
-                use_bias=i == 0,
-                dtype=self.dtype,
-                kernel_init=torch_uniform,
-                conv_general_dilated=lax.conv_general_dilated if i % 2 else conv_general_dilated,
-                name=f"conv_{i}",
-            )(x)
+            features, stride = self.features * 2 ** (i // 2), 1 + i % 2
+            x = Convolution(features, 3, stride, use_bias=i == 0, dtype=self.dtype, name=f"conv_{i}")(x)
             x = nn.leaky_relu(norm(name=f"norm_{i}")(x) if i else x, 0.2)
         x = x.mean(axis=(1, 2)) if self.global_pool else x.reshape(x.shape[0], -1)
         dense = partial(nn.Dense, kernel_init=torch_uniform, dot_general=dense_product)

@@ -7,7 +7,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxsr.models.layers import pixel_shuffle, torch_uniform
+from jaxsr.models.convolution import Convolution
+from jaxsr.models.layers import pixel_shuffle
 
 
 class ESPCN(nn.Module):
@@ -30,8 +31,7 @@ class ESPCN(nn.Module):
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         """LR [N, H, W, 3] in [0, 1] to SR [N, H·scale, W·scale, 3] float32 in [−1, 1]; `train` changes nothing."""
         del train
-        conv = partial(nn.Conv, dtype=self.dtype, kernel_init=torch_uniform)
-        x = jnp.tanh(conv(64, (5, 5), name="conv_first")(x))
-        x = jnp.tanh(conv(32, (3, 3), name="conv_map")(x))
-        x = nn.Conv(3 * self.scale**2, (3, 3), kernel_init=torch_uniform, name="conv_last")(x.astype(jnp.float32))
-        return pixel_shuffle(x, self.scale)
+        conv = partial(Convolution, dtype=self.dtype)
+        x = jnp.tanh(conv(64, 5, name="conv_first")(x))
+        x = jnp.tanh(conv(32, 3, name="conv_map")(x))
+        return pixel_shuffle(Convolution(3 * self.scale**2, 3, name="conv_last")(x), self.scale)

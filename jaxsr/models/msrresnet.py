@@ -10,7 +10,8 @@ import jax.numpy as jnp
 
 from jaxsr.errors import InputError
 from jaxsr.imaging.resize import resize
-from jaxsr.models.layers import pixel_shuffle, torch_uniform
+from jaxsr.models.convolution import Convolution
+from jaxsr.models.layers import pixel_shuffle
 
 
 class MSRResNet(nn.Module):
@@ -47,7 +48,7 @@ class MSRResNet(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         """Upscale [N, H, W, 3] in [0, 1] to [N, H·scale, W·scale, 3] float32 in [−1, 1]; `train` changes nothing."""
-        conv = partial(nn.Conv, kernel_size=(3, 3), dtype=self.dtype, kernel_init=torch_uniform)
+        conv = partial(Convolution, side=3, dtype=self.dtype)
         wide = partial(conv, self.features)
         lrelu = partial(nn.leaky_relu, negative_slope=0.1)
         y = lrelu(wide(name="conv_first")(x))
@@ -56,5 +57,5 @@ class MSRResNet(nn.Module):
         for i, factor in enumerate(self.upscaling_stages):
             y = lrelu(pixel_shuffle(conv(self.features * factor**2, name=f"upconv_{i}")(y), factor))
         y = lrelu(wide(name="conv_hr")(y))
-        y = nn.Conv(3, (3, 3), kernel_init=torch_uniform, name="conv_last")(y.astype(jnp.float32))
+        y = Convolution(3, 3, name="conv_last")(y)
         return 2 * (y + resize(x, self.scale, kernel="bilinear")) - 1

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxsr.imaging.resize import resize
-from jaxsr.models.layers import torch_uniform
+from jaxsr.models.convolution import Convolution
 
 
 class SRCNN(nn.Module):
@@ -34,9 +34,8 @@ class SRCNN(nn.Module):
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         """LR [N, H, W, 3] in [0, 1] to SR [N, H·scale, W·scale, 3] float32 in [−1, 1]; `train` changes nothing."""
         del train
-        conv = partial(nn.Conv, dtype=self.dtype, kernel_init=torch_uniform)
+        conv = partial(Convolution, dtype=self.dtype)
         x = resize(x.astype(jnp.float32), self.scale)
         for features, side, name in zip((64, 32), self.kernels[:2], ("conv_first", "conv_map"), strict=True):
-            x = nn.relu(conv(features, (side, side), name=name)(x))
-        side = self.kernels[2]
-        return nn.Conv(3, (side, side), kernel_init=torch_uniform, name="conv_last")(x.astype(jnp.float32))
+            x = nn.relu(conv(features, side, name=name)(x))
+        return Convolution(3, self.kernels[2], name="conv_last")(x)

@@ -9,13 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxsr.errors import InputError
-from jaxsr.models.convolution import conv_general_dilated
-from jaxsr.models.layers import PReLU, imagenet_normalised, pixel_shuffle, torch_uniform
-
-
-def _convolution(*, train):
-    """`nn.Conv`; for training that of jaxsr.models.convolution, faster on a CPU but slow to compile."""
-    return partial(nn.Conv, kernel_init=torch_uniform, conv_general_dilated=conv_general_dilated if train else None)
+from jaxsr.models.convolution import Convolution
+from jaxsr.models.layers import PReLU, imagenet_normalised, pixel_shuffle
 
 
 class ResidualBlock(nn.Module):
@@ -27,7 +22,7 @@ class ResidualBlock(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
         """[N, H, W, features] to the same shape."""
-        conv = partial(_convolution(train=train), self.features, (3, 3), use_bias=False, dtype=self.dtype)
+        conv = partial(Convolution, self.features, 3, use_bias=False, dtype=self.dtype)
         norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype)
         y = norm(name="norm_1")(conv(name="conv_1")(x))
         y = PReLU(name="prelu")(y)
@@ -94,25 +89,24 @@ class SRResNet(nn.Module):
           [N, H, W, features].
         """
         y = x if half == "upsampling" else self._extract(x, train=train)
-        return y if half == "features" else self._upsample(y, train=train)
+        return y if half == "features" else self._upsample(y)
 
     def _extract(self, x, *, train):
-        conv = partial(_convolution(train=train), dtype=self.dtype)
+        conv = partial(Convolution, dtype=self.dtype)
         norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype)
         if self.normalisation == "imagenet":
             x = imagenet_normalised(x)
-        first = PReLU(name="prelu_first")(conv(self.features, (9, 9), name="conv_first")(x))
+        first = PReLU(name="prelu_first")(conv(self.features, 9, name="conv_first")(x))
         body = first
         for i in range(self.blocks):
             body = ResidualBlock(self.features, self.dtype, name=f"block_{i}")(body, train=train)
-        body = conv(self.features, (3, 3), use_bias=self.body_end == "prelu", name="conv_body")(body)
+        body = conv(self.features, 3, use_bias=self.body_end == "prelu", name="conv_body")(body)
         return first + (PReLU(name="prelu_body") if self.body_end == "prelu" else norm(name="norm_body"))(body)
 
-    def _upsample(self, y, *, train):
-        conv = _convolution(train=train)
+    def _upsample(self, y):
         for i, factor in enumerate(self.upscaling_stages):
-            y = conv(self.features * factor**2, (3, 3), dtype=self.dtype, name=f"upconv_{i}")(y)
+            y = Convolution(self.features * factor**2, 3, dtype=self.dtype, name=f"upconv_{i}")(y)
             y = PReLU(name=f"prelu_up_{i}")(pixel_shuffle(y, factor))
         # In float32 whatever dtype is: eight bits of mantissa would show as banding in the picture.
-        y = conv(3, (9, 9), name="conv_last")(y.astype(jnp.float32))
+        y = Convolution(3, 9, name="conv_last")(y)
         return jnp.tanh(y) if self.output == "tanh" else y

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxsr.errors import InputError
-from jaxsr.models.convolution import conv_general_dilated
+from jaxsr.models.convolution import Convolution
 from jaxsr.models.layers import imagenet_normalised
 
 _CONVOLUTIONS = {16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
@@ -69,7 +69,7 @@ class VGG(nn.Module):
         for name, channels in layers(self.depth)[: len(needed)]:
             if name.endswith("_1") and name != "conv1_1":
                 x = _pooled(x)
-            x = nn.Conv(channels, (3, 3), dtype=self.dtype, conv_general_dilated=conv_general_dilated, name=name)(x)
+            x = Convolution(channels, 3, dtype=self.dtype, name=name)(x)
             features[name] = x
             x = nn.relu(x)
             features[name.replace("conv", "relu")] = x

@@ -1,6 +1,7 @@
 """Compiled programs that outlive the process."""
 
 import contextlib
+import warnings
 from pathlib import Path
 
 import jax
@@ -14,8 +15,10 @@ def keep_compiled() -> None:
     """Keep what JAX compiles from now on in the user's cache folder, and take it from there.
 
     JAX itself decides what still fits: the key holds the program, its version and the processor. Where the user has
-    given JAX a folder (`JAX_COMPILATION_CACHE_DIR`), it stays that one.
+    given JAX a folder (`JAX_COMPILATION_CACHE_DIR`), it stays that one. Programs with calls of oneDNN
+    (jaxsr/models/onednn.py) cannot be kept, and are quick to compile: that JAX could not write them is not told.
     """
+    warnings.filterwarnings("ignore", "Error writing persistent compilation cache entry", UserWarning)
     if jax.config.jax_compilation_cache_dir is not None:
         return
     folder = Path(platformdirs.user_cache_dir("jaxsr"))

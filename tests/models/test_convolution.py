@@ -1,4 +1,6 @@
-"""What is made of products is the convolution and its gradients, and accelerators do not see it."""
+"""What is made by oneDNN and of products is the convolution and its gradients, and accelerators do not see it."""
+
+import re
 
 import jax
 import jax.numpy as jnp
@@ -6,18 +8,26 @@ import numpy as np
 import pytest
 from jax import lax
 
-from jaxsr.models import convolution
-from jaxsr.models.convolution import conv_general_dilated
+from jaxsr.models import onednn
+from jaxsr.models.convolution import Convolution, convolved
+from jaxsr.models.weight_gradient import weight_gradient
 from jaxsr.training.devices import make_mesh, replicated, sharded_batches
 
-NUMBERS = ("NHWC", "HWIO", "NHWC")
+KINDS = {"XLA alone": set(), "oneDNN in float32": {"float32"}, "and bfloat16": {"float32", "bfloat16"}}
+SHAPES = [
+    # side, channels in and out, stride, height and width
+    *[(3, 4, 16, 1, 7, 11), (9, 8, 3, 1, 7, 11), (9, 3, 24, 1, 12, 9), (5, 8, 3, 1, 3, 2), (1, 2, 3, 1, 4, 5)],
+    *[(3, 16, 16, 1, 1, 1), (3, 16, 24, 1, 7, 11), (3, 24, 16, 1, 24, 24)],
+    *[(3, 16, 24, 2, 8, 11), (3, 24, 16, 2, 7, 12), (3, 64, 64, 2, 16, 16), (5, 16, 16, 3, 10, 9)],
+]
 
 
-@pytest.fixture(params=[False, True], ids=["narrow vectors", "AVX-512"])
-def wide_vectors(request, monkeypatch):
-    """As on a processor with and without AVX-512, its bfloat16 products and AMX, whichever this one is."""
-    for feature in ("_AVX512", "_BFLOAT16", "_AMX"):
-        monkeypatch.setattr(convolution, feature, request.param)
+@pytest.fixture(params=KINDS)
+def kind(request, monkeypatch):
+    """As on a processor with so much of oneDNN, where this one has as much."""
+    if not KINDS[request.param] <= onednn.DTYPES:
+        pytest.skip(f"oneDNN takes here only {sorted(onednn.DTYPES)}")
+    monkeypatch.setattr(onednn, "DTYPES", frozenset(KINDS[request.param]))
     return request.param
 
 
@@ -25,122 +35,143 @@ def random(*shape, seed):
     return jnp.asarray(np.random.default_rng(seed).standard_normal(shape, np.float32))
 
 
-def loss(convolve, x, kernel):
+def by_lax(x, kernel, *, stride=1, **options):
+    edge = kernel.shape[0] // 2
+    numbers = ("NHWC", "HWIO", "NHWC")
+    return lax.conv_general_dilated(x, kernel, (stride,) * 2, [(edge, edge)] * 2, dimension_numbers=numbers)
+
+
+def loss(convolve, x, kernel, **options):
     # Uneven weights, so that no symmetry hides a flipped or shifted kernel.
-    y = convolve(x, kernel, (1, 1), "SAME", dimension_numbers=NUMBERS)
-    return (y * jnp.cos(jnp.arange(y.size)).reshape(y.shape)).sum()
+    y = convolve(x, kernel, **options).astype(jnp.float32)
+    return (y * jnp.cos(jnp.arange(y.size)).astype(jnp.bfloat16).astype(jnp.float32).reshape(y.shape)).sum()
 
 
-@pytest.mark.parametrize(
-    ("side", "inputs", "outputs"),
-    [(3, 4, 16), (9, 8, 3), (5, 8, 3), (1, 2, 3), (3, 4, 4), (3, 16, 16), (3, 16, 24), (3, 24, 16)],
-)
-def test_values_and_gradients_are_those_of_lax(wide_vectors, side, inputs, outputs):
-    x, kernel = random(2, 7, 11, inputs, seed=0), random(side, side, inputs, outputs, seed=1)
-    ours, theirs = (
-        jax.value_and_grad(lambda *arrays: loss(convolve, *arrays), argnums=(0, 1))(x, kernel)  # noqa: B023
-        for convolve in (conv_general_dilated, lax.conv_general_dilated)
-    )
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), ours, theirs)
+def both(x, kernel, **options):
+    """Value and gradients, ours and in float32 by lax."""
+    ours = jax.value_and_grad(lambda *arrays: loss(convolved, *arrays, **options), argnums=(0, 1))(x, kernel)
+    exact = [array.astype(jnp.float32) for array in (x, kernel)]
+    theirs = jax.value_and_grad(lambda *arrays: loss(by_lax, *arrays, **options), argnums=(0, 1))(*exact)
+    return ours, theirs
 
 
-@pytest.mark.parametrize("size", [(4, 6), (5, 4), (1, 1), (24, 24)])
-def test_tiles_fit_any_size(monkeypatch, size):
-    monkeypatch.setattr(convolution, "_AVX512", False)
-    x, kernel = random(2, *size, 16, seed=0), random(3, 3, 16, 16, seed=1)
-    ours, theirs = (
-        jax.grad(lambda *arrays: loss(convolve, *arrays), argnums=(0, 1))(x, kernel)  # noqa: B023
-        for convolve in (conv_general_dilated, lax.conv_general_dilated)
-    )
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=3e-4), ours, theirs)
+@pytest.mark.parametrize(("side", "inputs", "outputs", "stride", "height", "width"), SHAPES)
+def test_values_and_gradients_are_those_of_lax(kind, side, inputs, outputs, stride, height, width):
+    x, kernel = random(2, height, width, inputs, seed=0), random(side, side, inputs, outputs, seed=1)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=3e-4), *both(x, kernel, stride=stride))
 
 
-@pytest.mark.parametrize("channels", [(8, 32), (16, 16), (16, 24), (24, 16)])
-def test_bfloat16_gives_gradients_of_its_own_dtype(wide_vectors, channels):
-    arrays = random(2, 7, 11, channels[0], seed=0), random(3, 3, *channels, seed=1)
-    short = [array.astype(jnp.bfloat16) for array in arrays]
-    gradients = jax.grad(lambda *a: loss(conv_general_dilated, *a).astype(jnp.float32), argnums=(0, 1))(*short)
-    short = [array.astype(jnp.float32) for array in short]
-    expected = jax.grad(lambda *a: loss(lax.conv_general_dilated, *a), argnums=(0, 1))(*short)
+@pytest.mark.parametrize(("side", "inputs", "outputs", "stride", "height", "width"), SHAPES)
+def test_bfloat16_is_rounded_once(kind, side, inputs, outputs, stride, height, width):
+    x, kernel = random(2, height, width, inputs, seed=0), random(side, side, inputs, outputs, seed=1)
+    x, kernel = x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16)
+    y = convolved(x, kernel, stride=stride, dtype=jnp.bfloat16)
+    exact = by_lax(x.astype(jnp.float32), kernel.astype(jnp.float32), stride=stride)
+    assert y.dtype == jnp.bfloat16
+    np.testing.assert_allclose(y.astype(jnp.float32), exact, rtol=2**-8, atol=1e-3)
+    (_, gradients), (_, expected) = both(x, kernel, stride=stride, dtype=jnp.bfloat16)
     for ours, theirs in zip(gradients, expected, strict=True):
         assert ours.dtype == jnp.bfloat16
-        np.testing.assert_allclose(ours.astype(jnp.float32), theirs, rtol=0.05, atol=0.1 * float(theirs.std()))
+        np.testing.assert_allclose(ours.astype(jnp.float32), theirs, rtol=2**-7, atol=2**-7 * float(abs(theirs).max()))
 
 
-def test_two_devices_sum_their_gradients(wide_vectors):
+@pytest.mark.parametrize("side", [3, 9])
+def test_short_images_and_a_long_kernel_lose_nothing(kind, side):
+    """As the last convolution has them: 16 bits of the kernel's mantissa, not 8, and a result in float32."""
+    x, kernel = random(2, 8, 9, 16, seed=0).astype(jnp.bfloat16), random(side, side, 16, 3, seed=1)
+    y, exact = convolved(x, kernel), by_lax(x.astype(jnp.float32), kernel)
+    assert y.dtype == jnp.float32
+    np.testing.assert_allclose(y, exact, atol=2**-14 * float(abs(exact).max()))
+    (_, gradients), (_, expected) = both(x, kernel)
+    assert [gradient.dtype for gradient in gradients] == [jnp.bfloat16, jnp.float32]
+    for ours, theirs in zip(gradients, expected, strict=True):
+        np.testing.assert_allclose(ours.astype(jnp.float32), theirs, rtol=2**-7, atol=2**-7 * float(abs(theirs).max()))
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_two_devices_sum_their_gradients(kind, dtype, stride):
     mesh = make_mesh(2, batch_size=4)
-    x, kernel = random(4, 8, 8, 16, seed=0), random(3, 3, 16, 16, seed=1)
-    gradient = jax.jit(jax.grad(lambda kernel, x: loss(conv_general_dilated, x, kernel)))
-    shared = gradient(replicated(kernel, mesh), sharded_batches(np.asarray(x)[None], mesh)[0])
-    assert len(shared.sharding.device_set) == 2
-    np.testing.assert_allclose(shared, gradient(kernel, x), rtol=1e-4, atol=1e-4)
+    x, kernel = random(4, 8, 8, 16, seed=0).astype(dtype), random(3, 3, 16, 16, seed=1)
+    both = jax.grad(lambda *arrays: loss(convolved, *arrays, stride=stride, dtype=dtype), argnums=(0, 1))
+    shared = jax.jit(both)(sharded_batches(np.asarray(x)[None], mesh)[0], replicated(kernel, mesh))
+    assert all(len(gradient.sharding.device_set) == 2 for gradient in shared)
+    for ours, alone in zip(shared, both(x, kernel), strict=True):
+        scale = float(abs(alone.astype(jnp.float32)).max())
+        np.testing.assert_allclose(ours.astype(jnp.float32), alone.astype(jnp.float32), atol=1e-5 * scale)
 
 
-@pytest.mark.parametrize(
-    ("kernel", "arguments"),
-    [
-        ((2, 2), {}),
-        ((3, 1), {}),
-        ((3, 3), {"strides": (2, 2)}),
-        ((3, 3), {"padding": "VALID"}),
-        ((3, 3), {"rhs_dilation": (2, 2)}),
-        ((3, 3), {"precision": "highest"}),
-    ],
-)
-def test_other_convolutions_are_refused(kernel, arguments):
-    arguments = {"strides": (1, 1), "padding": "SAME"} | arguments
-    with pytest.raises(ValueError, match="kernel"):
-        conv_general_dilated(random(1, 8, 8, 4, seed=0), random(*kernel, 4, 4, seed=1), **arguments)
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+def test_a_bias_is_added_and_its_gradient_is_the_sum(kind, dtype):
+    network, x = Convolution(5, 3, dtype=dtype), random(2, 6, 7, 4, seed=0)
+    variables = network.init(jax.random.key(0), x)
+    variables["params"]["bias"] = random(5, seed=1)
+    without = convolved(x, variables["params"]["kernel"], dtype=dtype).astype(jnp.float32)
+    np.testing.assert_allclose(
+        network.apply(variables, x), without + variables["params"]["bias"], rtol=2**-6, atol=0.02
+    )
+    weights = random(*without.shape, seed=2).astype(jnp.bfloat16).astype(jnp.float32)
+    gradient = jax.grad(lambda variables: (network.apply(variables, x).astype(jnp.float32) * weights).sum())(variables)
+    np.testing.assert_allclose(gradient["params"]["bias"], weights.sum((0, 1, 2)), rtol=1e-4, atol=1e-4)
 
 
-def programs(channels, *, height, dtype=jnp.float32):
+def programs(channels, *, stride=1, dtype=jnp.float32, long_kernel=False):
     """The value and both gradients, for each platform."""
-    step = jax.jit(jax.value_and_grad(lambda *arrays: loss(conv_general_dilated, *arrays), argnums=(0, 1)))
-    inputs, outputs = channels
-    shapes = [jax.ShapeDtypeStruct(shape, dtype) for shape in ((2, height, 8, inputs), (3, 3, inputs, outputs))]
+    options = {"stride": stride, "dtype": jnp.float32 if long_kernel else dtype}
+    step = jax.jit(jax.value_and_grad(lambda *arrays: loss(convolved, *arrays, **options), argnums=(0, 1)))
+    shapes = [jax.ShapeDtypeStruct((2, 8, 8, channels[0]), dtype), jax.ShapeDtypeStruct((3, 3, *channels), jnp.float32)]
     return [step.trace(*shapes).lower(lowering_platforms=(name,)).as_text() for name in ("cpu", "cuda")]
 
 
-@pytest.mark.parametrize(
-    ("channels", "height", "convolutions"),
-    # Of few channels, or too large for the caches: only the weight gradient is made of products.
-    [((16, 16), 8, 0), ((8, 32), 8, 2), ((64, 64), 8 * 256, 2), ((128, 128), 8 * 256, 0)],
-)
-def test_a_cpu_multiplies_and_an_accelerator_convolves(wide_vectors, channels, height, convolutions):
-    cpu, cuda = programs(channels, height=height)
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+@pytest.mark.parametrize("options", [{}, {"stride": 2}, {"long_kernel": True}])
+def test_an_accelerator_convolves(kind, dtype, options):
+    _, cuda = programs((16, 32), dtype=dtype, **options)
     assert cuda.count("stablehlo.convolution") == 3
-    assert "stablehlo.dot_general" not in cuda
-    assert cpu.count("stablehlo.convolution") == (2 if wide_vectors else convolutions)
-    assert "stablehlo.dot_general" in cpu
+    assert not re.search(r"dot_general|custom_call|CustomSPMDPartitioning", cuda)
 
 
 @pytest.mark.parametrize(
-    ("amx", "channels", "convolutions"),
+    ("options", "convolutions"),
     [
-        *[(False, (16, 16), 0), (False, (16, 32), 1), (False, (32, 16), 1), (False, (3, 16), 2)],
-        *[(True, (16, 16), 0), (True, (16, 32), 0), (True, (32, 16), 0), (True, (3, 16), 2)],
+        # Of forward, input and weight gradient those that stay XLA's: without oneDNN, with float32, and with bfloat16.
+        ({"dtype": jnp.float32}, (2, 0, 0)),
+        ({"dtype": jnp.float32, "channels": (16, 3)}, (2, 1, 1)),
+        ({"dtype": jnp.float32, "stride": 2}, (3, 1, 1)),
+        ({"dtype": jnp.bfloat16}, (2, 2, 0)),
+        ({"dtype": jnp.bfloat16, "channels": (16, 3)}, (2, 2, 0)),
+        ({"dtype": jnp.bfloat16, "stride": 2}, (3, 3, 0)),
+        ({"dtype": jnp.bfloat16, "channels": (16, 3), "long_kernel": True}, (2, 1, 0)),
     ],
 )
-def test_bfloat16_is_multiplied_where_that_pays(monkeypatch, amx, channels, convolutions):
-    """Forward, and the input gradient, which is the convolution with inputs and outputs exchanged."""
-    monkeypatch.setattr(convolution, "_AVX512", True)
-    monkeypatch.setattr(convolution, "_BFLOAT16", True)
-    monkeypatch.setattr(convolution, "_AMX", amx)
-    cpu, cuda = programs(channels, height=8, dtype=jnp.bfloat16)
-    assert cpu.count("stablehlo.convolution") == convolutions
-    assert cuda.count("stablehlo.convolution") == 3
-    assert "stablehlo.dot_general" not in cuda
+def test_a_cpu_convolves_by_xla_where_nothing_else_pays(kind, options, convolutions):
+    cpu, _ = programs(**{"channels": (16, 32)} | options)
+    assert cpu.count("stablehlo.convolution") == convolutions[list(KINDS).index(kind)]
 
 
-@pytest.mark.parametrize(("side", "size"), [(1, (4, 5)), (3, (1, 1)), (3, (5, 8)), (9, (7, 3))])
-@pytest.mark.parametrize("outputs", [16, 24])
-def test_products_in_bfloat16_are_the_convolution(monkeypatch, side, size, outputs):
-    for feature in ("_AVX512", "_BFLOAT16", "_AMX"):
-        monkeypatch.setattr(convolution, feature, True)
-    x, kernel = random(2, *size, 40 - outputs, seed=0), random(side, side, 40 - outputs, outputs, seed=1)
-    x, kernel = x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16)
-    ours = conv_general_dilated(x, kernel, (1, 1), "SAME")
-    exact = (array.astype(jnp.float32) for array in (x, kernel))
-    theirs = lax.conv_general_dilated(*exact, (1, 1), "SAME", dimension_numbers=NUMBERS)
-    assert ours.dtype == jnp.bfloat16
-    np.testing.assert_allclose(ours.astype(jnp.float32), theirs, rtol=2**-8, atol=1e-3)
+def test_onednn_is_left_alone_where_it_was_not_tried(monkeypatch):
+    assert onednn._dtypes() == onednn.DTYPES
+    with monkeypatch.context() as patch:
+        patch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+        assert onednn._dtypes() == frozenset()
+    for features, expected in [
+        ({"sse4_1"}, set()),
+        ({"avx2"}, {"float32"}),
+        ({"avx2", "avx512_bf16"}, {"float32", "bfloat16"}),
+        ({"avx2", "amx_bf16"}, {"float32", "bfloat16"}),
+    ]:
+        monkeypatch.setattr(onednn, "processor_features", lambda features=features: frozenset(features))
+        assert onednn._dtypes() == (expected if onednn.DTYPES else set())
+    monkeypatch.setattr(onednn.jaxlib, "__version__", "0.0.0")
+    assert onednn._dtypes() == frozenset()
+
+
+def test_weight_gradient_of_every_shift_is_summed_over_the_images():
+    """By its definition, pixel by pixel."""
+    x, gradient = random(2, 4, 5, 2, seed=0), random(2, 4, 5, 3, seed=1)
+    expected = np.zeros((3, 3, 2, 3))
+    for n, row, column in np.ndindex(2, 4, 5):
+        for i, j in np.ndindex(3, 3):
+            if 0 <= row + i - 1 < 4 and 0 <= column + j - 1 < 5:
+                expected[i, j] += np.outer(x[n, row + i - 1, column + j - 1], gradient[n, row, column])
+    np.testing.assert_allclose(weight_gradient(x, gradient, side=3), expected, rtol=1e-5, atol=1e-5)

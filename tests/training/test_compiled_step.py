@@ -16,7 +16,7 @@ import pytest
 from jax.extend.mlir import ir
 from random_networks import random_variables
 
-from jaxsr.models import SRResNet, convolution
+from jaxsr.models import SRResNet, onednn
 from jaxsr.models.discriminator import Discriminator
 from jaxsr.models.vgg import VGG
 from jaxsr.training.devices import make_mesh, replicated, sharded_batches
@@ -67,13 +67,13 @@ def cuda_program(stage):
 
 @cache
 def cpu_program(stage):
-    """One update on two devices, as XLA optimises it for a CPU; Winograd's tiles in it, whichever processor this is."""
+    """One update on two devices, as XLA optimises it for a CPU, without oneDNN, of which XLA sees only calls."""
     step, state, constants = STAGES[stage](jnp.float32)
     mesh = make_mesh(2, batch_size=BATCH)
     batches = sharded_batches(np.zeros((1, BATCH, CROP, CROP, 3), np.uint8), mesh)
     arguments = (replicated(state, mesh), batches, *replicated(constants, mesh))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(convolution, "_AVX512", False)
+        patch.setattr(onednn, "DTYPES", frozenset())
         return compile_steps(step).lower(*arguments).compile(compiler_options=QUICK).as_text()
 
 
@@ -125,7 +125,8 @@ def talking(program):
     return [operation for name in talk for operation in operations(program, f"stablehlo.{name}")]
 
 
-def test_a_callback_would_be_seen():
+def test_a_callback_would_be_seen(monkeypatch):
+    monkeypatch.setattr(onednn, "DTYPES", frozenset())
     step, *rest = pixel_stage(jnp.float32)
 
     def noisy(state, batch):
@@ -174,10 +175,9 @@ def test_nothing_is_convolved_twice(stage):
     vgg = VGG_CONVOLUTIONS + 2 * VGG_CONVOLUTIONS
     expected = generator + (judge + vgg if stage == "gan" else 0)
     assert len(operations(cuda_program(stage), ".convolution")) == expected
-    # On a CPU products take the place (jaxsr/models/convolution.py) of the generator's weight gradients and of those of
-    # the discriminator's convolutions without strides; of all that VGG does from 64 channels to 64 and to 128; and of
-    # the discriminator's forward convolutions and input gradients from 16 channels to 32, in each of three runs.
-    products = GENERATOR_CONVOLUTIONS + (2 * JUDGE_CONVOLUTIONS // 2 + 3 * 2 + 2 * 3 if stage == "gan" else 0)
+    # On a CPU products take the place of the generator's weight gradients and of those of the discriminator's
+    # convolutions without strides (jaxsr/models/weight_gradient.py).
+    products = GENERATOR_CONVOLUTIONS + (2 * JUDGE_CONVOLUTIONS // 2 if stage == "gan" else 0)
     assert cpu_program(stage).count(" convolution(") == expected - products
 
 
@@ -205,7 +205,7 @@ def test_the_compiled_step_has_the_flops_that_it_needs():
     features, side = 64, 24
     step, state, _ = pixel_stage(jnp.float32, features=features)
     crops = jax.ShapeDtypeStruct((1, BATCH, 4 * side, 4 * side, 3), jnp.uint8)
-    # CUDA's program, for the CPU's does with fewer (jaxsr/models/winograd.py); XLA counts it wherever it is compiled.
+    # CUDA's program, for of the CPU's XLA cannot count what oneDNN does; XLA counts it wherever it is compiled.
     anywhere = [jax.export.DisabledSafetyCheck.platform()]
     program = jax.export.export(compile_steps(step), platforms=["cuda"], disabled_checks=anywhere)(state, crops)
     compiled = jax.jit(program.call).lower(state, crops).compile(compiler_options=QUICK)
