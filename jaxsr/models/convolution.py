@@ -38,7 +38,7 @@ class Convolution(nn.Module):
     """`flax.linen.Conv` of a square kernel that is centred on its pixels, made the way that pays on the processor.
 
     Parameters are "kernel" [side, side, C, features] and "bias" [features], float32. With strides the padding is that
-    of PyTorch, side // 2 on each side. There is a derivative in reverse mode only.
+    of PyTorch, side // 2 on each side. There is a first derivative in reverse mode only.
 
     Attributes:
       features: output channels.

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import jaxlib
 from jax import lax
+from jax.custom_batching import sequential_vmap
 from jax.experimental.custom_partitioning import custom_partitioning
 from jax.sharding import NamedSharding, PartitionSpec
 
@@ -68,7 +69,8 @@ def convolved(x: jax.Array, kernel: jax.Array, *, stride: int = 1, dtype: Any = 
     n, height, width, _ = x.shape
     shape = (n, -(-height // stride), -(-width // stride), kernel.shape[3])
     told = json.dumps({"onednn_conv_config": parts})
-    return _convolve(x, kernel, "__onednn$convolution", shape, jnp.dtype(dtype or x.dtype), told)
+    dtype = jnp.dtype(dtype or x.dtype)
+    return sequential_vmap(lambda *arrays: _convolve(*arrays, "__onednn$convolution", shape, dtype, told))(x, kernel)
 
 
 def product(x: jax.Array, y: jax.Array, *, transpose: bool = False) -> jax.Array:
@@ -84,7 +86,8 @@ def product(x: jax.Array, y: jax.Array, *, transpose: bool = False) -> jax.Array
     """
     told = json.dumps({"onednn_matmul_config": {"transpose_a": transpose}})
     multiply = _multiply_transposed if transpose else _multiply
-    return multiply(x, y, "__onednn$matmul", (x.shape[int(transpose)], y.shape[1]), jnp.dtype(jnp.float32), told)
+    shape, dtype = (x.shape[int(transpose)], y.shape[1]), jnp.dtype(jnp.float32)
+    return sequential_vmap(lambda *arrays: multiply(*arrays, "__onednn$matmul", shape, dtype, told))(x, y)
 
 
 def _call(x, y, target, shape, dtype, told):

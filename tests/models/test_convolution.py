@@ -101,6 +101,14 @@ def test_two_devices_sum_their_gradients(kind, dtype, stride):
         np.testing.assert_allclose(ours.astype(jnp.float32), alone.astype(jnp.float32), atol=1e-5 * scale)
 
 
+def test_a_convolution_is_mapped(kind):
+    x, kernels = random(2, 3, 5, 6, 16, seed=0), random(2, 3, 3, 16, 16, seed=1)
+    gradient = jax.grad(lambda *arrays: loss(convolved, *arrays), argnums=(0, 1))
+    mapped = jax.vmap(gradient)(x, kernels)
+    expected = [jnp.stack(each) for each in zip(*map(gradient, x, kernels), strict=True)]
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), list(mapped), expected)
+
+
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
 def test_a_bias_is_added_and_its_gradient_is_the_sum(kind, dtype):
     network, x = Convolution(5, 3, dtype=dtype), random(2, 6, 7, 4, seed=0)

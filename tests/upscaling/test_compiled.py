@@ -34,7 +34,8 @@ def test_programs_are_kept_and_used_again_and_the_picture_is_the_same(tmp_path):
 
 
 def test_programs_that_cannot_be_kept_are_not_complained_of(tmp_path):
-    upscale(tmp_path / "first.png", tmp_path / "cache", onednn=True)
+    upscale(tmp_path / "picture.png", tmp_path / "cache", onednn=True)
+    assert (tmp_path / "picture.png").exists()
 
 
 def test_what_was_used_longest_ago_goes_first(tmp_path):
