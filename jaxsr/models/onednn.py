@@ -23,7 +23,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from jaxsr.models.processor import processor_features
 
-_TRIED_VERSIONS = ("0.10.0", "0.10.1", "0.10.2")
+_TRIED_VERSIONS = ("0.10.0", "0.10.1", "0.10.2", "0.11.0", "0.11.1", "0.11.2")
 # With these set oneDNN may refuse what the processor has, which ends the process.
 _LIMITS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
 
