@@ -4,17 +4,15 @@ XLA's CPU backend convolves in float32 whatever the dtype. On accelerators the p
 
 Milliseconds of XLA's convolution and oneDNN's, eight crops on one core of an Intel with AMX: the body's, 64 channels at
 24×24, 2.5 and 2.1 in float32, 2.6 and 0.3 in bfloat16; 64 to 256 channels at 48×48, 50 and 48, 60 and 6.7; 256 to 64,
-47 and 37, 59 and 4.9; the last one, 9×9 with three outputs at 96×96, 31 and 83 (so it stays XLA's in float32), 36 and
-8.3. The input gradient of a strided one, 64 channels from 96×96 to 48×48, 43 and 36 in float32, 37 and 6.6 in bfloat16;
-in float32 it stays XLA's, since the next smaller takes 14 and 34. Whole programs, before and after and beside
-PyTorch's: benchmarks/README.md.
+47 and 37, 59 and 4.9; the last one, 9×9 with three outputs at 96×96, 31 and 83 in float32, so that it stays XLA's, and
+of images in bfloat16 and a kernel in float32, 36 and 8.3 by two kernels of bfloat16 (without AMX, on an AMD with Zen 4,
+40 and 51, so that it stays XLA's there too). Gradients: jaxsr/models/input_gradient.py and weight_gradient.py; many
+channels in float32: winograd.py. Whole programs, before and after and beside PyTorch's: benchmarks/README.md.
 
-What did not pay: Winograd's convolutions (as with AVX2 a whole update took 1.11 and 1.34 s with them, 1.22 and 1.27 by
-oneDNN alone, which compiles in less time); forward convolutions as products of shifts (up to three times XLA's time);
-with AMX, float32 as three products of bfloat16 (1.1 to 1.7), and the last convolution made before the pixel shuffle, of
-twelve outputs in place of three (whole programs gained nothing); on a GPU (H200), where the last convolution goes by
-Fourier transforms and takes 2.5 of an update's 6.3 ms, five outputs of zeros beside its three (143 updates a second in
-place of 148).
+What did not pay: forward convolutions as products of shifts (up to three times XLA's time); with AMX, float32 as three
+products of bfloat16 (1.1 to 1.7), and the last convolution made before the pixel shuffle, of twelve outputs in place of
+three (whole programs gained nothing); on a GPU (H200), where the last convolution goes by Fourier transforms and takes
+2.5 of an update's 6.3 ms, five outputs of zeros beside its three (143 updates a second in place of 148).
 """
 
 from functools import partial
@@ -25,8 +23,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsr.models import onednn
+from jaxsr.models import onednn, winograd
+from jaxsr.models.input_gradient import input_gradient
 from jaxsr.models.layers import torch_uniform
+from jaxsr.models.partitioning import images_apart, images_summed
 from jaxsr.models.weight_gradient import weight_gradient
 
 _NUMBERS = ("NHWC", "HWIO", "NHWC")
@@ -45,6 +45,8 @@ class Convolution(nn.Module):
       side: of the kernel, odd.
       stride: along both axes.
       use_bias: whether there is a bias.
+      may_tile: whether the rounding of a pixel may depend on where in the image it is, as with Winograd's algorithm,
+        which is then used where it pays; where parts of a picture have to equal the whole, it may not.
       dtype: dtype of computation and of the result.
     """
 
@@ -52,25 +54,29 @@ class Convolution(nn.Module):
     side: int
     stride: int = 1
     use_bias: bool = True
+    may_tile: bool = False
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """[N, H, W, C] to [N, ⌈H/stride⌉, ⌈W/stride⌉, features]."""
         kernel = self.param("kernel", torch_uniform, (self.side, self.side, x.shape[-1], self.features), jnp.float32)
-        y = convolved(x, kernel, stride=self.stride, dtype=self.dtype)
+        y = convolved(x, kernel, stride=self.stride, may_tile=self.may_tile, dtype=self.dtype)
         if not self.use_bias:
             return y
         return _biased(y, self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32))
 
 
-def convolved(x: jax.Array, kernel: jax.Array, *, stride: int = 1, dtype: Any = jnp.float32) -> jax.Array:
+def convolved(
+    x: jax.Array, kernel: jax.Array, *, stride: int = 1, may_tile: bool = False, dtype: Any = jnp.float32
+) -> jax.Array:
     """What `Convolution` does before the bias.
 
     Args:
       x: [N, H, W, C].
       kernel: [k, k, C, D], k odd.
       stride: see `Convolution`.
+      may_tile: likewise.
       dtype: likewise; x and the kernel are rounded to it first.
 
     Returns:
@@ -78,7 +84,7 @@ def convolved(x: jax.Array, kernel: jax.Array, *, stride: int = 1, dtype: Any = 
     """
     if x.dtype == jnp.bfloat16 and dtype == jnp.float32 and stride == 1 and onednn.takes(x.dtype):
         return _convolved_exactly(x, kernel)
-    return _convolved(x.astype(dtype), kernel.astype(dtype), stride)
+    return _convolved(x.astype(dtype), kernel.astype(dtype), stride, may_tile)
 
 
 def program_kind() -> list[str] | None:
@@ -86,7 +92,7 @@ def program_kind() -> list[str] | None:
 
     Programs of different kinds may exchange different numbers, so processes that train together must have the same.
     """
-    return sorted(onednn.DTYPES) if jax.default_backend() == "cpu" else None
+    return [*sorted(onednn.DTYPES), *(["AMX"] if onednn.AMX else [])] if jax.default_backend() == "cpu" else None
 
 
 def _by_xla(x, kernel, stride):
@@ -94,42 +100,44 @@ def _by_xla(x, kernel, stride):
     return lax.conv_general_dilated(x, kernel, (stride, stride), edges, dimension_numbers=_NUMBERS)
 
 
-def _convolve(x, kernel, stride):
+def _convolve(x, kernel, stride, may_tile):
     by_xla = partial(_by_xla, stride=stride)
-    few = x.dtype == jnp.float32 and kernel.shape[3] < _FEWEST_OUTPUTS
-    if few or not onednn.takes(x.dtype):
+    if not onednn.takes(x.dtype) or _few(x, kernel.shape[3]):
         return by_xla(x, kernel)
-    return lax.platform_dependent(x, kernel, cpu=partial(onednn.convolved, stride=stride), default=by_xla)
+    by_tiles = may_tile and winograd.pays(x, kernel, stride=stride)
+    by_onednn = winograd.convolved if by_tiles else partial(onednn.convolved, stride=stride)
+    return lax.platform_dependent(x, kernel, cpu=images_apart(by_onednn), default=by_xla)
 
 
-def _backward(stride, saved, gradient):
+def _few(x, outputs):
+    return x.dtype == jnp.float32 and outputs < _FEWEST_OUTPUTS
+
+
+def _backward(stride, may_tile, saved, gradient):
     x, kernel = saved
-    turned = partial(_turned, kernel=kernel)
-    by_xla = partial(_input_gradient_by_xla, x=x, kernel=kernel, stride=stride)
-    if stride > 1:
-        short = x.dtype == jnp.bfloat16 and onednn.takes(x.dtype)
-        turned = (lambda gradient: _turned(_spread(gradient, x, stride), kernel=kernel)) if short else by_xla
-    to_x = lax.platform_dependent(gradient, cpu=turned, default=by_xla)
-    by_xla = partial(_kernel_gradient_by_xla, kernel=kernel, stride=stride)
-    by_products = partial(weight_gradient, side=kernel.shape[0], stride=stride)
-    by_products = by_products if stride == 1 or onednn.takes(x.dtype) else by_xla
-    to_kernel = lax.platform_dependent(x, gradient, cpu=by_products, default=by_xla)
+    how = {"kernel": kernel, "stride": stride}
+    by_tiles = may_tile and winograd.pays(x, kernel, stride=stride)
+    on_cpu = partial(_input_gradient_on_cpu, x=x, **how, by_tiles=by_tiles)
+    to_x = lax.platform_dependent(gradient, cpu=on_cpu, default=partial(_input_gradient_by_xla, x=x, **how))
+    on_cpu = partial(_kernel_gradient_on_cpu, **how, by_tiles=by_tiles)
+    to_kernel = lax.platform_dependent(x, gradient, cpu=on_cpu, default=partial(_kernel_gradient_by_xla, **how))
     return to_x, to_kernel.astype(kernel.dtype)
 
 
-_convolved = jax.custom_vjp(_convolve, nondiff_argnums=(2,))
-_convolved.defvjp(lambda x, kernel, stride: (_convolve(x, kernel, stride), (x, kernel)), _backward)
+_convolved = jax.custom_vjp(_convolve, nondiff_argnums=(2, 3))
+_convolved.defvjp(lambda x, kernel, *how: (_convolve(x, kernel, *how), (x, kernel)), _backward)
 
 
 def _convolve_exactly(x, kernel):
     """Of images in bfloat16 and a kernel in float32, which is two of bfloat16."""
-    return lax.platform_dependent(x, kernel, cpu=_by_two_kernels, default=_in_float32)
+    return lax.platform_dependent(x, kernel, cpu=_by_two_kernels if onednn.AMX else _in_float32, default=_in_float32)
 
 
 def _by_two_kernels(x, kernel):
     near = kernel.astype(x.dtype)
     kernels = jnp.concatenate([near, (kernel - near).astype(x.dtype)], axis=-1)
-    return sum(jnp.split(onednn.convolved(x, kernels, dtype=jnp.float32), 2, axis=-1))
+    convolve = images_apart(partial(onednn.convolved, dtype=jnp.float32))
+    return sum(jnp.split(convolve(x, kernels), 2, axis=-1))
 
 
 def _in_float32(x, kernel):
@@ -138,15 +146,16 @@ def _in_float32(x, kernel):
 
 def _backward_exactly(saved, gradient):
     x, kernel = saved
+    by_products = images_summed(partial(weight_gradient, side=kernel.shape[0]))
     to_x = lax.platform_dependent(
         gradient,
-        cpu=lambda gradient: _turned(gradient.astype(x.dtype), kernel=kernel.astype(x.dtype)),
+        cpu=lambda gradient: images_apart(input_gradient)(gradient.astype(x.dtype), kernel.astype(x.dtype)),
         default=lambda gradient: jax.vjp(lambda x: _in_float32(x, kernel), x)[1](gradient)[0],
     )
     to_kernel = lax.platform_dependent(
         x,
         gradient,
-        cpu=lambda x, gradient: weight_gradient(x, gradient.astype(x.dtype), side=kernel.shape[0]),
+        cpu=lambda x, gradient: by_products(x, gradient.astype(x.dtype)),
         default=lambda x, gradient: jax.vjp(lambda kernel: _in_float32(x, kernel), kernel)[1](gradient)[0],
     )
     return to_x, to_kernel
@@ -174,15 +183,23 @@ _biased = jax.custom_vjp(lambda y, bias: y + bias.astype(y.dtype))
 _biased.defvjp(lambda y, bias: (_biased(y, bias), None), _bias_gradient)
 
 
-def _turned(gradient, *, kernel):
-    """The input gradient: of a convolution with an odd kernel it is the convolution with the turned one."""
-    return _convolve(gradient, kernel[::-1, ::-1].swapaxes(2, 3), 1)
+def _input_gradient_on_cpu(gradient, *, x, kernel, stride, by_tiles):
+    side = kernel.shape[0]
+    if onednn.takes(x.dtype) and not _few(x, kernel.shape[2]) and side >= 2 * stride - 1:
+        made = partial(winograd.convolved, turned=True) if by_tiles else partial(input_gradient, stride=stride)
+        return images_apart(made)(gradient, kernel)[:, : x.shape[1], : x.shape[2]]
+    if stride > 1:
+        return _input_gradient_by_xla(gradient, x=x, kernel=kernel, stride=stride)
+    return _by_xla(gradient, kernel[::-1, ::-1].swapaxes(2, 3), 1)
 
 
-def _spread(gradient, x, stride):
-    """What a strided convolution left out of x's pixels as zeros in its gradient."""
-    left = [size - 1 - stride * (kept - 1) for size, kept in zip(x.shape[1:3], gradient.shape[1:3], strict=True)]
-    return lax.pad(gradient, gradient.dtype.type(0), ((0, 0, 0), *((0, n, stride - 1) for n in left), (0, 0, 0)))
+def _kernel_gradient_on_cpu(x, gradient, *, kernel, stride, by_tiles):
+    by_products = partial(weight_gradient, side=kernel.shape[0], stride=stride)
+    if onednn.takes(x.dtype):
+        return images_summed(winograd.kernel_gradient if by_tiles else by_products)(x, gradient)
+    if stride > 1:
+        return _kernel_gradient_by_xla(x, gradient, kernel=kernel, stride=stride)
+    return by_products(x, gradient)
 
 
 def _input_gradient_by_xla(gradient, *, x, kernel, stride):

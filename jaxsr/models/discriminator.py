@@ -35,10 +35,11 @@ class Discriminator(nn.Module):
         Returns:
           Logits [N] float32; above 0 for real.
         """
+        conv = partial(Convolution, side=3, may_tile=True, dtype=self.dtype)
         norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype)
         for i in range(8):
             features, stride = self.features * 2 ** (i // 2), 1 + i % 2
-            x = Convolution(features, 3, stride, use_bias=i == 0, dtype=self.dtype, name=f"conv_{i}")(x)
+            x = conv(features, stride=stride, use_bias=i == 0, name=f"conv_{i}")(x)
             x = nn.leaky_relu(norm(name=f"norm_{i}")(x) if i else x, 0.2)
         x = x.mean(axis=(1, 2)) if self.global_pool else x.reshape(x.shape[0], -1)
         dense = partial(nn.Dense, kernel_init=torch_uniform, dot_general=dense_product)

@@ -69,7 +69,7 @@ class VGG(nn.Module):
         for name, channels in layers(self.depth)[: len(needed)]:
             if name.endswith("_1") and name != "conv1_1":
                 x = _pooled(x)
-            x = Convolution(channels, 3, dtype=self.dtype, name=name)(x)
+            x = Convolution(channels, 3, may_tile=True, dtype=self.dtype, name=name)(x)
             features[name] = x
             x = nn.relu(x)
             features[name.replace("conv", "relu")] = x

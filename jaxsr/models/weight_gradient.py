@@ -6,11 +6,13 @@ reach (jaxsr/models/onednn.py has forward convolutions and products).
 Milliseconds, eight crops on one core of an Intel with AMX, in pages of 2 MB: of the body's convolutions, 64 channels at
 24×24, 5.4 by XLA's products and 4.5 by oneDNN's in float32, 1.6 and 1.45 in bfloat16; 64 to 256 channels at 48×48, 80
 and 68, 23 and 20; of a strided convolution, 64 channels from 96×96 to 48×48, 52 by XLA's convolution and 36 by
-products, 57 and 29; of the last one, with three outputs, in bfloat16 56 by shifts and 25 by columns.
+products, 57 and 29. Of an AMD with AVX-512 (Zen 4), in bfloat16: the last one, with three outputs, 74 by shifts and 29
+by flat ones; the strided one 37 with images moved as bfloat16 and 26 as bits.
 
 What did not pay: nine products instead of three (0.8 to 1.3 of their time), channels left innermost (0.9 to 2), each
 image by itself (0.7 to 1.1, but three times as long with 512 channels), a convolution of oneDNN's over whole images (a
-thousand times), and in float32 columns for the last convolution (1.0 to 1.6).
+thousand times), all shifts of a pixel side by side for the last convolution (2.5 in bfloat16, with AMX 0.4 of shifts),
+and flat shifts in float32 or of 3×3 kernels (0.9 to 1.2).
 """
 
 from functools import partial
@@ -20,9 +22,6 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsr.models import onednn
-
-# More are quicker shifted one by one.
-_MOST_COLUMNS = 256
 
 
 def weight_gradient(x: jax.Array, gradient: jax.Array, *, side: int, stride: int = 1) -> jax.Array:
@@ -40,9 +39,8 @@ def weight_gradient(x: jax.Array, gradient: jax.Array, *, side: int, stride: int
     if stride > 1:
         return _strided_products(x, gradient, side=side, stride=stride)
     inputs, outputs = x.shape[-1], gradient.shape[-1]
-    few = side**2 * min(inputs, outputs) <= _MOST_COLUMNS
     short = x.dtype == jnp.bfloat16 and onednn.takes(x.dtype)
-    by = _column_products if short and few else _shifted_products
+    by = _flat_products if short and side > 3 else _shifted_products
     # Those with fewer channels are shifted: towards the pixel that a gradient is of, or away from it.
     if inputs < outputs:
         return by(x, gradient, range(side))
@@ -55,32 +53,43 @@ def _shifted_products(shifted, fixed, shifts):
     The channels of the first go outermost once, in place of in each product; those of a row of shifts are one product.
     """
     (_, height, width, channels), side, edge = shifted.shape, len(shifts), len(shifts) // 2
-    padded = jnp.pad(shifted.transpose(3, 0, 1, 2), ((0, 0), (0, 0), (edge, edge), (edge, edge)))
+    padded = jnp.pad(_bits(shifted).transpose(3, 0, 1, 2), ((0, 0), (0, 0), (edge, edge), (edge, edge)))
     pixels, rows = fixed.reshape(-1, fixed.shape[-1]), []
     by_xla = partial(lax.dot, preferred_element_type=jnp.float32)
     multiply = onednn.product if onednn.takes(shifted.dtype) else by_xla
     for i in shifts:
         parts = [padded[:, :, i : i + height, j : j + width] for j in shifts]
-        rows.append(multiply(jnp.concatenate(parts).reshape(side * channels, -1), pixels))
+        row = lax.bitcast_convert_type(jnp.concatenate(parts).reshape(side * channels, -1), shifted.dtype)
+        rows.append(multiply(row, pixels))
     return jnp.stack(rows).reshape(side, side, channels, -1)
 
 
 def _strided_products(x, gradient, *, side, stride):
     """The pixels that a row of the kernel meets side by side, times the gradient."""
     (_, height, width, outputs), edge, inputs, rows = gradient.shape, side // 2, x.shape[-1], []
-    padded = jnp.pad(x, ((0, 0), (edge, edge), (edge, edge), (0, 0)))
+    padded = jnp.pad(_bits(x), ((0, 0), (edge, edge), (edge, edge), (0, 0)))
     for i in range(side):
         met = padded[:, i : i + stride * (height - 1) + 1 : stride]
         parts = [met[:, :, j : j + stride * (width - 1) + 1 : stride] for j in range(side)]
-        columns = jnp.concatenate(parts, axis=-1).reshape(-1, side * inputs)
+        columns = lax.bitcast_convert_type(jnp.concatenate(parts, axis=-1).reshape(-1, side * inputs), x.dtype)
         rows.append(onednn.product(columns, gradient.reshape(-1, outputs), transpose=True))
     return jnp.stack(rows).reshape(side, side, inputs, outputs)
 
 
-def _column_products(shifted, fixed, shifts):
-    """The same by all shifts of a pixel side by side, which a convolution with ones and zeros puts there exactly."""
-    side, channels = len(shifts), shifted.shape[-1]
-    ones = jnp.eye(side**2 * channels, dtype=shifted.dtype).reshape(side, side, channels, -1)
-    columns = onednn.convolved(shifted, ones[:: shifts.step, :: shifts.step])
-    columns, pixels = (images.reshape(-1, images.shape[-1]) for images in (columns, fixed))
-    return onednn.product(columns, pixels, transpose=True).reshape(side, side, channels, -1)
+def _flat_products(shifted, fixed, shifts):
+    """As `_shifted_products`, of images with their padding in both, so that a shift is one of memory as a whole."""
+    (_, _, width, channels), side, edge = shifted.shape, len(shifts), len(shifts) // 2
+    around, after, across = (edge, edge), (0, 2 * edge), width + 2 * edge
+    padded = jnp.pad(_bits(shifted).transpose(3, 0, 1, 2), ((0, 0), (0, 0), around, around)).reshape(channels, -1)
+    pixels = jnp.pad(_bits(fixed), ((0, 0), after, after, (0, 0))).reshape(padded.shape[1], -1)
+    padded, rows = jnp.pad(padded, ((0, 0), (0, 2 * edge * (across + 1)))), []
+    for i in shifts:
+        parts = [padded[:, i * across + j :][:, : len(pixels)] for j in shifts]
+        row, all_pixels = (lax.bitcast_convert_type(bits, fixed.dtype) for bits in (jnp.concatenate(parts), pixels))
+        rows.append(onednn.product(row, all_pixels))
+    return jnp.stack(rows).reshape(side, side, channels, -1)
+
+
+def _bits(x):
+    """In place of bfloat16, which XLA would move as float32 on a CPU."""
+    return lax.bitcast_convert_type(x, jnp.uint16) if x.dtype == jnp.bfloat16 else x

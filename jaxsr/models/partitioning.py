@@ -1,0 +1,53 @@
+"""How a mesh splits functions that XLA cannot see into, along their images."""
+
+from collections.abc import Callable
+
+import jax
+from jax import lax
+from jax.custom_batching import sequential_vmap
+from jax.experimental.custom_partitioning import custom_partitioning
+from jax.sharding import NamedSharding, PartitionSpec
+
+
+def images_apart(function: Callable[[jax.Array, jax.Array], jax.Array]) -> Callable:
+    """A function of images [N, H, W, C] and a kernel [k, k, C, D] to images [N, h, w, D], each from its own.
+
+    Where images lie on several devices, each calls it with those that it has and with the whole kernel.
+    """
+
+    def partition(mesh, arguments, result):
+        del result
+        images = NamedSharding(mesh, PartitionSpec(_axis_of(arguments)))
+        return mesh, function, images, (images, NamedSharding(mesh, PartitionSpec()))
+
+    return _on_mesh(function, "n h w c, i j a b -> n y x d", partition)
+
+
+def images_summed(function: Callable[[jax.Array, jax.Array], jax.Array]) -> Callable:
+    """A function of images [N, H, W, C] and of others [N, h, w, D] to [k, k, C, D], a sum over the images.
+
+    Where images lie on several devices, each calls it with those that it has, and the results are summed.
+    """
+
+    def partition(mesh, arguments, result):
+        del result
+        axis = _axis_of(arguments)
+        images = NamedSharding(mesh, PartitionSpec(axis))
+
+        def summed(x, y):
+            return function(x, y) if axis is None else lax.psum(function(x, y), axis)
+
+        return mesh, summed, NamedSharding(mesh, PartitionSpec()), (images, images)
+
+    return _on_mesh(function, "n h w c, n y x d -> i j a b", partition)
+
+
+def _axis_of(arguments):
+    return (*arguments[0].sharding.spec, None)[0]
+
+
+def _on_mesh(function, rule, partition):
+    whole = custom_partitioning(lambda x, y: function(x, y))
+    infer = lambda *told: partition(*told)[2]  # noqa: E731
+    whole.def_partition(infer_sharding_from_operands=infer, partition=partition, sharding_rule=rule)
+    return sequential_vmap(whole)

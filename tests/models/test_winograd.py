@@ -1,0 +1,91 @@
+"""Winograd's algorithm gives a convolution and its gradients, and only where nothing has to equal its parts."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from jaxsr.models import SRResNet, onednn, winograd
+from jaxsr.models.convolution import convolved
+from jaxsr.training.devices import make_mesh, replicated, sharded_batches
+
+pytestmark = pytest.mark.skipif(not onednn.takes(jnp.float32), reason="oneDNN is not there")
+
+
+def by_lax(x, kernel):
+    return lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+def whole_numbers(*shape, seed):
+    return jnp.asarray(np.random.default_rng(seed).integers(-8, 9, shape).astype(np.float32))
+
+
+def value_and_gradients(convolve, x, kernel, weights):
+    y, backward = jax.vjp(convolve, x, kernel)
+    return y, *backward(weights)
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(64, 128), (128, 64)])
+@pytest.mark.parametrize(("height", "width"), [(12, 12), (13, 17), (48, 16)])
+def test_whole_numbers_come_out_exactly(inputs, outputs, height, width):
+    """The transforms add, subtract and halve: of small whole numbers nothing is rounded."""
+    x, kernel = whole_numbers(2, height, width, inputs, seed=0), whole_numbers(3, 3, inputs, outputs, seed=1)
+    weights = whole_numbers(2, height, width, outputs, seed=2)
+    assert winograd.pays(x, kernel, stride=1)
+    ours = value_and_gradients(lambda *arrays: convolved(*arrays, may_tile=True), x, kernel, weights)
+    jax.tree.map(np.testing.assert_array_equal, ours, value_and_gradients(by_lax, x, kernel, weights))
+
+
+def test_rounding_is_small():
+    rng = np.random.default_rng(0)
+    x, kernel, weights = (
+        jnp.asarray(rng.standard_normal(shape, np.float32))
+        for shape in [(2, 24, 24, 128), (3, 3, 128, 256), (2, 24, 24, 256)]
+    )
+    exact = value_and_gradients(by_lax, x, kernel, weights)
+    ours = value_and_gradients(lambda *arrays: convolved(*arrays, may_tile=True), x, kernel, weights)
+    for a, b in zip(ours, exact, strict=True):
+        np.testing.assert_allclose(a, b, atol=3e-6 * float(abs(b).max()))
+
+
+def test_two_devices_exchange_the_kernels_gradient_alone():
+    x, kernel = whole_numbers(4, 12, 12, 64, seed=0), whole_numbers(3, 3, 64, 128, seed=1)
+    weights, mesh = whole_numbers(4, 12, 12, 128, seed=2), make_mesh(2, batch_size=4)
+    spread = [sharded_batches(np.asarray(images)[None], mesh)[0] for images in (x, weights)]
+    run = jax.jit(lambda x, w, kernel: value_and_gradients(lambda *a: convolved(*a, may_tile=True), x, kernel, w))
+    program = run.lower(*spread, replicated(kernel, mesh)).compile()
+    assert program.as_text().count(" all-reduce(") == 1
+    assert "all-gather(" not in program.as_text()
+    ours = program(*spread, replicated(kernel, mesh))
+    jax.tree.map(np.testing.assert_array_equal, ours, value_and_gradients(by_lax, x, kernel, weights))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "shape", "channels", "stride"),
+    [
+        (jnp.bfloat16, (24, 24), (128, 128), 1),
+        (jnp.float32, (96, 96), (128, 128), 1),
+        (jnp.float32, (6, 6), (128, 128), 1),
+        (jnp.float32, (24, 24), (64, 64), 1),
+        (jnp.float32, (24, 24), (128, 128), 2),
+    ],
+)
+def test_it_is_left_alone_where_it_does_not_pay(dtype, shape, channels, stride):
+    x, kernel = jax.ShapeDtypeStruct((2, *shape, channels[0]), dtype), jax.ShapeDtypeStruct((3, 3, *channels), dtype)
+    convolve = jax.jit(lambda *arrays: convolved(*arrays, stride=stride, may_tile=True, dtype=dtype))
+    assert calls(convolve, x, kernel) == 1
+
+
+def test_pictures_are_upscaled_without_it():
+    """Parts of a picture have to equal the whole."""
+    network, low = SRResNet(blocks=1), jnp.zeros((1, 24, 24, 3))
+    variables = network.init(jax.random.key(0), low)
+    upscale = jax.jit(lambda variables: network.apply(variables, low))
+    # Of seven convolutions the last one is XLA's.
+    assert calls(upscale, variables) == 6
+
+
+def calls(function, *arguments):
+    """How often oneDNN convolves, by the program for a CPU before it is optimised."""
+    return function.trace(*arguments).lower(lowering_platforms=("cpu",)).as_text().count("@__onednn$convolution")
