@@ -26,7 +26,7 @@ from jax import lax
 from jaxsr.models import onednn, winograd
 from jaxsr.models.input_gradient import input_gradient
 from jaxsr.models.layers import torch_uniform
-from jaxsr.models.partitioning import images_apart, images_summed
+from jaxsr.models.partitioning import can_split, images_apart, images_summed
 from jaxsr.models.weight_gradient import weight_gradient
 
 _NUMBERS = ("NHWC", "HWIO", "NHWC")
@@ -77,11 +77,19 @@ def convolved(
       kernel: [k, k, C, D], k odd.
       stride: see `Convolution`.
       may_tile: likewise.
-      dtype: likewise; x and the kernel are rounded to it first.
+      dtype: likewise; x and the kernel are rounded to it first. On a CPU the gradients of short images, bfloat16 with a
+        result in float32, are made from one that is rounded to bfloat16.
 
     Returns:
       [N, ⌈H/stride⌉, ⌈W/stride⌉, D].
+
+    Raises:
+      ValueError: the kernel is not square, or its sides are even.
     """
+    if kernel.shape[0] != kernel.shape[1] or kernel.shape[0] % 2 == 0:
+        raise ValueError(f"the kernel {kernel.shape} has no pixel in its middle: its sides must be equal and odd")
+    if not can_split(x):
+        return _by_xla(x.astype(dtype), kernel.astype(dtype), stride)
     if x.dtype == jnp.bfloat16 and dtype == jnp.float32 and stride == 1 and onednn.takes(x.dtype):
         return _convolved_exactly(x, kernel)
     return _convolved(x.astype(dtype), kernel.astype(dtype), stride, may_tile)

@@ -17,7 +17,8 @@ class Discriminator(nn.Module):
     Attributes:
       features: channels of the first convolution (64 in the paper); the others have up to eight times as many.
       global_pool: average the last feature map, so that the parameters do not depend on the size of the crops.
-      dtype: dtype of computation; parameters, statistics and logits are float32.
+      dtype: dtype of the convolutions; parameters, statistics and the dense layers, whose products are few but whose
+        weights would take longer to be rounded than to be multiplied, are float32.
     """
 
     features: int = 64
@@ -43,5 +44,5 @@ class Discriminator(nn.Module):
             x = nn.leaky_relu(norm(name=f"norm_{i}")(x) if i else x, 0.2)
         x = x.mean(axis=(1, 2)) if self.global_pool else x.reshape(x.shape[0], -1)
         dense = partial(nn.Dense, kernel_init=torch_uniform, dot_general=dense_product)
-        x = nn.leaky_relu(dense(16 * self.features, dtype=self.dtype, name="dense_0")(x), 0.2)
-        return dense(1, name="dense_1")(x.astype(jnp.float32))[:, 0]
+        x = nn.leaky_relu(dense(16 * self.features, name="dense_0")(x.astype(jnp.float32)), 0.2)
+        return dense(1, name="dense_1")(x)[:, 0]

@@ -3,7 +3,10 @@
 jaxlib for Linux on x86 contains oneDNN and the call that XLA would make of it, but XLA itself makes none: on CPUs it
 convolves in float32 whatever the dtype, and hardly faster than that with AMX. The call is written here by hand. Its
 form is no public interface and differs between versions of jaxlib, so it is made in those alone that it was tried in,
-and elsewhere convolutions and products stay XLA's.
+and elsewhere convolutions and products stay XLA's; as they do where `ONEDNN_MAX_CPU_ISA` is set, to whatever.
+
+Programs with such calls cannot be serialised: `jax.export` refuses them, and where JAX was told to keep compiled
+programs it warns of a "MemoryError: std::bad_alloc" and goes on.
 """
 
 import json
@@ -16,6 +19,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import jaxlib
+from jax import lax
 
 from jaxsr.models.processor import processor_features
 
@@ -29,14 +33,16 @@ def _dtypes():
     features = processor_features()
     if not built_in or "avx2" not in features or any(name in os.environ for name in _LIMITS):
         return frozenset()
-    # Without units for it bfloat16 would be slow, or end the process.
+    # Without units for it bfloat16 would be slow, end the process, or hang it.
     return frozenset({"float32", "bfloat16"} if features & {"avx512_bf16", "amx_bf16"} else {"float32"})
 
 
 # Known before the first trace, as the platform is.
 DTYPES = _dtypes()
 # Whether bfloat16 has matrix units, that multiply ten times as fast as in float32 and not twice as fast.
-AMX = "amx_bf16" in processor_features()
+AMX = "bfloat16" in DTYPES and "amx_bf16" in processor_features()
+# Without AVX-512 oneDNN has other products: of that kind those in bfloat16 were seen to wait for themselves.
+_PRODUCTS = "avx512f" in processor_features()
 
 
 def takes(dtype: Any) -> bool:
@@ -55,8 +61,7 @@ def convolved(
 ) -> jax.Array:
     """`lax.conv_general_dilated`.
 
-    As all of this file: for one device; there is no derivative; and compiled programs that have it cannot be kept on
-    disk (where JAX was told to keep them, it warns).
+    As all of this file it is for one device (jaxsr/models/partitioning.py) and has no derivative.
 
     Args:
       x: [N, H, W, C], float32 or bfloat16.
@@ -84,7 +89,7 @@ def convolved(
 
 
 def product(x: jax.Array, y: jax.Array, *, transpose: bool = False) -> jax.Array:
-    """The matrix product of x, or xᵀ, and y.
+    """The matrix product of x, or xᵀ, and y, by XLA where oneDNN's is not there or not to be trusted.
 
     Args:
       x: [A, B], float32 or bfloat16; [B, A] to be transposed.
@@ -94,6 +99,12 @@ def product(x: jax.Array, y: jax.Array, *, transpose: bool = False) -> jax.Array
     Returns:
       [A, C] float32.
     """
+    if not takes(x.dtype) or not _PRODUCTS or not x.size:
+        pixels = ((int(not transpose),), (0,))
+        return lax.dot_general(x, y, (pixels, ((), ())), preferred_element_type=jnp.float32)
+    if x.shape[int(not transpose)] != y.shape[0]:
+        # oneDNN would end the process.
+        raise ValueError(f"no product of {x.shape} and {y.shape}, transpose={transpose}")
     shape = (x.shape[int(transpose)], y.shape[1])
     return _call("matmul", x, y, shape, jnp.float32, {"onednn_matmul_config": {"transpose_a": transpose}})
 

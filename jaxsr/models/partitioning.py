@@ -1,12 +1,21 @@
-"""How a mesh splits functions that XLA cannot see into, along their images."""
+"""How a mesh splits functions that XLA cannot see into: along their images, and along nothing else.
 
+Where images are split along another axis, or do not divide among the devices, each device has all of them.
+"""
+
+import math
 from collections.abc import Callable
 
 import jax
 from jax import lax
 from jax.custom_batching import sequential_vmap
 from jax.experimental.custom_partitioning import custom_partitioning
-from jax.sharding import NamedSharding, PartitionSpec
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+
+
+def can_split(x: jax.Array) -> bool:
+    """Whether XLA decides how x is split, and not its type, as in `jax.shard_map` and on a mesh of explicit axes."""
+    return all(axis is AxisType.Auto for axis in jax.typeof(x).sharding.mesh.axis_types)
 
 
 def images_apart(function: Callable[[jax.Array, jax.Array], jax.Array]) -> Callable:
@@ -17,7 +26,7 @@ def images_apart(function: Callable[[jax.Array, jax.Array], jax.Array]) -> Calla
 
     def partition(mesh, arguments, result):
         del result
-        images = NamedSharding(mesh, PartitionSpec(_axis_of(arguments)))
+        images = NamedSharding(mesh, PartitionSpec(_axis_of(mesh, arguments)))
         return mesh, function, images, (images, NamedSharding(mesh, PartitionSpec()))
 
     return _on_mesh(function, "n h w c, i j a b -> n y x d", partition)
@@ -31,7 +40,7 @@ def images_summed(function: Callable[[jax.Array, jax.Array], jax.Array]) -> Call
 
     def partition(mesh, arguments, result):
         del result
-        axis = _axis_of(arguments)
+        axis = _axis_of(mesh, arguments)
         images = NamedSharding(mesh, PartitionSpec(axis))
 
         def summed(x, y):
@@ -42,8 +51,12 @@ def images_summed(function: Callable[[jax.Array, jax.Array], jax.Array]) -> Call
     return _on_mesh(function, "n h w c, n y x d -> i j a b", partition)
 
 
-def _axis_of(arguments):
-    return (*arguments[0].sharding.spec, None)[0]
+def _axis_of(mesh, arguments):
+    images = arguments[0]
+    axis = (*images.sharding.spec, None)[0]
+    devices = math.prod(mesh.shape[name] for name in ((axis,) if isinstance(axis, str) else axis or ()))
+    # XLA would fill the last device's part with anything, which a sum must not see.
+    return None if images.shape[0] % devices else axis
 
 
 def _on_mesh(function, rule, partition):

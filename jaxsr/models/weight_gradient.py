@@ -15,7 +15,7 @@ thousand times), all shifts of a pixel side by side for the last convolution (2.
 and flat shifts in float32 or of 3×3 kernels (0.9 to 1.2).
 """
 
-from functools import partial
+import math
 
 import jax
 import jax.numpy as jnp
@@ -54,13 +54,11 @@ def _shifted_products(shifted, fixed, shifts):
     """
     (_, height, width, channels), side, edge = shifted.shape, len(shifts), len(shifts) // 2
     padded = jnp.pad(_bits(shifted).transpose(3, 0, 1, 2), ((0, 0), (0, 0), (edge, edge), (edge, edge)))
-    pixels, rows = fixed.reshape(-1, fixed.shape[-1]), []
-    by_xla = partial(lax.dot, preferred_element_type=jnp.float32)
-    multiply = onednn.product if onednn.takes(shifted.dtype) else by_xla
+    pixels, rows = _pixels(fixed), []
     for i in shifts:
         parts = [padded[:, :, i : i + height, j : j + width] for j in shifts]
-        row = lax.bitcast_convert_type(jnp.concatenate(parts).reshape(side * channels, -1), shifted.dtype)
-        rows.append(multiply(row, pixels))
+        row = lax.bitcast_convert_type(jnp.concatenate(parts).reshape(side * channels, len(pixels)), shifted.dtype)
+        rows.append(onednn.product(row, pixels))
     return jnp.stack(rows).reshape(side, side, channels, -1)
 
 
@@ -71,8 +69,8 @@ def _strided_products(x, gradient, *, side, stride):
     for i in range(side):
         met = padded[:, i : i + stride * (height - 1) + 1 : stride]
         parts = [met[:, :, j : j + stride * (width - 1) + 1 : stride] for j in range(side)]
-        columns = lax.bitcast_convert_type(jnp.concatenate(parts, axis=-1).reshape(-1, side * inputs), x.dtype)
-        rows.append(onednn.product(columns, gradient.reshape(-1, outputs), transpose=True))
+        columns = lax.bitcast_convert_type(_pixels(jnp.concatenate(parts, axis=-1)), x.dtype)
+        rows.append(onednn.product(columns, _pixels(gradient), transpose=True))
     return jnp.stack(rows).reshape(side, side, inputs, outputs)
 
 
@@ -80,14 +78,19 @@ def _flat_products(shifted, fixed, shifts):
     """As `_shifted_products`, of images with their padding in both, so that a shift is one of memory as a whole."""
     (_, _, width, channels), side, edge = shifted.shape, len(shifts), len(shifts) // 2
     around, after, across = (edge, edge), (0, 2 * edge), width + 2 * edge
-    padded = jnp.pad(_bits(shifted).transpose(3, 0, 1, 2), ((0, 0), (0, 0), around, around)).reshape(channels, -1)
-    pixels = jnp.pad(_bits(fixed), ((0, 0), after, after, (0, 0))).reshape(padded.shape[1], -1)
+    padded = jnp.pad(_bits(shifted).transpose(3, 0, 1, 2), ((0, 0), (0, 0), around, around))
+    padded = padded.reshape(channels, math.prod(padded.shape[1:]))
+    pixels = _pixels(jnp.pad(_bits(fixed), ((0, 0), after, after, (0, 0))))
     padded, rows = jnp.pad(padded, ((0, 0), (0, 2 * edge * (across + 1)))), []
     for i in shifts:
         parts = [padded[:, i * across + j :][:, : len(pixels)] for j in shifts]
         row, all_pixels = (lax.bitcast_convert_type(bits, fixed.dtype) for bits in (jnp.concatenate(parts), pixels))
         rows.append(onednn.product(row, all_pixels))
     return jnp.stack(rows).reshape(side, side, channels, -1)
+
+
+def _pixels(images):
+    return images.reshape(math.prod(images.shape[:-1]), images.shape[-1])
 
 
 def _bits(x):
