@@ -64,7 +64,8 @@ class Convolution(nn.Module):
         y = convolved(x, kernel, stride=self.stride, may_tile=self.may_tile, dtype=self.dtype)
         if not self.use_bias:
             return y
-        return _biased(y, self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32))
+        bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)
+        return _biased(y, bias) if can_split(y) else y + bias.astype(y.dtype)
 
 
 def convolved(
@@ -84,11 +85,14 @@ def convolved(
       [N, ⌈H/stride⌉, ⌈W/stride⌉, D].
 
     Raises:
-      ValueError: the kernel is not square, or its sides are even.
+      ValueError: the kernel is not square, its sides are even, or x does not fit it.
     """
+    if x.ndim != 4 or kernel.ndim != 4 or x.shape[3] != kernel.shape[2]:
+        # oneDNN would end the process.
+        raise ValueError(f"images {x.shape} do not fit a kernel {kernel.shape}")
     if kernel.shape[0] != kernel.shape[1] or kernel.shape[0] % 2 == 0:
         raise ValueError(f"the kernel {kernel.shape} has no pixel in its middle: its sides must be equal and odd")
-    if not can_split(x):
+    if not can_split(x) or not x.size or not kernel.size:
         return _by_xla(x.astype(dtype), kernel.astype(dtype), stride)
     if x.dtype == jnp.bfloat16 and dtype == jnp.float32 and stride == 1 and onednn.takes(x.dtype):
         return _convolved_exactly(x, kernel)

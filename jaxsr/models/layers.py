@@ -6,6 +6,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxsr.models.partitioning import can_split
+
 # PyTorch's default for convolutions, U(−1/√fan_in, 1/√fan_in), which the published runs started from.
 torch_uniform = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 
@@ -36,7 +38,7 @@ def dense_product(x: jax.Array, kernel: jax.Array, dimension_numbers: Any, **opt
     changed = {name: value for name, value in options.items() if value is not None}
     if x.ndim != 2 or kernel.ndim != 2 or dimension_numbers != (((1,), (0,)), ((), ())) or changed:
         raise ValueError(f"x {x.shape}, kernel {kernel.shape}, dimensions {dimension_numbers}, options {changed}")
-    return _product(x, kernel)
+    return _product(x, kernel) if can_split(x) else x @ kernel
 
 
 _product = jax.custom_vjp(lambda x, kernel: x @ kernel)

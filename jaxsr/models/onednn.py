@@ -3,7 +3,8 @@
 jaxlib for Linux on x86 contains oneDNN and the call that XLA would make of it, but XLA itself makes none: on CPUs it
 convolves in float32 whatever the dtype, and hardly faster than that with AMX. The call is written here by hand. Its
 form is no public interface and differs between versions of jaxlib, so it is made in those alone that it was tried in,
-and elsewhere convolutions and products stay XLA's; as they do where `ONEDNN_MAX_CPU_ISA` is set, to whatever.
+and elsewhere convolutions and products stay XLA's; as they do where `ONEDNN_MAX_CPU_ISA` is set, to whatever, before
+jaxsr is imported: the way out should a jaxlib of these versions have been built without oneDNN.
 
 Programs with such calls cannot be serialised: `jax.export` refuses them, and where JAX was told to keep compiled
 programs it warns of a "MemoryError: std::bad_alloc" and goes on.
@@ -24,6 +25,8 @@ from jax import lax
 from jaxsr.models.processor import processor_features
 
 _TRIED_VERSIONS = ("0.10.0", "0.10.1", "0.10.2", "0.11.0", "0.11.1", "0.11.2")
+# Without units for it, or some that oneDNN has beside them, bfloat16 would be slow, end the process, or hang it.
+_WITH_BFLOAT16 = {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni", "avx512_bf16"}
 # With these set oneDNN may refuse what the processor has, which ends the process.
 _LIMITS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
 
@@ -33,15 +36,14 @@ def _dtypes():
     features = processor_features()
     if not built_in or "avx2" not in features or any(name in os.environ for name in _LIMITS):
         return frozenset()
-    # Without units for it bfloat16 would be slow, end the process, or hang it.
-    return frozenset({"float32", "bfloat16"} if features & {"avx512_bf16", "amx_bf16"} else {"float32"})
+    return frozenset({"float32", "bfloat16"} if features >= _WITH_BFLOAT16 else {"float32"})
 
 
 # Known before the first trace, as the platform is.
 DTYPES = _dtypes()
 # Whether bfloat16 has matrix units, that multiply ten times as fast as in float32 and not twice as fast.
 AMX = "bfloat16" in DTYPES and "amx_bf16" in processor_features()
-# Without AVX-512 oneDNN has other products: of that kind those in bfloat16 were seen to wait for themselves.
+# Without AVX-512 oneDNN has products of another kind; in bfloat16 such were seen to wait for themselves forever.
 _PRODUCTS = "avx512f" in processor_features()
 
 

@@ -31,7 +31,7 @@ def weight_gradient(x: jax.Array, gradient: jax.Array, *, side: int, stride: int
       x: its images, [N, H, W, C].
       gradient: of its output, [N, ⌈H/stride⌉, ⌈W/stride⌉, D], of the same dtype.
       side: of the kernel, odd.
-      stride: above 1 only where oneDNN takes the dtype.
+      stride: along both axes.
 
     Returns:
       [side, side, C, D] float32.

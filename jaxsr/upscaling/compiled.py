@@ -18,7 +18,7 @@ def keep_compiled() -> None:
     given JAX a folder (`JAX_COMPILATION_CACHE_DIR`), it stays that one. Programs with calls of oneDNN
     (jaxsr/models/onednn.py) cannot be kept, and are quick to compile: that JAX could not write them is not told.
     """
-    warnings.filterwarnings("ignore", "Error writing persistent compilation cache entry", UserWarning)
+    warnings.filterwarnings("ignore", "Error writing persistent compilation cache entry.*std::bad_alloc", UserWarning)
     if jax.config.jax_compilation_cache_dir is not None:
         return
     folder = Path(platformdirs.user_cache_dir("jaxsr"))

@@ -1,0 +1,93 @@
+"""Devices that share a batch make of it what one device makes, however the mesh is told to share it."""
+
+from functools import partial
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+
+from jaxsr.models.convolution import Convolution, convolved
+from jaxsr.models.layers import dense_product
+from jaxsr.training.devices import make_mesh, replicated, sharded_batches
+
+
+def random(*shape, seed):
+    return jnp.asarray(np.random.default_rng(seed).standard_normal(shape, np.float32))
+
+
+def by_xla(x, kernel):
+    return lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+def close(ours, expected, *, within=1e-4):
+    np.testing.assert_allclose(ours, expected, atol=within * float(abs(expected).max()))
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_two_devices_sum_their_gradients(dtype, stride):
+    mesh = make_mesh(2, batch_size=4)
+    x, kernel = random(4, 8, 8, 16, seed=0).astype(dtype), random(3, 3, 16, 16, seed=1)
+
+    def squares(x, kernel):
+        return (convolved(x, kernel, stride=stride, dtype=dtype).astype(jnp.float32) ** 2).sum()
+
+    both = jax.grad(squares, argnums=(0, 1))
+    arrays = sharded_batches(np.asarray(x)[None], mesh)[0], replicated(kernel, mesh)
+    program = jax.jit(both).lower(*arrays).compile()
+    shared = program(*arrays)
+    assert "all-gather(" not in program.as_text()
+    assert shared[0].sharding.spec[0] == "batch"
+    for ours, alone in zip(shared, both(x, kernel), strict=True):
+        scale = float(abs(alone.astype(jnp.float32)).max())
+        np.testing.assert_allclose(ours.astype(jnp.float32), alone.astype(jnp.float32), atol=1e-5 * scale)
+
+
+@pytest.mark.parametrize(("images", "devices"), [(3, 2), (2, 4), (5, 4)])
+def test_images_that_do_not_divide_among_the_devices(images, devices):
+    """What XLA fills the last device's part with is the cosine of zero, not zero, and no image's."""
+    x, kernel = random(images, 8, 8, 16, seed=0), random(3, 3, 16, 16, seed=1)
+    part = NamedSharding(make_mesh(devices, batch_size=devices), PartitionSpec("batch"))
+
+    def gradient(convolve, split):
+        return jax.grad(lambda kernel: split(convolve(split(jnp.cos(split(x))), kernel)).sum())(kernel)
+
+    shared = jax.jit(lambda: gradient(convolved, lambda images: lax.with_sharding_constraint(images, part)))()
+    expected = gradient(by_xla, lambda images: images)
+    np.testing.assert_allclose(shared, expected, rtol=1e-4, atol=1e-3)
+
+
+def test_meshes_of_explicit_axes():
+    x, kernel = random(4, 8, 8, 16, seed=0), random(3, 3, 16, 16, seed=1)
+    gradient = jax.jit(jax.grad(lambda *arrays: (convolved(*arrays) ** 2).sum(), argnums=(0, 1)))
+    with jax.set_mesh(jax.make_mesh((2,), ("images",), axis_types=(AxisType.Explicit,))):
+        ours = gradient(jax.device_put(x, PartitionSpec("images")), jax.device_put(kernel, PartitionSpec()))
+    jax.tree.map(close, ours, gradient(x, kernel))
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (Convolution(16, 3), (4, 8, 8, 16)),
+        (Convolution(16, 3, dtype=jnp.bfloat16), (4, 8, 8, 16)),
+        (nn.Dense(16, dot_general=dense_product), (4, 16)),
+    ],
+)
+def test_layers_are_learned_in_shard_map(layer, shape):
+    x = random(*shape, seed=0)
+    variables = layer.init(jax.random.key(0), x)
+    batch = PartitionSpec("batch")
+    apart = jax.shard_map(
+        layer.apply, mesh=make_mesh(2, batch_size=4), in_specs=(PartitionSpec(), batch), out_specs=batch
+    )
+    ours, expected = (
+        jax.jit(jax.grad(lambda variables, apply=apply: (apply(variables, x).astype(jnp.float32) ** 2).sum()))(
+            variables
+        )
+        for apply in (apart, layer.apply)
+    )
+    jax.tree.map(partial(close, within=0.02 if layer.dtype == jnp.bfloat16 else 1e-4), ours, expected)
