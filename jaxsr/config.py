@@ -25,6 +25,9 @@ class TrainConfig:
     """Side of the HR crops (HR pixels)."""
     scale: int = 4
     """Upscaling factor: 2, 3, 4 or 8."""
+    degradation: Literal["bicubic", "real", "wang2021"] = "bicubic"
+    """How LR is made: MATLAB's bicubic reduction; real, with the blur, noise and JPEG of photos as people have them; or
+    wang2021, the stronger published ranges of Real-ESRGAN. The latter two read crops larger by 16 LR pixels."""
     loss: Literal["mse", "l1"] = "mse"
     """Pixel loss, on images in [-1, 1]; srgan: see --pixel-weight."""
     optimizer: Literal["adam", "soap"] = "adam"
@@ -69,6 +72,10 @@ class TrainConfig:
     """SRGAN: weight of the pixel loss (--loss) beside the others."""
     discriminator_learning_rate: float | None = None
     """SRGAN: peak learning rate of the discriminator (None: as --learning-rate)."""
+    sharp_targets: bool = False
+    """SRGAN: sharpened originals as targets of pixel and content loss."""
+    discriminator: Literal["vgg", "unet"] = "vgg"
+    """SRGAN: the paper's, one judgement per crop, or Real-ESRGAN's U-Net, one per pixel."""
     global_pool: bool = False
     """SRGAN: average the discriminator's last feature map; without it the number of parameters grows with --crop."""
     initialisation: Literal["upscaler", "paper"] = "upscaler"

@@ -39,7 +39,8 @@ def training_card(config: TrainConfig, *, photos: dict, started_from: Weights | 
       started_from: the weights that `--init` named, whose lineage is carried on, or None.
       used: what the stage adds to the recipe: losses and what was measured for them.
     """
-    recipe = ("batch_size", "crop", "loss", "optimizer", "learning_rate", "schedule", "warmup", "ema", "seed", "dtype")
+    recipe = ("batch_size", "crop", "degradation", "loss", "optimizer", "learning_rate", "schedule", "warmup", "ema")
+    recipe += ("seed", "dtype")
     card = {
         "training_data": [name if ":" in name else Path(name).name for name in config.data],
         "training_photos": photos,

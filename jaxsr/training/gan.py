@@ -11,7 +11,10 @@ import numpy as np
 import optax
 from flax import struct
 
-from jaxsr.data.augmentation import augment, degrade
+from jaxsr.data.augmentation import degrade as reduce
+from jaxsr.data.degradation import Degrade, make_degradation
+from jaxsr.data.degradation.sharpening import sharpened
+from jaxsr.imaging.color import signed_from_unit, unit_from_signed
 from jaxsr.training.losses import PIXEL_LOSSES, adversarial_loss, content_loss, discriminator_loss
 from jaxsr.training.state import TrainState, updated_average
 
@@ -46,6 +49,7 @@ class GanLosses(NamedTuple):
       label_smoothing: the discriminator's target for real crops is 1 minus this.
       pixel: "mse" or "l1" between images in [−1, 1].
       pixel_weight: of that loss.
+      sharp_targets: whether pixel and content loss compare with sharpened originals; the discriminator never does.
     """
 
     taps: Mapping[str, float]
@@ -56,6 +60,7 @@ class GanLosses(NamedTuple):
     label_smoothing: float = 0.0
     pixel: str = "mse"
     pixel_weight: float = 0.0
+    sharp_targets: bool = False
 
 
 def make_gan_step(
@@ -66,6 +71,7 @@ def make_gan_step(
     losses: GanLosses,
     *,
     seed: int,
+    degrade: Degrade | None = None,
     ema: float = 0.0,
 ) -> Callable[[GanState, jax.Array, Any], tuple[GanState, dict]]:
     """The pure update of both networks.
@@ -79,19 +85,23 @@ def make_gan_step(
       features: `apply({"params": frozen}, images in [−1, 1])` gives {tap: features}.
       optimizers: of the generator and of the discriminator.
       losses: see `GanLosses`.
-      seed: of the augmentation; the update at step n uses `fold_in(key(seed), n)`.
+      seed: of the degradation; the update at step n uses `fold_in(key(seed), n)`.
+      degrade: from crops to LR and HR; None for flips, turns and the bicubic reduction.
       ema: decay of the generator's average; 0 for none.
 
     Returns:
-      `step(state, crops, frozen)` with crops uint8 [B, crop, crop, 3] and the parameters of `features`, giving the next
+      `step(state, crops, frozen)` with crops uint8 [B, S, S, 3] and the parameters of `features`, giving the next
       state and scalars: "loss", its weighted parts "content", "weighted_adversarial" and "pixel", "discriminator" (its
       loss), "accuracy_real", "accuracy_fake", "content_ratio" (content : weighted adversarial), "gradient_norm" and
       "discriminator_gradient_norm".
     """
 
+    degrade = degrade or make_degradation("bicubic", scale=generator.scale)
+
     def step(state: GanState, crops: jax.Array, frozen: Any) -> tuple[GanState, dict]:
         key = jax.random.fold_in(jax.random.key(seed), state.step)
-        low, high = degrade(augment(key, crops), scale=generator.scale)
+        low, high = degrade(key, crops)
+        target = _target(losses, high)
 
         def upscale(params):
             variables = {"params": params, "batch_stats": state.generator.batch_stats}
@@ -102,7 +112,7 @@ def make_gan_step(
         judge, of_judge = discriminator_update(discriminator, optimizers[1], losses, state.discriminator, high, fake)
 
         def on_images(images):
-            return generator_loss(discriminator, features, losses, judge, frozen, images, high)
+            return generator_loss(discriminator, features, losses, judge, frozen, images, high, target)
 
         (_, of_generator), cotangent = jax.value_and_grad(on_images, has_aux=True)(fake)
         (gradient,) = backward(cotangent)
@@ -157,28 +167,31 @@ def generator_loss(
     frozen: Any,
     fake: jax.Array,
     real: jax.Array,
+    target: jax.Array | None = None,
 ) -> tuple[jax.Array, dict]:
     """The generator's loss as a function of its images `fake`, and its parts.
 
-    The discriminator normalises with the batch's statistics and keeps its running ones.
+    The discriminator compares with `real`, pixel and content loss with `target` (None: `real`). The discriminator
+    normalises with the batch's statistics and keeps its running ones.
     """
 
     def logits(images):
         variables = {"params": judge.params, "batch_stats": judge.batch_stats}
         return discriminator.apply(variables, images, train=True, mutable=["batch_stats"])[0]
 
+    target = real if target is None else target
     content, weighted, pixel = jnp.float32(0), jnp.float32(0), jnp.float32(0)
     if losses.taps:
         scaled = [
             {tap: losses.feature_scale * value for tap, value in features.apply({"params": frozen}, images).items()}
-            for images in (fake, real)
+            for images in (fake, target)
         ]
         content = content_loss(*scaled, losses.taps, loss=losses.content)
     if losses.adversarial_weight:
         of_real = logits(real) if losses.adversarial == "relativistic" else jnp.zeros(real.shape[0])
         weighted = losses.adversarial_weight * adversarial_loss(of_real, logits(fake), adversarial=losses.adversarial)
     if losses.pixel_weight:
-        pixel = losses.pixel_weight * PIXEL_LOSSES[losses.pixel](fake, real).mean()
+        pixel = losses.pixel_weight * PIXEL_LOSSES[losses.pixel](fake, target).mean()
     total = content + weighted + pixel
     parts = {"loss": total, "content": content, "weighted_adversarial": weighted, "pixel": pixel}
     return total, parts | {"content_ratio": content / jnp.maximum(weighted, 1e-12)}
@@ -205,6 +218,7 @@ def calibrated_feature_scale(
     batches: Iterable[np.ndarray],
     *,
     ratio: float,
+    degrade: Degrade | None = None,
 ) -> float:
     """The feature scale with which the content loss starts at a multiple of the undecided discriminator's loss.
 
@@ -216,18 +230,27 @@ def calibrated_feature_scale(
       losses: their `feature_scale` is not looked at.
       variables: of the generator.
       frozen: parameters of `features`.
-      batches: uint8 [B, crop, crop, 3] each.
+      batches: uint8 [B, S, S, 3] each.
       ratio: the multiple.
+      degrade: see `make_gan_step`.
     """
+    degrade = degrade or (lambda key, crops: reduce(crops, scale=generator.scale))
 
     @jax.jit
-    def measure(variables, frozen, crops):
-        low, high = degrade(crops, scale=generator.scale)
+    def measure(variables, frozen, key, crops):
+        low, high = degrade(key, crops)
+        high = _target(losses, high)
         images, _ = generator.apply(variables, low, train=True, mutable=["batch_stats"])
         pair = (features.apply({"params": frozen}, batch) for batch in (images, high))
         return content_loss(*pair, losses.taps, loss=losses.content)
 
-    measured = float(np.mean([measure(variables, frozen, crops) for crops in batches]))
+    key = jax.random.key(0)
+    values = [measure(variables, frozen, jax.random.fold_in(key, i), crops) for i, crops in enumerate(batches)]
+    measured = float(np.mean(values))
     wanted = ratio * losses.adversarial_weight * math.log(2)
     # The scale multiplies features, so that it enters the squared error squared.
     return (wanted / measured) ** (0.5 if losses.content == "mse" else 1.0)
+
+
+def _target(losses, high):
+    return signed_from_unit(sharpened(unit_from_signed(high))) if losses.sharp_targets else high

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxsr.config import TrainConfig
+from jaxsr.data.degradation import margin
 from jaxsr.data.pipeline import crops
 from jaxsr.errors import InputError
 from jaxsr.evaluation.lpips import make_lpips
@@ -62,7 +63,7 @@ def train(config: TrainConfig, source, validation: Mapping[str, np.ndarray]) -> 
     def open_crops(order: int, *, shard=mine):
         batches = crops(
             source,
-            crop=config.crop,
+            crop=read_crop(config),
             batch_size=config.batch_size,
             seed=config.seed + 7919 * order,
             crops_per_photo=config.crops_per_photo,
@@ -126,6 +127,11 @@ def _lower_lpips(scores, best):
 
 def _name_of(start):
     return "SRResNet" if start.card.get("recipe", {}).get("stage") == "srresnet" else "start"
+
+
+def read_crop(config: TrainConfig) -> int:
+    """Side of the crops that are read (HR pixels): those trained on, and what the degradation cuts away around them."""
+    return config.crop + 2 * margin(config.degradation, scale=config.scale)
 
 
 def build(config: TrainConfig):

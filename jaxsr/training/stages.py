@@ -1,6 +1,7 @@
 """The two stages of a training run: what state they move, and by which compiled step."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -11,7 +12,9 @@ import numpy as np
 import optax
 
 from jaxsr.config import TrainConfig
+from jaxsr.data.degradation import make_degradation
 from jaxsr.models.discriminator import Discriminator
+from jaxsr.models.unet import UNetDiscriminator
 from jaxsr.training.devices import of_first_process, replicated
 from jaxsr.training.gan import GanLosses, GanState, calibrated_feature_scale, make_gan_step
 from jaxsr.training.soap import soap
@@ -39,7 +42,8 @@ class Stage(NamedTuple):
 def pixel_stage(config: TrainConfig, model: nn.Module, variables: dict) -> Stage:
     """A pixel loss alone (Ledig et al. 2017, section 2.2.1, equation 4)."""
     optimizer = {"adam": optax.adam, "soap": soap}[config.optimizer](_schedule(config, config.learning_rate))
-    step = make_pixel_step(model, optimizer, seed=config.seed, loss=config.loss, ema=config.ema)
+    degrade = make_degradation(config.degradation, scale=config.scale)
+    step = make_pixel_step(model, optimizer, seed=config.seed, degrade=degrade, loss=config.loss, ema=config.ema)
     return Stage(create_state(variables, optimizer, ema=config.ema > 0), compile_steps(step), {})
 
 
@@ -70,17 +74,27 @@ def adversarial_stage(
         label_smoothing=config.label_smoothing,
         pixel=config.loss,
         pixel_weight=config.pixel_weight,
+        sharp_targets=config.sharp_targets,
     )
+    degrade = make_degradation(config.degradation, scale=config.scale)
     scale = config.feature_scale or (used and used["losses"]["feature_scale"])
     if scale is None:
         batches = islice(crops, CALIBRATION_BATCHES)
         scale = calibrated_feature_scale(
-            model, features, losses, variables, frozen, batches, ratio=config.content_ratio
+            model,
+            features,
+            losses,
+            variables,
+            frozen,
+            batches,
+            ratio=config.content_ratio,
+            degrade=None if config.degradation == "bicubic" else degrade,
         )
     # The last bits may differ between machines, and the scale is part of the program.
     scale = float(of_first_process(np.float32(scale))) if jax.process_count() > 1 else scale
     losses = losses._replace(feature_scale=scale)
-    discriminator = Discriminator(global_pool=config.global_pool, dtype=dtype)
+    kinds = {"vgg": partial(Discriminator, global_pool=config.global_pool), "unet": UNetDiscriminator}
+    discriminator = kinds[config.discriminator](dtype=dtype)
     rates = (config.learning_rate, config.discriminator_learning_rate or config.learning_rate)
     optimizers = tuple(optax.adam(_schedule(config, rate)) for rate in rates)
     image = jnp.zeros((1, config.crop, config.crop, 3))
@@ -92,7 +106,9 @@ def adversarial_stage(
         create_state(variables, optimizers[0], ema=config.ema > 0),
         create_state(judge, optimizers[1], ema=False),
     )
-    step = make_gan_step(model, discriminator, features, optimizers, losses, seed=config.seed, ema=config.ema)
+    step = make_gan_step(
+        model, discriminator, features, optimizers, losses, seed=config.seed, degrade=degrade, ema=config.ema
+    )
     run_steps, replicas = compile_steps(step), {}
 
     def run(state, batches):
@@ -102,7 +118,8 @@ def adversarial_stage(
         return run_steps(state, batches, replicas["frozen"])
 
     rates = {"discriminator_learning_rate": rates[1], "content_ratio": config.content_ratio}
-    return Stage(state, run, {"losses": losses._asdict() | rates, "perceptual": perceptual})
+    used = {"losses": losses._asdict() | rates, "perceptual": perceptual, "discriminator": config.discriminator}
+    return Stage(state, run, used)
 
 
 def _schedule(config, learning_rate):

@@ -14,7 +14,7 @@ from jaxsr.errors import InputError
 from jaxsr.evaluation.protocol import find_set, read_set
 from jaxsr.training.devices import gathered, is_writer, split_cpu_into_devices
 from jaxsr.training.distributed import Cluster, join
-from jaxsr.training.run import check, train
+from jaxsr.training.run import check, read_crop, train
 from jaxsr.training.workdir import held
 
 
@@ -83,6 +83,6 @@ def _validation_photos(names):
 
 def _inspected(config, *, full):
     held_out = [str(Path(name, "HR")) if Path(name, "HR").is_dir() else name for name in config.validation]
-    found = inspect(config.data, crop=config.crop, validation_names=held_out, full=full)
+    found = inspect(config.data, crop=read_crop(config), validation_names=held_out, full=full)
     print(format_table(found, limit=None if full else 20))
     return found.usable

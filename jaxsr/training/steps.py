@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxsr.data.augmentation import augment, degrade
+from jaxsr.data.degradation import Degrade, make_degradation
 from jaxsr.training.losses import PIXEL_LOSSES
 from jaxsr.training.state import TrainState, updated_average
 
@@ -15,7 +15,13 @@ Step = Callable[[TrainState, jax.Array], tuple[TrainState, dict]]
 
 
 def make_pixel_step(
-    model: nn.Module, optimizer: optax.GradientTransformation, *, seed: int, loss: str = "mse", ema: float = 0.0
+    model: nn.Module,
+    optimizer: optax.GradientTransformation,
+    *,
+    seed: int,
+    degrade: Degrade | None = None,
+    loss: str = "mse",
+    ema: float = 0.0,
 ) -> Step:
     """The pure update that trains SRResNet, ESPCN or SRCNN (Ledig et al. 2017, section 3.2).
 
@@ -24,19 +30,21 @@ def make_pixel_step(
     Args:
       model: network with a `scale`.
       optimizer: optax transformation that the state was created with.
-      seed: of the augmentation; the update at step n uses `fold_in(key(seed), n)`.
+      seed: of the degradation; the update at step n uses `fold_in(key(seed), n)`.
+      degrade: from crops to LR and HR; None for flips, turns and the bicubic reduction.
       loss: "mse" or "l1".
       ema: decay of the average of parameters and batch statistics; 0 for none.
 
     Returns:
-      `step(state, crops)` with crops uint8 [B, crop, crop, 3], giving the next state and the scalars "loss"
+      `step(state, crops)` with crops uint8 [B, S, S, 3], giving the next state and the scalars "loss"
       (on images in [−1, 1]) and "gradient_norm".
     """
     elementwise = PIXEL_LOSSES[loss]
+    degrade = degrade or make_degradation("bicubic", scale=model.scale)
 
     def step(state: TrainState, crops: jax.Array) -> tuple[TrainState, dict]:
         key = jax.random.fold_in(jax.random.key(seed), state.step)
-        low, high = degrade(augment(key, crops), scale=model.scale)
+        low, high = degrade(key, crops)
 
         def objective(params):
             variables = {"params": params, "batch_stats": state.batch_stats}

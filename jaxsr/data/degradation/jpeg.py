@@ -1,0 +1,72 @@
+"""JPEG's losses as array arithmetic (ITU-T T.81), with the choices that libjpeg makes."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxsr.imaging.resize import doubled
+
+# T.81, tables K.1 and K.2, for quality 50.
+_LUMA = """16 11 10 16 24 40 51 61 12 12 14 19 26 58 60 55 14 13 16 24 40 57 69 56 14 17 22 29 51 87 80 62
+18 22 37 56 68 109 103 77 24 35 55 64 81 104 113 92 49 64 78 87 103 121 120 101 72 92 95 98 112 100 103 99"""
+_CHROMA = """17 18 24 47 99 99 99 99 18 21 26 66 99 99 99 99 24 26 56 99 99 99 99 99 47 66 99 99 99 99 99 99
+99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99"""
+_TABLES = np.array([_LUMA.split(), _CHROMA.split()], np.float32).reshape(2, 8, 8)
+# Y, Cb and Cr of R, G and B in full range (JFIF, section 7).
+_TO_YCBCR = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)
+_MIDDLE = np.array([0, 128, 128], np.float32)
+
+
+def compressed(images: jax.Array, quality: jax.Array, subsampled: jax.Array) -> jax.Array:
+    """What a JPEG file of each image shows; blocks begin at the first pixel.
+
+    Args:
+      images: [B, H, W, 3] in [0, 1], H and W multiples of 16.
+      quality: [B] from 1 to 100, libjpeg's.
+      subsampled: [B] bool, 4:2:0 (chroma of half the width and height) in place of 4:4:4.
+
+    Returns:
+      The same shape, of whole levels of 255.
+    """
+    levels = jnp.round(255 * jnp.clip(images, 0, 1))
+    ycbcr = jnp.round(levels @ _TO_YCBCR.T) + _MIDDLE
+    tables = quantisation_tables(quality)
+    luma = _coded(ycbcr[..., 0], tables[:, 0])
+    # Both chroma planes of an image are coded alike: [B, 2, H, W] as [2B, H, W].
+    chroma = ycbcr[..., 1:].transpose(0, 3, 1, 2)
+    planes, chroma_tables = chroma.reshape(-1, *chroma.shape[2:]), jnp.repeat(tables[:, 1], 2, axis=0)
+    small = doubled(_coded(jnp.round(_halved(planes)), chroma_tables))
+    halved = jnp.repeat(subsampled, 2)[:, None, None]
+    planes = jnp.where(halved, small, _coded(planes, chroma_tables))
+    chroma = planes.reshape(chroma.shape).transpose(0, 2, 3, 1)
+    decoded = jnp.concatenate([luma[..., None], chroma], -1) - _MIDDLE
+    return jnp.clip(jnp.round(decoded @ np.linalg.inv(_TO_YCBCR).T), 0, 255) / 255
+
+
+def quantisation_tables(quality: jax.Array) -> jax.Array:
+    """libjpeg's tables of luma and chroma for qualities [B], as [B, 2, 8, 8]."""
+    percent = jnp.where(quality < 50, jnp.floor(5000 / quality), 200 - 2 * quality)[:, None, None, None]
+    return jnp.clip(jnp.floor((_TABLES * percent + 50) / 100), 1, 255)
+
+
+def _coded(planes, tables):
+    """[N, H, W] levels through quantisation [N, 8, 8] and back."""
+    # One product an axis for all blocks at once: faster than one for each block of eight.
+    down, across = (_block_cosines(side) for side in planes.shape[1:])
+    coefficients = down @ (planes - 128) @ across.T
+    table = jnp.tile(tables, (1, planes.shape[1] // 8, planes.shape[2] // 8))
+    coefficients = table * jnp.round(coefficients / table)
+    return jnp.clip(jnp.round(down.T @ coefficients @ across + 128), 0, 255)
+
+
+def _block_cosines(side):
+    """[side, side]: the cosine transform of eight samples (T.81, A.3.3), once for each block."""
+    frequency, place = np.arange(8)[:, None], np.arange(8)[None, :]
+    cosines = np.cos((2 * place + 1) * frequency * np.pi / 16) / 2
+    cosines[0] /= np.sqrt(2)
+    return np.kron(np.eye(side // 8), cosines).astype(np.float32)
+
+
+def _halved(planes):
+    n, height, width = planes.shape
+    return planes.reshape(n, height // 2, 2, width // 2, 2).mean(axis=(2, 4))

@@ -1,0 +1,128 @@
+"""From HR crops to training pairs, by one of the recipes: `degrade(key, crops) -> LR, HR`."""
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+
+from jaxsr.data.augmentation import augment, degrade
+from jaxsr.data.degradation import draws
+from jaxsr.data.degradation.jpeg import compressed
+from jaxsr.data.degradation.kernels import filtered
+from jaxsr.data.degradation.noise import noisy
+from jaxsr.data.degradation.recipes import RECIPES, Recipe
+from jaxsr.data.degradation.resampling import resampled
+from jaxsr.errors import InputError
+from jaxsr.imaging.color import unit_from_uint8
+
+Degrade = Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
+
+RECIPE_NAMES = ("bicubic", *RECIPES)
+# Sides of JPEG's blocks with 4:2:0, and so where a block can begin.
+_GRID = 16
+
+
+def margin(recipe: str, *, scale: int) -> int:
+    """HR pixels on each side of a crop that a recipe reads and cuts away, a multiple of the scale."""
+    return 0 if recipe == "bicubic" else 8 * scale
+
+
+def make_degradation(recipe: str, *, scale: int) -> Degrade:
+    """The pure function that turns crops into training pairs, flips and turns included.
+
+    Args:
+      recipe: "bicubic", MATLAB's reduction alone; "real", tuned on photos as people have them; or "wang2021", the
+        published ranges.
+      scale: the reduction.
+
+    Returns:
+      `degrade(key, crops)`, of uint8 [B, S, S, 3]: LR [B, s/scale, s/scale, 3] float32 in [0, 1] and HR [B, s, s, 3]
+      float32 in [−1, 1], where s = S − 2 · `margin`.
+
+    Raises:
+      InputError: the recipe is unknown.
+    """
+    if recipe not in RECIPE_NAMES:
+        raise InputError(f"--degradation {recipe} is unknown: choose {', '.join(RECIPE_NAMES)}")
+    if recipe == "bicubic":
+        return lambda key, crops: degrade(augment(key, crops), scale=scale)
+    cut = margin(recipe, scale=scale)
+
+    def degrade_really(key, crops):
+        turn, draw = jax.random.split(key)
+        crops = augment(turn, crops)
+        reduced, high = degrade(crops, scale=scale)
+        low = degraded_by(RECIPES[recipe], draw, unit_from_uint8(crops), reduced, scale=scale)
+        return _inside(low, cut // scale), _inside(high, cut)
+
+    return degrade_really
+
+
+def degraded_by(recipe: Recipe, key: jax.Array, images: jax.Array, reduced: jax.Array, *, scale: int) -> jax.Array:
+    """LR images by a recipe of two rounds (Wang et al. 2021, Real-ESRGAN, figure 2).
+
+    Args:
+      recipe: ranges and probabilities.
+      key: random key.
+      images: HR [B, S, S, 3] in [0, 1].
+      reduced: LR [B, S/scale, S/scale, 3] of the crops that stay clean.
+      scale: the reduction.
+
+    Returns:
+      LR of the shape of `reduced`, of whole levels of 255; some pixels at its edges are not to be used.
+    """
+    count, side = images.shape[:2]
+    keys = iter(jax.random.split(key, 20))
+    first, last = recipe.rounds
+    centre = jnp.full((count, 2), (side - 1) / 2)
+
+    blurred = filtered(images, draws.kernels(next(keys), count, first))
+    # What does not fit when it is enlarged is margin.
+    canvas = _GRID * math.ceil(1.2 * side / _GRID)
+    factor = draws.factor(next(keys), count, first)
+    place = draws.place(next(keys), count, canvas, grid=_GRID)
+    x = _resized(next(keys), blurred, factor, canvas, centre, place)
+    x = _noisy(next(keys), x, first)
+    x = _compressed(next(keys), x, first)
+
+    x = filtered(x, draws.kernels(next(keys), count, last))
+    small = reduced.shape[1]
+    canvas = _GRID * math.ceil((last.factor[1] * small + _GRID) / _GRID)
+    relative = draws.factor(next(keys), count, last)
+    middle = draws.place(next(keys), count, canvas, grid=_GRID)
+    x = _resized(next(keys), x, relative / scale / factor, canvas, place, middle)
+    x = _noisy(next(keys), x, last)
+    compress = partial(_compressed, next(keys), round=last)
+    early = jax.random.bernoulli(next(keys), shape=(count, 1, 1, 1))
+    x = jnp.where(early, compress(x), x)
+    start, place = draws.corner(next(keys), count, small, canvas, grid=_GRID)
+    x = _resized(next(keys), x, 1 / relative, canvas, middle, place)
+    x = jnp.clip(filtered(x, draws.last_kernels(next(keys), count, recipe)), 0, 1)
+    x = jnp.where(early, x, compress(x))
+
+    whole = jnp.round(255 * jax.vmap(lambda x, at: jax.lax.dynamic_slice(x, (*at, 0), (small, small, 3)))(x, start))
+    clean = jax.random.uniform(next(keys), (count, 1, 1, 1)) < recipe.clean
+    return jnp.where(clean, reduced, whole / 255)
+
+
+def _resized(key, images, factor, size, centre_in, centre_out):
+    kernel = jax.random.randint(key, factor.shape, 0, 3)
+    resized = resampled(images, factor, size=size, kernel=kernel, centre_in=centre_in, centre_out=centre_out)
+    return jnp.clip(resized, 0, 1)
+
+
+def _noisy(key, images, round):
+    strength, field = jax.random.split(key)
+    sigma, poisson, gray = draws.noise(strength, len(images), round)
+    return noisy(field, images, sigma=sigma, poisson=poisson, gray=gray)
+
+
+def _compressed(key, images, round):
+    whether, quality, subsampled = draws.compression(key, len(images), round)
+    return jnp.where(whether[:, None, None, None], compressed(images, quality, subsampled), images)
+
+
+def _inside(images, cut):
+    return images[:, cut : images.shape[1] - cut, cut : images.shape[2] - cut]

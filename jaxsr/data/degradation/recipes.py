@@ -1,0 +1,121 @@
+"""How real photos were degraded, as plain data: ranges and probabilities of two rounds."""
+
+from typing import NamedTuple
+
+Range = tuple[float, float]
+
+
+class Round(NamedTuple):
+    """One round of blur, resizing, noise and compression (Wang et al. 2021, sections 3.1 and 3.2).
+
+    Attributes:
+      blur: probability that there is any.
+      shapes: relative frequency of isotropic Gaussian, anisotropic Gaussian, isotropic generalised, anisotropic
+        generalised, isotropic plateau and anisotropic plateau kernels, and of sinc filters.
+      sigma: of the kernels, in pixels of the image that the round begins with.
+      power: exponent of the generalised kernels.
+      plateau_power: likewise of the plateau-shaped ones.
+      resize: probability of enlarging, of reducing and of neither.
+      factor: the range of sizes, in parts of the first round's input or of the last one's output.
+      noise: probability that there is any.
+      gaussian: probability that noise is Gaussian; else it is Poisson's.
+      sigma_noise: of the Gaussian, in levels of 255.
+      poisson: scale of Poisson noise.
+      gray_noise: probability that noise is gray.
+      jpeg: probability of compression.
+      quality: of it.
+      subsampled: probability of 4:2:0.
+    """
+
+    blur: float
+    sigma: Range
+    resize: tuple[float, float, float]
+    factor: Range
+    sigma_noise: Range
+    poisson: Range
+    shapes: tuple[float, ...] = (0.45, 0.25, 0.12, 0.03, 0.12, 0.03, 0.1)
+    power: Range = (0.5, 4.0)
+    plateau_power: Range = (1.0, 2.0)
+    noise: float = 1.0
+    gaussian: float = 0.5
+    gray_noise: float = 0.4
+    jpeg: float = 1.0
+    quality: Range = (30.0, 95.0)
+    subsampled: float = 1.0
+
+
+class Recipe(NamedTuple):
+    """Two rounds, and what comes after them.
+
+    Attributes:
+      rounds: in HR, and near LR resolution.
+      last_sinc: probability of a sinc filter at the end, before or after the last compression.
+      sharpening: probability that the picture is sharpened at the end.
+      sharpening_amount: of the unsharp masking.
+      clean: part of the crops that are only reduced, as by the `bicubic` recipe.
+    """
+
+    rounds: tuple[Round, Round]
+    last_sinc: float
+    sharpening: float = 0.0
+    sharpening_amount: Range = (0.2, 1.5)
+    clean: float = 0.0
+
+
+# The published ranges.
+WANG_2021 = Recipe(
+    rounds=(
+        Round(
+            blur=1.0,
+            sigma=(0.2, 3.0),
+            resize=(0.2, 0.7, 0.1),
+            factor=(0.15, 1.5),
+            sigma_noise=(1.0, 30.0),
+            poisson=(0.05, 3.0),
+        ),
+        Round(
+            blur=0.8,
+            sigma=(0.2, 1.5),
+            resize=(0.3, 0.4, 0.3),
+            factor=(0.3, 1.2),
+            sigma_noise=(1.0, 25.0),
+            poisson=(0.05, 2.5),
+        ),
+    ),
+    last_sinc=0.8,
+    clean=0.1,
+)
+
+# Milder, and with each step left out now and then: most photos have some of these faults and few have all.
+REAL = Recipe(
+    rounds=(
+        Round(
+            blur=0.6,
+            sigma=(0.2, 3.0),
+            resize=(0.1, 0.4, 0.5),
+            factor=(0.3, 1.2),
+            noise=0.5,
+            sigma_noise=(1.0, 15.0),
+            poisson=(0.05, 1.5),
+            jpeg=0.4,
+            quality=(40.0, 95.0),
+            subsampled=0.6,
+        ),
+        Round(
+            blur=0.4,
+            sigma=(0.2, 1.2),
+            resize=(0.2, 0.3, 0.5),
+            factor=(0.5, 1.2),
+            noise=0.5,
+            sigma_noise=(1.0, 12.0),
+            poisson=(0.05, 1.2),
+            jpeg=0.85,
+            subsampled=0.85,
+        ),
+    ),
+    last_sinc=0.2,
+    sharpening=0.15,
+    clean=0.12,
+)
+
+RECIPES = {"real": REAL, "wang2021": WANG_2021}

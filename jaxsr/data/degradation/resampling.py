@@ -1,0 +1,57 @@
+"""Resizing by a factor of its own for each image, inside a compiled program, where sizes cannot change."""
+
+import jax
+import jax.numpy as jnp
+
+KERNELS = ("area", "bilinear", "bicubic")
+
+
+def resampled(
+    images: jax.Array,
+    factor: jax.Array,
+    *,
+    size: int,
+    kernel: jax.Array,
+    centre_in: jax.Array,
+    centre_out: jax.Array,
+) -> jax.Array:
+    """Resize images onto squares of one size, each by its own factor around its own point.
+
+    The pixel at `centre_in` comes to lie at `centre_out`; what is farther from there than the square reaches is cut,
+    and beyond the edges of an image its last pixels are repeated. Kernels are widened when shrinking (antialiasing).
+
+    Args:
+      images: [B, H, W, C] float32.
+      factor: [B] output pixels per input pixel.
+      size: side of the result.
+      kernel: [B] index into `KERNELS`; bicubic is Keys' with a = −0.5.
+      centre_in: [B, 2] row and column, in input pixels; whole numbers are centres of pixels.
+      centre_out: [B, 2] the same, in output pixels.
+
+    Returns:
+      [B, size, size, C] float32; bicubic can leave the range of the input.
+    """
+    rows, columns = (
+        _weights(length, size, factor, kernel, centre_in[:, axis], centre_out[:, axis])
+        for axis, length in enumerate(images.shape[1:3])
+    )
+    tall = jnp.einsum("bih,bhwc->biwc", rows, images)
+    return jnp.einsum("bjw,biwc->bijc", columns, tall)
+
+
+def _weights(length, size, factor, kernel, centre_in, centre_out):
+    """[B, size, length], rows summing to 1."""
+    factor, kernel = factor[:, None, None], kernel[:, None, None]
+    positions = jnp.arange(size, dtype=jnp.float32)[None, :, None]
+    source = centre_in[:, None, None] + (positions - centre_out[:, None, None]) / factor
+    distance = jnp.clip(source, 0, length - 1) - jnp.arange(length, dtype=jnp.float32)
+    wide = jnp.maximum(1 / factor, 1)
+    # Of a pixel, the part that lies under a box of this width.
+    area = jnp.clip((wide + 1) / 2 - jnp.abs(distance), 0, 1)
+    x = jnp.abs(distance) / wide
+    bilinear = jnp.maximum(1 - x, 0)
+    near = (1.5 * x - 2.5) * x**2 + 1
+    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
+    bicubic = jnp.where(x <= 1, near, jnp.where(x < 2, far, 0))
+    values = jnp.select([kernel == 0, kernel == 1], [area, bilinear], bicubic)
+    return values / values.sum(axis=2, keepdims=True)

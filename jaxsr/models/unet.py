@@ -1,0 +1,77 @@
+"""The U-Net discriminator of Real-ESRGAN (Wang et al. 2021, arXiv 2107.10833, section 3.4)."""
+
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxsr.imaging.resize import doubled
+from jaxsr.models.convolution import Convolution, convolved
+from jaxsr.models.layers import torch_uniform
+
+
+class Halving(nn.Module):
+    """A convolution of 4×4 with stride 2 and PyTorch's padding of 1, without bias.
+
+    Attributes:
+      features: output channels.
+      dtype: dtype of computation.
+    """
+
+    features: int
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """[N, H, W, C] to [N, H/2, W/2, features], H and W even."""
+        kernel = self.param("kernel", torch_uniform, (4, 4, x.shape[-1], self.features), jnp.float32)
+        # Of 5×5 and centred on a pixel, whose first row and column are zero: the same numbers.
+        centred = jnp.pad(kernel, ((1, 0), (1, 0), (0, 0), (0, 0)))
+        return convolved(x, centred, stride=2, may_tile=True, dtype=self.dtype)
+
+
+class UNetDiscriminator(nn.Module):
+    """One judgement for each pixel; 4,376,897 parameters with 64 features.
+
+    All convolutions but the first and the last are divided by their largest singular value (spectral normalisation,
+    Miyato et al. 2018), by one power iteration a pass, whose vectors are in "batch_stats".
+
+    Attributes:
+      features: channels of the first convolution; the deepest ones have eight times as many.
+      dtype: dtype of computation; parameters are float32.
+    """
+
+    features: int = 64
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+        """How real images look, and where.
+
+        Args:
+          x: [N, H, W, 3] in [−1, 1], H and W multiples of 8.
+          train: take a step of the power iterations ("batch_stats" must be mutable).
+
+        Returns:
+          Logits [N, H, W] float32; above 0 for real.
+        """
+
+        def normalised(layer, name):
+            return partial(nn.SpectralNorm(layer, name=name), update_stats=train)
+
+        conv = partial(Convolution, side=3, may_tile=True, dtype=self.dtype)
+        plain = partial(conv, use_bias=False)
+        x = nn.leaky_relu(conv(self.features, name="conv_0")(x), 0.2)
+        skips = []
+        for i in range(1, 4):
+            skips.append(x)
+            halving = Halving(self.features * 2**i, self.dtype)
+            x = nn.leaky_relu(normalised(halving, f"norm_{i}")(x), 0.2)
+        for i in range(4, 7):
+            widened = plain(self.features * 2 ** (6 - i))
+            x = nn.leaky_relu(normalised(widened, f"norm_{i}")(doubled(x)), 0.2) + skips.pop()
+        for i in (7, 8):
+            x = nn.leaky_relu(normalised(plain(self.features), f"norm_{i}")(x), 0.2)
+        return conv(1, name="conv_9")(x)[..., 0].astype(jnp.float32)
