@@ -58,20 +58,20 @@ class UNetDiscriminator(nn.Module):
           Logits [N, H, W] float32; above 0 for real.
         """
 
-        def normalised(layer, name):
-            return partial(nn.SpectralNorm(layer, name=name), update_stats=train)
+        def normalised(layer):
+            return partial(nn.SpectralNorm(layer, name=layer.name.replace("conv", "norm")), update_stats=train)
 
         conv = partial(Convolution, side=3, may_tile=True, dtype=self.dtype)
-        plain = partial(conv, use_bias=False)
         x = nn.leaky_relu(conv(self.features, name="conv_0")(x), 0.2)
         skips = []
-        for i in range(1, 4):
+        for i in (1, 2, 3):
             skips.append(x)
-            halving = Halving(self.features * 2**i, self.dtype)
-            x = nn.leaky_relu(normalised(halving, f"norm_{i}")(x), 0.2)
-        for i in range(4, 7):
-            widened = plain(self.features * 2 ** (6 - i))
-            x = nn.leaky_relu(normalised(widened, f"norm_{i}")(doubled(x)), 0.2) + skips.pop()
+            halving = Halving(self.features * 2**i, self.dtype, name=f"conv_{i}")
+            x = nn.leaky_relu(normalised(halving)(x), 0.2)
+        for i in (4, 5, 6):
+            widened = conv(self.features * 2 ** (6 - i), use_bias=False, name=f"conv_{i}")
+            x = nn.leaky_relu(normalised(widened)(doubled(x)), 0.2) + skips.pop()
         for i in (7, 8):
-            x = nn.leaky_relu(normalised(plain(self.features), f"norm_{i}")(x), 0.2)
+            last = conv(self.features, use_bias=False, name=f"conv_{i}")
+            x = nn.leaky_relu(normalised(last)(x), 0.2)
         return conv(1, name="conv_9")(x)[..., 0].astype(jnp.float32)

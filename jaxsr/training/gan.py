@@ -1,17 +1,14 @@
 """The adversarial update: generator and discriminator in one compiled step (Ledig et al. 2017, section 2)."""
 
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from flax import struct
 
-from jaxsr.data.augmentation import degrade as reduce
 from jaxsr.data.degradation import Degrade, make_degradation
 from jaxsr.data.degradation.sharpening import sharpened
 from jaxsr.imaging.color import signed_from_unit, unit_from_signed
@@ -62,6 +59,10 @@ class GanLosses(NamedTuple):
     pixel_weight: float = 0.0
     sharp_targets: bool = False
 
+    def target(self, high: jax.Array) -> jax.Array:
+        """What pixel and content loss compare with, of HR [N, H, W, 3] in [−1, 1]."""
+        return signed_from_unit(sharpened(unit_from_signed(high))) if self.sharp_targets else high
+
 
 def make_gan_step(
     generator: nn.Module,
@@ -101,7 +102,7 @@ def make_gan_step(
     def step(state: GanState, crops: jax.Array, frozen: Any) -> tuple[GanState, dict]:
         key = jax.random.fold_in(jax.random.key(seed), state.step)
         low, high = degrade(key, crops)
-        target = _target(losses, high)
+        target = losses.target(high)
 
         def upscale(params):
             variables = {"params": params, "batch_stats": state.generator.batch_stats}
@@ -167,11 +168,11 @@ def generator_loss(
     frozen: Any,
     fake: jax.Array,
     real: jax.Array,
-    target: jax.Array | None = None,
+    target: jax.Array,
 ) -> tuple[jax.Array, dict]:
     """The generator's loss as a function of its images `fake`, and its parts.
 
-    The discriminator compares with `real`, pixel and content loss with `target` (None: `real`). The discriminator
+    The discriminator compares with `real`, pixel and content loss with `target`. The discriminator
     normalises with the batch's statistics and keeps its running ones.
     """
 
@@ -179,7 +180,6 @@ def generator_loss(
         variables = {"params": judge.params, "batch_stats": judge.batch_stats}
         return discriminator.apply(variables, images, train=True, mutable=["batch_stats"])[0]
 
-    target = real if target is None else target
     content, weighted, pixel = jnp.float32(0), jnp.float32(0), jnp.float32(0)
     if losses.taps:
         scaled = [
@@ -207,50 +207,3 @@ def generator_update(
     if ema:
         average = updated_average(average, {"params": params, "batch_stats": batch_stats}, state.step, decay=ema)
     return TrainState(state.step + 1, params, batch_stats, opt_state, average)
-
-
-def calibrated_feature_scale(
-    generator: nn.Module,
-    features: nn.Module,
-    losses: GanLosses,
-    variables: dict,
-    frozen: Any,
-    batches: Iterable[np.ndarray],
-    *,
-    ratio: float,
-    degrade: Degrade | None = None,
-) -> float:
-    """The feature scale with which the content loss starts at a multiple of the undecided discriminator's loss.
-
-    That is at `ratio · adversarial_weight · ln 2`, measured on the generator as it is before the first update.
-
-    Args:
-      generator: network with a `scale`.
-      features: see `make_gan_step`.
-      losses: their `feature_scale` is not looked at.
-      variables: of the generator.
-      frozen: parameters of `features`.
-      batches: uint8 [B, S, S, 3] each.
-      ratio: the multiple.
-      degrade: see `make_gan_step`.
-    """
-    degrade = degrade or (lambda key, crops: reduce(crops, scale=generator.scale))
-
-    @jax.jit
-    def measure(variables, frozen, key, crops):
-        low, high = degrade(key, crops)
-        high = _target(losses, high)
-        images, _ = generator.apply(variables, low, train=True, mutable=["batch_stats"])
-        pair = (features.apply({"params": frozen}, batch) for batch in (images, high))
-        return content_loss(*pair, losses.taps, loss=losses.content)
-
-    key = jax.random.key(0)
-    values = [measure(variables, frozen, jax.random.fold_in(key, i), crops) for i, crops in enumerate(batches)]
-    measured = float(np.mean(values))
-    wanted = ratio * losses.adversarial_weight * math.log(2)
-    # The scale multiplies features, so that it enters the squared error squared.
-    return (wanted / measured) ** (0.5 if losses.content == "mse" else 1.0)
-
-
-def _target(losses, high):
-    return signed_from_unit(sharpened(unit_from_signed(high))) if losses.sharp_targets else high

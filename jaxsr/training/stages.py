@@ -15,8 +15,9 @@ from jaxsr.config import TrainConfig
 from jaxsr.data.degradation import make_degradation
 from jaxsr.models.discriminator import Discriminator
 from jaxsr.models.unet import UNetDiscriminator
+from jaxsr.training.calibration import calibrated_feature_scale
 from jaxsr.training.devices import of_first_process, replicated
-from jaxsr.training.gan import GanLosses, GanState, calibrated_feature_scale, make_gan_step
+from jaxsr.training.gan import GanLosses, GanState, make_gan_step
 from jaxsr.training.soap import soap
 from jaxsr.training.state import create_state, learning_rate_schedule
 from jaxsr.training.steps import compile_steps, make_pixel_step

@@ -104,6 +104,33 @@ class Discriminator(nn.Module):
         return self.dense_1(F.leaky_relu(self.dense_0(x), 0.2))[:, 0]
 
 
+class UNetDiscriminator(nn.Module):
+    """Without the division by the largest singular values, which the test does to the weights."""
+
+    def __init__(self, features=64):
+        super().__init__()
+        self.conv_0 = nn.Conv2d(3, features, 3, padding=1)
+        for i in (1, 2, 3):
+            self.add_module(f"conv_{i}", nn.Conv2d(features * 2 ** (i - 1), features * 2**i, 4, 2, 1, bias=False))
+        for i in (4, 5, 6):
+            wide = features * 2 ** (6 - i)
+            self.add_module(f"conv_{i}", nn.Conv2d(2 * wide, wide, 3, padding=1, bias=False))
+        self.conv_7 = nn.Conv2d(features, features, 3, padding=1, bias=False)
+        self.conv_8 = nn.Conv2d(features, features, 3, padding=1, bias=False)
+        self.conv_9 = nn.Conv2d(features, 1, 3, padding=1)
+
+    def forward(self, x):
+        x0 = F.leaky_relu(self.conv_0(x), 0.2)
+        x1 = F.leaky_relu(self.conv_1(x0), 0.2)
+        x2 = F.leaky_relu(self.conv_2(x1), 0.2)
+        x = F.leaky_relu(self.conv_3(x2), 0.2)
+        for i, skip in ((4, x2), (5, x1), (6, x0)):
+            x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+            x = F.leaky_relu(self.get_submodule(f"conv_{i}")(x), 0.2) + skip
+        x = F.leaky_relu(self.conv_7(x), 0.2)
+        return self.conv_9(F.leaky_relu(self.conv_8(x), 0.2))[:, 0]
+
+
 class VGG(nn.Module):
     """All convolutions; forward gives every feature map by its name."""
 

@@ -15,11 +15,11 @@ from jaxsr.data.augmentation import augment, degrade
 from jaxsr.models import SRResNet
 from jaxsr.models.discriminator import Discriminator
 from jaxsr.models.vgg import VGG
+from jaxsr.training.calibration import calibrated_feature_scale
 from jaxsr.training.devices import make_mesh, replicated, sharded_batches
 from jaxsr.training.gan import (
     GanLosses,
     GanState,
-    calibrated_feature_scale,
     discriminator_update,
     generator_loss,
     make_gan_step,
@@ -93,7 +93,7 @@ def test_the_content_loss_moves_the_generator_and_the_step_takes_it_on():
     def gradient(params, frozen):
         variables = {"params": params, "batch_stats": state.generator.batch_stats}
         images, _ = GENERATOR.apply(variables, low, train=True, mutable=["batch_stats"])
-        return generator_loss(DISCRIMINATOR, FEATURES, content, state.discriminator, frozen, images, high)[0]
+        return generator_loss(DISCRIMINATOR, FEATURES, content, state.discriminator, frozen, images, high, high)[0]
 
     to_generator, to_vgg = gradient(state.generator.params, FROZEN)
     assert all(np.abs(leaf).max() > 1e-8 for leaf in jax.tree.leaves(to_generator))

@@ -26,8 +26,8 @@ def kernels(key: jax.Array, count: int, round: Round) -> jax.Array:
         _around_one(next(keys), count, round.power),
         jnp.where(_is(shape, _PLATEAU), _around_one(next(keys), count, round.plateau_power), 1.0),
     )
-    blurs = gaussian_family(sigma, angle, power=power, plateau=_is(shape, _PLATEAU), side=side)
-    lowpass = sinc(_cutoff(next(keys), side), side=side)
+    blurs = gaussian_family(sigma, angle, power, _is(shape, _PLATEAU), side)
+    lowpass = sinc(_cutoff(next(keys), side), side)
     drawn = jnp.where((shape == _SINC)[:, None, None], lowpass, blurs)
     return _sometimes(next(keys), round.blur, drawn)
 
@@ -37,7 +37,7 @@ def last_kernels(key: jax.Array, count: int, recipe: Recipe) -> jax.Array:
     ring, widths, cutoffs, sharpen, amounts, sigmas = jax.random.split(key, 6)
     side = _sides(widths, count)
     low = _uniform(cutoffs, (count,), (np.pi / 3, np.pi))
-    drawn = _sometimes(ring, recipe.last_sinc, sinc(low, side=side))
+    drawn = _sometimes(ring, recipe.last_sinc, sinc(low, side))
     sharp = sharpening(_uniform(amounts, (count,), recipe.sharpening_amount), _uniform(sigmas, (count,), (0.5, 2.0)))
     return jnp.where(_chance(sharpen, count, recipe.sharpening)[:, None, None], sharp, drawn)
 

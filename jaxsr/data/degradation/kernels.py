@@ -12,7 +12,7 @@ _OFFSETS = np.arange(SIDE) - SIDE // 2
 
 
 def gaussian_family(
-    sigma: jax.Array, angle: jax.Array, *, power: jax.Array, plateau: jax.Array, side: jax.Array
+    sigma: jax.Array, angle: jax.Array, power: jax.Array, plateau: jax.Array, side: jax.Array
 ) -> jax.Array:
     """Gaussian, generalised Gaussian and plateau-shaped kernels (Wang et al. 2021, section 3.2).
 
@@ -38,7 +38,7 @@ def gaussian_family(
     return _cut(values, side)
 
 
-def sinc(cutoff: jax.Array, *, side: jax.Array) -> jax.Array:
+def sinc(cutoff: jax.Array, side: jax.Array) -> jax.Array:
     """Circular low-pass filters, which leave the ringing of sharpening and compression (Wang et al. 2021, section 3.3).
 
     Args:
@@ -65,9 +65,7 @@ def sharpening(amount: jax.Array, sigma: jax.Array) -> jax.Array:
       [B, SIDE, SIDE] float32, each summing to 1.
     """
     ones = jnp.ones_like(sigma)
-    blur = gaussian_family(
-        jnp.stack([sigma, sigma], -1), 0 * sigma, power=ones, plateau=ones < 0, side=SIDE * ones.astype(int)
-    )
+    blur = gaussian_family(jnp.stack([sigma, sigma], -1), 0 * sigma, ones, ones < 0, SIDE * ones.astype(int))
     return (1 + amount)[:, None, None] * identity(len(sigma)) - amount[:, None, None] * blur
 
 

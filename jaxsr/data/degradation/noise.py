@@ -7,7 +7,7 @@ import jax.numpy as jnp
 WHITE_COUNTS = 256
 
 
-def noisy(key: jax.Array, images: jax.Array, *, sigma: jax.Array, poisson: jax.Array, gray: jax.Array) -> jax.Array:
+def noisy(key: jax.Array, images: jax.Array, sigma: jax.Array, poisson: jax.Array, gray: jax.Array) -> jax.Array:
     """Add noise that does not depend on the picture, and noise that grows with its brightness.
 
     Poisson noise is that of counts of which white has `WHITE_COUNTS`, times its scale. It is drawn from the Gaussian of

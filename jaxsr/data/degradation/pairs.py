@@ -54,20 +54,20 @@ def make_degradation(recipe: str, *, scale: int) -> Degrade:
         turn, draw = jax.random.split(key)
         crops = augment(turn, crops)
         reduced, high = degrade(crops, scale=scale)
-        low = degraded_by(RECIPES[recipe], draw, unit_from_uint8(crops), reduced, scale=scale)
+        low = degraded_by(draw, unit_from_uint8(crops), reduced, recipe=RECIPES[recipe], scale=scale)
         return _inside(low, cut // scale), _inside(high, cut)
 
     return degrade_really
 
 
-def degraded_by(recipe: Recipe, key: jax.Array, images: jax.Array, reduced: jax.Array, *, scale: int) -> jax.Array:
+def degraded_by(key: jax.Array, images: jax.Array, reduced: jax.Array, *, recipe: Recipe, scale: int) -> jax.Array:
     """LR images by a recipe of two rounds (Wang et al. 2021, Real-ESRGAN, figure 2).
 
     Args:
-      recipe: ranges and probabilities.
       key: random key.
       images: HR [B, S, S, 3] in [0, 1].
       reduced: LR [B, S/scale, S/scale, 3] of the crops that stay clean.
+      recipe: ranges and probabilities.
       scale: the reduction.
 
     Returns:
@@ -109,14 +109,14 @@ def degraded_by(recipe: Recipe, key: jax.Array, images: jax.Array, reduced: jax.
 
 def _resized(key, images, factor, size, centre_in, centre_out):
     kernel = jax.random.randint(key, factor.shape, 0, 3)
-    resized = resampled(images, factor, size=size, kernel=kernel, centre_in=centre_in, centre_out=centre_out)
+    resized = resampled(images, factor, kernel, centre_in, centre_out, size=size)
     return jnp.clip(resized, 0, 1)
 
 
 def _noisy(key, images, round):
     strength, field = jax.random.split(key)
     sigma, poisson, gray = draws.noise(strength, len(images), round)
-    return noisy(field, images, sigma=sigma, poisson=poisson, gray=gray)
+    return noisy(field, images, sigma, poisson, gray)
 
 
 def _compressed(key, images, round):

@@ -9,11 +9,11 @@ KERNELS = ("area", "bilinear", "bicubic")
 def resampled(
     images: jax.Array,
     factor: jax.Array,
-    *,
-    size: int,
     kernel: jax.Array,
     centre_in: jax.Array,
     centre_out: jax.Array,
+    *,
+    size: int,
 ) -> jax.Array:
     """Resize images onto squares of one size, each by its own factor around its own point.
 
@@ -23,10 +23,10 @@ def resampled(
     Args:
       images: [B, H, W, C] float32.
       factor: [B] output pixels per input pixel.
-      size: side of the result.
       kernel: [B] index into `KERNELS`; bicubic is Keys' with a = −0.5.
       centre_in: [B, 2] row and column, in input pixels; whole numbers are centres of pixels.
       centre_out: [B, 2] the same, in output pixels.
+      size: side of the result.
 
     Returns:
       [B, size, size, C] float32; bicubic can leave the range of the input.

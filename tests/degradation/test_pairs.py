@@ -1,0 +1,113 @@
+"""Whole recipes: where LR lies on HR, what stays clean, and what depends on what."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import NamedSharding, PartitionSpec
+
+from jaxsr.data.augmentation import augment, degrade
+from jaxsr.data.degradation import make_degradation, margin
+from jaxsr.data.degradation.pairs import degraded_by
+from jaxsr.data.degradation.recipes import REAL
+from jaxsr.data.pipeline import crops
+from jaxsr.data.sources import open_source
+from jaxsr.errors import InputError
+from jaxsr.training.devices import make_mesh
+
+CROP, SCALE = 32, 4
+READ = CROP + 2 * margin("real", scale=SCALE)
+NOTHING = {"blur": 0.0, "resize": (0.0, 0.0, 1.0), "noise": 0.0, "jpeg": 0.0}
+
+
+@pytest.fixture(scope="module")
+def photos():
+    return jnp.asarray(next(iter(crops(open_source(["samples"]), crop=READ, batch_size=8, seed=0))))
+
+
+@pytest.fixture(scope="module")
+def really():
+    return jax.jit(make_degradation("real", scale=SCALE))
+
+
+def recipe(**changes):
+    rounds = tuple(round._replace(**(NOTHING | changes)) for round in REAL.rounds)
+    return REAL._replace(rounds=rounds, last_sinc=0.0, sharpening=0.0, clean=0.0)
+
+
+def inside(images):
+    return np.asarray(images)[:, 4:-4, 4:-4]
+
+
+@pytest.mark.parametrize("changes", [{}, {"resize": (0.3, 0.5, 0.2)}, {"blur": 1.0}])
+def test_low_resolution_lies_where_high_resolution_is(changes):
+    # A ramp is its own blur and its own reduction, and a shift of a tenth of an LR pixel changes it by 1.2 levels.
+    row = np.arange(READ, dtype=np.float32)
+    ramp = jnp.stack([jnp.broadcast_to(60 + row, (READ, READ)), jnp.broadcast_to(200 - row[:, None], (READ, READ))], -1)
+    ramp = jnp.broadcast_to(jnp.concatenate([ramp, ramp[..., :1]], -1)[None] / 255, (8, READ, READ, 3))
+    sides = READ // SCALE
+    expected = np.asarray(ramp).reshape(8, sides, SCALE, sides, SCALE, 3).mean(axis=(2, 4))
+    low = degraded_by(jax.random.key(1), ramp, jnp.asarray(expected), recipe=recipe(**changes), scale=SCALE)
+    assert np.abs(inside(low) - inside(expected)).max() * 255 < 1
+
+
+@pytest.mark.parametrize("fault", [{"blur": 1.0}, {"noise": 1.0}, {"jpeg": 1.0}, {"resize": (0.0, 1.0, 0.0)}])
+def test_every_part_changes_the_picture(photos, fault):
+    unit = photos.astype(jnp.float32) / 255
+    reduced, _ = degrade(photos, scale=SCALE)
+    plain, faulty = (
+        inside(degraded_by(jax.random.key(2), unit, reduced, recipe=recipe(**each), scale=SCALE))
+        for each in ({}, fault)
+    )
+    changed = np.abs(plain - faulty).mean(axis=(1, 2, 3)) * 255
+    assert (changed > 0.5).sum() >= 6
+
+
+def test_bicubic_is_todays_reduction_of_turned_crops(photos):
+    key = jax.random.key(3)
+    low, high = make_degradation("bicubic", scale=SCALE)(key, photos)
+    expected = degrade(augment(key, photos), scale=SCALE)
+    np.testing.assert_array_equal(low, expected[0])
+    np.testing.assert_array_equal(high, expected[1])
+
+
+def test_pairs_are_of_the_crop_within_its_margin(photos, really):
+    low, high = really(jax.random.key(4), photos)
+    assert (low.shape, high.shape) == ((8, CROP // SCALE, CROP // SCALE, 3), (8, CROP, CROP, 3))
+    assert 0 <= float(low.min()) <= float(low.max()) <= 1
+    np.testing.assert_allclose(np.asarray(low) * 255, np.round(np.asarray(low) * 255), atol=1e-4)
+    # Means of whole crops say that a pair shows the same thing.
+    means = [np.asarray(x).mean(axis=(1, 2)).ravel() for x in (low, high / 2 + 0.5)]
+    assert np.corrcoef(*means)[0, 1] > 0.97
+
+
+def test_about_the_wanted_part_stays_clean(photos, really):
+    clean = []
+    for seed in range(12):
+        low, high = really(jax.random.key(seed), photos)
+        levels = jnp.round((high / 2 + 0.5) * 255)
+        reduced = np.asarray(degrade(levels.astype(jnp.uint8), scale=SCALE)[0])
+        # The margin matters only to the outermost pixels.
+        clean += list((np.abs(np.asarray(low) - reduced)[:, 2:-2, 2:-2] < 1e-3).all(axis=(1, 2, 3)))
+    assert 0.04 < np.mean(clean) < 0.25
+
+
+def test_the_key_decides(photos, really):
+    first, again, other = (really(jax.random.key(seed), photos)[0] for seed in (5, 5, 6))
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(np.asarray(first - other)).mean() > 0.01
+
+
+def test_devices_share_the_work_and_give_the_same(photos, really):
+    alone = really(jax.random.key(7), photos)
+    mesh = make_mesh(2, batch_size=8)
+    spread = jax.device_put(photos, NamedSharding(mesh, PartitionSpec(mesh.axis_names[0])))
+    shared = really(jax.random.key(7), spread)
+    for one, two in zip(alone, shared, strict=True):
+        # Sums in another order can round to the next level.
+        assert np.mean(np.abs(np.asarray(one) - np.asarray(two)) > 1e-5) < 1e-3
+
+
+def test_unknown_recipes_are_refused():
+    with pytest.raises(InputError, match="choose bicubic, real"):
+        make_degradation("jpeg", scale=4)
