@@ -1,16 +1,18 @@
 """One update of SRResNet by its pixel loss, here and in PyTorch.
 
-    python benchmarks/train_step.py [--losses 200] [--updates 50] [--json FILE]
+    python benchmarks/train_step.py [--losses 200] [--updates 50] [--degradation real] [--json FILE]
 
 16 crops of 96×96, 24×24 in LR; forward, backward, Adam. Ours includes augmentation and degradation from uint8 crops and
 their way to the devices; PyTorch gets the pairs ready. PyTorch: channels_last, fused Adam, one thread per core, or the
 GPU where JAX has one. Both start from the same weights, and their losses are compared first. With --updates a call is
-so many of them: one dispatch of ours, and in PyTorch no wait in between.
+so many of them: one dispatch of ours, and in PyTorch no wait in between. With --degradation ours is timed a second time
+with that recipe, and the part that it adds is printed.
 """
 
 import dataclasses
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +31,7 @@ from comparison import (
 )
 
 from jaxsr.data.augmentation import augment, degrade
+from jaxsr.data.degradation import make_degradation, margin
 from jaxsr.errors import reported
 from jaxsr.models import SRResNet
 from jaxsr.models.initialisation import initialise
@@ -58,14 +61,17 @@ class Options:
     """Dtypes of computation; PyTorch's bfloat16 is autocast."""
     devices: int | None = None
     """Devices of ours (None: one per CPU core)."""
+    degradation: Literal["bicubic", "real", "wang2021"] = "bicubic"
+    """Recipe of the second timing of ours (bicubic: none)."""
     json: Path | None = None
     """Write the figures here too."""
 
 
-def our_steps(dtype: str, variables: dict, *, batch_size: int, devices: int | None):
+def our_steps(dtype: str, variables: dict, *, batch_size: int, devices: int | None, degradation: str = "bicubic"):
     """From uint8 crops [updates, B, …] to the loss of each of so many updates, and a function that counts FLOP."""
     optimizer, mesh = optax.adam(RATE), make_mesh(devices, batch_size=batch_size)
-    step = make_pixel_step(SRResNet(dtype=jnp.dtype(dtype)), optimizer, seed=0)
+    degrade = make_degradation(degradation, scale=4)
+    step = make_pixel_step(SRResNet(dtype=jnp.dtype(dtype)), optimizer, seed=0, degrade=degrade)
     run_steps = compile_steps(step)
     state = replicated(create_state(variables, optimizer, ema=False), mesh)
 
@@ -116,23 +122,40 @@ def main(options: Options) -> None:
         theirs = their_steps(dtype, variables)
         losses = []
         for number in range(options.losses):
-            crops = photo_batches(options, seed=number)
+            crops = photo_batches(options, options.crop, seed=number)
             pairs = pairs_of(crops, first=number * options.updates)
             losses += zip(ours(crops), theirs(pairs), strict=True)
         within = 0.01 if dtype == "float32" else 0.03
         differences[dtype] = require_equal(f"losses in {dtype}", *map(list, zip(*losses, strict=True)), within=within)
         programs[f"jaxsr {dtype}"] = partial(ours, crops)
         programs[f"PyTorch {dtype}"] = partial(theirs, pairs)
+        if options.degradation != "bicubic":
+            degraded, _ = our_steps(
+                dtype,
+                variables,
+                batch_size=options.batch_size,
+                devices=options.devices,
+                degradation=options.degradation,
+            )
+            larger = options.crop + 2 * margin(options.degradation, scale=4)
+            programs[_degraded(dtype)] = partial(degraded, photo_batches(options, larger, seed=0))
     seconds = in_turns(programs, rounds=options.rounds)
     compared = f"{options.updates} SRResNet updates of {options.batch_size} crops of {options.crop}×{options.crop}"
     more = {"loss_differences": differences, "losses_compared": len(losses)}
     rates = report_training(seconds, updates=options.updates, batch_size=options.batch_size, flops=count(crops))
+    for dtype in options.dtypes if options.degradation != "bicubic" else ():
+        whole, plain = (float(np.median(seconds[name])) for name in (_degraded(dtype), f"jaxsr {dtype}"))
+        print(f"  --degradation {options.degradation} adds {whole / plain - 1:.0%} to an update in {dtype}")
     report(compared, seconds, json_file=options.json, **more, **rates)
 
 
-def photo_batches(options: Options, *, seed: int) -> np.ndarray:
-    """uint8 [updates, B, crop, crop, 3]."""
-    crops = photo_crops(options.updates * options.batch_size, options.crop, seed=seed)
+def _degraded(dtype):
+    return f"{dtype}, degraded"
+
+
+def photo_batches(options: Options, side: int, *, seed: int) -> np.ndarray:
+    """uint8 [updates, B, side, side, 3]."""
+    crops = photo_crops(options.updates * options.batch_size, side, seed=seed)
     return crops.reshape(options.updates, options.batch_size, *crops.shape[1:])
 
 

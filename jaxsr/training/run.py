@@ -5,6 +5,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 
 import jax
@@ -12,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxsr.config import TrainConfig
-from jaxsr.data.degradation import margin
+from jaxsr.data.degradation import make_degradation, margin
 from jaxsr.data.pipeline import crops
 from jaxsr.errors import InputError
 from jaxsr.evaluation.lpips import make_lpips
@@ -21,6 +22,7 @@ from jaxsr.models.convolution import program_kind
 from jaxsr.models.initialisation import initialise
 from jaxsr.training.card import training_card
 from jaxsr.training.devices import connect, gathered, is_writer, make_mesh, replicated
+from jaxsr.training.examples import draw_degraded
 from jaxsr.training.guard import adversarial_warnings
 from jaxsr.training.loop import fit
 from jaxsr.training.stages import adversarial_stage, pixel_stage
@@ -82,6 +84,11 @@ def train(config: TrainConfig, source, validation: Mapping[str, np.ndarray]) -> 
         claim(workdir, config, photos, used=stage.used)
         if config.init is not None:
             save_weights(workdir / START, start)
+        if config.degradation != "bicubic":
+            degrade = make_degradation(config.degradation, scale=config.scale)
+            first = np.concatenate(list(islice(open_crops(0, shard=(0, 1)), 2)))
+            picture = workdir / "strips" / "degraded.png"
+            draw_degraded(picture, degrade, first, scale=config.scale, recipe=config.degradation)
     gathered(np.int32(0))
     if not is_writer():
         await_claim(workdir)
