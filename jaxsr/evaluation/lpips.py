@@ -7,7 +7,7 @@ import importlib.util
 import pickle
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax
@@ -68,6 +68,30 @@ class LPIPS(nn.Module):
             weights = self.param(f"head_{i}", nn.initializers.ones, (a.shape[-1],))
             distance += jnp.mean((_unit_length(a) - _unit_length(b)) ** 2 @ weights, axis=(1, 2))
         return distance
+
+
+class LPIPSFeatures(nn.Module):
+    """LPIPS on VGG16 as features whose mean squared errors, summed over the taps, are its distance: a content loss.
+
+    Attributes:
+      taps: the feature maps; all of them make LPIPS.
+      dtype: dtype of the convolutions.
+    """
+
+    taps: tuple[str, ...] = _TAPS
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, images: jax.Array) -> dict[str, jax.Array]:
+        """RGB [N, H, W, 3] in [−1, 1] to {tap: float32 [N, h, w, c]}."""
+        network = VGG(16, self.taps, normalisation="none", dtype=self.dtype, name="backbone")
+        scaled = {}
+        for tap, values in network(imagenet_from_signed(images)).items():
+            head = self.param(f"head_{_TAPS.index(tap)}", nn.initializers.ones, (values.shape[-1],))
+            # A gradient at features of zero needs the small number under the root.
+            length = jnp.sqrt(jnp.sum(values**2, axis=-1, keepdims=True) + 1e-12)
+            scaled[tap] = values / length * jnp.sqrt(head * len(head))
+        return scaled
 
 
 def imagenet_from_signed(images: jax.Array) -> jax.Array:

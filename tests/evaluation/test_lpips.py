@@ -13,6 +13,8 @@ from jaxsr.evaluation import lpips
 from jaxsr.evaluation.protocol import degraded, find_set, read_set
 from jaxsr.imaging.color import signed_from_unit, unit_from_uint8
 from jaxsr.imaging.resize import resize_uint8
+from jaxsr.training.losses import content_loss
+from jaxsr.weights.perceptual import load_perceptual
 
 SET5 = Path(__file__).parents[1] / "data" / "Set5"
 FILES = {"alex": "alexnet", "vgg16": "vgg16"}
@@ -87,3 +89,28 @@ def test_files_of_another_network_are_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: found)
     with pytest.raises(InputError, match="not the tensors of LPIPS"):
         lpips.read_lpips("alex")
+
+
+@with_weights
+def test_features_of_the_content_loss_have_lpips_as_their_squared_error():
+    features, params, _ = load_perceptual("lpips")
+    apply = jax.jit(lambda images: features.apply({"params": params}, images))
+    distance = lpips.make_lpips("vgg16")
+    for _, sr, hr in list(set5_pairs())[:2]:
+        ours = content_loss(apply(sr), apply(hr), dict.fromkeys(features.taps, 1.0))
+        assert float(ours) == pytest.approx(float(distance(sr, hr)[0]), rel=1e-4)
+
+
+@with_weights
+def test_features_of_the_content_loss_have_a_gradient_where_there_is_nothing_to_see():
+    features, params, card = load_perceptual("lpips", taps=("relu1_2", "relu3_3"))
+    black, noise = -np.ones((1, 32, 32, 3), np.float32), np.random.default_rng(0).random((1, 32, 32, 3), np.float32)
+
+    def loss(images):
+        of = [features.apply({"params": params}, each) for each in (images, noise)]
+        return content_loss(*of, dict.fromkeys(features.taps, 1.0))
+
+    assert np.isfinite(jax.grad(loss)(black)).all()
+    assert card["name"] == "lpips-vgg16"
+    with pytest.raises(InputError, match="LPIPS has relu1_2"):
+        load_perceptual("lpips", taps=("conv1_2",))
