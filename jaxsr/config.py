@@ -15,6 +15,9 @@ class TrainConfig:
     validation: tuple[str, ...] = ()
     """Folders of photos for validation on whole images, or with an HR subfolder of them; subfolders are not searched.
     None: no validation, and no best.safetensors."""
+    validation_lr: tuple[str, ...] = ()
+    """Folders of LR files for them, paired by name as by evaluate.py --lr; one for each, or several for a single one.
+    None: LR is made as by --degradation, the same at each validation."""
     workdir: str = ""
     """Folder of the run: checkpoints, curves, strips, weights."""
     steps: int = 1_000_000

@@ -23,8 +23,9 @@ from jaxsr.imaging.color import luma, signed_from_unit, unit_from_uint8
 from jaxsr.imaging.files import find_photos, read_photo
 from jaxsr.imaging.resize import resize_uint8
 
+BICUBIC = "LR = MATLAB bicubic of HR (antialiased, mirrored border, uint8)"
 PROTOCOL = (
-    "LR = MATLAB bicubic of HR (antialiased, mirrored border, uint8); SR clipped and rounded to uint8; `scale` border "
+    f"{BICUBIC}; SR clipped and rounded to uint8; `scale` border "
     "pixels cut, except for LPIPS; Y = BT.601 studio range, unrounded, a gray file counts as Y; PSNR with peak 255; "
     "SSIM on Y, Wang (11×11, σ 1.5, valid) and daala (σ 1.5·height/256); LPIPS 0.1 on RGB in [−1, 1]; "
     "mean of per-image values"
@@ -46,9 +47,19 @@ def degraded(photo: np.ndarray, *, scale: int) -> tuple[np.ndarray, np.ndarray]:
     Returns:
       The photo cropped at the bottom and right to multiples of `scale`, and MATLAB's bicubic of that, scaled down.
     """
-    height, width = (side - side % scale for side in photo.shape[:2])
-    photo = photo[:height, :width]
+    photo = cropped(photo, scale=scale)
     return photo, resize_uint8(photo, 1 / scale)
+
+
+def cropped(photo: np.ndarray, *, scale: int) -> np.ndarray:
+    """A photo [H, W, …] cropped at the bottom and right to multiples of the scale."""
+    height, width = (side - side % scale for side in photo.shape[:2])
+    return photo[:height, :width]
+
+
+def reduced(name: str, hr: np.ndarray, *, scale: int) -> np.ndarray:
+    """LR by MATLAB's bicubic, whatever the photo's name."""
+    return resize_uint8(hr, 1 / scale)
 
 
 def score(
@@ -98,6 +109,7 @@ def evaluate(
     photos: Iterable[tuple[str, np.ndarray]],
     *,
     scale: int = 4,
+    low: Callable[..., np.ndarray] = reduced,
     metrics: Sequence[str] = METRICS,
     perceptual: Mapping[str, Callable] | None = None,
 ) -> dict:
@@ -107,6 +119,7 @@ def evaluate(
       upscaler: from uint8 [h, w, 3] to uint8 [h·scale, w·scale, 3], and from [h, w] to [h·scale, w·scale].
       photos: (name, uint8 [H, W, 3] or gray [H, W]); read one at a time, so that a generator takes little memory.
       scale: what the upscaler upscales by.
+      low: `low(name, hr, scale=scale)` gives LR of HR, whose sides are multiples of the scale.
       metrics: see `score`.
       perceptual: see `score`.
 
@@ -115,16 +128,48 @@ def evaluate(
       time spent in the upscaler, compilation included.
 
     Raises:
-      InputError: a photo is too small to be scored; or there are none.
+      InputError: a photo is too small to be scored, or its LR cannot be had; or there are no photos.
     """
-    images, seconds = {}, 0.0
-    for name, photo in photos:
-        if min(photo.shape[:2]) < scale:
-            raise InputError(f"{name}: {photo.shape[1]}×{photo.shape[0]} pixels are too few to be scored at ×{scale}")
-        hr, lr = degraded(photo, scale=scale)
+    seconds = 0.0
+
+    def upscaled(name, hr):
+        nonlocal seconds
+        lr = low(name, hr, scale=scale)
         start = time.perf_counter()
         sr = upscaler(lr)
         seconds += time.perf_counter() - start
+        return sr
+
+    scores = score_results(upscaled, photos, scale=scale, metrics=metrics, perceptual=perceptual)
+    return scores | {"seconds": seconds}
+
+
+def score_results(
+    results: Callable[[str, np.ndarray], np.ndarray],
+    photos: Iterable[tuple[str, np.ndarray]],
+    *,
+    scale: int = 4,
+    metrics: Sequence[str] = METRICS,
+    perceptual: Mapping[str, Callable] | None = None,
+) -> dict:
+    """Score pictures of photos, whoever made them; arguments and result as those of `evaluate`, without "seconds".
+
+    Args:
+      results: `results(name, hr)` gives SR of the size of HR, whose sides are multiples of the scale.
+      photos: see `evaluate`.
+      scale: border pixels that are cut.
+      metrics: see `score`.
+      perceptual: see `score`.
+
+    Raises:
+      InputError: see `evaluate`.
+    """
+    images = {}
+    for name, photo in photos:
+        if min(photo.shape[:2]) < scale:
+            raise InputError(f"{name}: {photo.shape[1]}×{photo.shape[0]} pixels are too few to be scored at ×{scale}")
+        hr = cropped(photo, scale=scale)
+        sr = results(name, hr)
         try:
             images[name] = score(sr, hr, scale=scale, metrics=metrics, perceptual=perceptual)
         except InputError as error:
@@ -134,7 +179,7 @@ def evaluate(
     mean = {
         metric: float(np.mean([scores[metric] for scores in images.values()])) for metric in next(iter(images.values()))
     }
-    return {"scale": scale, "mean": mean, "images": images, "seconds": seconds}
+    return {"scale": scale, "mean": mean, "images": images}
 
 
 def perceptual_metrics() -> dict[str, Callable]:
@@ -175,16 +220,19 @@ def distinct(named: Sequence[tuple[str, T]], given: Sequence[str]) -> dict[str, 
 def read_set(paths: Iterable[Path]) -> Iterator[tuple[str, np.ndarray]]:
     """Names and photos for `evaluate`, one after the other: uint8 [H, W] of gray files, else [H, W, 3].
 
-    The name is the file's without its suffix, unless two files would then have the same.
-
     Raises:
       InputError: a file cannot be read.
     """
     paths = list(paths)
-    stems = Counter(path.stem for path in paths)
-    for path in paths:
+    for name, path in zip(photo_names(paths), paths, strict=True):
         photo = read_photo(path)
-        yield path.stem if stems[path.stem] == 1 else path.name, photo[..., 0] if _is_gray(path) else photo
+        yield name, photo[..., 0] if _is_gray(path) else photo
+
+
+def photo_names(paths: Sequence[Path]) -> list[str]:
+    """The name of each file without its suffix, unless two files would then have the same."""
+    stems = Counter(path.stem for path in paths)
+    return [path.stem if stems[path.stem] == 1 else path.name for path in paths]
 
 
 def _is_gray(path):

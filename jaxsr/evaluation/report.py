@@ -24,17 +24,21 @@ def table(results: Sequence[dict]) -> str:
     """Means of several models on one set as text, `PROTOCOL` in the title.
 
     Args:
-      results: one or more of `evaluate`'s results with "model" and "data" added, all of one set.
+      results: one or more of `evaluate`'s results with "model" and "data" added, all of one set and scale; with
+        "protocol" where it is another.
 
     Returns:
       Lines without a newline at the end. Metrics that were not computed have a dash.
     """
     photos = len(results[0]["images"])
-    title = f"{results[0]['data']}, {photos} photo{'s' if photos > 1 else ''}. {PROTOCOL}."
+    protocol = results[0].get("protocol", PROTOCOL)
+    title = f"{results[0]['data']}, {photos} photo{'s' if photos > 1 else ''}. {protocol}."
     rows = [["model", "scale", *(name for name, _ in _COLUMNS.values()), "s/photo"]]
     for result in results:
         mean = [_number(result["mean"].get(metric), form) for metric, (_, form) in _COLUMNS.items()]
-        rows.append([result["model"], f"×{result['scale']}", *mean, f"{result['seconds'] / photos:.2f}"])
+        rows.append(
+            [result["model"], f"×{result['scale']}", *mean, _number(result.get("seconds", math.nan) / photos, ".2f")]
+        )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows]
     rule = "-" * max(map(len, lines))
@@ -42,7 +46,7 @@ def table(results: Sequence[dict]) -> str:
 
 
 def save_json(path: str | os.PathLike, results: Sequence[dict]) -> None:
-    """Write {"protocol": `PROTOCOL`, "results": …}, whole or not at all.
+    """Write {"protocol": that of all results, "results": …}, whole or not at all.
 
     Args:
       path: file to write.
@@ -58,7 +62,9 @@ def save_json(path: str | os.PathLike, results: Sequence[dict]) -> None:
         | {"images": {name: _all_metrics(scores) for name, scores in result["images"].items()}}
         for result in results
     ]
-    text = json.dumps({"protocol": PROTOCOL, "results": complete}, indent=2, ensure_ascii=False, allow_nan=False)
+    protocols = {result.get("protocol", PROTOCOL) for result in results}
+    protocol = protocols.pop() if len(protocols) == 1 else PROTOCOL
+    text = json.dumps({"protocol": protocol, "results": complete}, indent=2, ensure_ascii=False, allow_nan=False)
     with replacing(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 
@@ -103,4 +109,4 @@ def _all_metrics(scores):
 
 
 def _number(value, form):
-    return "–" if value is None else format(value, form)
+    return "–" if value is None or math.isnan(value) else format(value, form)

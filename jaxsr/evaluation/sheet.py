@@ -3,13 +3,13 @@
 import heapq
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from jaxsr.evaluation.protocol import degraded, read_set, score
+from jaxsr.evaluation.protocol import cropped, read_set, reduced, score
+from jaxsr.evaluation.sets import EvaluationSet
 from jaxsr.imaging.color import luma
 from jaxsr.imaging.files import save_image
 
@@ -19,12 +19,17 @@ TITLE, HEAD, FOOT = 40, 30, 28
 
 
 class Crop(NamedTuple):
-    """A window of a photo; the photo is uint8 [H, W, 3] or gray [H, W]."""
+    """A window of a photo; the photo is uint8 [H, W, 3] or gray [H, W].
+
+    `low` makes LR of it, see `jaxsr.evaluation.sets.EvaluationSet`.
+    """
 
     name: str
     photo: np.ndarray
     rows: slice
     columns: slice
+    low: Callable[..., np.ndarray] = reduced
+    label: str = ""
 
 
 def most_detailed(image: np.ndarray, *, side: int) -> tuple[slice, slice]:
@@ -86,7 +91,7 @@ def draw_sheet(crops: Sequence[Crop], models: Mapping[str, Callable], *, title: 
         _write(draw, (_left(column), TITLE + HEAD / 2), name, size=18, room=CELL)
     for row, crop in enumerate(crops):
         top = TITLE + HEAD + row * (CELL + FOOT + GAP)
-        cells = [(_overview(crop), crop.name), *(_answer(crop, model) for model in models.values())]
+        cells = [(_overview(crop), crop.label or crop.name), *(_answer(crop, model) for model in models.values())]
         cells.append((_enlarged(crop.photo[crop.rows, crop.columns]), "original"))
         for column, (picture, caption) in enumerate(cells):
             left = _left(column)
@@ -97,13 +102,13 @@ def draw_sheet(crops: Sequence[Crop], models: Mapping[str, Callable], *, title: 
 
 
 def save_sheet(
-    path: str | os.PathLike, sets: Mapping[str, Sequence[Path]], models: Mapping[str, Callable], *, rows: int = 6
+    path: str | os.PathLike, sets: Mapping[str, EvaluationSet], models: Mapping[str, Callable], *, rows: int = 6
 ) -> None:
     """Draw `draw_sheet` of the most detailed crops of some test sets, and write it.
 
     Args:
       path: PNG or JPEG file.
-      sets: name to photo files, as `find_set` gives them.
+      sets: as `open_sets` gives them.
       models: see `draw_sheet`.
       rows: crops in all, divided among the sets; each gets at least one.
 
@@ -113,9 +118,9 @@ def save_sheet(
     """
     margin = max(model.scale for model in models.values()) - 1
     crops = []
-    for name, paths in sets.items():
-        chosen = choose_crops(read_set(paths), count=max(1, rows // len(sets)), margin=margin)
-        crops += [crop._replace(name=f"{crop.name}  ({name})") for crop in chosen]
+    for name, each in sets.items():
+        chosen = choose_crops(read_set(each.paths), count=max(1, rows // len(sets)), margin=margin)
+        crops += [crop._replace(low=each.low, label=f"{crop.name}  ({name})") for crop in chosen]
     title = "Most detailed crops, enlarged; PSNR-Y and SSIM (Wang) of the whole photo"
     save_image(path, draw_sheet(crops, models, title=title))
 
@@ -133,8 +138,8 @@ def _most_detailed(image, side):
 
 
 def _answer(crop, model):
-    hr, lr = degraded(crop.photo, scale=model.scale)
-    sr = model(lr)
+    hr = cropped(crop.photo, scale=model.scale)
+    sr = model(crop.low(crop.name, hr, scale=model.scale))
     scores = score(sr, hr, scale=model.scale)
     return _enlarged(sr[crop.rows, crop.columns]), f"{scores['psnr_y']:.2f} dB,  SSIM {scores['ssim_wang']:.3f}"
 

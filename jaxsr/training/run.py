@@ -15,12 +15,14 @@ import numpy as np
 from jaxsr.config import TrainConfig
 from jaxsr.data.degradation import make_degradation, margin
 from jaxsr.data.pipeline import crops
+from jaxsr.data.sources import Source
 from jaxsr.errors import InputError
 from jaxsr.evaluation.lpips import make_lpips
 from jaxsr.models import ESPCN, SRCNN, SRResNet
 from jaxsr.models.convolution import program_kind
 from jaxsr.models.initialisation import initialise
 from jaxsr.training.card import training_card
+from jaxsr.training.checks import check
 from jaxsr.training.devices import connect, gathered, is_writer, make_mesh, replicated
 from jaxsr.training.examples import draw_degraded
 from jaxsr.training.guard import adversarial_warnings
@@ -32,13 +34,20 @@ from jaxsr.weights.lineage import START
 from jaxsr.weights.store import Weights, architecture, load_weights, save_weights
 
 
-def train(config: TrainConfig, source, validation: Mapping[str, np.ndarray]) -> bool:
+def train(
+    config: TrainConfig,
+    source: Source,
+    validation: Mapping[str, np.ndarray],
+    *,
+    low: Mapping[str, np.ndarray] | None = None,
+) -> bool:
     """Train the network of `config.stage` with a pixel loss, from wherever its workdir left off.
 
     Args:
       config: the run; its workdir must be held by the caller (`workdir.held`).
       source: training photos, see `jaxsr.data.sources`; all at least `config.crop` on each side.
       validation: name to uint8 [H, W, 3]; may be empty.
+      low: their LR, see `make_validation`.
 
     Returns:
       True when the run is finished, False when it was interrupted and saved.
@@ -100,7 +109,7 @@ def train(config: TrainConfig, source, validation: Mapping[str, np.ndarray]) -> 
         scores = {key: value if math.isfinite(value) else None for key, value in (scores or {}).items()}
         done = {
             "steps": int(state.step),
-            "validation": {"data": [Path(p).name for p in config.validation]} | scores,
+            "validation": _validated_on(config) | scores,
         }
         save_weights(workdir / name, Weights(model, jax.device_get(state.exported()), card | done))
 
@@ -113,6 +122,7 @@ def train(config: TrainConfig, source, validation: Mapping[str, np.ndarray]) -> 
         validate=make_validation(
             model,
             validation,
+            low=low,
             workdir=workdir if is_writer() else None,
             perceptual=perceptual,
             started_from={_name_of(start): start.variables} if adversarial else None,
@@ -122,6 +132,13 @@ def train(config: TrainConfig, source, validation: Mapping[str, np.ndarray]) -> 
         export=export,
         title=f"{config.stage} ×{config.scale}, {workdir.name}",
     )
+
+
+def _validated_on(config):
+    on = {"data": [Path(name).name for name in config.validation]}
+    if config.validation_lr:
+        return on | {"low": [Path(name).name for name in config.validation_lr]}
+    return on if config.degradation == "bicubic" else on | {"degradation": config.degradation}
 
 
 def _higher_psnr(scores, best):
@@ -151,50 +168,6 @@ def build(config: TrainConfig):
             return ESPCN(config.scale, dtype=dtype)
         case "srcnn":
             return SRCNN(config.scale, config.kernels, dtype=dtype)
-
-
-def check(config: TrainConfig) -> None:
-    """Refuse values that no run can have.
-
-    Raises:
-      InputError: names the flag and what it may be.
-    """
-    if config.scale not in (2, 3, 4, 8):
-        raise InputError(f"--scale {config.scale}: choose 2, 3, 4 or 8")
-    if config.crop % config.scale:
-        raise InputError(f"--crop {config.crop} is not a multiple of --scale {config.scale}")
-    at_least_one = ("steps", "batch_size", "crop", "crops_per_photo", "features", "checkpoint_every", "validate_every")
-    for name in (*at_least_one, "steps_per_dispatch", "devices"):
-        value = getattr(config, name)
-        if value is not None and value < 1:
-            raise InputError(f"--{name.replace('_', '-')} {value}: must be at least 1")
-    for name in ("blocks", "warmup", "pixel_weight", "adversarial_weight"):
-        if not 0 <= getattr(config, name) < math.inf:
-            raise InputError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be at least 0")
-    for name in ("learning_rate", "discriminator_learning_rate", "feature_scale", "content_ratio"):
-        value = getattr(config, name)
-        if value is not None and not 0 < value < math.inf:
-            raise InputError(f"--{name.replace('_', '-')} {value}: must be above 0")
-    if config.stage == "srgan" and config.feature_scale is None and not config.adversarial_weight:
-        raise InputError(
-            "--adversarial-weight 0 leaves nothing that --content-ratio could refer to; set --feature-scale"
-        )
-    if config.tap_weights and not (min(config.tap_weights) >= 0 and 0 < sum(config.tap_weights) < math.inf):
-        raise InputError(f"--tap-weights {config.tap_weights}: must be at least 0, one of them above")
-    if any(side < 1 or not side % 2 for side in config.kernels):
-        raise InputError(f"--kernels {config.kernels}: must be odd, as 9 1 5 or 9 5 5")
-    if not -(2**63) <= config.seed < 2**63:
-        raise InputError(f"--seed {config.seed}: must fit into 64 bits")
-    if config.stage == "srgan" and config.optimizer != "adam":
-        raise InputError(f"--optimizer {config.optimizer}: the networks of --stage srgan are moved by adam")
-    if config.stage == "srgan" and config.crop % 16:
-        raise InputError(f"--crop {config.crop}: the discriminator halves crops four times; take a multiple of 16")
-    if not 0 <= config.label_smoothing < 0.5:
-        raise InputError(f"--label-smoothing {config.label_smoothing}: must be at least 0 and below 0.5")
-    if config.tap_weights and len(config.tap_weights) != len(config.taps):
-        raise InputError(f"--tap-weights has {len(config.tap_weights)} values for {len(config.taps)} --taps")
-    if not 0 <= config.ema < 1:
-        raise InputError(f"--ema {config.ema}: must be at least 0 and below 1")
 
 
 def _starting_point(config, model, *, resumed) -> Weights:

@@ -11,10 +11,13 @@ from jaxsr.data.inspection import format_table, inspect
 from jaxsr.data.pipeline import cached
 from jaxsr.data.sources import open_source
 from jaxsr.errors import InputError
-from jaxsr.evaluation.protocol import find_set, read_set
+from jaxsr.evaluation.protocol import cropped, read_set
+from jaxsr.evaluation.sets import open_sets
+from jaxsr.training.checks import check
 from jaxsr.training.devices import gathered, is_writer, split_cpu_into_devices
 from jaxsr.training.distributed import Cluster, join
-from jaxsr.training.run import check, read_crop, train
+from jaxsr.training.run import read_crop, train
+from jaxsr.training.validation import require_room
 from jaxsr.training.workdir import held
 
 
@@ -47,14 +50,14 @@ def start(config: TrainConfig, *, check_only: bool = False, cluster: Cluster | N
     if check_only:
         return 0 if len(_inspected(config, full=True)) else 1
     with held(config.workdir) if is_writer() else _silence():
-        validation = _validation_photos(config.validation)
+        validation, low = _validation_photos(config)
         source = _inspected(config, full=False)
         if not len(source):
             raise InputError(f"--data {' '.join(config.data)}: none of these photos can be used; the table says why")
         if config.cache:
             source = cached(source)
         print(f"training {config.stage} on {len(source)} photos")
-        finished = train(config, source, validation)
+        finished = train(config, source, validation, low=low)
         if not finished:
             again = "the same command again" if config.resume else "the same command without --no-resume"
             print(f"interrupted and saved in {config.workdir}; start {again} to go on")
@@ -69,16 +72,24 @@ def _silence():
         yield
 
 
-def _validation_photos(names):
-    """Photos by their full name, gray ones as [H, W]; of a folder as `evaluate.py` would take them."""
-    photos = {}
-    for name in names:
+def _validation_photos(config):
+    """HR and LR by full names, gray ones as [H, W]; of a folder what `evaluate.py` would take."""
+    photos, low = {}, {}
+    folders = [name for name in config.validation if not name.startswith("tfds:")]
+    if config.validation_lr and len(folders) < len(config.validation):
+        raise InputError("--validation-lr is for folders; --validation names a tfds: set")
+    for name in config.validation:
         if name.startswith("tfds:"):
             source = open_source([name])
             photos |= {source.names[i]: source[i] for i in range(len(source))}
-        else:
-            photos |= {f"{name}/{stem}": photo for stem, photo in read_set(find_set(name)[1])}
-    return photos
+    recipe = None if config.validation_lr else config.degradation
+    for name, each in open_sets(folders, low=config.validation_lr, recipe=recipe).items() if folders else ():
+        for stem, photo in read_set(each.paths):
+            full = f"{name}/{stem}"
+            photos[full] = photo
+            require_room({full: photo}, scale=config.scale, perceptual=config.stage == "srgan")
+            low[full] = each.low(stem, cropped(photo, scale=config.scale), scale=config.scale)
+    return photos, low
 
 
 def _inspected(config, *, full):

@@ -47,6 +47,7 @@ def make_validation(
     model: nn.Module,
     photos: Mapping[str, np.ndarray],
     *,
+    low: Mapping[str, np.ndarray] | None = None,
     workdir: Path | None,
     perceptual: Mapping[str, Callable] | None = None,
     started_from: Mapping[str, dict] | None = None,
@@ -56,6 +57,7 @@ def make_validation(
     Args:
       model: the network; its running statistics are used.
       photos: name to HR uint8 [H, W, 3], or [H, W] for gray, which counts as luma; see `require_room`.
+      low: name to LR uint8 of the photo cropped to a multiple of the scale; MATLAB's bicubic where there is none.
       workdir: folder of the run; strips go to `strips/step-NNNNNN.png` in it; None for no strips.
       perceptual: further metrics, see `protocol.score`.
       started_from: label to variables of the same network, for a row of the strip that stays the same.
@@ -66,22 +68,25 @@ def make_validation(
     """
     smallest = min((min(photo.shape[:2]) for photo in photos.values()), default=0)
     side = min(STRIP_SIDE, smallest - smallest % model.scale)
-    shown_photos = list(photos.values())[:STRIP_LENGTH]
 
     @jax.jit
     def apply(variables, low):
         return uint8_from_unit(unit_from_signed(model.apply(variables, low[None])[0]))
 
-    def upscale(variables, low):
-        rgb = low if low.ndim == 3 else np.stack([low] * 3, axis=-1)
+    def upscale(variables, lr):
+        rgb = lr if lr.ndim == 3 else np.stack([lr] * 3, axis=-1)
         tile = max(TILE, 2 * model.halo + 64)
         upscaled = upscale_tiled(
             lambda part: apply(variables, unit_from_uint8(part)), rgb, scale=model.scale, halo=model.halo, tile=tile
         )
-        return upscaled if low.ndim == 3 else np.asarray(Image.fromarray(upscaled).convert("L"))
+        return upscaled if lr.ndim == 3 else np.asarray(Image.fromarray(upscaled).convert("L"))
+
+    def pair(name):
+        high, reduced = degraded(photos[name], scale=model.scale)
+        return high, (low or {}).get(name, reduced)
 
     before = [
-        (label, [upscale(variables, degraded(photo, scale=model.scale)[1]) for photo in shown_photos])
+        (label, [upscale(variables, pair(name)[1]) for name in list(photos)[:STRIP_LENGTH]])
         for label, variables in (started_from or {}).items()
     ]
 
@@ -89,13 +94,13 @@ def make_validation(
         # On one device: a replicated program would do the same work on each.
         variables = jax.device_put(jax.device_get(state.exported()), jax.local_devices()[0])
         scores, shown = [], []
-        for i, photo in enumerate(photos.values()):
-            high, low = degraded(photo, scale=model.scale)
-            upscaled = upscale(variables, low)
+        for i, name in enumerate(photos):
+            high, reduced = pair(name)
+            upscaled = upscale(variables, reduced)
             scores.append(score(upscaled, high, scale=model.scale, perceptual=perceptual))
             if i < STRIP_LENGTH:
                 rows, columns = most_detailed(high, side=side)
-                nearest = resize_uint8(low, model.scale, kernel="nearest")
+                nearest = resize_uint8(reduced, model.scale, kernel="nearest")
                 images = (nearest, *(pictures[i] for _, pictures in before), upscaled, high)
                 shown.append([np.asarray(Image.fromarray(image[rows, columns]).convert("RGB")) for image in images])
         step = int(state.step)

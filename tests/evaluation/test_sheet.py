@@ -6,6 +6,7 @@ from PIL import Image
 
 import jaxsr
 from jaxsr.evaluation.protocol import degraded, find_set, read_set
+from jaxsr.evaluation.sets import EvaluationSet
 from jaxsr.evaluation.sheet import CELL, Crop, choose_crops, draw_sheet, most_detailed, save_sheet
 from jaxsr.imaging.resize import resize_uint8
 
@@ -70,7 +71,7 @@ def test_cells_are_the_models_pixels():
 def test_sheet_of_several_sets_is_written(tmp_path):
     gray = Image.open(SET5 / "HR" / "head.png").convert("L").resize((70, 61))
     gray.save(tmp_path / "gray.png")
-    sets = {"Set5": find_set(SET5)[1][:2], "own": [tmp_path / "gray.png"]}
+    sets = {"Set5": EvaluationSet(find_set(SET5)[1][:2]), "own": EvaluationSet([tmp_path / "gray.png"])}
     save_sheet(tmp_path / "sheet.png", sets, {"bilinear": jaxsr.load("bilinear")}, rows=2)
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.mode == "RGB"

@@ -4,7 +4,7 @@ import pytest
 
 from jaxsr.config import TrainConfig
 from jaxsr.errors import InputError
-from jaxsr.training.run import check
+from jaxsr.training.checks import check
 
 
 @pytest.mark.parametrize("stage", ["srresnet", "srgan", "espcn", "srcnn"])

@@ -1,0 +1,49 @@
+"""Whole photos, degraded for an evaluation."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxsr.data.degradation.pairs import degraded_by, margin
+from jaxsr.data.degradation.recipes import RECIPES
+from jaxsr.errors import InputError
+from jaxsr.imaging.resize import resize_uint8
+
+# Sides are rounded up to multiples of this, so that few programs are compiled.
+_STEP = 256
+
+_degraded = jax.jit(degraded_by, static_argnames=("recipe", "scale"))
+
+
+def degrade_photo(key: jax.Array, photo: np.ndarray, *, recipe: str, scale: int) -> np.ndarray:
+    """LR of a photo by one of the recipes; none of its pixels stays clean by chance.
+
+    Args:
+      key: random key; equal keys give equal pictures.
+      photo: HR uint8 [H, W, 3] or [H, W], both sides multiples of `scale`.
+      recipe: a name in `jaxsr.data.degradation.RECIPE_NAMES`.
+      scale: the reduction.
+
+    Returns:
+      uint8 [H/scale, W/scale, 3] or [H/scale, W/scale].
+
+    Raises:
+      InputError: the recipe is unknown.
+    """
+    if recipe == "bicubic":
+        return resize_uint8(photo, 1 / scale)
+    if recipe not in RECIPES:
+        raise InputError(f"--degrade {recipe} is unknown: choose bicubic, {', '.join(RECIPES)}")
+    height, width = photo.shape[:2]
+    cut = margin(recipe, scale=scale)
+    side = _STEP * -(-(max(height, width) + 2 * cut) // _STEP)
+    rgb = photo if photo.ndim == 3 else np.repeat(photo[..., None], 3, axis=-1)
+    padded = np.pad(rgb, ((cut, side - cut - height), (cut, side - cut - width), (0, 0)), mode="symmetric")
+    reduced = jnp.zeros((1, side // scale, side // scale, 3))
+    never_clean = RECIPES[recipe]._replace(clean=0.0)
+    low = _degraded(key, jnp.float32(padded[None]) / 255, reduced, recipe=never_clean, scale=scale)[0]
+    start = cut // scale
+    low = np.asarray(low[start : start + height // scale, start : start + width // scale])
+    if photo.ndim == 2:
+        low = low @ np.array([0.299, 0.587, 0.114], np.float32)
+    return np.round(255 * low).astype(np.uint8)

@@ -1,0 +1,116 @@
+"""What is scored: photos, and where their LR or SR pictures come from."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from jaxsr.data.degradation import RECIPE_NAMES
+from jaxsr.data.degradation.photos import degrade_photo
+from jaxsr.data.pairing import find_counterparts, read_counterpart
+from jaxsr.errors import InputError
+from jaxsr.evaluation.protocol import BICUBIC, PROTOCOL, distinct, find_set, photo_names, reduced
+
+# From the name of a photo and HR, cropped to a multiple of the scale, to another picture of it.
+Made = Callable[..., np.ndarray]
+
+
+class EvaluationSet(NamedTuple):
+    """Photos under one name.
+
+    Attributes:
+      paths: HR files.
+      low: `low(name, hr, scale=s)` gives LR.
+      protocol: how they are scored, where LR comes from included.
+      results: `results(name, hr)` gives pictures that another program made, in place of an upscaler's; or None.
+    """
+
+    paths: Sequence[Path]
+    low: Made = reduced
+    protocol: str = PROTOCOL
+    results: Made | None = None
+
+
+def open_sets(
+    data: Sequence[str],
+    *,
+    low: Sequence[str] = (),
+    results: Sequence[str] = (),
+    recipe: str | None = None,
+    seed: int = 0,
+) -> dict[str, EvaluationSet]:
+    """Sets by name.
+
+    Args:
+      data: folders of HR photos, see `find_set`.
+      low: folders of LR files for them, one for each of `data`, or several for a single one.
+      results: folders of SR files, likewise.
+      recipe: how LR is made of HR, one of `jaxsr.data.degradation.RECIPE_NAMES`.
+      seed: of that.
+
+    Raises:
+      InputError: a folder cannot be used, files do not match, or more than one source of LR is named.
+    """
+    given = {"--lr": low, "--sr": results, "--degrade": [recipe] if recipe else []}
+    named = [flag for flag, values in given.items() if values]
+    if len(named) > 1:
+        raise InputError(f"{' and '.join(named)} exclude one another: each says where pictures come from")
+    found = [find_set(directory) for directory in data]
+    if low:
+        return _beside(found, low, _with_low, flag="--lr", kind="LR")
+    if results:
+        return _beside(found, results, _with_results, flag="--sr", kind="SR")
+    if recipe and recipe not in RECIPE_NAMES:
+        raise InputError(f"--degrade {recipe} is unknown: choose {', '.join(RECIPE_NAMES)}")
+    if recipe and recipe != "bicubic":
+        sets = [(f"{name}, {recipe}", _degraded(paths, recipe, seed)) for name, paths in found]
+    else:
+        sets = [(name, EvaluationSet(paths)) for name, paths in found]
+    return distinct(sets, list(data))
+
+
+def _beside(found, folders, make, *, flag, kind):
+    """A set for each folder of pictures beside the photos."""
+    if len(found) not in (1, len(folders)):
+        raise InputError(f"{flag} has {len(folders)} folders for {len(found)} of --data; give one for each")
+    found = found * len(folders) if len(found) == 1 else found
+    sets = [
+        (f"{name}, {kind} {Path(folder).name}", make(paths, folder))
+        for (name, paths), folder in zip(found, folders, strict=True)
+    ]
+    return distinct(sets, [f"{name} ({folder})" for (name, _), folder in zip(sets, folders, strict=True)])
+
+
+def _with_low(paths, folder):
+    files = _by_name(paths, find_counterparts(paths, folder, flag="--lr"))
+
+    def low(name, hr, *, scale):
+        expected = (hr.shape[0] // scale, hr.shape[1] // scale)
+        return read_counterpart(files[name], expected, of=f"{name} at ×{scale}", gray=hr.ndim == 2)
+
+    return EvaluationSet(paths, low, PROTOCOL.replace(BICUBIC, "LR as given"))
+
+
+def _with_results(paths, folder):
+    files = _by_name(paths, find_counterparts(paths, folder, flag="--sr"))
+
+    def results(name, hr):
+        return read_counterpart(files[name], hr.shape[:2], of=name, gray=hr.ndim == 2)
+
+    return EvaluationSet(paths, reduced, PROTOCOL.replace(f"{BICUBIC}; SR", "SR as given,"), results)
+
+
+def _degraded(paths, recipe, seed):
+    numbers = _by_name(paths, range(len(paths)))
+
+    def low(name, hr, *, scale):
+        key = jax.random.fold_in(jax.random.key(seed), numbers[name])
+        return degrade_photo(key, hr, recipe=recipe, scale=scale)
+
+    return EvaluationSet(paths, low, PROTOCOL.replace(BICUBIC, f"LR by the degradation {recipe}, seed {seed}"))
+
+
+def _by_name(paths, values):
+    return dict(zip(photo_names(paths), values, strict=True))

@@ -1,0 +1,50 @@
+"""Settings that no training run can have, each refused in a sentence."""
+
+import math
+
+from jaxsr.config import TrainConfig
+from jaxsr.errors import InputError
+
+
+def check(config: TrainConfig) -> None:
+    """Refuse values that no run can have.
+
+    Raises:
+      InputError: names the flag and what it may be.
+    """
+    if config.scale not in (2, 3, 4, 8):
+        raise InputError(f"--scale {config.scale}: choose 2, 3, 4 or 8")
+    if config.crop % config.scale:
+        raise InputError(f"--crop {config.crop} is not a multiple of --scale {config.scale}")
+    at_least_one = ("steps", "batch_size", "crop", "crops_per_photo", "features", "checkpoint_every", "validate_every")
+    for name in (*at_least_one, "steps_per_dispatch", "devices"):
+        value = getattr(config, name)
+        if value is not None and value < 1:
+            raise InputError(f"--{name.replace('_', '-')} {value}: must be at least 1")
+    for name in ("blocks", "warmup", "pixel_weight", "adversarial_weight"):
+        if not 0 <= getattr(config, name) < math.inf:
+            raise InputError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be at least 0")
+    for name in ("learning_rate", "discriminator_learning_rate", "feature_scale", "content_ratio"):
+        value = getattr(config, name)
+        if value is not None and not 0 < value < math.inf:
+            raise InputError(f"--{name.replace('_', '-')} {value}: must be above 0")
+    if config.stage == "srgan" and config.feature_scale is None and not config.adversarial_weight:
+        raise InputError(
+            "--adversarial-weight 0 leaves nothing that --content-ratio could refer to; set --feature-scale"
+        )
+    if config.tap_weights and not (min(config.tap_weights) >= 0 and 0 < sum(config.tap_weights) < math.inf):
+        raise InputError(f"--tap-weights {config.tap_weights}: must be at least 0, one of them above")
+    if any(side < 1 or not side % 2 for side in config.kernels):
+        raise InputError(f"--kernels {config.kernels}: must be odd, as 9 1 5 or 9 5 5")
+    if not -(2**63) <= config.seed < 2**63:
+        raise InputError(f"--seed {config.seed}: must fit into 64 bits")
+    if config.stage == "srgan" and config.optimizer != "adam":
+        raise InputError(f"--optimizer {config.optimizer}: the networks of --stage srgan are moved by adam")
+    if config.stage == "srgan" and config.crop % 16:
+        raise InputError(f"--crop {config.crop}: the discriminator halves crops four times; take a multiple of 16")
+    if not 0 <= config.label_smoothing < 0.5:
+        raise InputError(f"--label-smoothing {config.label_smoothing}: must be at least 0 and below 0.5")
+    if config.tap_weights and len(config.tap_weights) != len(config.taps):
+        raise InputError(f"--tap-weights has {len(config.tap_weights)} values for {len(config.taps)} --taps")
+    if not 0 <= config.ema < 1:
+        raise InputError(f"--ema {config.ema}: must be at least 0 and below 1")
