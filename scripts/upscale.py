@@ -21,7 +21,8 @@ def main(
     format: Literal["png", "jpg", "webp", "tif"] | None = None,
     quality: int = 95,
     json: Path | None = None,
-    model: str = "srresnet",
+    model: str = "auto",
+    sharp: bool = False,
     strength: float | None = None,
     base: str | None = None,
     self_ensemble: bool = False,
@@ -49,7 +50,9 @@ def main(
       format: Of the results in a folder (None: png).
       quality: Of JPEG and WebP results, 1 to 100.
       json: File for a report of every picture (None: not written).
-      model: Bundled network, weights file (.safetensors) or folder of a training run; or nearest, bilinear, bicubic.
+      model: auto, the bundled network that fits each picture, for clean ones or for noise and JPEG's artefacts; a
+        bundled network, weights file (.safetensors) or folder of a training run; or nearest, bilinear, bicubic.
+      sharp: With auto, an SRGAN: sharper, and it invents what it cannot know.
       strength: Of an SRGAN: 0 for the SRResNet it was trained from (faithful) to 1 for all of it (sharp). None: 1.
       base: That SRResNet: bundled name, weights file or run. None: found by what the SRGAN's card says.
       self_ensemble: Average over the 8 flips and turns of the picture; eight times the work.
@@ -75,7 +78,9 @@ def main(
     command.check_quality(quality)
     check_report(json)
     refinements = {"self_ensemble": self_ensemble, "color_lock": color_lock, "back_project": back_project}
-    upscaler = jaxsr.load(model, dtype=dtype, tile=tile, scale=scale, strength=strength, base=base, **refinements)
+    upscaler = jaxsr.load(
+        model, sharp=sharp, dtype=dtype, tile=tile, scale=scale, strength=strength, base=base, **refinements
+    )
     suffix = format and f".{format}"
     jobs = plan(inputs, output, label=size or f"x{upscaler.scale:g}", recursive=recursive, suffix=suffix)
     if dry_run:

@@ -21,7 +21,8 @@ def main(
     dry_run: bool = False,
     format: Literal["png", "jpg", "webp", "tif"] = "png",
     json: Path | None = None,
-    model: str = "srresnet",
+    model: str = "auto",
+    sharp: bool = False,
     strength: float | None = None,
     base: str | None = None,
     self_ensemble: bool = False,
@@ -49,7 +50,9 @@ def main(
       dry_run: Only list what would be done.
       format: Of the results.
       json: File for a report of every picture (None: not written).
-      model: Bundled network, weights file (.safetensors) or folder of a training run; or nearest, bilinear, bicubic.
+      model: auto, the bundled network that fits each picture, for clean ones or for noise and JPEG's artefacts; a
+        bundled network, weights file (.safetensors) or folder of a training run; or nearest, bilinear, bicubic.
+      sharp: With auto, an SRGAN: sharper, and it invents what it cannot know.
       strength: Of an SRGAN: 0 for the SRResNet it was trained from (faithful) to 1 for all of it (sharp). None: 1.
       base: That SRResNet: bundled name, weights file or run. None: found by what the SRGAN's card says.
       self_ensemble: Average over the 8 flips and turns of the picture; eight times the work.
@@ -83,7 +86,7 @@ def main(
     # The replicas want the GPUs.
     jax.config.update("jax_platforms", "cpu")
     model, base = absolute_model(model), absolute_model(base)
-    options = {"dtype": dtype, "tile": tile, "scale": scale, "strength": strength, "base": base}
+    options = {"sharp": sharp, "dtype": dtype, "tile": tile, "scale": scale, "strength": strength, "base": base}
     options |= {"self_ensemble": self_ensemble, "color_lock": color_lock, "back_project": back_project}
     label = size or f"x{jaxsr.load(model, **options).scale:g}"
     stores = open_store(source), open_store(destination)

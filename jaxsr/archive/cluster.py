@@ -142,6 +142,8 @@ def stream(work: Work, rows: dict[int, dict[str, Any]], layout: Layout) -> Itera
             "megapixels": math.nan,
             "disk_full": False,
             "again": True,
+            "model": "",
+            "why": "",
         }
 
 

@@ -15,6 +15,7 @@ from jaxsr.archive.replica import Work
 from jaxsr.archive.store import Store, existing
 from jaxsr.archive.transfer import check_writable, clear_abandoned
 from jaxsr.errors import InputError
+from jaxsr.upscaling.choice import Choice
 from jaxsr.upscaling.command import Existing, list_jobs
 from jaxsr.upscaling.folder import Outcome, refuse_existing
 from jaxsr.upscaling.report import summary, write_report
@@ -62,7 +63,7 @@ def run(
     if results == "refuse":
         refuse_existing(jobs, exists=kept.__contains__)
     check_writable(destination)
-    outcomes, sizes, again = {}, dict.fromkeys(jobs), []
+    outcomes, sizes, again, choices = {}, dict.fromkeys(jobs), [], {}
     if results == "keep":
         outcomes = {job: Outcome(job, "skipped", "existing", 0.0) for job in jobs if job in kept}
     try:
@@ -72,13 +73,16 @@ def run(
                     outcomes[task.job] = Outcome(task.job, row["status"], os.fsdecode(row["reason"]), row["seconds"])
                     sizes[task.job] = None if math.isnan(row["megapixels"]) else row["megapixels"]
                     again += [task.target] if row["again"] else []
+                    if row["model"]:
+                        choices[task.job.source] = Choice(row["model"], row["why"])
+                        tqdm.write(f"{task.job.source}: by {choices[task.job.source]}", file=sys.stderr)
     except KeyboardInterrupt:
         how = "begins again" if results == "replace" else "goes on from here with --skip-existing"
         print(f"{summary(jobs, list(outcomes.values()))}\nthe same command {how}", file=sys.stderr)
         raise
     finally:
         if report is not None:
-            write_report(report, jobs, list(sizes.values()), list(outcomes.values()))
+            write_report(report, jobs, list(sizes.values()), list(outcomes.values()), choices=choices)
     print(summary(jobs, list(outcomes.values())), file=sys.stderr)
     written = [task.target for task in tasks if task.job in outcomes and outcomes[task.job].status != "failed"]
     _check_arrived(destination, written)

@@ -13,6 +13,7 @@ from jaxsr.archive.store import exists, open_store
 from jaxsr.archive.transfer import fetch, put
 from jaxsr.errors import InputError, sentence
 from jaxsr.upscaling import load
+from jaxsr.upscaling.automatic import AUTOMATIC
 from jaxsr.upscaling.batch import file_stages
 from jaxsr.upscaling.compiled import keep_compiled
 from jaxsr.upscaling.engine import INTERPOLATIONS
@@ -47,7 +48,7 @@ class Work:
 
 def absolute_model(name: str | None) -> str | None:
     """A model's name, or the absolute path that it is, for processes in other folders."""
-    known = name is None or name in (*bundled_names(), *INTERPOLATIONS)
+    known = name is None or name in (AUTOMATIC, *bundled_names(), *INTERPOLATIONS)
     return name if known or not os.path.exists(name) else os.path.abspath(name)
 
 
@@ -75,10 +76,11 @@ class Replica:
 
         Returns:
           number; status and reason (as bytes) and seconds as of `jaxsr.upscaling.folder.Outcome`; megapixels of the
-          picture, NaN if unknown; disk_full, if that is why it failed.
+          picture, NaN if unknown; disk_full, if that is why it failed; the model that was chosen for it and why, empty
+          where it was named.
         """
         source, target = Path(os.fsdecode(row["source"])), Path(os.fsdecode(row["target"]))
-        times, size, full = [], None, False
+        times, size, full, choice = [], None, False, None
         with tempfile.TemporaryDirectory(prefix="jaxsr-archive-") as scratch:
             local = _here(self._source, source, Path(scratch, "source"))
             result = _here(self._destination, target, Path(scratch, "result"))
@@ -93,6 +95,7 @@ class Replica:
                             fetch(self._source, source, local)
                         size = megapixels(local)
                         opened = self._stages.read(local)
+                        choice = opened.choice
                     with _turn(self._computing, times):
                         computed = self._stages.compute(opened, result, None)
                     with _turn(self._writing, times):
@@ -114,6 +117,8 @@ class Replica:
             "seconds": sum(times),
             "megapixels": float("nan") if size is None else size,
             "disk_full": full,
+            "model": choice.model if choice else "",
+            "why": choice.reason if choice else "",
         }
 
 

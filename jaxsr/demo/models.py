@@ -7,8 +7,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from jaxsr.errors import InputError
-from jaxsr.upscaling import Upscaler, load
+from jaxsr.upscaling import AutomaticUpscaler, Upscaler, load
 from jaxsr.weights.store import bundled_names
+
+# What the page calls the two kinds of `auto`, and whether they are sharp.
+AUTOMATIC = {"auto": False, "auto, sharp": True}
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,8 @@ class Offer:
 
 
 def default_models() -> list[str]:
-    """The command line's default, the other bundled networks, and bicubic interpolation to compare them with."""
-    return [*sorted(bundled_names(), key=lambda name: (name != "srresnet", name)), "bicubic"]
+    """The network that fits a picture, faithful or sharp, all bundled ones by name, and bicubic to compare with."""
+    return [*AUTOMATIC, *sorted(bundled_names(), key=lambda name: (name != "srresnet", name)), "bicubic"]
 
 
 def offered(sources: Sequence[str | os.PathLike]) -> dict[str, Offer]:
@@ -44,7 +47,7 @@ def offered(sources: Sequence[str | os.PathLike]) -> dict[str, Offer]:
     """
     offers = {}
     for source in map(str, sources):
-        upscaler = load(source)
+        upscaler = upscaler_of(source, None)
         name = Path(source).name.removesuffix(".safetensors")
         if name in offers:
             raise InputError(f"--models: {offers[name].source} and {source} would both be called {name}; rename one")
@@ -56,12 +59,16 @@ def offered(sources: Sequence[str | os.PathLike]) -> dict[str, Offer]:
 
 # A few, since each holds its weights and its compiled program.
 @lru_cache(maxsize=4)
-def upscaler_of(source: str, strength: float | None) -> Upscaler:
+def upscaler_of(source: str, strength: float | None) -> Upscaler | AutomaticUpscaler:
     """`jaxsr.load`, remembered: a second picture starts without compiling again."""
+    if source in AUTOMATIC:
+        return load(sharp=AUTOMATIC[source])
     return load(source, strength=strength)
 
 
 def _has_strength(source):
+    if source in AUTOMATIC:
+        return False
     try:
         load(source, strength=1.0)
     except InputError:

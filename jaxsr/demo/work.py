@@ -23,8 +23,9 @@ def upscale_job(job: Job, *, offers: dict[str, Offer]) -> None:
         job.done, job.total = done, total
         job.check()
 
-    def note(picture):
-        job.note = "; ".join(picture.notes)
+    def note(opened):
+        chosen = (f"by {opened.choice}",) if opened.choice else ()
+        job.note = "; ".join((*opened.picture.notes, *chosen))
 
     upscale_file(upscaler_of(offer.source, job.strength), job.source, result, progress=progress, note=note)
     job.stage = "view"

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage
 
 from jaxsr.imaging.color import luma
 from jaxsr.imaging.files import BROKEN
@@ -13,8 +12,8 @@ from jaxsr.imaging.files import BROKEN
 # Luma, T.81 table K.1, in rows.
 _LUMA_TABLE_SUM = 3688
 _BLOCK = 8
-# Noise differs by twice its variance in the mask below, whose squares sum to 36 (Immerkær 1996).
-_MASK = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], float)
+# Root of the sum of the squares of the mask by which noise is measured (Immerkær 1996).
+_MASK_NORM = 6.0
 _WINDOW = 8
 _FLATTEST = 0.02
 # Where light is cut off at black or white, so is noise.
@@ -47,17 +46,22 @@ def traces(image: np.ndarray, *, quality: int | None = None) -> Traces:
     return Traces(quality, blockiness(y), noise_level(y))
 
 
-def jpeg_quality(path: str | os.PathLike) -> int | None:
-    """Quality of a JPEG file by its table for luma, as libjpeg scales it; None for other files, and broken ones."""
-    try:
-        with Image.open(path) as image:
-            table = getattr(image, "quantization", {}).get(0)
-    except BROKEN:
-        return None
+def jpeg_quality(image: Image.Image) -> int | None:
+    """Quality of an opened JPEG file by its table for luma, as libjpeg scales it; None for other images."""
+    table = (getattr(image, "quantization", None) or {}).get(0)
     if not table:
         return None
     percent = 100 * sum(table) / _LUMA_TABLE_SUM
     return int(np.clip(round(100 - percent / 2 if percent <= 100 else 5000 / percent), 1, 100))
+
+
+def file_quality(path: str | os.PathLike) -> int | None:
+    """`jpeg_quality` of a file; None too where it is no picture."""
+    try:
+        with Image.open(path) as image:
+            return jpeg_quality(image)
+    except BROKEN:
+        return None
 
 
 def blockiness(y: np.ndarray) -> float:
@@ -92,12 +96,13 @@ def noise_level(y: np.ndarray) -> float:
     """
     if min(y.shape) < 4 * _WINDOW:
         return 0.0
-    inside = ndimage.convolve(y, _MASK)[1:-1, 1:-1]
+    # The second difference along both axes, which smooth surfaces and straight edges do not pass.
+    inside = np.diff(np.diff(y, 2, axis=0), 2, axis=1)
     height, width = (side - side % _WINDOW for side in inside.shape)
     windows, levels = (
         image[:height, :width].reshape(height // _WINDOW, _WINDOW, width // _WINDOW, _WINDOW)
         for image in (inside, y[1:-1, 1:-1])
     )
-    deviations = np.sqrt((windows**2).mean(axis=(1, 3)) / (_MASK**2).sum())
+    deviations = np.sqrt((windows**2).mean(axis=(1, 3))) / _MASK_NORM
     lit = np.abs(levels.mean(axis=(1, 3)) - 127.5) < 127.5 - _CUT_OFF
     return float(np.quantile(deviations[lit], _FLATTEST)) if lit.any() else 0.0

@@ -1,6 +1,7 @@
 """Picture in, picture out."""
 
+from jaxsr.upscaling.automatic import AutomaticUpscaler, load
 from jaxsr.upscaling.batch import upscale
-from jaxsr.upscaling.upscaler import Upscaler, load
+from jaxsr.upscaling.upscaler import Upscaler
 
-__all__ = ["Upscaler", "load", "upscale"]
+__all__ = ["AutomaticUpscaler", "Upscaler", "load", "upscale"]

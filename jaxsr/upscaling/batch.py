@@ -4,14 +4,16 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jaxsr.errors import InputError
 from jaxsr.imaging.picture import Picture, open_picture, warn_of_notes
 from jaxsr.imaging.writing import WRITTEN_SUFFIXES, check_target, write_picture, write_raw
+from jaxsr.upscaling.automatic import AutomaticUpscaler, load
+from jaxsr.upscaling.choice import Choice
 from jaxsr.upscaling.size import Target
 from jaxsr.upscaling.transparency import transparent_strips
-from jaxsr.upscaling.upscaler import Progress, Upscaler, load
+from jaxsr.upscaling.upscaler import Progress, Upscaler
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,30 @@ class Stages:
     discard: Callable[[Any], None] | None = None
 
 
+class Opened(NamedTuple):
+    """A picture that was read, and what will upscale it.
+
+    Attributes:
+      picture: the picture.
+      upscaler: its upscaler.
+      choice: why it is that one; None where it was named.
+    """
+
+    picture: Picture
+    upscaler: Upscaler
+    choice: Choice | None
+
+
+def _warn(opened):
+    warn_of_notes(opened.picture)
+
+
 def file_stages(
-    upscaler: Upscaler,
+    upscaler: Upscaler | AutomaticUpscaler,
     *,
     size: Target | None = None,
     quality: int = 95,
-    note: Callable[[Picture], None] = warn_of_notes,
+    note: Callable[[Opened], None] = _warn,
 ) -> Stages:
     """The stages of upscaling a file with this upscaler.
 
@@ -46,15 +66,17 @@ def file_stages(
       upscaler: the network or interpolation.
       size: from (height, width) of a picture to those of its result; None for the upscaler's scale.
       quality: 1 to 100, always with full colour resolution.
-      note: called with each picture that is read, to tell its notes.
+      note: called with each picture that is read, to tell its notes and the network that was chosen for it.
     """
 
     def read(source):
         picture = open_picture(source)
-        note(picture)
-        return picture
+        opened = Opened(picture, *upscaler.fitting(picture))
+        note(opened)
+        return opened
 
-    def compute(picture, target, progress):
+    def compute(opened, target, progress):
+        picture, upscaler, _ = opened
         to = size(picture.size) if size else upscaler.target(picture.size)
         check_target(picture, target, size=to)
         if picture.opacity is None:
@@ -77,13 +99,13 @@ def file_stages(
 
 
 def upscale_file(
-    upscaler: Upscaler,
+    upscaler: Upscaler | AutomaticUpscaler,
     source: Path,
     target: Path,
     *,
     size: Target | None = None,
     progress: Progress | None = None,
-    note: Callable[[Picture], None] = warn_of_notes,
+    note: Callable[[Opened], None] = _warn,
 ) -> None:
     """Read a picture, upscale it, write it; `target` appears whole or not at all. Options as of `file_stages`.
 
@@ -96,7 +118,7 @@ def upscale_file(
 
 
 def upscale(
-    source: str | os.PathLike, target: str | os.PathLike, *, model: str | os.PathLike = "srresnet", **options
+    source: str | os.PathLike, target: str | os.PathLike, *, model: str | os.PathLike = "auto", **options
 ) -> None:
     """Upscale a picture file, as `scripts/upscale.py` does.
 

@@ -4,9 +4,11 @@ import os
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from jaxsr.imaging.picture import Picture, open_picture
-from jaxsr.imaging.quality import Traces, jpeg_quality, traces
+from jaxsr.imaging.quality import Traces, file_quality, jpeg_quality, traces
+from jaxsr.upscaling.pictures import arrays_of
 
 # JPEGs of cameras have 90 to 98; below this, what was lost shows at four times the size.
 HIGH_QUALITY = 95
@@ -54,24 +56,30 @@ def choose(found: Traces, *, sharp: bool) -> Choice:
     return Choice(clean, origin)
 
 
-def traces_of_file(path: str | os.PathLike) -> Traces:
-    """Those of a picture file; of a large one its middle is looked at.
+def choose_for(image: Picture | Image.Image | np.ndarray | str | os.PathLike, *, sharp: bool) -> Choice:
+    """`choose` for a picture; of a large one its middle is looked at.
+
+    Args:
+      image: an opened picture file, a PIL image, an array [H, W, 3] or [H, W], uint8 or float in [0, 1], or a path.
+      sharp: see `choose`.
 
     Raises:
       InputError: it cannot be read.
     """
-    return traces_of_picture(open_picture(path))
+    quality = None
+    if isinstance(image, str | os.PathLike):
+        image = open_picture(image)
+    if isinstance(image, Picture):
+        (height, _), quality = image.size, file_quality(image.path)
+        top, bottom = _middle(height)
+        image = image.rows(top, bottom)
+    elif isinstance(image, Image.Image):
+        quality = jpeg_quality(image)
+        image, _ = arrays_of(image)
+    rows, columns = (slice(*_middle(side)) for side in image.shape[:2])
+    return choose(traces(image[rows, columns], quality=quality), sharp=sharp)
 
 
-def traces_of_picture(picture: Picture) -> Traces:
-    """As `traces_of_file`."""
-    height, width = picture.size
-    top, left = max(0, (height - _MIDDLE) // 2), max(0, (width - _MIDDLE) // 2)
-    middle = picture.rows(top, min(height, top + _MIDDLE))[:, left : left + _MIDDLE]
-    return traces(middle, quality=jpeg_quality(picture.path))
-
-
-def traces_of_array(image: np.ndarray) -> Traces:
-    """Those of [H, W, 3] or [H, W], uint8 or float in [0, 1]."""
-    top, left = (max(0, (side - _MIDDLE) // 2) for side in image.shape[:2])
-    return traces(image[top : top + _MIDDLE, left : left + _MIDDLE])
+def _middle(side):
+    start = max(0, (side - _MIDDLE) // 2)
+    return start, min(side, start + _MIDDLE)

@@ -8,7 +8,9 @@ from typing import Literal
 from tqdm import tqdm
 
 from jaxsr.errors import InputError
+from jaxsr.upscaling.automatic import AutomaticUpscaler
 from jaxsr.upscaling.batch import file_stages
+from jaxsr.upscaling.choice import Choice
 from jaxsr.upscaling.folder import Outcome, has_result, refuse_existing, upscale_all
 from jaxsr.upscaling.plan import Job
 from jaxsr.upscaling.progress import megapixels, picture_bar
@@ -55,13 +57,14 @@ def check_quality(quality: int) -> None:
         raise InputError(f"--quality {quality}: give a number from 1 to 100")
 
 
-def _tell_notes(picture):
-    if picture.notes:
-        tqdm.write(f"{picture.path}: {'; '.join(picture.notes)}", file=sys.stderr)
+def _tell(opened):
+    chosen = (f"by {opened.choice}",) if opened.choice else ()
+    if notes := (*opened.picture.notes, *chosen):
+        tqdm.write(f"{opened.picture.path}: {'; '.join(notes)}", file=sys.stderr)
 
 
 def run(
-    upscaler: Upscaler,
+    upscaler: Upscaler | AutomaticUpscaler,
     jobs: Sequence[Job],
     *,
     existing: Existing,
@@ -91,6 +94,11 @@ def run(
         refuse_existing(jobs)
     sizes = [megapixels(job.source) for job in jobs]
     outcomes: list[Outcome] = []
+    choices: dict[Path, Choice | None] = {}
+
+    def note(opened):
+        choices[opened.picture.path] = opened.choice
+        _tell(opened)
 
     def tell(outcome):
         outcomes.append(outcome)
@@ -102,7 +110,7 @@ def run(
         with picture_bar(jobs, sizes) as (progress, count):
             upscale_all(
                 jobs,
-                file_stages(upscaler, size=size, quality=quality, note=_tell_notes),
+                file_stages(upscaler, size=size, quality=quality, note=note),
                 overwrite=existing == "replace",
                 progress=progress,
                 finished=lambda outcome: (count(outcome), tell(outcome)),
@@ -113,7 +121,7 @@ def run(
         raise
     finally:
         if report is not None:
-            write_report(report, jobs, sizes, outcomes)
+            write_report(report, jobs, sizes, outcomes, choices=choices)
     if len(jobs) == 1 and outcomes[0].status == "failed":
         raise InputError(outcomes[0].reason)
     if len(jobs) > 1 or outcomes[0].status == "skipped":

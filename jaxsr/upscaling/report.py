@@ -3,11 +3,12 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
+from jaxsr.upscaling.choice import Choice
 from jaxsr.upscaling.folder import Outcome
 from jaxsr.upscaling.plan import Job
 
@@ -35,12 +36,18 @@ def check_report(path: Path | None) -> None:
 
 
 def write_report(
-    path: str | os.PathLike, jobs: Sequence[Job], sizes: Sequence[float | None], outcomes: Sequence[Outcome]
+    path: str | os.PathLike,
+    jobs: Sequence[Job],
+    sizes: Sequence[float | None],
+    outcomes: Sequence[Outcome],
+    *,
+    choices: Mapping[Path, Choice | None] | None = None,
 ) -> None:
     """Write {"counts": {status: number}, "pictures": [...]}, the pictures in the order of the jobs.
 
     Each picture has: source, target, status (done, skipped, failed, or "left" where the run ended before), reason (why
-    it was skipped or failed, else null), seconds of work (null if left), megapixels of input (null if unknown).
+    it was skipped or failed, else null), seconds of work (null if left), megapixels of input (null if unknown); and
+    where a network was chosen for it, model and why.
 
     Raises:
       OSError: the file cannot be written.
@@ -57,9 +64,14 @@ def write_report(
                 "reason": (outcome.reason or None) if outcome else None,
                 "seconds": round(outcome.seconds, 3) if outcome else None,
                 "megapixels": size,
+                **_chosen((choices or {}).get(job.source)),
             }
         )
     statuses = Counter(picture["status"] for picture in pictures)
     counts = {status: statuses[status] for status in ("done", "skipped", "failed", "left")}
     with replacing(path) as temporary:
         temporary.write_text(json.dumps({"counts": counts, "pictures": pictures}, indent=1) + "\n")
+
+
+def _chosen(choice):
+    return {"model": choice.model, "why": choice.reason} if choice else {}

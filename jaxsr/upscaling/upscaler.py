@@ -114,6 +114,10 @@ class Upscaler:
         """(height, width) of the result for an image of this (height, width), as `imresize` rounds it."""
         return tuple(math.ceil(round(length * self.scale, 9)) for length in size)
 
+    def fitting(self, image: Any) -> "tuple[Upscaler, None]":
+        """This upscaler, whatever the picture; one that is loaded as "auto" looks at it."""
+        return self, None
+
     def _upscale_rows(self, rows, opacity, size, to, progress):
         to = to or self.target(size)
         if min(size) < 1:
