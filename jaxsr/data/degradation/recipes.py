@@ -86,35 +86,36 @@ WANG_2021 = Recipe(
     clean=0.1,
 )
 
-# Milder, and with each step left out now and then: most photos have some of these faults and few have all.
+# Milder, and with each step left out more often than not: most photos have one or two of these faults.
 REAL = Recipe(
     rounds=(
         Round(
-            blur=0.6,
-            sigma=(0.2, 3.0),
-            resize=(0.1, 0.4, 0.5),
-            factor=(0.3, 1.2),
-            noise=0.5,
-            sigma_noise=(1.0, 15.0),
-            poisson=(0.05, 1.5),
-            jpeg=0.4,
+            blur=0.5,
+            sigma=(0.2, 2.2),
+            resize=(0.05, 0.25, 0.7),
+            factor=(0.4, 1.2),
+            noise=0.15,
+            sigma_noise=(1.0, 10.0),
+            poisson=(0.05, 1.0),
+            jpeg=0.25,
             quality=(40.0, 95.0),
-            subsampled=0.6,
+            subsampled=0.7,
         ),
         Round(
-            blur=0.4,
-            sigma=(0.2, 1.2),
-            resize=(0.2, 0.3, 0.5),
-            factor=(0.5, 1.2),
-            noise=0.5,
-            sigma_noise=(1.0, 12.0),
-            poisson=(0.05, 1.2),
-            jpeg=0.85,
-            subsampled=0.85,
+            blur=0.15,
+            sigma=(0.2, 1.0),
+            resize=(0.1, 0.15, 0.75),
+            factor=(0.6, 1.2),
+            noise=0.45,
+            sigma_noise=(1.0, 10.0),
+            poisson=(0.05, 1.0),
+            jpeg=0.9,
+            subsampled=0.9,
         ),
     ),
-    last_sinc=0.2,
-    sharpening=0.15,
+    last_sinc=0.05,
+    sharpening=0.1,
+    sharpening_amount=(0.2, 1.2),
     clean=0.12,
 )
 
