@@ -12,6 +12,9 @@ class TrainConfig:
     """Network to train; srgan goes on from a trained srresnet."""
     data: tuple[str, ...] = ()
     """Photos to train on: folders (read recursively), tfds:NAME/CONFIG, or `samples` (six photos in the package)."""
+    lr: tuple[str, ...] = ()
+    """Folders of LR files for the photos, one for each of --data, paired by name (NAME, NAMEx4, NAME_LR ...); none: LR
+    is made as --degradation says."""
     validation: tuple[str, ...] = ()
     """Folders of photos for validation on whole images, or with an HR subfolder of them; subfolders are not searched.
     None: no validation, and no best.safetensors."""

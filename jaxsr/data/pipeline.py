@@ -29,6 +29,7 @@ def crops(
     batch_size: int,
     seed: int,
     crops_per_photo: int = 1,
+    scale: int = 1,
     shard: tuple[int, int] = (0, 1),
     threads: int | None = None,
 ) -> grain.IterDataset:
@@ -44,6 +45,7 @@ def crops(
       batch_size: crops in a batch.
       seed: the order of the photos and the places of the crops; at least 0.
       crops_per_photo: crops taken from each decoded photo.
+      scale: HR pixels per LR pixel, for photos with LR files.
       shard: (index, count): the `index`-th of `count` equal parts of every batch; only its photos are decoded. A
         position in the stream is the same for all parts.
       threads: decoding threads; by default one per CPU core, or a single one where photos are in memory: several only
@@ -51,8 +53,9 @@ def crops(
         cores, 5,500 by 16).
 
     Returns:
-      An iterable of [batch_size / count, crop, crop, 3] uint8. Its iterator has grain's `get_state` and `set_state`,
-      and orbax saves it as it is.
+      An iterable of [batch_size / count, crop, crop, 3] uint8, or where the photos have LR files, of {"hr": that,
+      "lr": [batch_size / count, crop / scale, crop / scale, 3] uint8} of the same places. Its iterator has grain's
+      `get_state` and `set_state`, and orbax saves it as it is.
 
     Raises:
       InputError: no photos, or one smaller than the crop (while iterating, where sizes are unknown), or none that can
@@ -63,7 +66,7 @@ def crops(
     # Of those that were to be in memory, some may not have been decodable.
     in_memory = any(photo.pixels is not None for photo in source.photos)
     threads = threads or (1 if in_memory else os.cpu_count() or 1)
-    cut = _CutCrops(source, crop, crops_per_photo, part)
+    cut = _CutCrops(source, crop, crops_per_photo, part, scale)
     epoch = visits(source, crop=crop)
     # The shuffle of grain takes some 2**16 / length steps for each index: milliseconds where there are few photos.
     epochs = np.tile(epoch, -(-_SHUFFLED_TOGETHER // len(epoch)))
@@ -108,52 +111,62 @@ def cached(source: Source, *, threads: int | None = None) -> Source:
     Photos that cannot be decoded stay as they are, so that the stream of crops is the same with and without the cache.
     """
 
-    def decoded(index):
-        photo = source.photos[index]
+    def in_memory(photo):
+        low = photo.low and in_memory(photo.low)
         try:
-            pixels = source[index]
+            pixels = photo.read()
         except InputError:
             return photo
-        return dataclasses.replace(photo, pixels=pixels, size=pixels.shape[:2])
+        return dataclasses.replace(photo, pixels=pixels, size=pixels.shape[:2], low=low)
 
     with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        photos = tqdm(pool.map(decoded, range(len(source))), "Decoding photos", len(source), unit="photo")
+        photos = tqdm(pool.map(in_memory, source.photos), "Decoding photos", len(source), unit="photo")
         return Source(tuple(photos))
 
 
 @dataclasses.dataclass(frozen=True)
 class _CutCrops(grain.transforms.RandomMap):
-    """[photos] indices to [crops_per_photo, photos of the part, crop, crop, 3]."""
+    """[photos] indices to [crops_per_photo, photos of the part, crop, crop, 3], or to such pairs of HR and LR."""
 
     source: Source
     crop: int
     crops_per_photo: int
     part: slice
+    scale: int
 
     def random_map(self, element, rng):
         # One draw for the whole block: a generator call costs as much as copying a crop, and parts draw alike.
         places = rng.random((len(element), self.crops_per_photo, 2))[self.part]
         element = element[self.part]
-        block = np.empty((self.crops_per_photo, len(element), self.crop, self.crop, 3), np.uint8)
+        paired = any(photo.low is not None for photo in self.source.photos[:1])
+        sides = {"hr": self.crop} | ({"lr": self.crop // self.scale} if paired else {})
+        block = {
+            name: np.empty((self.crops_per_photo, len(element), side, side, 3), np.uint8)
+            for name, side in sides.items()
+        }
         for column, (index, photo_places) in enumerate(zip(element.tolist(), places, strict=True)):
-            photo = self._readable(index)
-            room = np.array(photo.shape[:2]) - self.crop + 1
-            for row, (top, left) in enumerate((photo_places * room).astype(int).tolist()):
-                block[row, column] = photo[top : top + self.crop, left : left + self.crop]
-        return block
+            pictures = self._readable(index, paired)
+            smallest = "lr" if paired else "hr"
+            room = np.array(pictures[smallest].shape[:2]) - sides[smallest] + 1
+            for row, corner in enumerate((photo_places * room).astype(int).tolist()):
+                for name, side in sides.items():
+                    top, left = (place * (side // sides[smallest]) for place in corner)
+                    block[name][row, column] = pictures[name][top : top + side, left : left + side]
+        return block if paired else block["hr"]
 
-    def _readable(self, index):
-        """The photo, or in place of one that cannot be decoded always the same other one."""
+    def _readable(self, index, paired):
+        """HR, and LR where there are pairs, or in place of a photo that cannot be decoded always the same other one."""
         count = len(self.source)
         for other in range(index, index + count):
+            photo = self.source.photos[other % count]
             try:
-                photo = self.source[other % count]
+                pictures = {"hr": photo.read()} | ({"lr": photo.low.read()} if paired else {})
             except InputError as error:
                 # Told once for each photo, as warnings are.
                 warnings.warn(f"left out of the training: {error}", stacklevel=2)
             else:
-                _require_size(self.source.photos[other % count].name, photo.shape, self.crop)
-                return photo
+                _require_size(photo.name, pictures["hr"].shape, self.crop)
+                return pictures
         raise InputError("none of the training photos can be read any more; the warnings name them")
 
 
@@ -162,6 +175,8 @@ class _Split(FlatMapTransform):
     max_fan_out: int
 
     def flat_map(self, element):
+        if isinstance(element, dict):
+            return [{name: part[i] for name, part in element.items()} for i in range(len(element["hr"]))]
         return list(element)
 
 

@@ -32,12 +32,18 @@ class Photo:
       file: gives a path or an open binary file to decode.
       size: (height, width), or None where it is not known without decoding.
       pixels: [H, W, 3] uint8 where the photo is kept in memory.
+      low: its LR picture, where that is a file of its own.
     """
 
     name: str
     file: Callable[[], Path | BinaryIO]
     size: tuple[int, int] | None = None
     pixels: np.ndarray | None = None
+    low: "Photo | None" = None
+
+    def read(self) -> np.ndarray:
+        """[H, W, 3] uint8; raises as `read_photo`."""
+        return read_photo(self.file(), name=self.name) if self.pixels is None else self.pixels
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -50,8 +56,7 @@ class Source:
         return len(self.photos)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        photo = self.photos[index]
-        return read_photo(photo.file(), name=photo.name) if photo.pixels is None else photo.pixels
+        return self.photos[index].read()
 
     @property
     def names(self) -> list[str]:

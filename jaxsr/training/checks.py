@@ -48,3 +48,7 @@ def check(config: TrainConfig) -> None:
         raise InputError(f"--tap-weights has {len(config.tap_weights)} values for {len(config.taps)} --taps")
     if not 0 <= config.ema < 1:
         raise InputError(f"--ema {config.ema}: must be at least 0 and below 1")
+    if config.lr and config.degradation != "bicubic":
+        raise InputError(f"--degradation {config.degradation} makes LR and --lr brings it along; give one of the two")
+    if config.lr and len(config.lr) != len(config.data):
+        raise InputError(f"--lr has {len(config.lr)} folders for {len(config.data)} of --data; give one for each")

@@ -62,8 +62,8 @@ def replicated(tree: Any, mesh: Mesh) -> Any:
     return jax.make_array_from_process_local_data(NamedSharding(mesh, PartitionSpec()), values)
 
 
-def sharded_batches(batches: np.ndarray, mesh: Mesh) -> jax.Array:
-    """[K, B, …] with the batch axis split over the mesh, from this process's part of it."""
+def sharded_batches(batches: Any, mesh: Mesh) -> Any:
+    """Arrays [K, B, …] with the batch axis split over the mesh, from this process's part of it."""
     return jax.make_array_from_process_local_data(NamedSharding(mesh, PartitionSpec(None, "batch")), batches)
 
 

@@ -48,7 +48,7 @@ def fit(
     run_steps: Step,
     *,
     mesh: Mesh,
-    open_crops: Callable[[int], Iterator[np.ndarray]],
+    open_crops: Callable[[int], Iterator[Any]],
     validate: Callable[[Any, Any], dict],
     better: Callable[[dict, dict | None], bool],
     warnings: Callable[[list[dict]], dict[str, str]],
@@ -102,7 +102,7 @@ def fit(
             while batches is not None and not gathered(np.bool_(len(interrupted) > 0)).any():
                 started = time.perf_counter()
                 state, pending = run_steps(moment.state, batches)
-                step, used = step + len(batches), crops.get_state()
+                step, used = step + len(jax.tree.leaves(batches)[0]), crops.get_state()
                 # The next batches are cut, and sent, while the device computes.
                 taking = time.perf_counter()
                 batches = _take(crops, config, step, mesh)
@@ -173,14 +173,16 @@ def _opened(open_crops, moment):
 
 
 def _take(crops, config, step, mesh):
-    """The crops of one dispatch on their devices, [K, B, crop, crop, 3], or None when all is done.
+    """The crops of one dispatch on their devices, [K, B, crop, crop, 3] or pairs of them, or None when all is done.
 
     Dispatches end where something happens, at steps that do not depend on where a run was interrupted.
     """
     per_dispatch = config.steps_per_dispatch or (1 if jax.default_backend() == "cpu" else 50)
     events = [(step // every + 1) * every for every in (config.checkpoint_every, config.validate_every)]
     count = min(per_dispatch, min(*events, config.steps) - step)
-    return sharded_batches(np.stack([next(crops) for _ in range(count)]), mesh) if count > 0 else None
+    if count <= 0:
+        return None
+    return sharded_batches(jax.tree.map(lambda *batch: np.stack(batch), *(next(crops) for _ in range(count))), mesh)
 
 
 def _last_scores(rows, step):

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxsr.config import TrainConfig
-from jaxsr.data.degradation import make_degradation, margin
+from jaxsr.data.degradation import margin
 from jaxsr.data.pipeline import crops
 from jaxsr.data.sources import Source
 from jaxsr.errors import InputError
@@ -27,7 +27,7 @@ from jaxsr.training.devices import connect, gathered, is_writer, make_mesh, repl
 from jaxsr.training.examples import draw_degraded
 from jaxsr.training.guard import adversarial_warnings
 from jaxsr.training.loop import fit
-from jaxsr.training.stages import adversarial_stage, pixel_stage
+from jaxsr.training.stages import adversarial_stage, degrade_of, pixel_stage
 from jaxsr.training.validation import make_validation, require_room
 from jaxsr.training.workdir import await_claim, claim, recorded_run
 from jaxsr.weights.lineage import START
@@ -78,6 +78,7 @@ def train(
             batch_size=config.batch_size,
             seed=config.seed + 7919 * order,
             crops_per_photo=config.crops_per_photo,
+            scale=config.scale,
             shard=shard,
         )
         return iter(batches)
@@ -94,10 +95,9 @@ def train(
         if config.init is not None:
             save_weights(workdir / START, start)
         if config.degradation != "bicubic":
-            degrade = make_degradation(config.degradation, scale=config.scale)
             first = np.concatenate(list(islice(open_crops(0, shard=(0, 1)), 2)))
             picture = workdir / "strips" / "degraded.png"
-            draw_degraded(picture, degrade, first, scale=config.scale, recipe=config.degradation)
+            draw_degraded(picture, degrade_of(config), first, scale=config.scale, recipe=config.degradation)
     gathered(np.int32(0))
     if not is_writer():
         await_claim(workdir)
@@ -205,4 +205,6 @@ def _require_agreement(config, photos):
 
 def _fingerprint(source):
     listing = json.dumps([Path(name).name for name in source.names]) + json.dumps(source.sizes)
+    low = [Path(photo.low.name).name for photo in source.photos if photo.low is not None]
+    listing += json.dumps(low) if low else ""
     return hashlib.sha256(listing.encode()).hexdigest()[:16]

@@ -12,7 +12,7 @@ import numpy as np
 import optax
 
 from jaxsr.config import TrainConfig
-from jaxsr.data.degradation import make_degradation
+from jaxsr.data.degradation import Degrade, make_degradation, make_paired
 from jaxsr.models.discriminator import Discriminator
 from jaxsr.models.unet import UNetDiscriminator
 from jaxsr.training.calibration import calibrated_feature_scale
@@ -43,7 +43,7 @@ class Stage(NamedTuple):
 def pixel_stage(config: TrainConfig, model: nn.Module, variables: dict) -> Stage:
     """A pixel loss alone (Ledig et al. 2017, section 2.2.1, equation 4)."""
     optimizer = {"adam": optax.adam, "soap": soap}[config.optimizer](_schedule(config, config.learning_rate))
-    degrade = make_degradation(config.degradation, scale=config.scale)
+    degrade = degrade_of(config)
     step = make_pixel_step(model, optimizer, seed=config.seed, degrade=degrade, loss=config.loss, ema=config.ema)
     return Stage(create_state(variables, optimizer, ema=config.ema > 0), compile_steps(step), {})
 
@@ -77,7 +77,7 @@ def adversarial_stage(
         pixel_weight=config.pixel_weight,
         sharp_targets=config.sharp_targets,
     )
-    degrade = make_degradation(config.degradation, scale=config.scale)
+    degrade = degrade_of(config)
     scale = config.feature_scale or (used and used["losses"]["feature_scale"])
     if scale is None:
         batches = islice(crops, CALIBRATION_BATCHES)
@@ -89,7 +89,7 @@ def adversarial_stage(
             frozen,
             batches,
             ratio=config.content_ratio,
-            degrade=None if config.degradation == "bicubic" else degrade,
+            degrade=None if config.degradation == "bicubic" and not config.lr else degrade,
         )
     # The last bits may differ between machines, and the scale is part of the program.
     scale = float(of_first_process(np.float32(scale))) if jax.process_count() > 1 else scale
@@ -121,6 +121,11 @@ def adversarial_stage(
     rates = {"discriminator_learning_rate": rates[1], "content_ratio": config.content_ratio}
     used = {"losses": losses._asdict() | rates, "perceptual": perceptual, "discriminator": config.discriminator}
     return Stage(state, run, used)
+
+
+def degrade_of(config: TrainConfig) -> Degrade:
+    """From the run's crops, or pairs of crops, to LR and HR."""
+    return make_paired(scale=config.scale) if config.lr else make_degradation(config.degradation, scale=config.scale)
 
 
 def _schedule(config, learning_rate):

@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxsr.config import TrainConfig
 from jaxsr.data.inspection import format_table, inspect
+from jaxsr.data.low import with_low
 from jaxsr.data.pipeline import cached
 from jaxsr.data.sources import open_source
 from jaxsr.errors import InputError
@@ -95,5 +96,7 @@ def _validation_photos(config):
 def _inspected(config, *, full):
     held_out = [str(Path(name, "HR")) if Path(name, "HR").is_dir() else name for name in config.validation]
     found = inspect(config.data, crop=read_crop(config), validation_names=held_out, full=full)
+    if config.lr:
+        found = with_low(found, config.data, config.lr, scale=config.scale)
     print(format_table(found, limit=None if full else 20))
     return found.usable

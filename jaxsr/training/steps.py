@@ -87,7 +87,7 @@ def compile_steps(step: Step, *, unroll: bool | None = None) -> Step:
 
 def _unrolled(step, state, batches):
     history = []
-    for batch in batches:
-        state, metrics = step(state, batch)
+    for number in range(len(jax.tree.leaves(batches)[0])):
+        state, metrics = step(state, jax.tree.map(lambda values: values[number], batches))  # noqa: B023
         history.append(metrics)
     return state, jax.tree.map(lambda *values: jnp.stack(values), *history)

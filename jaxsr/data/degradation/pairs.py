@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,9 +16,10 @@ from jaxsr.data.degradation.noise import noisy
 from jaxsr.data.degradation.recipes import RECIPES, Recipe
 from jaxsr.data.degradation.resampling import resampled
 from jaxsr.errors import InputError
-from jaxsr.imaging.color import unit_from_uint8
+from jaxsr.imaging.color import signed_from_unit, unit_from_uint8
 
-Degrade = Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
+# From a key and crops, or pairs of crops, to LR and HR.
+Degrade = Callable[[jax.Array, Any], tuple[jax.Array, jax.Array]]
 
 RECIPE_NAMES = ("bicubic", *RECIPES)
 # Sides of JPEG's blocks with 4:2:0, and so where a block can begin.
@@ -58,6 +60,26 @@ def make_degradation(recipe: str, *, scale: int) -> Degrade:
         return _inside(low, cut // scale), _inside(high, cut)
 
     return degrade_really
+
+
+def make_paired(*, scale: int) -> Degrade:
+    """The pure function that gives pairs of files the same flips and turns: it degrades nothing.
+
+    Args:
+      scale: HR pixels per LR pixel.
+
+    Returns:
+      `degrade(key, crops)`, of {"hr": uint8 [B, s, s, 3], "lr": uint8 [B, s/scale, s/scale, 3]}: LR and HR as those
+      of `make_degradation`.
+    """
+
+    def turned(key, crops):
+        low, high = (augment(key, crops[name]) for name in ("lr", "hr"))
+        if low.shape[1] * scale != high.shape[1]:
+            raise InputError(f"LR crops of {low.shape[1]} pixels do not fit HR crops of {high.shape[1]} at ×{scale}")
+        return unit_from_uint8(low), signed_from_unit(unit_from_uint8(high))
+
+    return turned
 
 
 def degraded_by(key: jax.Array, images: jax.Array, reduced: jax.Array, *, recipe: Recipe, scale: int) -> jax.Array:

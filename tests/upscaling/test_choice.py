@@ -1,0 +1,100 @@
+"""The rule, the upscaler that goes by it, and what a person is told."""
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import jaxsr
+from jaxsr.errors import InputError
+from jaxsr.evaluation.protocol import degraded, find_set, read_set
+from jaxsr.imaging.quality import Traces
+from jaxsr.upscaling.choice import choose, choose_for
+
+ROOT = Path(__file__).parents[2]
+SETS = [ROOT / "tests" / "data" / name for name in ("Set5", "Set14")]
+CLEAN = {name: degraded(photo, scale=4)[1] for path in SETS for name, photo in read_set(find_set(path)[1])}
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """A clean PNG and a JPEG of quality 60, of 40×36 pixels."""
+    folder = tmp_path_factory.mktemp("pictures")
+    small = Image.fromarray(CLEAN["butterfly"][:36, :40])
+    small.save(folder / "clean.png")
+    small.save(folder / "web.jpg", quality=60)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("found", "faithful", "why"),
+    [
+        (Traces(None, 0.05, 1.0), "srresnet", "no traces"),
+        (Traces(97, 0.05, 1.0), "srresnet", "quality 97"),
+        (Traces(94, 0.0, 0.0), "srresnet_real", "JPEG of quality 94"),
+        (Traces(None, 0.9, 0.0), "srresnet_real", "blocks"),
+        (Traces(98, 0.0, 6.2), "srresnet_real", "noise of 6.2"),
+    ],
+)
+def test_the_rule(found, faithful, why):
+    choice, sharp = (choose(found, sharp=sharp) for sharp in (False, True))
+    assert choice.model == faithful
+    assert sharp.model == faithful.replace("srresnet", "srgan")
+    assert why in choice.reason
+
+
+def test_clean_pictures_get_the_clean_network():
+    chosen = [choose_for(picture, sharp=False).model for picture in CLEAN.values()]
+    assert chosen.count("srresnet") >= 0.95 * len(chosen) == 0.95 * 19
+
+
+@pytest.mark.parametrize("quality", [30, 75, 90])
+def test_jpegs_get_the_one_for_real_photos(quality, tmp_path):
+    for name, picture in CLEAN.items():
+        Image.fromarray(picture).save(tmp_path / f"{name}.jpg", quality=quality)
+        assert choose_for(tmp_path / f"{name}.jpg", sharp=True).model == "srgan_real"
+
+
+def test_noise_and_the_blocks_of_a_jpeg_that_became_a_png_are_seen():
+    picture = CLEAN["woman"]
+    noisy = np.clip(picture + np.random.default_rng(0).normal(0, 15, picture.shape), 0, 255).astype(np.uint8)
+    assert choose_for(noisy, sharp=False).model == "srresnet_real"
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "JPEG", quality=12)
+    assert choose_for(np.asarray(Image.open(file)), sharp=False).model == "srresnet_real"
+    # As long as it is Pillow's JPEG image, its tables tell.
+    assert choose_for(Image.open(file), sharp=False).reason.startswith("JPEG of quality")
+
+
+def test_the_automatic_upscaler_is_the_chosen_one(pictures):
+    automatic = jaxsr.load(tile=256)
+    assert (automatic.name, automatic.scale) == ("auto", 4)
+    for name, model in (("clean.png", "srresnet"), ("web.jpg", "srresnet_real")):
+        upscaler, choice = automatic.fitting(pictures / name)
+        assert choice.model == upscaler.name == model
+        expected = np.asarray(jaxsr.load(model, tile=256)(pictures / name))
+        np.testing.assert_array_equal(np.asarray(automatic(pictures / name)), expected)
+
+
+def test_what_does_not_go_together_is_refused():
+    with pytest.raises(InputError, match="sharp"):
+        jaxsr.load("srresnet", sharp=True)
+    with pytest.raises(InputError, match="base"):
+        jaxsr.load(base="srresnet")
+
+
+def test_the_command_says_which_and_why_and_reports_it(pictures, tmp_path):
+    command = [sys.executable, ROOT / "scripts/upscale.py", pictures, "-o", tmp_path / "out"]
+    report = tmp_path / "report.json"
+    done = subprocess.run([*command, "--json", report, "--no-cache"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert f"{pictures / 'web.jpg'}: by srresnet_real (JPEG of quality 60)" in done.stderr
+    assert f"{pictures / 'clean.png'}: by srresnet (no traces of JPEG or noise)" in done.stderr
+    rows = {Path(row["source"]).name: row for row in json.loads(report.read_text())["pictures"]}
+    assert (rows["web.jpg"]["model"], rows["web.jpg"]["why"]) == ("srresnet_real", "JPEG of quality 60")
+    assert rows["clean.png"]["model"] == "srresnet"
