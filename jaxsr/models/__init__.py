@@ -3,11 +3,20 @@
 Each has `scale`, `dtype` and `halo`: the LR pixels on each side that an output pixel can depend on.
 """
 
+from jaxsr.models.compact import Compact
 from jaxsr.models.espcn import ESPCN
 from jaxsr.models.msrresnet import MSRResNet
+from jaxsr.models.rrdbnet import RRDBNet
 from jaxsr.models.srcnn import SRCNN
 from jaxsr.models.srresnet import SRResNet
 
-MODELS = {"srresnet": SRResNet, "espcn": ESPCN, "srcnn": SRCNN, "msrresnet": MSRResNet}
+MODELS = {
+    "srresnet": SRResNet,
+    "espcn": ESPCN,
+    "srcnn": SRCNN,
+    "msrresnet": MSRResNet,
+    "rrdbnet": RRDBNet,
+    "compact": Compact,
+}
 
-__all__ = ["ESPCN", "MODELS", "SRCNN", "MSRResNet", "SRResNet"]
+__all__ = ["ESPCN", "MODELS", "SRCNN", "Compact", "MSRResNet", "RRDBNet", "SRResNet"]

@@ -65,11 +65,18 @@ def pixel_shuffle(x: jax.Array, factor: int) -> jax.Array:
 
 
 class PReLU(nn.Module):
-    """Parametric ReLU with one slope for all channels, 0.25 at the start (He et al. 2015, section 2.1)."""
+    """Parametric ReLU, its slopes 0.25 at the start (He et al. 2015, section 2.1).
+
+    Attributes:
+      per_channel: a slope for each channel, in place of one for all.
+    """
+
+    per_channel: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Scale the negative part of x by the learned slope; shape and dtype stay."""
-        slope = self.param("slope", nn.initializers.constant(0.25), (), jnp.float32)
+        shape = x.shape[-1:] if self.per_channel else ()
+        slope = self.param("slope", nn.initializers.constant(0.25), shape, jnp.float32)
         # In float32 whatever x is, so that the slope's gradient, a sum over all pixels, is one of float32.
         return jnp.where(x >= 0, x, (slope * x.astype(jnp.float32)).astype(x.dtype))

@@ -21,8 +21,8 @@ from jaxsr.upscaling.pictures import arrays_of, pillow_image
 from jaxsr.upscaling.refinement import Refinement
 from jaxsr.upscaling.tiling import joined
 from jaxsr.upscaling.transparency import transparent_strips
-from jaxsr.weights import load_weights
 from jaxsr.weights.lineage import find_base, interpolated
+from jaxsr.weights.opening import FOREIGN_SUFFIXES, open_weights
 
 Progress = Callable[[int, int], None]
 Picture = TypeVar("Picture", np.ndarray, Image.Image)
@@ -148,8 +148,8 @@ def load(
     """An upscaler.
 
     Args:
-      name_or_path: a bundled network ("srresnet", …), a .safetensors file or the folder of a training run; or
-        "nearest", "bilinear" or "bicubic".
+      name_or_path: a bundled network ("srresnet", …), a .safetensors file, the folder of a training run, or a .pth or
+        .safetensors file of another program (see `jaxsr.weights.opening`); or "nearest", "bilinear" or "bicubic".
       dtype: dtype of the network's computation, float32 or bfloat16.
       tile: side in pixels of the input tiles that larger images are divided into, which bounds the memory it takes;
         None for what the free memory allows.
@@ -180,7 +180,7 @@ def load(
             strips, _ = make_network_strips(Interpolation(name_or_path), {}, refinement, tile=tile)
             name = f"{name}, back-project {back_project}"
         return Upscaler(name, 4 if scale is None else scale, {}, "interpolation", strips)
-    weights = load_weights(name_or_path, dtype=jnp.dtype(dtype))
+    weights = open_weights(name_or_path, dtype=jnp.dtype(dtype))
     if base is not None and strength is None:
         raise InputError("base says what strength 0 is: give strength too")
     if strength is not None:
@@ -198,7 +198,7 @@ def load(
 
 def _name(name_or_path):
     path = Path(name_or_path)
-    return path.stem if path.suffix == ".safetensors" else path.name
+    return path.stem if path.suffix in (".safetensors", *FOREIGN_SUFFIXES) else path.name
 
 
 def _rows(image):

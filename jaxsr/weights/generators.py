@@ -12,6 +12,7 @@ from flax.traverse_util import flatten_dict
 
 from jaxsr.errors import InputError
 from jaxsr.models import MSRResNet, SRResNet
+from jaxsr.weights.community import compact, renamed, rrdbnet
 from jaxsr.weights.porting import Place, convolution, file_hash, port, read_tensors
 from jaxsr.weights.store import Weights
 
@@ -21,11 +22,13 @@ GENERATOR_LAYOUTS = {
     "sgrvinod": "conv_block1.conv_block.0.weight",
     "lornatang": "trunk.0.rcb.0.weight",
     "msrresnet": "body.0.conv1.weight",
+    "rrdbnet": "body.0.rdb1.conv1.weight",
+    "compact": "body.0.weight",
 }
 
 
 def port_generator(source: str | os.PathLike, layout: str, *, origin: str, licence: str) -> Weights:
-    """A generator of leftthomas/SRGAN, sgrvinod's tutorial, Lornatang/SRGAN-PyTorch or BasicSR's MSRResNet.
+    """A generator of leftthomas/SRGAN, sgrvinod's tutorial, Lornatang/SRGAN-PyTorch, BasicSR or Real-ESRGAN.
 
     Depth, width and scale follow from the names and shapes. A convolution's bias in front of a batch norm becomes part
     of the norm's running mean, and a linear output in [0, 1] is rescaled in the last convolution: both exactly.
@@ -39,7 +42,7 @@ def port_generator(source: str | os.PathLike, layout: str, *, origin: str, licen
     Raises:
       InputError: see `read_tensors` and `port`; or the layout is not recognised.
     """
-    tensors = {name.removeprefix("net."): value for name, value in read_tensors(source).items()}
+    tensors = renamed({name.removeprefix("net."): value for name, value in read_tensors(source).items()})
     tensors = {name: value for name, value in tensors.items() if not name.endswith("num_batches_tracked")}
     if layout == "auto":
         layout = detect(tensors, source=str(source))
@@ -173,7 +176,14 @@ def _msrresnet(tensors, source):
     return MSRResNet(_scale(tensors, stages, features, "upconv1.weight", source), features, blocks), places, []
 
 
-_LAYOUTS = {"leftthomas": _leftthomas, "sgrvinod": _sgrvinod, "lornatang": _lornatang, "msrresnet": _msrresnet}
+_LAYOUTS = {
+    "leftthomas": _leftthomas,
+    "sgrvinod": _sgrvinod,
+    "lornatang": _lornatang,
+    "msrresnet": _msrresnet,
+    "rrdbnet": lambda *given: (*rrdbnet(*given), []),
+    "compact": lambda *given: (*compact(*given), []),
+}
 
 
 def _stages(count, conv, prelu):
