@@ -1,7 +1,7 @@
 """Score models on test sets: `python scripts/evaluate.py --model bicubic srresnet --data Set5 Set14`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -18,6 +18,7 @@ def main(
     sr: Names = (),
     degrade: str | None = None,
     seed: int = 0,
+    lpips: Annotated[tuple[Literal["alex", "vgg16"], ...], tyro.conf.arg(metavar="BACKBONE")] = ("alex", "vgg16"),
     scale: int | None = None,
     strength: str | None = None,
     base: str | None = None,
@@ -39,6 +40,7 @@ def main(
         models.
       degrade: Make LR as training with this --degradation does: bicubic, real or wang2021 (None: bicubic).
       seed: Of --degrade.
+      lpips: Networks of LPIPS; that of vgg16 takes five times as long as that of alex.
       scale: Output pixels per input pixel (None: each network's own; 4 for interpolations and --sr).
       strength: One or more strengths of each SRGAN, as 0,0.25,0.5,0.75,1; see upscale.py (None: 1).
       base: The SRResNet that strength 0 is (None: found by what the SRGAN's card says).
@@ -64,7 +66,7 @@ def main(
     curve = command.curve_file(curve, strengths)
     refinements = {"self_ensemble": self_ensemble, "color_lock": color_lock, "back_project": back_project}
     models = command.load_models(model, scale=scale, strengths=strengths, base=base, **refinements)
-    results = command.score_all(sets, models, scale=scale)
+    results = command.score_all(sets, models, scale=scale, lpips=lpips)
     if curve:
         report.draw_strengths(curve, [result for result in results if "strength" in (result["card"] or {})])
         print(f"curve: {curve}")

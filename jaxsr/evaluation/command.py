@@ -52,7 +52,13 @@ def load_models(
     return protocol.distinct([(upscaler.name, upscaler) for upscaler in upscalers], given)
 
 
-def score_all(sets: Mapping[str, EvaluationSet], models: Mapping[str, Upscaler], *, scale: int | None) -> list[dict]:
+def score_all(
+    sets: Mapping[str, EvaluationSet],
+    models: Mapping[str, Upscaler],
+    *,
+    scale: int | None,
+    lpips: Sequence[str] = tuple(protocol.PERCEPTUAL.values()),
+) -> list[dict]:
     """Score every model on every set, and the results that sets bring along, and print a table for each set and scale.
 
     LPIPS is left out, with a line on stderr, where its weights are not installed.
@@ -61,13 +67,14 @@ def score_all(sets: Mapping[str, EvaluationSet], models: Mapping[str, Upscaler],
       sets: see `open_sets`.
       models: see `load_models`; sets with results do without.
       scale: of results that another program made (None: 4).
+      lpips: backbones, "alex" and "vgg16".
 
     Returns:
       Those of `jaxsr.evaluation.protocol.evaluate`, with "model", "data", "card" and "protocol".
     """
     results, perceptual = [], {}
     try:
-        perceptual = protocol.perceptual_metrics()
+        perceptual = protocol.perceptual_metrics(f"lpips_{backbone}" for backbone in lpips)
     except InputError as error:
         print(f"LPIPS is left out: {error}", file=sys.stderr)
     for data, each in sets.items():

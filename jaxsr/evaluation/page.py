@@ -1,13 +1,13 @@
 """The text of the page of results and of the README's table."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
 from jaxsr.evaluation.figures import slope
 from jaxsr.evaluation.protocol import PROTOCOL
-from jaxsr.evaluation.results import METRICS, PUBLISHED, ROWS, SETS, Figures, generations
+from jaxsr.evaluation.real import real_section, real_table
+from jaxsr.evaluation.results import METRICS, PUBLISHED, ROWS, SETS, Figures, generations, markdown
 
 # Of SRResNet's training (Ledig et al. 2017, section 3.2).
 PAPERS_BATCH, PAPERS_UPDATES = 16, (10**5, 10**6)
@@ -32,6 +32,10 @@ COMMANDS = {
     "side by side": (
         "python scripts/evaluate.py --model bicubic espcn srcnn srresnet srgan --data tests/data/Set5 tests/data/Set14 "
         "--sheet sheet.png"
+    ),
+    "real photos": (
+        "python scripts/evaluate.py --data Kodak24 --lr web phone old --lpips alex --model bicubic srresnet srgan "
+        "srresnet_real srgan_real realesrgan-x4plus.safetensors --json docs/results/real.json"
     ),
     "speed": "python benchmarks/models.py --rounds 3 --json docs/results/speed.json",
     "the same run in PyTorch": "python benchmarks/twins.py --steps 150 --json docs/results/twins.json",
@@ -86,6 +90,8 @@ The most detailed crops (greatest sum of squared differences of luma) of the pho
 
 ![Crops of Set5 and Set14 by every network](sheet.jpg)
 
+{real}
+
 ## Is it the recipe or the budget?
 
 **The same run in PyTorch.** {twins}
@@ -121,6 +127,7 @@ def results_page(figures: Figures) -> str:
         gaps=gaps(figures),
         twins=twins(figures),
         budgets=budgets(figures),
+        real=real_section(figures),
         recipes=recipes(figures),
         commands="\n".join(f"- {what}: `{command}`" for what, command in commands.items()),
     )
@@ -136,7 +143,7 @@ def scores_table(figures: Figures, data: str) -> str:
             for metric, (_, form) in METRICS.items()
         ]
         lines.append([row, *cells])
-    return _markdown(lines)
+    return markdown(lines)
 
 
 def networks_table(figures: Figures) -> str:
@@ -154,11 +161,11 @@ def networks_table(figures: Figures) -> str:
             training = [updates, batches, str(card["training_photos"]["count"])]
         parameters = f"{speed['parameters']:,}" if speed["parameters"] else "–"
         lines.append([name, parameters, *training, f"{speed['seconds_per_megapixel']:.2f}"])
-    return _markdown(lines)
+    return markdown(lines)
 
 
 def readme_table(figures: Figures) -> str:
-    """Markdown: the README's short table, a column for each of a few rows of the page."""
+    """Markdown: the README's short tables, of clean pictures and of real photos."""
     chosen = ("bicubic", "srcnn", "espcn", "srresnet", "srgan, strength 0.5", "srgan, strength 1")
     lines = [["PSNR-Y (dB) / SSIM Wang / LPIPS-Alex", *chosen]]
     for data in SETS:
@@ -166,7 +173,10 @@ def readme_table(figures: Figures) -> str:
         lines.append([data, *(f"{m['psnr_y']:.2f} / {m['ssim_wang']:.3f} / {m['lpips_alex']:.3f}" for m in means)])
     published = [PUBLISHED[row, "Set5"]["psnr_y"] if (row, "Set5") in PUBLISHED else None for row in chosen]
     lines.append(["Set5, published PSNR-Y", *("–" if value is None else f"{value:.2f}" for value in published)])
-    return _markdown(lines)
+    real = (
+        "Kodak24 as JPEGs from the web, from a phone with noise and blur, and as old pictures that went through much:"
+    )
+    return f"{markdown(lines)}\n\n{real}\n\n{real_table(figures)}"
 
 
 def gaps(figures: Figures) -> str:
@@ -229,11 +239,5 @@ def recipes(figures: Figures) -> str:
         f"with one change, on {' '.join(figures.recipes['data'])}; PSNR-Y on {figures.recipes['validation']}, and the "
         f"difference to the mean of the {len(alike)} seeds without any, which lie {np.ptp(alike):.2f} dB apart. What "
         "helps so early need not help in the end. An update by SOAP takes longer than one by Adam, and a random layer "
-        f"of the start breaks the way of the colours through the others too.\n\n{_markdown(lines)}"
+        f"of the start breaks the way of the colours through the others too.\n\n{markdown(lines)}"
     )
-
-
-def _markdown(lines: Sequence[Sequence[str]]) -> str:
-    head, *rows = lines
-    rule = ["---", *["---:"] * (len(head) - 1)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *rows))

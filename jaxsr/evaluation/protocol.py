@@ -182,13 +182,13 @@ def score_results(
     return {"scale": scale, "mean": mean, "images": images}
 
 
-def perceptual_metrics() -> dict[str, Callable]:
-    """LPIPS on both backbones, for `score` and `evaluate`.
+def perceptual_metrics(names: Iterable[str] = tuple(PERCEPTUAL)) -> dict[str, Callable]:
+    """LPIPS by the names of `PERCEPTUAL`, for `score` and `evaluate`.
 
     Raises:
       InputError: the package with the weights is not installed.
     """
-    return {name: make_lpips(backbone) for name, backbone in PERCEPTUAL.items()}
+    return {name: make_lpips(PERCEPTUAL[name]) for name in names}
 
 
 def find_set(directory: str | os.PathLike) -> tuple[str, list[Path]]:

@@ -2,12 +2,12 @@
 
 A folder with, all JSON: `scores/*.json` and `budgets.json` (`scripts/evaluate.py --json`; the latter whole runs of
 different length on Set5), `speed.json` (`benchmarks/models.py`), `twins.json` (`benchmarks/twins.py`), `recipes.json`
-(`benchmarks/recipes.py`), and `runs/*.json` (`add_run`).
+(`benchmarks/recipes.py`), `real.json` (`scripts/evaluate.py --lr`), and `runs/*.json` (`add_run`).
 """
 
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,6 +37,10 @@ ROWS = (
     "srgan, strength 1",
 )
 
+REAL_SETS = {f"Kodak24, LR {kind}": kind for kind in ("web", "phone", "old")}
+
+REAL_ROWS = ("bicubic", "srresnet", "srgan", "srresnet_real", "srgan_real", "realesrgan-x4plus")
+
 # Ledig et al. 2017, their table of methods on benchmark data (SSIM is daala's; SRCNN and ESPCN as it has them); LPIPS
 # of an SRGAN as measured by Ma et al. 2020 (SPSR), table 1.
 PUBLISHED = {
@@ -63,6 +67,7 @@ class Figures(NamedTuple):
       speed: {"machine", "size", "networks": {model: {"parameters", "seconds_per_megapixel"}}}.
       twins: {"recipe": …, "jaxsr": losses, "PyTorch": losses}.
       budgets: {stage: [(crops that a whole run saw, PSNR-Y on Set5), …]}, the shortest run first.
+      real: {(model, kind of real photos): one of the evaluator's results}.
       recipes: {"base": flags of each run, "runs": {title: {"flags", "psnr_y"}}, "data", "validation"}.
       runs: {name: see `add_run`}.
     """
@@ -71,6 +76,7 @@ class Figures(NamedTuple):
     speed: dict
     twins: dict
     budgets: Mapping[str, list[tuple[int, float]]]
+    real: Mapping[tuple[str, str], dict]
     recipes: dict
     runs: Mapping[str, dict]
 
@@ -96,7 +102,11 @@ def read_figures(folder: Path) -> Figures:
     speed = _read(folder / "speed.json", "machine", "size", "networks")
     twins = _read(folder / "twins.json", "recipe", "jaxsr", "PyTorch")
     recipes = _read(folder / "recipes.json", "base", "runs", "data", "validation")
-    return Figures(scores, speed, twins, _budgets(folder / "budgets.json"), recipes, runs)
+    real = {(result["model"], result["data"]): result for result in _read(folder / "real.json", "results")["results"]}
+    missing = [f"{row} on {data}" for row in REAL_ROWS for data in REAL_SETS if (row, data) not in real]
+    if missing:
+        raise InputError(f"{folder / 'real.json'} has no scores of {', '.join(missing)}: run scripts/evaluate.py --lr")
+    return Figures(scores, speed, twins, _budgets(folder / "budgets.json"), real, recipes, runs)
 
 
 def _budgets(path):
@@ -144,6 +154,13 @@ def add_run(folder: Path, workdir: Path, *, name: str, title: str, command: str)
 def generations(card: Mapping) -> list[Mapping]:
     """A card and those of what it descends from, the youngest first."""
     return [card, *generations(card["lineage"])] if card.get("lineage") else [card]
+
+
+def markdown(lines: Sequence[Sequence[str]]) -> str:
+    """A table, the first line its head, the first column to the left and the others to the right."""
+    head, *rows = lines
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *rows))
 
 
 def _read_scores(path):

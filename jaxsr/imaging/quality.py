@@ -12,6 +12,13 @@ from jaxsr.imaging.files import BROKEN
 # Luma, T.81 table K.1, in rows.
 _LUMA_TABLE_SUM = 3688
 _BLOCK = 8
+_FREQUENCY = np.arange(_BLOCK)
+# The cosine transform of a block (ITU-T T.81, A.3.3), and which of its coefficients are of high frequencies.
+_COSINES = (
+    np.cos(np.outer(_FREQUENCY, 2 * _FREQUENCY + 1) * np.pi / 16) * np.where(_FREQUENCY, 0.5, 0.125**0.5)[:, None]
+)
+_HIGH = np.add.outer(_FREQUENCY, _FREQUENCY) >= 4
+_MIDDLE = 263
 # Root of the sum of the squares of the mask by which noise is measured (Immerkær 1996).
 _MASK_NORM = 6.0
 _WINDOW = 8
@@ -25,7 +32,7 @@ class Traces(NamedTuple):
 
     Attributes:
       quality: of the JPEG file, 1 to 100 as libjpeg counts; None where the file is none.
-      blocks: how much larger steps between JPEG's blocks are than others, relative to the mean step; about 0 without.
+      blocks: how surely it was divided into JPEG's blocks, from 0 to 1, see `blockiness`.
       noise: standard deviation in the flattest parts, in levels of 255.
     """
 
@@ -65,24 +72,34 @@ def file_quality(path: str | os.PathLike) -> int | None:
 
 
 def blockiness(y: np.ndarray) -> float:
-    """How much steps between blocks of eight stand out from those beside them, for the place where they do most.
+    """How surely an image was divided into JPEG's blocks, wherever they begin, from what quantisation left of them.
+
+    Coefficients of high frequencies that were quantised to zero are zero on the grid of the blocks and on no other
+    (Fan & de Queiroz 2003 look for the same in histograms). Of a JPEG of quality 95 it is above 0.15, of 90 above 0.3,
+    of 30 above 0.6; of pictures that never were one, below 0.1.
 
     Args:
-      y: [H, W] luma in levels of 255.
+      y: [H, W] luma in levels of 255; of a large image the middle is looked at.
 
     Returns:
-      The mean excess over the neighbouring steps, in parts of the mean step, the mean of both axes; 0 for small images.
+      The excess of the share of zeros on the likeliest of the 64 grids over the median one, in parts of what can be;
+      0 for small images.
     """
     if min(y.shape) < 4 * _BLOCK:
         return 0.0
-    excess = []
-    for axis in (0, 1):
-        steps = np.abs(np.diff(y, axis=axis))
-        profile = np.minimum(steps, 24).mean(axis=1 - axis)
-        stands_out = profile[1:-1] - (profile[:-2] + profile[2:]) / 2
-        by_place = [stands_out[place::_BLOCK].mean() for place in range(_BLOCK)]
-        excess.append(max(by_place) / max(profile.mean(), 0.25))
-    return float(np.mean(excess))
+    top, left = (max(0, (side - _MIDDLE) // 2) for side in y.shape)
+    y = y[top : top + _MIDDLE, left : left + _MIDDLE]
+    shares = [_share_of_zeros(y[row:, column:]) for row in range(_BLOCK) for column in range(_BLOCK)]
+    usual = np.median(shares)
+    # Flat images are zero on every grid, and prove nothing.
+    return float((max(shares) - usual) / (1.02 - usual))
+
+
+def _share_of_zeros(y):
+    height, width = (side // _BLOCK for side in y.shape)
+    blocks = y[: height * _BLOCK, : width * _BLOCK].reshape(height, _BLOCK, width, _BLOCK).transpose(0, 2, 1, 3)
+    coefficients = (_COSINES @ blocks @ _COSINES.T)[..., _HIGH]
+    return float(np.mean(np.abs(coefficients) < 1))
 
 
 def noise_level(y: np.ndarray) -> float:

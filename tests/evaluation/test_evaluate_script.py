@@ -88,7 +88,7 @@ def test_help_names_every_flag_with_its_default():
     done = run("--help")
     assert done.returncode == 0
     flags = {"--model", "--data", "--scale", "--strength", "--base", "--back-project", "--curve", "--json", "--sheet"}
-    flags |= {"--self-ensemble", "--color-lock", "--lr", "--sr", "--degrade", "--seed"}
+    flags |= {"--self-ensemble", "--color-lock", "--lr", "--sr", "--degrade", "--seed", "--lpips"}
     for flag in flags:
         assert flag in done.stdout
     assert done.stdout.count("(default:") + done.stdout.count("(required)") == len(flags)

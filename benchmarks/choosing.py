@@ -1,0 +1,45 @@
+"""Which network `--model auto` takes, for folders of pictures that are known to be clean or not.
+
+    python benchmarks/choosing.py --clean DIR [DIR ...] --real DIR [DIR ...] [--json FILE]
+
+Of clean photos both the files themselves and their MATLAB reductions by 4 are looked at, as arrays, without their
+files' history; real photos as files, and as arrays that came out of them.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import tyro
+from comparison import write_json
+from PIL import Image
+
+from jaxsr.errors import reported
+from jaxsr.evaluation.protocol import degraded, read_set
+from jaxsr.imaging.files import find_photos
+from jaxsr.upscaling.choice import FAITHFUL, choose_for
+
+
+def main(*, clean: tuple[Path, ...] = (), real: tuple[Path, ...] = (), json: Path | None = None) -> None:
+    shares = {}
+    for folder in clean:
+        photos = [photo for _, photo in read_set(find_photos(folder, recursive=False))]
+        shares[f"clean: {folder}"] = share(photos, FAITHFUL[0])
+        shares[f"clean: {folder}, reduced by 4"] = share([degraded(photo, scale=4)[1] for photo in photos], FAITHFUL[0])
+    for folder in real:
+        paths = find_photos(folder, recursive=False)
+        shares[f"real: {folder}"] = share(paths, FAITHFUL[1])
+        shares[f"real: {folder}, as arrays"] = share([np.asarray(Image.open(path)) for path in paths], FAITHFUL[1])
+    for name, (right, count) in shares.items():
+        print(f"{right:4} of {count:4} right, {right / count:5.0%}  {name}")
+    if json:
+        write_json(json, {name: {"right": right, "count": count} for name, (right, count) in shares.items()})
+
+
+def share(pictures: list, model: str) -> tuple[int, int]:
+    """How many get this network, of how many."""
+    return sum(choose_for(picture, sharp=False).model == model for picture in pictures), len(pictures)
+
+
+if __name__ == "__main__":
+    with reported():
+        tyro.cli(main, description=__doc__)
