@@ -86,34 +86,35 @@ WANG_2021 = Recipe(
     clean=0.1,
 )
 
-# Milder, and with each step left out more often than not: most photos have one or two of these faults.
+# Milder, and with each step left out more often than not: most photos have one or two of these faults. What came before
+# the reduction is in the first round, what happened at the size of LR in the second.
 REAL = Recipe(
     rounds=(
         Round(
-            blur=0.5,
+            blur=0.45,
             sigma=(0.2, 2.2),
-            resize=(0.05, 0.25, 0.7),
-            factor=(0.4, 1.2),
-            noise=0.15,
+            resize=(0.0, 0.3, 0.7),
+            factor=(0.35, 1.2),
+            noise=0.2,
             sigma_noise=(1.0, 10.0),
             poisson=(0.05, 1.0),
             jpeg=0.25,
             quality=(40.0, 95.0),
-            subsampled=0.7,
-        ),
-        Round(
-            blur=0.15,
-            sigma=(0.2, 1.0),
-            resize=(0.1, 0.15, 0.75),
-            factor=(0.6, 1.2),
-            noise=0.45,
-            sigma_noise=(1.0, 10.0),
-            poisson=(0.05, 1.0),
-            jpeg=0.9,
             subsampled=0.9,
         ),
+        Round(
+            blur=0.05,
+            sigma=(0.2, 1.0),
+            resize=(0.05, 0.05, 0.9),
+            factor=(0.7, 1.2),
+            noise=0.4,
+            sigma_noise=(1.0, 10.0),
+            poisson=(0.05, 1.0),
+            jpeg=0.95,
+            subsampled=0.95,
+        ),
     ),
-    last_sinc=0.05,
+    last_sinc=0.03,
     sharpening=0.1,
     sharpening_amount=(0.2, 1.2),
     clean=0.12,
