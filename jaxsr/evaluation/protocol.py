@@ -182,7 +182,7 @@ def score_results(
     return {"scale": scale, "mean": mean, "images": images}
 
 
-def perceptual_metrics(names: Iterable[str] = tuple(PERCEPTUAL)) -> dict[str, Callable]:
+def perceptual_metrics(names: Iterable[str]) -> dict[str, Callable]:
     """LPIPS by the names of `PERCEPTUAL`, for `score` and `evaluate`.
 
     Raises:

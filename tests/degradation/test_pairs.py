@@ -9,7 +9,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from jaxsr.data.augmentation import augment, degrade
 from jaxsr.data.degradation import make_degradation, margin
 from jaxsr.data.degradation.pairs import degraded_by
-from jaxsr.data.degradation.recipes import REAL
+from jaxsr.data.degradation.recipes import WANG_2021
 from jaxsr.data.pipeline import crops
 from jaxsr.data.sources import open_source
 from jaxsr.errors import InputError
@@ -31,8 +31,8 @@ def really():
 
 
 def recipe(**changes):
-    rounds = tuple(round._replace(**(NOTHING | changes)) for round in REAL.rounds)
-    return REAL._replace(rounds=rounds, last_sinc=0.0, sharpening=0.0, clean=0.0)
+    rounds = tuple(round._replace(**(NOTHING | changes)) for round in WANG_2021.rounds)
+    return WANG_2021._replace(rounds=rounds, last_sinc=0.0, sharpening=0.0, clean=0.0)
 
 
 def inside(images):

@@ -41,7 +41,7 @@ def test_published_bicubic_row_of_lpips():
         jaxsr.load("bicubic"),
         read_set(find_set(DATA / "Set5")[1]),
         metrics=(),
-        perceptual={"lpips_alex": perceptual_metrics()["lpips_alex"]},
+        perceptual={"lpips_alex": perceptual_metrics(["lpips_alex"])["lpips_alex"]},
     )
     assert result["mean"] == {"lpips_alex": pytest.approx(0.341, abs=0.002)}
 

@@ -111,7 +111,7 @@ def test_a_failure_of_any_kind_is_that_picture_s(jobs):
     stages = file_stages(jaxsr.load("bicubic"))
 
     def compute(opened, target, progress):
-        return 1 // 0 if opened.path == jobs[6].source else stages.compute(opened, target, progress)
+        return 1 // 0 if opened.picture.path == jobs[6].source else stages.compute(opened, target, progress)
 
     outcomes = run(jobs, Stages(stages.read, compute, stages.write), overwrite=True)
 

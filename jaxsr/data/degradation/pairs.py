@@ -122,10 +122,14 @@ def degraded_by(key: jax.Array, images: jax.Array, reduced: jax.Array, *, recipe
     start, place = draws.corner(next(keys), count, small, canvas, grid=_GRID)
     x = _resized(next(keys), x, 1 / relative, canvas, middle, place)
     x = jnp.clip(filtered(x, draws.last_kernels(next(keys), count, recipe)), 0, 1)
-    x = jnp.where(early, x, compress(x))
 
+    kind = jax.random.uniform(next(keys), (count, 1, 1, 1))
+    clean, plain = kind < recipe.clean, (kind >= recipe.clean) & (kind < recipe.clean + recipe.compressed)
+    # Within what surrounds it in the other crops, so that blocks at its edge are not of an edge.
+    framed = jax.vmap(lambda x, low, at: jax.lax.dynamic_update_slice(x, low, (*at, 0)))(x, reduced, start)
+    x = jnp.where(plain, framed, x)
+    x = jnp.where(early & ~plain, x, compress(x))
     whole = jnp.round(255 * jax.vmap(lambda x, at: jax.lax.dynamic_slice(x, (*at, 0), (small, small, 3)))(x, start))
-    clean = jax.random.uniform(next(keys), (count, 1, 1, 1)) < recipe.clean
     return jnp.where(clean, reduced, whole / 255)
 
 

@@ -53,6 +53,7 @@ class Recipe(NamedTuple):
       sharpening: probability that the picture is sharpened at the end.
       sharpening_amount: of the unsharp masking.
       clean: part of the crops that are only reduced, as by the `bicubic` recipe.
+      compressed: part of the crops that are only reduced so and compressed, as by the last round.
     """
 
     rounds: tuple[Round, Round]
@@ -60,6 +61,7 @@ class Recipe(NamedTuple):
     sharpening: float = 0.0
     sharpening_amount: Range = (0.2, 1.5)
     clean: float = 0.0
+    compressed: float = 0.0
 
 
 # The published ranges.
@@ -117,7 +119,8 @@ REAL = Recipe(
     last_sinc=0.03,
     sharpening=0.1,
     sharpening_amount=(0.2, 1.2),
-    clean=0.12,
+    clean=0.1,
+    compressed=0.3,
 )
 
 RECIPES = {"real": REAL, "wang2021": WANG_2021}
