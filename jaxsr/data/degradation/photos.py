@@ -39,7 +39,7 @@ def degrade_photo(key: jax.Array, photo: np.ndarray, *, recipe: str, scale: int)
     side = _STEP * -(-(max(height, width) + 2 * cut) // _STEP)
     rgb = photo if photo.ndim == 3 else np.repeat(photo[..., None], 3, axis=-1)
     padded = np.pad(rgb, ((cut, side - cut - height), (cut, side - cut - width), (0, 0)), mode="symmetric")
-    reduced = jnp.zeros((1, side // scale, side // scale, 3))
+    reduced = jnp.float32(resize_uint8(padded, 1 / scale)[None]) / 255
     never_clean = RECIPES[recipe]._replace(clean=0.0)
     low = _degraded(key, jnp.float32(padded[None]) / 255, reduced, recipe=never_clean, scale=scale)[0]
     start = cut // scale
