@@ -108,5 +108,7 @@ class TrainConfig:
     """Updates between checkpoints."""
     validate_every: int = 500
     """Updates between validations, curves and strips."""
+    early_stop: int | None = None
+    """Validations without a better score after which the run ends (None: it goes to --steps)."""
     resume: bool = True
     """Go on from the last checkpoint in the workdir; --no-resume starts again and removes the earlier run."""

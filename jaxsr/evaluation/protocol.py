@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from jaxsr.errors import InputError
 from jaxsr.evaluation.lpips import make_lpips
 from jaxsr.evaluation.metrics import psnr, ssim_daala, ssim_wang
 from jaxsr.imaging.color import luma, signed_from_unit, unit_from_uint8
 from jaxsr.imaging.files import find_photos, read_photo
+from jaxsr.imaging.picture import open_picture
 from jaxsr.imaging.resize import resize_uint8
 
 BICUBIC = "LR = MATLAB bicubic of HR (antialiased, mirrored border, uint8)"
@@ -236,8 +237,12 @@ def photo_names(paths: Sequence[Path]) -> list[str]:
 
 
 def _is_gray(path):
-    with Image.open(path) as image:
-        return image.mode in ("1", "L", "LA", "I", "I;16")
+    try:
+        with Image.open(path) as image:
+            return image.mode in ("1", "L", "LA", "I", "I;16", "F")
+    except UnidentifiedImageError:
+        # A TIFF that libvips reads.
+        return open_picture(path).colour.bands == 1
 
 
 def _signed_rgb(image):

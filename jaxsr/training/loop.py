@@ -29,12 +29,14 @@ class Moment(NamedTuple):
       order: which data order the run follows.
       data: position in it of the first batch not yet used, None for its beginning.
       best: the best validation scores, whose weights are in best.safetensors.
+      unimproved: validations since then.
     """
 
     state: Any
     order: int
     data: Any
     best: dict | None
+    unimproved: int = 0
 
     @property
     def step(self) -> int:
@@ -62,7 +64,7 @@ def fit(
     with other data; the third time running it goes back to the checkpoint before, then gives up.
 
     Args:
-      config: steps, intervals, batch size and workdir are read from it.
+      config: steps, intervals, batch size, early stop and workdir are read from it.
       state: the initial state, replicated on the mesh; donated.
       run_steps: from `compile_steps`.
       mesh: from `make_mesh`.
@@ -76,7 +78,7 @@ def fit(
       title: of the curves.
 
     Returns:
-      True when all steps are done, False when it was interrupted (and saved).
+      True when all steps are done, or it was stopped early; False when it was interrupted (and saved).
 
     Raises:
       InputError: the loss would not stay finite, or nothing can be written.
@@ -99,7 +101,7 @@ def fit(
                 moment = _validated(moment, record, validate, better, warnings, export)
             batches = _take(crops, config, step, mesh)
             # All processes stop after the same update, whichever was told to.
-            while batches is not None and not gathered(np.bool_(len(interrupted) > 0)).any():
+            while not _over(moment, step, config) and not gathered(np.bool_(len(interrupted) > 0)).any():
                 started = time.perf_counter()
                 state, pending = run_steps(moment.state, batches)
                 step, used = step + len(jax.tree.leaves(batches)[0]), crops.get_state()
@@ -122,15 +124,22 @@ def fit(
                     record.advance(step, metrics, seconds=seconds, waited=waited, batch_size=config.batch_size)
                 if step == config.steps or step % config.validate_every == 0:
                     moment = _validated(moment, record, validate, better, warnings, export)
-                if step == config.steps or step % config.checkpoint_every == 0:
+                if _over(moment, step, config) or step % config.checkpoint_every == 0:
                     save_checkpoint(checkpoints, moment.state, _progress(moment))
                     troubles = 0
         if saved_steps(checkpoints)[-1] != step:
             save_checkpoint(checkpoints, moment.state, _progress(moment))
-        if step == config.steps:
+        if _over(moment, step, config):
             with _writing(workdir):
                 export(moment.state, "last.safetensors", _last_scores(record.rows, step))
-        return step == config.steps
+            if step < config.steps:
+                print(f"stopped at step {step}: {moment.unimproved} validations without a better score")
+        return _over(moment, step, config)
+
+
+def _over(moment, step, config):
+    early = config.early_stop is not None and moment.unimproved >= config.early_stop
+    return step >= config.steps or early
 
 
 def _validated(moment, record, validate, better, warnings, export) -> Moment:
@@ -139,7 +148,9 @@ def _validated(moment, record, validate, better, warnings, export) -> Moment:
         record.show(moment.step, scores)
         if scores and better(scores, moment.best):
             export(moment.state, "best.safetensors", scores)
-            moment = moment._replace(best=scores)
+            moment = moment._replace(best=scores, unimproved=0)
+        elif scores:
+            moment = moment._replace(unimproved=moment.unimproved + 1)
     record.warn(warnings(record.rows))
     return moment
 
@@ -153,7 +164,8 @@ def _rolled_back(checkpoints, template, moment, troubles, step, config) -> Momen
             f"--warmup, in another --workdir (the last good checkpoint is kept in {config.workdir})"
         )
     earlier = _restored(checkpoints, template, step=saved[-2 if troubles == MAX_ROLLBACKS else -1])
-    return earlier._replace(order=earlier.order + troubles, data=None, best=moment.best)
+    unimproved = min(earlier.unimproved, moment.unimproved)
+    return earlier._replace(order=earlier.order + troubles, data=None, best=moment.best, unimproved=unimproved)
 
 
 def _restored(checkpoints, template, step=None) -> Moment:
@@ -162,7 +174,7 @@ def _restored(checkpoints, template, step=None) -> Moment:
 
 
 def _progress(moment):
-    return {"order": moment.order, "data": moment.data, "best": moment.best}
+    return {"order": moment.order, "data": moment.data, "best": moment.best, "unimproved": moment.unimproved}
 
 
 def _opened(open_crops, moment):

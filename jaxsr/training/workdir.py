@@ -15,7 +15,7 @@ from jaxsr.errors import InputError
 from jaxsr.files import replacing
 
 # What may change between a run and its continuation without changing the result.
-_FREE = {"workdir", "resume", "cache", "used"}
+_FREE = {"workdir", "resume", "cache", "used", "checkpoint_every", "validate_every", "early_stop"}
 
 
 @contextlib.contextmanager

@@ -26,6 +26,8 @@ def test_the_defaults_pass(stage):
         ({"content_ratio": float("nan")}, "--content-ratio nan"),
         ({"pixel_weight": -1.0}, "--pixel-weight -1"),
         ({"optimizer": "soap"}, "--optimizer soap: .* adam"),
+        ({"early_stop": 3}, "--early-stop 3 .* --validation"),
+        ({"early_stop": 0, "validation": ("samples",)}, "--early-stop 0"),
         ({"adversarial_weight": 0.0}, "set --feature-scale"),
         ({"taps": ("conv1_1",), "tap_weights": (0.0,)}, "--tap-weights"),
         ({"taps": ("conv1_1", "conv1_2"), "tap_weights": (2.0, -1.0)}, "--tap-weights"),

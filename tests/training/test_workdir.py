@@ -26,7 +26,9 @@ def test_a_file_is_no_workdir(tmp_path):
 def test_the_same_run_may_go_on_with_other_comforts(tmp_path):
     config = TrainConfig(data=("a",), workdir=str(tmp_path))
     claim(tmp_path, config, PHOTOS)
+    (tmp_path / "checkpoints" / "0").mkdir(parents=True)
     claim(tmp_path, dataclasses.replace(config, cache=True), PHOTOS)
+    claim(tmp_path, dataclasses.replace(config, checkpoint_every=7, validate_every=9, early_stop=2), PHOTOS)
     assert json.loads((tmp_path / "config.json").read_text())["photos"] == PHOTOS
 
 
