@@ -20,7 +20,8 @@ from jaxsr.errors import InputError
 from jaxsr.evaluation.lpips import make_lpips
 from jaxsr.evaluation.metrics import psnr, ssim_daala, ssim_wang
 from jaxsr.imaging.color import luma, signed_from_unit, unit_from_uint8
-from jaxsr.imaging.files import find_photos, read_photo
+from jaxsr.imaging.files import read_photo
+from jaxsr.imaging.folders import find_photos
 from jaxsr.imaging.picture import open_picture
 from jaxsr.imaging.resize import resize_uint8
 
@@ -202,7 +203,7 @@ def find_set(directory: str | os.PathLike) -> tuple[str, list[Path]]:
     folder = folder / "HR" if (folder / "HR").is_dir() else folder
     paths = find_photos(folder, recursive=False)
     if not paths:
-        raise InputError(f"{folder}: no photos in this folder")
+        raise InputError(f"{folder}: no photos in this folder; its subfolders are not searched")
     whole = folder.resolve()
     return (whole.parent if whole.name == "HR" else whole).name, paths
 

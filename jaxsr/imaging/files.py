@@ -2,9 +2,7 @@
 
 import os
 import struct
-import warnings
 import zlib
-from collections.abc import Collection
 from pathlib import Path
 from typing import BinaryIO
 
@@ -41,46 +39,6 @@ BROKEN = (
     zlib.error,
     Image.DecompressionBombError,
 )
-
-
-def find_photos(
-    directory: str | os.PathLike,
-    *,
-    recursive: bool = True,
-    apart_from: str | os.PathLike | None = None,
-    suffixes: Collection[str] = PHOTO_SUFFIXES,
-) -> list[Path]:
-    """The photos of a folder, by suffix in any case, sorted; hidden files and folders are left out.
-
-    Links to files are followed, links to folders are not, which could lead round in a circle. A subfolder that cannot
-    be read is left out with a warning.
-
-    Args:
-      directory: the folder.
-      recursive: look into its subfolders too.
-      apart_from: a subfolder that is left out.
-      suffixes: what counts as a photo, in lower case.
-
-    Raises:
-      InputError: there is no such folder, or it is a file.
-    """
-    directory = Path(directory)
-    if not directory.exists():
-        raise InputError(f"{directory}: no such folder")
-    if not directory.is_dir():
-        raise InputError(f"{directory} is a file; name the folder that holds the photos")
-    left_out = apart_from and os.path.realpath(apart_from)
-    found = []
-    for folder, subfolders, names in os.walk(directory, onerror=_warn_of_folder):
-        subfolders[:] = [name for name in subfolders if recursive and not name.startswith(".")]
-        subfolders[:] = [name for name in subfolders if os.path.realpath(Path(folder, name)) != left_out]
-        photos = (Path(folder, name) for name in names if not name.startswith("."))
-        found += [path for path in photos if path.suffix.lower() in suffixes]
-    return sorted(found)
-
-
-def _warn_of_folder(error):
-    warnings.warn(f"{error.filename}: {error.strerror}; what is in this folder is left out", stacklevel=3)
 
 
 def read_photo(file: str | os.PathLike | BinaryIO, *, name: str | None = None) -> np.ndarray:

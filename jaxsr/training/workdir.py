@@ -7,15 +7,19 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from jaxsr.config import TrainConfig
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
+from jaxsr.training.photos import Named, difference, summary
 
-# What may change between a run and its continuation without changing the result.
-_FREE = {"workdir", "resume", "cache", "used", "checkpoint_every", "validate_every", "early_stop"}
+# What may change between a run and its continuation without changing the result. Photos are compared by contents.
+_FREE = {"workdir", "resume", "cache", "used", "photos", "checkpoint_every", "validate_every", "early_stop"}
+_FREE |= {"data", "validation", "validation_lr"}
+_FILES = ("config.json", "photos.json", "metrics.jsonl", "curves.png")
+_FILES += ("best.safetensors", "last.safetensors", "start.safetensors")
 
 
 @contextlib.contextmanager
@@ -46,13 +50,40 @@ def recorded_run(workdir: Path) -> dict | None:
     return None
 
 
-def claim(workdir: Path, config: TrainConfig, photos: dict, *, used: dict | None = None) -> None:
-    """Write what this run is made of into `config.json`, or check that it is what an earlier start wrote there.
+def check_settings(workdir: Path, config: TrainConfig) -> None:
+    """Refuse to go on with a run by other settings than it was begun with; photos are left to `claim`.
+
+    Raises:
+      InputError: the folder belongs to a run with other settings; the message shows the difference.
+    """
+    theirs = recorded_run(workdir) if config.resume else None
+    if theirs is None:
+        return
+    # A run of before a flag came has what is now its default.
+    theirs = dataclasses.asdict(TrainConfig()) | theirs
+    mine = json.loads(json.dumps(dataclasses.asdict(config)))
+    differing = [key for key in mine if key not in _FREE and mine[key] != theirs[key]]
+    if bool(mine["lr"]) == bool(theirs["lr"]):
+        differing = [key for key in differing if key != "lr"]
+    if differing:
+        shown = "; ".join(f"{key}: {theirs[key]} there, {mine[key]} here" for key in differing)
+        raise InputError(
+            f"--workdir {workdir} belongs to a run with other settings ({shown}); give the same settings, "
+            "another --workdir, or --no-resume to remove that run"
+        )
+
+
+def claim(
+    workdir: Path, config: TrainConfig, photos: Mapping[str, Sequence[Named]], *, used: dict | None = None
+) -> None:
+    """Write what this run is made of into its folder, or check that it is what an earlier start wrote there.
+
+    `config.json` has the settings, `photos.json` name and hash of each photo.
 
     Args:
       workdir: the held folder.
       config: with `resume` off, an earlier run in the folder is removed first.
-      photos: anything JSON that tells the training photos apart from others: {"count", "fingerprint"}.
+      photos: the photos by what they are for, {"training": […], "validation": […]}.
       used: what was measured or chosen at the start and is kept when the run goes on.
 
     Raises:
@@ -61,31 +92,38 @@ def claim(workdir: Path, config: TrainConfig, photos: dict, *, used: dict | None
     if not config.resume:
         for name in ("checkpoints", "tensorboard", "strips"):
             shutil.rmtree(workdir / name, ignore_errors=True)
-        for name in (
-            "config.json",
-            "metrics.jsonl",
-            "curves.png",
-            "best.safetensors",
-            "last.safetensors",
-            "start.safetensors",
-        ):
+        for name in _FILES:
             (workdir / name).unlink(missing_ok=True)
-    mine = json.loads(json.dumps(dataclasses.asdict(config) | {"photos": photos, "used": used or {}}))
+    check_settings(workdir, config)
     theirs = recorded_run(workdir)
     if theirs is not None:
-        # A run of before a flag came has what is now its default.
-        theirs = dataclasses.asdict(TrainConfig()) | theirs
-    if theirs is None:
-        with replacing(workdir / "config.json") as temporary:
-            temporary.write_text(json.dumps(mine, indent=2) + "\n")
-        return
-    differing = [key for key in mine if key not in _FREE and mine[key] != theirs.get(key)]
+        _check_photos(workdir, theirs, photos)
+    mine = dataclasses.asdict(config) | {"photos": summary(photos["training"]), "used": used or {}}
+    # The settings last: where they are, all is.
+    _write(workdir / "photos.json", photos, indent=0)
+    _write(workdir / "config.json", mine, indent=2)
+
+
+def _check_photos(workdir, theirs, photos):
+    path = workdir / "photos.json"
+    if not path.exists():
+        # A run of before photos were compared by contents.
+        number, count = theirs["photos"]["count"], len(photos["training"])
+        found = {"training": f"{number} there, {count} here" if number != count else None}
+    else:
+        recorded = json.loads(path.read_text())
+        found = {use: difference(recorded[use], each) for use, each in photos.items()}
+    differing = [f"{use} photos: {words}" for use, words in found.items() if words]
     if differing:
-        shown = "; ".join(f"{key}: {theirs.get(key)} there, {mine[key]} here" for key in differing)
         raise InputError(
-            f"--workdir {workdir} belongs to a run with other settings ({shown}); give the same settings, "
-            "another --workdir, or --no-resume to remove that run"
+            f"--workdir {workdir} belongs to a run with other photos ({'; '.join(differing)}); give it those it had, "
+            "wherever they are now, or another --workdir, or --no-resume to remove that run"
         )
+
+
+def _write(path, value, *, indent):
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=indent) + "\n")
 
 
 def await_claim(workdir: Path, *, seconds: float = 60.0) -> None:

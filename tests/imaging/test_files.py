@@ -4,7 +4,7 @@ import tifffile
 from PIL import Image
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.files import find_photos, photo_size, read_photo, save_image
+from jaxsr.imaging.files import photo_size, read_photo, save_image
 from jaxsr.imaging.picture import open_picture
 
 
@@ -18,24 +18,6 @@ def oriented(path, orientation, image=None):
     exif[0x0112] = orientation
     Image.fromarray(ramp() if image is None else image).save(path, exif=exif)
     return path
-
-
-def test_find_photos_sorts_and_leaves_out_hidden_and_other_files(tmp_path):
-    names = ["b.PNG", "a.jpeg", "sub/deep/c.TIF", ".hidden.png", ".cache/d.png", "notes.txt", "sub/e.webp"]
-    for name in names:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    found = [path.relative_to(tmp_path).as_posix() for path in find_photos(tmp_path)]
-    assert found == ["a.jpeg", "b.PNG", "sub/deep/c.TIF", "sub/e.webp"]
-    assert [path.name for path in find_photos(tmp_path, recursive=False)] == ["a.jpeg", "b.PNG"]
-
-
-def test_find_photos_names_what_is_no_folder(tmp_path):
-    with pytest.raises(InputError, match=r"absent: no such folder"):
-        find_photos(tmp_path / "absent")
-    (tmp_path / "a.png").touch()
-    with pytest.raises(InputError, match=r"a\.png is a file"):
-        find_photos(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "ppm"])
