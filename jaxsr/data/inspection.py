@@ -1,9 +1,4 @@
-"""Looking a set of photos over before training on it, so that nothing goes wrong hours later.
-
-Copies are recognised by 16×16 thumbnails in colour: they survive recompression and resizing, but not cropping or
-retouching. Among the 640 photos of BSDS500, T91, Kodak, Set5, Set14 and two further sets, different photos of the same
-shape correlate by less than 0.95, copies at half size or at JPEG quality 30 by more than 0.98.
-"""
+"""Looking a set of photos over before training on it, so that nothing goes wrong hours later."""
 
 import dataclasses
 import os
@@ -12,13 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxsr.data.likeness import copies, low_files, pair_of_folders
 from jaxsr.data.looks import look_at
 from jaxsr.data.sources import Source, open_source
 
 _NONE = Source(())
-_CORRELATION = 0.98
-_LEVELS = 8.0
-_ASPECT = 0.03
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +32,7 @@ class Inspection:
       usable: the photos without a problem, ready to train on, their sizes and digests known.
       total: photos looked at, without those of the validation set.
       uncompared: large photos that are no JPEG, which a quick inspection does not decode.
+      hint: what a person may have meant, where the photos look like pairs of HR and LR.
     """
 
     rows: tuple[Problem, ...]
@@ -46,6 +40,7 @@ class Inspection:
     usable: Source
     total: int
     uncompared: int
+    hint: str | None = None
 
 
 def inspect(
@@ -82,12 +77,15 @@ def inspect(
             problems.setdefault(index, f"too small: {width}×{height}, the crop is {crop}")
     held_out = [index for index, look in enumerate(validation_looks) if look.thumbnail is not None]
     comparable = _comparable(looks, problems)
-    copies = _copies([looks[i] for i in comparable], [validation_looks[i] for i in held_out])
-    for position, other in copies.items():
+    leaks = copies([looks[i] for i in comparable], [validation_looks[i] for i in held_out])
+    for position, other in leaks.items():
         problems[comparable[position]] = f"also in the validation set: {validation_names[held_out[other]]}"
+    low = low_files(source.photos, looks)
+    for index, (other, scale) in low.items():
+        problems[index] = f"looks like the LR file of {names[other]}, at ×{scale}"
     # The largest copy is the one to keep.
     comparable = sorted(_comparable(looks, problems), key=lambda index: -np.prod(looks[index].size))
-    for position, other in _copies([looks[i] for i in comparable]).items():
+    for position, other in copies([looks[i] for i in comparable]).items():
         problems[comparable[position]] = f"duplicate of {names[comparable[other]]}"
 
     rows = [Problem(names[index], problems[index]) for index in sorted(problems)]
@@ -103,7 +101,8 @@ def inspect(
         for index in usable
     ]
     uncompared = sum(looks[index].thumbnail is None for index in usable)
-    return Inspection(tuple(rows), tuple(notes), Source(tuple(photos)), len(source), uncompared)
+    hint = _hint(names, low) if low else None
+    return Inspection(tuple(rows), tuple(notes), Source(tuple(photos)), len(source), uncompared, hint)
 
 
 def format_table(inspection: Inspection, *, limit: int | None = None) -> str:
@@ -120,38 +119,22 @@ def format_table(inspection: Inspection, *, limit: int | None = None) -> str:
             f"{inspection.uncompared} large photos in other formats than JPEG were not decoded, only hashed; "
             "--check-data decodes them"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *filter(None, [inspection.hint])])
+
+
+def _hint(names, low):
+    index, (other, _) = next(iter(low.items()))
+    folders = pair_of_folders(Path(names[other]), Path(names[index]))
+    how = (
+        "--data {} --lr {}".format(*folders) if folders else "put these into a folder of their own, and name it by --lr"
+    )
+    look = (
+        "1 photo looks like the LR file of another"
+        if len(low) == 1
+        else f"{len(low)} photos look like LR files of others"
+    )
+    return f"{look}; to train on pairs: {how}"
 
 
 def _comparable(looks, problems):
     return [index for index, look in enumerate(looks) if index not in problems and look.thumbnail is not None]
-
-
-def _copies(looks, originals=None):
-    """The positions in `looks` that are copies, each with that of its original.
-
-    Without `originals`, those are the earlier entries of `looks` itself.
-    """
-    if not looks or (originals is not None and not originals):
-        return {}
-    levels, units, aspects = _features(looks)
-    other_levels, other_units, other_aspects = _features(looks if originals is None else originals)
-    found = {}
-    chunk = 1024
-    for start in range(0, len(looks), chunk):
-        here = slice(start, start + chunk)
-        alike = units[here] @ other_units.T > _CORRELATION
-        alike &= np.abs(aspects[here, None] - other_aspects) < _ASPECT
-        for row, other in np.argwhere(alike):
-            row = start + row
-            earlier = originals is not None or other < row
-            if earlier and row not in found and np.abs(levels[row] - other_levels[other]).mean() < _LEVELS:
-                found[int(row)] = int(other)
-    return found
-
-
-def _features(looks):
-    levels = np.stack([look.thumbnail for look in looks]).reshape(len(looks), -1).astype(np.float32)
-    contrast = levels - levels.mean(axis=1, keepdims=True)
-    units = contrast / np.maximum(np.linalg.norm(contrast, axis=1, keepdims=True), 1e-6)
-    return levels, units, np.log([look.size[0] / look.size[1] for look in looks])

@@ -29,8 +29,8 @@ def counterparts(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
     others = list(others)
     exact, bare = set(others), {}
     for other in sorted(others):
-        bare.setdefault(_bare(other), other)
-    found = {name: name if name in exact else bare.get(_bare(name)) for name in names}
+        bare.setdefault(bare_name(other), other)
+    found = {name: name if name in exact else bare.get(bare_name(name)) for name in names}
     return {name: other for name, other in found.items() if other is not None}
 
 
@@ -99,5 +99,6 @@ def read_counterpart(path: Path, expected: tuple[int, int], *, of: str, gray: bo
     return np.round(pixels @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
 
 
-def _bare(name):
+def bare_name(name: str) -> str:
+    """A name without suffix and without what programs add behind it."""
     return _ADDED.sub("", name)

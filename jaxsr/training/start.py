@@ -82,7 +82,10 @@ def _validation_sets(config):
         raise InputError("--validation-lr is for folders; --validation names a tfds: set")
     recipe = None if config.validation_lr else config.degradation
     sets = {name: open_source([name]) for name in config.validation if name.startswith("tfds:")}
-    return sets | (open_sets(folders, low=config.validation_lr, recipe=recipe) if folders else {})
+    if not folders:
+        return sets
+    flags = ("--validation", "--validation-lr")
+    return sets | open_sets(folders, low=config.validation_lr, recipe=recipe, flags=flags)
 
 
 def _validation_pixels(config, sets):
