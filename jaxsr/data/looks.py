@@ -3,6 +3,7 @@
 Looks can be kept in a file; photos whose size and times of change are as they were then are not read again.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -83,7 +84,9 @@ def look_at(photos: Sequence[Photo], *, full: bool = False, kept: Path | None = 
             if mark and max(mark[1:]) < began - _TICK and not look.problem
         }
         if {path: mark for path, (mark, _) in known.items()} != {path: mark for path, (mark, _) in settled.items()}:
-            _write(kept, settled)
+            # Without them photos are read anew, no more; a full disk is told of where it matters.
+            with contextlib.suppress(OSError):
+                _write(kept, settled)
     return looks
 
 

@@ -50,6 +50,8 @@ def check(config: TrainConfig) -> None:
         raise InputError(f"--ema {config.ema}: must be at least 0 and below 1")
     if config.early_stop is not None and not config.validation:
         raise InputError(f"--early-stop {config.early_stop} counts validations; name photos for them by --validation")
+    if config.extend and not config.resume:
+        raise InputError("--extend goes on with a run and --no-resume removes it; give one of the two")
     if config.lr and config.degradation != "bicubic":
         raise InputError(f"--degradation {config.degradation} makes LR and --lr brings it along; give one of the two")
     if config.lr and len(config.lr) != len(config.data):

@@ -4,6 +4,7 @@ import contextlib
 import signal
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -56,6 +57,7 @@ def fit(
     warnings: Callable[[list[dict]], dict[str, str]],
     export: Callable[[Any, str, dict | None], None],
     title: str,
+    begun_with: int | None = None,
 ) -> bool:
     """Train to `config.steps`, from the last checkpoint in the workdir if there is one.
 
@@ -76,6 +78,8 @@ def fit(
       warnings: of the log, kind to sentence; each kind is shown when it appears. May raise InputError to end the run.
       export: `(state, file name, scores)` writes weights.
       title: of the curves.
+      begun_with: batch size of checkpoints that don't name theirs (None: as `config`). A checkpoint of another batch
+        size than `config` has goes on with another data order.
 
     Returns:
       True when all steps are done, or it was stopped early; False when it was interrupted (and saved).
@@ -85,10 +89,10 @@ def fit(
     """
     workdir = Path(config.workdir)
     with open_checkpoints(workdir / "checkpoints") as checkpoints, _interruptible() as interrupted:
-        template = abstract(state)
+        restored = partial(_restored, checkpoints, abstract(state), config, begun_with)
         moment = Moment(state, 0, None, None)
         if saved_steps(checkpoints):
-            moment = _restored(checkpoints, template)
+            moment = restored(None)
             print(f"resuming {workdir} at step {moment.step}")
         crops = _opened(open_crops, moment)
         moment = moment._replace(data=crops.get_state())
@@ -96,7 +100,7 @@ def fit(
         with open_record(workdir, until=step, total=config.steps, title=title, writes=is_writer()) as record:
             if not saved_steps(checkpoints):
                 # There is always one to go back to.
-                save_checkpoint(checkpoints, moment.state, _progress(moment))
+                save_checkpoint(checkpoints, moment.state, _progress(moment, config))
             if step == 0:
                 moment = _validated(moment, record, validate, better, warnings, export)
             batches = _take(crops, config, step, mesh)
@@ -112,7 +116,7 @@ def fit(
                 metrics = {name: np.asarray(values) for name, values in jax.device_get(pending).items()}
                 if not all(np.isfinite(values).all() for values in metrics.values()):
                     troubles += 1
-                    moment = _rolled_back(checkpoints, template, moment, troubles, step, config)
+                    moment = _rolled_back(saved_steps(checkpoints), restored, moment, troubles, step, config)
                     record.write(f"not finite after step {step}: back to step {moment.step}, on with other data")
                     step, crops = moment.step, _opened(open_crops, moment)
                     batches = _take(crops, config, step, mesh)
@@ -125,10 +129,10 @@ def fit(
                 if step == config.steps or step % config.validate_every == 0:
                     moment = _validated(moment, record, validate, better, warnings, export)
                 if _over(moment, step, config) or step % config.checkpoint_every == 0:
-                    save_checkpoint(checkpoints, moment.state, _progress(moment))
+                    save_checkpoint(checkpoints, moment.state, _progress(moment, config))
                     troubles = 0
         if saved_steps(checkpoints)[-1] != step:
-            save_checkpoint(checkpoints, moment.state, _progress(moment))
+            save_checkpoint(checkpoints, moment.state, _progress(moment, config))
         if _over(moment, step, config):
             with _writing(workdir):
                 export(moment.state, "last.safetensors", _last_scores(record.rows, step))
@@ -155,26 +159,29 @@ def _validated(moment, record, validate, better, warnings, export) -> Moment:
     return moment
 
 
-def _rolled_back(checkpoints, template, moment, troubles, step, config) -> Moment:
+def _rolled_back(saved, restored, moment, troubles, step, config) -> Moment:
     """The moment of a checkpoint, with another data order; the best weights so far stay the best."""
-    saved = saved_steps(checkpoints)
     if troubles > MAX_ROLLBACKS or (troubles == MAX_ROLLBACKS and len(saved) < 2):
         raise InputError(
             f"the loss was not finite {troubles} times in a row after step {saved[-1]}; lower --learning-rate or raise "
             f"--warmup, in another --workdir (the last good checkpoint is kept in {config.workdir})"
         )
-    earlier = _restored(checkpoints, template, step=saved[-2 if troubles == MAX_ROLLBACKS else -1])
+    earlier = restored(saved[-2 if troubles == MAX_ROLLBACKS else -1])
     unimproved = min(earlier.unimproved, moment.unimproved)
     return earlier._replace(order=earlier.order + troubles, data=None, best=moment.best, unimproved=unimproved)
 
 
-def _restored(checkpoints, template, step=None) -> Moment:
+def _restored(checkpoints, template, config, begun_with, step) -> Moment:
     state, progress = restore_checkpoint(checkpoints, template, step=step)
-    return Moment(state, **progress)
+    batch_size = progress.pop("batch_size", begun_with or config.batch_size)
+    moment = Moment(state, **progress)
+    # A position in batches of one size is none in batches of another.
+    return moment if batch_size == config.batch_size else moment._replace(order=moment.order + 1, data=None)
 
 
-def _progress(moment):
-    return {"order": moment.order, "data": moment.data, "best": moment.best, "unimproved": moment.unimproved}
+def _progress(moment, config):
+    kept = {name: getattr(moment, name) for name in ("order", "data", "best", "unimproved")}
+    return kept | {"batch_size": config.batch_size}
 
 
 def _opened(open_crops, moment):

@@ -62,7 +62,8 @@ class Record:
         self.bar.set_postfix_str(f"loss {row['loss']:.5f}, {row['patches_per_second']:.0f} patches/s", refresh=False)
 
     def _count(self, count):
-        if count in self.timed:
+        # A bar that is off has no clock.
+        if count in self.timed or self.bar.disable:
             self.bar.update(count)
             return
         # The first dispatch of its length compiles a program, which no later one does.

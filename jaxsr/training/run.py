@@ -30,7 +30,7 @@ from jaxsr.training.loop import fit
 from jaxsr.training.photos import summary, training_photos, validation_photos
 from jaxsr.training.stages import adversarial_stage, degrade_of, pixel_stage
 from jaxsr.training.validation import make_validation, require_room
-from jaxsr.training.workdir import await_claim, claim, recorded_run
+from jaxsr.training.workdir import await_claim, claim, extensions, recorded_run
 from jaxsr.weights.lineage import START
 from jaxsr.weights.store import Weights, architecture, load_weights, save_weights
 
@@ -69,6 +69,7 @@ def train(
     require_room(validation, scale=config.scale, perceptual=adversarial)
     perceptual = {"lpips_alex": make_lpips("alex")} if adversarial and validation else None
     recorded = recorded_run(workdir) if config.resume else None
+    extended = extensions(workdir, config)
     start = _starting_point(config, model, resumed=recorded is not None)
     mine = (jax.process_index(), jax.process_count())
 
@@ -103,7 +104,11 @@ def train(
     if not is_writer():
         await_claim(workdir)
     card = training_card(
-        config, photos=summary(photos["training"]), started_from=start if config.init else None, used=stage.used
+        config,
+        photos=summary(photos["training"]),
+        started_from=start if config.init else None,
+        used=stage.used,
+        extended=extended,
     )
 
     def export(state, name: str, scores: dict | None) -> None:
@@ -133,6 +138,7 @@ def train(
         better=_lower_lpips if adversarial else _higher_psnr,
         warnings=adversarial_warnings if adversarial else lambda rows: {},
         export=export,
+        begun_with=next((each["was"]["batch_size"] for each in extended if "batch_size" in each["was"]), None),
         title=f"{config.stage} ×{config.scale}, {workdir.name}",
     )
 

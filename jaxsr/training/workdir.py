@@ -17,7 +17,9 @@ from jaxsr.training.photos import Named, difference, summary
 
 # What may change between a run and its continuation without changing the result. Photos are compared by contents.
 _FREE = {"workdir", "resume", "cache", "used", "photos", "checkpoint_every", "validate_every", "early_stop"}
-_FREE |= {"data", "validation", "validation_lr"}
+_FREE |= {"data", "validation", "validation_lr", "extend"}
+# What may change with --extend.
+_EXTENDED = {"steps", "batch_size", "learning_rate", "discriminator_learning_rate", "schedule", "warmup"}
 _FILES = ("config.json", "photos.json", "metrics.jsonl", "curves.png")
 _FILES += ("best.safetensors", "last.safetensors", "start.safetensors")
 
@@ -45,7 +47,7 @@ def recorded_run(workdir: Path) -> dict | None:
     """What `claim` wrote for the run in this folder, or None where no run has reached its first checkpoint."""
     path = workdir / "config.json"
     # A start that failed before its first checkpoint has claimed nothing.
-    if path.exists() and any((workdir / "checkpoints").glob("[0-9]*")):
+    if path.exists() and any(path.name.isdigit() for path in (workdir / "checkpoints").glob("*")):
         return json.loads(path.read_text())
     return None
 
@@ -54,23 +56,51 @@ def check_settings(workdir: Path, config: TrainConfig) -> None:
     """Refuse to go on with a run by other settings than it was begun with; photos are left to `claim`.
 
     Raises:
-      InputError: the folder belongs to a run with other settings; the message shows the difference.
+      InputError: the folder belongs to a run with other settings (the message shows the difference), or there is no
+        run to extend, or one that has done more steps.
     """
-    theirs = recorded_run(workdir) if config.resume else None
+    theirs = _recorded_settings(workdir) if config.resume else None
     if theirs is None:
+        if config.extend:
+            raise InputError(f"--extend: there is no run in --workdir {workdir} to go on with")
         return
-    # A run of before a flag came has what is now its default.
-    theirs = dataclasses.asdict(TrainConfig()) | theirs
     mine = json.loads(json.dumps(dataclasses.asdict(config)))
     differing = [key for key in mine if key not in _FREE and mine[key] != theirs[key]]
     if bool(mine["lr"]) == bool(theirs["lr"]):
         differing = [key for key in differing if key != "lr"]
-    if differing:
-        shown = "; ".join(f"{key}: {theirs[key]} there, {mine[key]} here" for key in differing)
+    refused = [key for key in differing if not (config.extend and key in _EXTENDED)]
+    if refused:
+        shown = "; ".join(f"{key}: {theirs[key]} there, {mine[key]} here" for key in refused)
+        extend = "" if set(refused) - _EXTENDED else "--extend to go on with these from its whole state, "
         raise InputError(
-            f"--workdir {workdir} belongs to a run with other settings ({shown}); give the same settings, "
+            f"--workdir {workdir} belongs to a run with other settings ({shown}); give the same settings, {extend}"
             "another --workdir, or --no-resume to remove that run"
         )
+    if differing and config.steps < _steps_done(workdir):
+        raise InputError(f"--steps {config.steps}: the run in {workdir} has done {_steps_done(workdir)} already")
+
+
+def extensions(workdir: Path, config: TrainConfig) -> list[dict]:
+    """Each time that the run of this folder was extended, this start included.
+
+    Returns:
+      [{"at": updates done, "was": {setting: value until then}}], the earliest first.
+    """
+    theirs = _recorded_settings(workdir) if config.resume else None
+    if theirs is None:
+        return []
+    was = {key: theirs[key] for key in sorted(_EXTENDED) if theirs[key] != getattr(config, key)}
+    return theirs.get("extended", []) + ([{"at": _steps_done(workdir), "was": was}] if was else [])
+
+
+def _recorded_settings(workdir):
+    recorded = recorded_run(workdir)
+    # A run of before a flag came has what is now its default.
+    return recorded and dataclasses.asdict(TrainConfig()) | recorded
+
+
+def _steps_done(workdir):
+    return max(int(path.name) for path in (workdir / "checkpoints").iterdir() if path.name.isdigit())
 
 
 def claim(
@@ -98,7 +128,8 @@ def claim(
     theirs = recorded_run(workdir)
     if theirs is not None:
         _check_photos(workdir, theirs, photos)
-    mine = dataclasses.asdict(config) | {"photos": summary(photos["training"]), "used": used or {}}
+    extended = {"extended": history} if (history := extensions(workdir, config)) else {}
+    mine = dataclasses.asdict(config) | {"photos": summary(photos["training"]), "used": used or {}} | extended
     # The settings last: where they are, all is.
     _write(workdir / "photos.json", photos, indent=0)
     _write(workdir / "config.json", mine, indent=2)

@@ -1,13 +1,18 @@
 """What a run goes on with, and what it refuses: photos that changed or moved, longer runs, damaged checkpoints."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
 
 import numpy as np
 import pytest
 import safetensors.numpy
 from PIL import Image
-from test_train_script import TINY, assert_refused, command, photos, run, uninterrupted  # noqa: F401
+from test_train_script import TINY, assert_refused, command, photos, run, uninterrupted, wait_for_step  # noqa: F401
+
+from jaxsr.weights.store import load_weights
 
 HALF = [*TINY, "--checkpoint-every", 20, "--validate-every", 60]
 
@@ -68,3 +73,57 @@ def test_a_subfolder_of_the_validation_folder_is_trained_on(photos, tmp_path):  
     assert done.returncode == 0, done.stderr
     assert "8 of 9 photos usable" in done.stdout
     assert "also in the validation set: par/40.png" in done.stdout
+
+
+def test_an_extended_run_ends_as_one_that_was_as_long_from_the_start(again, uninterrupted, photos):  # noqa: F811
+    line = command(*HALF, "--steps", 120, photos=photos, workdir=again)
+    assert_refused(run(line), "steps: 60 there, 120 here", "--extend to go on")
+    done = run([*line, "--extend"])
+    assert done.returncode == 0, done.stderr
+    assert "at step 60" in done.stdout
+    assert_same_bits(again, uninterrupted)
+    card = load_weights(again / "last.safetensors").card
+    assert card["extended"] == [{"at": 60, "was": {"steps": 60}}]
+    assert card["recipe"]["steps"] == card["steps"] == 120
+    # The run is now one of 120 steps, with and without the flag.
+    assert run(line).returncode == run([*line, "--extend"]).returncode == 0
+    assert_refused(run([*line, "--extend", "--steps", "100"]), "--steps 100", "has done 120")
+
+
+def test_another_batch_and_schedule_go_on_from_the_whole_state_and_survive_a_kill(again, photos, tmp_path):  # noqa: F811
+    other = shutil.copytree(again, tmp_path / "other")
+    changed = ["--extend", "--steps", 140, "--batch-size", 8, "--learning-rate", "5e-4", "--schedule", "cosine"]
+    lines = [command(*HALF, *changed, photos=photos, workdir=workdir) for workdir in (again, other)]
+    done = run(lines[0])
+    assert done.returncode == 0, done.stderr
+    # Killed before the first checkpoint of the new batch, whose crops must then be the same ones again.
+    process = subprocess.Popen(
+        lines[1], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    wait_for_step(other, 62, process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    resumed = run(lines[1])
+    assert resumed.returncode == 0, resumed.stderr
+    assert_same_bits(other, again)
+    rows = [json.loads(row) for row in (again / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows if "loss" in row] == list(range(2, 141, 2))
+    card = load_weights(other / "last.safetensors").card
+    assert card["extended"] == [
+        {"at": 60, "was": {"batch_size": 4, "learning_rate": 1e-4, "schedule": "constant", "steps": 60}}
+    ]
+    # From the whole state: the optimiser's moments go on, so that the first updates are no larger than the last.
+    losses = {row["step"]: row["loss"] for row in rows if "loss" in row}
+    assert losses[62] < 3 * losses[60]
+
+
+def test_what_may_not_change_is_refused_before_photos_are_decoded(again, photos, tmp_path):  # noqa: F811
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "a.png").write_bytes(b"no picture")
+    line = command(*HALF, "--steps", 120, "--extend", "--crop", 32, "--workdir", again)
+    done = run([*line, "--data", str(broken), "--validation", str(broken)])
+    assert_refused(done, "crop: 24 there, 32 here")
+    assert "usable" not in done.stdout
+    empty = command(*HALF, "--steps", 120, "--extend", photos=photos, workdir=tmp_path / "empty")
+    assert_refused(run(empty), "--extend: there is no run in")

@@ -26,6 +26,7 @@ def test_the_defaults_pass(stage):
         ({"content_ratio": float("nan")}, "--content-ratio nan"),
         ({"pixel_weight": -1.0}, "--pixel-weight -1"),
         ({"optimizer": "soap"}, "--optimizer soap: .* adam"),
+        ({"extend": True, "resume": False}, "--extend .* --no-resume"),
         ({"early_stop": 3}, "--early-stop 3 .* --validation"),
         ({"early_stop": 0, "validation": ("samples",)}, "--early-stop 0"),
         ({"adversarial_weight": 0.0}, "set --feature-scale"),
