@@ -15,7 +15,7 @@ from PIL import Image
 
 from jaxsr.errors import reported
 from jaxsr.evaluation.protocol import degraded, read_set
-from jaxsr.imaging.files import find_photos
+from jaxsr.imaging.folders import find_photos
 from jaxsr.upscaling.choice import FAITHFUL, choose_for
 
 

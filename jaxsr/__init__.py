@@ -15,21 +15,20 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jaxsr import models
-    from jaxsr.evaluation import metrics
+    from jaxsr import metrics, models
     from jaxsr.imaging.resize import resize
     from jaxsr.upscaling import load, upscale
 
 __all__ = ["load", "metrics", "models", "resize", "upscale"]
 
 _HOMES = {"load": "jaxsr.upscaling", "upscale": "jaxsr.upscaling", "resize": "jaxsr.imaging.resize"}
-_MODULES = {"metrics": "jaxsr.evaluation.metrics", "models": "jaxsr.models"}
+_MODULES = ("metrics", "models")
 
 
 def __getattr__(name):
     # On first use, since JAX takes a second to import.
     if name in _MODULES:
-        return importlib.import_module(_MODULES[name])
+        return importlib.import_module(f"jaxsr.{name}")
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -108,5 +108,10 @@ class TrainConfig:
     """Updates between checkpoints."""
     validate_every: int = 500
     """Updates between validations, curves and strips."""
+    early_stop: int | None = None
+    """Validations without a better score after which the run ends (None: it goes to --steps)."""
     resume: bool = True
     """Go on from the last checkpoint in the workdir; --no-resume starts again and removes the earlier run."""
+    extend: bool = False
+    """Go on with the run in the workdir, from its whole state, with other values of --steps, --batch-size,
+    --learning-rate, --discriminator-learning-rate, --schedule or --warmup."""

@@ -6,12 +6,15 @@ from functools import partial
 from pathlib import Path
 
 from jaxsr.data.inspection import Inspection, Problem
-from jaxsr.data.pairing import counterparts, files_by_name, size_of
-from jaxsr.data.sources import Photo, Source
+from jaxsr.data.looks import look_at
+from jaxsr.data.pairing import counterparts, files_by_name
+from jaxsr.data.sources import Photo, Source, file_photos
 from jaxsr.errors import InputError
 
 
-def with_low(found: Inspection, data: Sequence[str], low: Sequence[str], *, scale: int) -> Inspection:
+def with_low(
+    found: Inspection, data: Sequence[str], low: Sequence[str], *, scale: int, kept: Path | None = None
+) -> Inspection:
     """An inspection whose usable photos have LR files, paired by relative paths without suffixes.
 
     Args:
@@ -19,40 +22,47 @@ def with_low(found: Inspection, data: Sequence[str], low: Sequence[str], *, scal
       data: the folders that they are in.
       low: for each of them the folder of LR files.
       scale: HR pixels per LR pixel; HR may have up to scale − 1 rows and columns more than LR has pixels for.
+      kept: see `look_at`; another file than that of the photos.
 
     Raises:
       InputError: one of `data` is no folder, or one of `low` cannot be read.
     """
     rows, usable = list(found.rows), []
     left = list(found.usable.photos)
-    for folder, low_folder in zip(map(Path, data), low, strict=True):
+    listed = [files_by_name(folder, recursive=True) for folder in low]
+    photos = file_photos([path for files in listed for path in files.values()], headers=False)
+    looks = dict(zip((photo.name for photo in photos), look_at(photos, kept=kept), strict=True))
+    for folder, low_folder, files in zip(map(Path, data), low, listed, strict=True):
         if not folder.is_dir():
             raise InputError(f"--lr {low_folder}: LR files are for a folder of photos, and --data {folder} is none")
         here = {photo.name: photo for photo in left if Path(photo.name).is_relative_to(folder)}
         left = [photo for photo in left if photo.name not in here]
         names = {Path(name).relative_to(folder).with_suffix("").as_posix(): photo for name, photo in here.items()}
-        files = files_by_name(low_folder, recursive=True)
         partners = counterparts(names, files)
         for name, photo in names.items():
             path = files[partners[name]] if name in partners else None
-            size = path and size_of(path)
-            problem = _problem(photo, low_folder, path, size, scale)
+            look = path and looks[str(path)]
+            problem = _problem(photo, low_folder, path, look, scale)
             if problem:
                 rows.append(Problem(photo.name, problem))
             else:
-                usable.append(dataclasses.replace(photo, low=Photo(str(path), partial(Path, path), size)))
+                partner = Photo(str(path), partial(Path, path), look.size, digest=look.digest)
+                usable.append(dataclasses.replace(photo, low=partner))
         known = {Path(row.name).stem for row in found.rows}
         extra = sorted(files.keys() - set(partners.values()))
         lonely = [name for name in extra if not counterparts([name], known)]
         rows += [Problem(str(files[name]), f"no photo of this name in {folder}") for name in lonely]
-    return dataclasses.replace(found, rows=tuple(rows), usable=Source(tuple(usable)))
+    names = {photo.name for photo in usable}
+    notes = tuple(note for note in found.notes if note.name in names)
+    return dataclasses.replace(found, rows=tuple(rows), notes=notes, usable=Source(tuple(usable)))
 
 
-def _problem(photo, folder, path, size, scale):
+def _problem(photo, folder, path, look, scale):
     if path is None:
         return f"no LR file of this name in {folder}"
-    if size is None:
-        return f"its LR file {path} cannot be read"
+    if look.problem:
+        return f"its LR file {path} cannot be read ({look.problem.removeprefix('unreadable: ')})"
+    size = look.size
     expected = (photo.size[0] // scale, photo.size[1] // scale)
     if size != expected:
         asked = f"{expected[1]}×{expected[0]}"

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.files import find_photos, photo_size, read_photo
+from jaxsr.imaging.files import read_photo
+from jaxsr.imaging.folders import find_photos
 
 # What programs and test sets put behind the name of a photo: 0001x4, head_x4, baby_LR, img_SRF_4_HR, photo_out.
 _ADDED = re.compile(r"([ ._-]?x\d+(\.\d+)?|[._-](srf[._-]?\d+|lr|hr|sr|out|bicubic|lrbi))+$", re.IGNORECASE)
@@ -28,8 +29,8 @@ def counterparts(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
     others = list(others)
     exact, bare = set(others), {}
     for other in sorted(others):
-        bare.setdefault(_bare(other), other)
-    found = {name: name if name in exact else bare.get(_bare(name)) for name in names}
+        bare.setdefault(bare_name(other), other)
+    found = {name: name if name in exact else bare.get(bare_name(name)) for name in names}
     return {name: other for name, other in found.items() if other is not None}
 
 
@@ -39,7 +40,7 @@ def files_by_name(folder: str | Path, *, recursive: bool) -> dict[str, Path]:
     Raises:
       InputError: there is no such folder, or no photo in it.
     """
-    paths = find_photos(folder, recursive=recursive)
+    paths = find_photos(folder, recursive=recursive, follow=True)
     if not paths:
         raise InputError(f"{folder}: no photos in this folder")
     return {path.relative_to(folder).with_suffix("").as_posix(): path for path in reversed(paths)}
@@ -98,13 +99,6 @@ def read_counterpart(path: Path, expected: tuple[int, int], *, of: str, gray: bo
     return np.round(pixels @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
 
 
-def size_of(path: Path) -> tuple[int, int] | None:
-    """(height, width) of a picture, None where it cannot be read."""
-    try:
-        return photo_size(path)
-    except InputError:
-        return None
-
-
-def _bare(name):
+def bare_name(name: str) -> str:
+    """A name without suffix and without what programs add behind it."""
     return _ADDED.sub("", name)

@@ -7,7 +7,7 @@ import re
 import socket
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,8 @@ from typing import BinaryIO
 import numpy as np
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.files import PHOTO_SUFFIXES, find_photos, photo_size, read_photo
+from jaxsr.imaging.files import PHOTO_SUFFIXES, photo_size, read_photo
+from jaxsr.imaging.folders import find_photos
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 
@@ -33,6 +34,7 @@ class Photo:
       size: (height, width), or None where it is not known without decoding.
       pixels: [H, W, 3] uint8 where the photo is kept in memory.
       low: its LR picture, where that is a file of its own.
+      digest: hash of its bytes, where it is known, see `jaxsr.data.looks`.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Photo:
     size: tuple[int, int] | None = None
     pixels: np.ndarray | None = None
     low: "Photo | None" = None
+    digest: str | None = None
 
     def read(self) -> np.ndarray:
         """[H, W, 3] uint8; raises as `read_photo`."""
@@ -69,14 +72,17 @@ class Source:
         return [photo.size for photo in self.photos]
 
 
-def open_source(names: Sequence[str], *, tfds_directory: str | os.PathLike | None = None) -> Source:
+def open_source(
+    names: Sequence[str], *, tfds_directory: str | os.PathLike | None = None, headers: bool = True
+) -> Source:
     """Open one or several sources as one.
 
     Args:
-      names: each is a folder (read with its subfolders), `samples` for the photos that come with jaxsr, or
-        `tfds:SET`, `tfds:SET/CONFIG`, `tfds:SET/CONFIG:SPLIT` for a set of TensorFlow Datasets, which is downloaded
-        on first use. SPLIT defaults to train and takes slices such as `train[:10%]`.
+      names: each is a folder (read with its subfolders, linked ones too), `samples` for the photos that come with
+        jaxsr, or `tfds:SET`, `tfds:SET/CONFIG`, `tfds:SET/CONFIG:SPLIT` for a set of TensorFlow Datasets, which is
+        downloaded on first use. SPLIT defaults to train and takes slices such as `train[:10%]`.
       tfds_directory: where TFDS keeps its sets; by default `$TFDS_DATA_DIR` or `~/tensorflow_datasets`.
+      headers: read the sizes of files from their headers; without it they stay unknown, and no file is opened.
 
     Raises:
       InputError: no such folder, a folder without photos, or a TFDS set that is unknown, holds no images, cannot be
@@ -87,25 +93,26 @@ def open_source(names: Sequence[str], *, tfds_directory: str | os.PathLike | Non
         if name.startswith("tfds:"):
             photos += _tfds_photos(name, tfds_directory)
         elif name == "samples":
-            photos += _file_photos(find_photos(SAMPLES, recursive=False))
+            photos += file_photos(find_photos(SAMPLES, recursive=False), headers=headers)
         else:
-            photos += _folder_photos(name)
+            photos += _folder_photos(name, headers)
     if not photos:
         raise InputError("no photos were named; give a folder, tfds:SET or samples")
     return Source(tuple(photos))
 
 
-def _folder_photos(folder):
-    paths = find_photos(folder)
+def file_photos(paths: Sequence[Path], *, headers: bool = True) -> list[Photo]:
+    """Photos of files; arguments as of `open_source`."""
+    with ThreadPoolExecutor() as threads:
+        sizes = threads.map(_size_if_readable, paths) if headers else [None] * len(paths)
+        return [Photo(str(path), partial(Path, path), size) for path, size in zip(paths, sizes, strict=True)]
+
+
+def _folder_photos(folder, headers):
+    paths = find_photos(folder, follow=True)
     if not paths:
         raise InputError(f"{folder}: no photos in this folder ({', '.join(sorted(PHOTO_SUFFIXES))})")
-    return _file_photos(paths)
-
-
-def _file_photos(paths: Iterable[Path]):
-    with ThreadPoolExecutor() as threads:
-        sizes = list(threads.map(_size_if_readable, paths))
-    return [Photo(str(path), partial(Path, path), size) for path, size in zip(paths, sizes, strict=True)]
+    return file_photos(paths, headers=headers)
 
 
 def _size_if_readable(path):

@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from jaxsr.errors import InputError
 from jaxsr.evaluation.lpips import make_lpips
 from jaxsr.evaluation.metrics import psnr, ssim_daala, ssim_wang
 from jaxsr.imaging.color import luma, signed_from_unit, unit_from_uint8
-from jaxsr.imaging.files import find_photos, read_photo
+from jaxsr.imaging.files import read_photo
+from jaxsr.imaging.folders import find_photos
+from jaxsr.imaging.picture import open_picture
 from jaxsr.imaging.resize import resize_uint8
 
 BICUBIC = "LR = MATLAB bicubic of HR (antialiased, mirrored border, uint8)"
@@ -201,7 +203,7 @@ def find_set(directory: str | os.PathLike) -> tuple[str, list[Path]]:
     folder = folder / "HR" if (folder / "HR").is_dir() else folder
     paths = find_photos(folder, recursive=False)
     if not paths:
-        raise InputError(f"{folder}: no photos in this folder")
+        raise InputError(f"{folder}: no photos in this folder; its subfolders are not searched")
     whole = folder.resolve()
     return (whole.parent if whole.name == "HR" else whole).name, paths
 
@@ -236,8 +238,12 @@ def photo_names(paths: Sequence[Path]) -> list[str]:
 
 
 def _is_gray(path):
-    with Image.open(path) as image:
-        return image.mode in ("1", "L", "LA", "I", "I;16")
+    try:
+        with Image.open(path) as image:
+            return image.mode in ("1", "L", "LA", "I", "I;16", "F")
+    except UnidentifiedImageError:
+        # A TIFF that libvips reads.
+        return open_picture(path).colour.bands == 1
 
 
 def _signed_rgb(image):

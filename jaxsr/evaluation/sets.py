@@ -1,5 +1,6 @@
 """What is scored: photos, and where their LR or SR pictures come from."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +10,7 @@ import numpy as np
 
 from jaxsr.data.degradation import RECIPE_NAMES
 from jaxsr.data.degradation.photos import degrade_photo
+from jaxsr.data.likeness import hr_folder_beside, low_among
 from jaxsr.data.pairing import find_counterparts, read_counterpart
 from jaxsr.errors import InputError
 from jaxsr.evaluation.protocol import BICUBIC, PROTOCOL, distinct, find_set, photo_names, reduced
@@ -40,6 +42,7 @@ def open_sets(
     results: Sequence[str] = (),
     recipe: str | None = None,
     seed: int = 0,
+    flags: tuple[str, str] = ("--data", "--lr"),
 ) -> dict[str, EvaluationSet]:
     """Sets by name.
 
@@ -49,6 +52,7 @@ def open_sets(
       results: folders of SR files, likewise.
       recipe: how LR is made of HR, one of `jaxsr.data.degradation.RECIPE_NAMES`.
       seed: of that.
+      flags: that name `data` and `low`, for the sentence that is warned with where photos look like LR files.
 
     Raises:
       InputError: a folder cannot be used, files do not match, or more than one source of LR is named.
@@ -58,6 +62,8 @@ def open_sets(
     if len(named) > 1:
         raise InputError(f"{' and '.join(named)} exclude one another: each says where pictures come from")
     found = [find_set(directory) for directory in data]
+    for directory, (_, paths) in zip(data, found, strict=True):
+        _warn_of_low(directory, paths, flags)
     if low:
         return _beside(found, low, _with_low, flag="--lr", kind="LR")
     if results:
@@ -69,6 +75,20 @@ def open_sets(
     else:
         sets = [(name, EvaluationSet(paths)) for name, paths in found]
     return distinct(sets, list(data))
+
+
+def _warn_of_low(directory, paths, flags):
+    """Say that photos look like the LR files of others, which would score as if they were HR."""
+    photos, low = flags
+    beside, among = hr_folder_beside(paths[0].parent, paths), low_among(paths)
+    if beside:
+        way_out = f"those in {beside}; for pairs: {photos} {beside} {low} {paths[0].parent}"
+        warnings.warn(f"{directory}: these photos look like the LR files of {way_out}", stacklevel=3)
+    elif among:
+        first, high = (path.name for path in among[0])
+        count = f"{len(among)} of {len(paths)} photos look like the LR files of others ({first} of {high})"
+        way_out = f"put them into a folder of their own, and name that by {low}"
+        warnings.warn(f"{directory}: {count}; {way_out}", stacklevel=3)
 
 
 def _beside(found, folders, make, *, flag, kind):

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from jaxsr.config import TrainConfig
@@ -30,7 +31,9 @@ def _git(*arguments):
         return ""
 
 
-def training_card(config: TrainConfig, *, photos: dict, started_from: Weights | None, used: dict) -> dict:
+def training_card(
+    config: TrainConfig, *, photos: dict, started_from: Weights | None, used: dict, extended: Sequence[dict] = ()
+) -> dict:
     """The part of the card that is known before the first update.
 
     Args:
@@ -38,6 +41,7 @@ def training_card(config: TrainConfig, *, photos: dict, started_from: Weights | 
       photos: {"count", "fingerprint"} of the training photos.
       started_from: the weights that `--init` named, whose lineage is carried on, or None.
       used: what the stage adds to the recipe: losses and what was measured for them.
+      extended: what the recipe was before, see `workdir.extensions`.
     """
     recipe = ("batch_size", "crop", "degradation", "loss", "optimizer", "learning_rate", "schedule", "warmup", "ema")
     recipe += ("seed", "dtype")
@@ -52,8 +56,19 @@ def training_card(config: TrainConfig, *, photos: dict, started_from: Weights | 
         "protocol": PROTOCOL,
         "initialisation": config.initialisation if started_from is None else "weights",
     }
+    if extended:
+        card["extended"] = list(extended)
     if started_from is not None:
-        kept = ("recipe", "steps", "training_data", "training_photos", "code_version", "initialisation", "lineage")
+        kept = (
+            "recipe",
+            "steps",
+            "training_data",
+            "training_photos",
+            "code_version",
+            "initialisation",
+            "extended",
+            "lineage",
+        )
         card["lineage"] = {name: started_from.card[name] for name in kept if name in started_from.card}
         card["lineage"]["hash"] = content_hash(started_from.variables)
     return card

@@ -17,7 +17,7 @@ def check(config: TrainConfig) -> None:
     if config.crop % config.scale:
         raise InputError(f"--crop {config.crop} is not a multiple of --scale {config.scale}")
     at_least_one = ("steps", "batch_size", "crop", "crops_per_photo", "features", "checkpoint_every", "validate_every")
-    for name in (*at_least_one, "steps_per_dispatch", "devices"):
+    for name in (*at_least_one, "steps_per_dispatch", "devices", "early_stop"):
         value = getattr(config, name)
         if value is not None and value < 1:
             raise InputError(f"--{name.replace('_', '-')} {value}: must be at least 1")
@@ -48,6 +48,10 @@ def check(config: TrainConfig) -> None:
         raise InputError(f"--tap-weights has {len(config.tap_weights)} values for {len(config.taps)} --taps")
     if not 0 <= config.ema < 1:
         raise InputError(f"--ema {config.ema}: must be at least 0 and below 1")
+    if config.early_stop is not None and not config.validation:
+        raise InputError(f"--early-stop {config.early_stop} counts validations; name photos for them by --validation")
+    if config.extend and not config.resume:
+        raise InputError("--extend goes on with a run and --no-resume removes it; give one of the two")
     if config.lr and config.degradation != "bicubic":
         raise InputError(f"--degradation {config.degradation} makes LR and --lr brings it along; give one of the two")
     if config.lr and len(config.lr) != len(config.data):

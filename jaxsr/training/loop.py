@@ -4,6 +4,7 @@ import contextlib
 import signal
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,12 +30,14 @@ class Moment(NamedTuple):
       order: which data order the run follows.
       data: position in it of the first batch not yet used, None for its beginning.
       best: the best validation scores, whose weights are in best.safetensors.
+      unimproved: validations since then.
     """
 
     state: Any
     order: int
     data: Any
     best: dict | None
+    unimproved: int = 0
 
     @property
     def step(self) -> int:
@@ -54,6 +57,7 @@ def fit(
     warnings: Callable[[list[dict]], dict[str, str]],
     export: Callable[[Any, str, dict | None], None],
     title: str,
+    begun_with: int | None = None,
 ) -> bool:
     """Train to `config.steps`, from the last checkpoint in the workdir if there is one.
 
@@ -62,7 +66,7 @@ def fit(
     with other data; the third time running it goes back to the checkpoint before, then gives up.
 
     Args:
-      config: steps, intervals, batch size and workdir are read from it.
+      config: steps, intervals, batch size, early stop and workdir are read from it.
       state: the initial state, replicated on the mesh; donated.
       run_steps: from `compile_steps`.
       mesh: from `make_mesh`.
@@ -74,19 +78,21 @@ def fit(
       warnings: of the log, kind to sentence; each kind is shown when it appears. May raise InputError to end the run.
       export: `(state, file name, scores)` writes weights.
       title: of the curves.
+      begun_with: batch size of checkpoints that don't name theirs (None: as `config`). A checkpoint of another batch
+        size than `config` has goes on with another data order.
 
     Returns:
-      True when all steps are done, False when it was interrupted (and saved).
+      True when all steps are done, or it was stopped early; False when it was interrupted (and saved).
 
     Raises:
       InputError: the loss would not stay finite, or nothing can be written.
     """
     workdir = Path(config.workdir)
     with open_checkpoints(workdir / "checkpoints") as checkpoints, _interruptible() as interrupted:
-        template = abstract(state)
+        restored = partial(_restored, checkpoints, abstract(state), config, begun_with)
         moment = Moment(state, 0, None, None)
         if saved_steps(checkpoints):
-            moment = _restored(checkpoints, template)
+            moment = restored(None)
             print(f"resuming {workdir} at step {moment.step}")
         crops = _opened(open_crops, moment)
         moment = moment._replace(data=crops.get_state())
@@ -94,12 +100,12 @@ def fit(
         with open_record(workdir, until=step, total=config.steps, title=title, writes=is_writer()) as record:
             if not saved_steps(checkpoints):
                 # There is always one to go back to.
-                save_checkpoint(checkpoints, moment.state, _progress(moment))
+                save_checkpoint(checkpoints, moment.state, _progress(moment, config))
             if step == 0:
                 moment = _validated(moment, record, validate, better, warnings, export)
             batches = _take(crops, config, step, mesh)
             # All processes stop after the same update, whichever was told to.
-            while batches is not None and not gathered(np.bool_(len(interrupted) > 0)).any():
+            while not _over(moment, step, config) and not gathered(np.bool_(len(interrupted) > 0)).any():
                 started = time.perf_counter()
                 state, pending = run_steps(moment.state, batches)
                 step, used = step + len(jax.tree.leaves(batches)[0]), crops.get_state()
@@ -110,7 +116,7 @@ def fit(
                 metrics = {name: np.asarray(values) for name, values in jax.device_get(pending).items()}
                 if not all(np.isfinite(values).all() for values in metrics.values()):
                     troubles += 1
-                    moment = _rolled_back(checkpoints, template, moment, troubles, step, config)
+                    moment = _rolled_back(saved_steps(checkpoints), restored, moment, troubles, step, config)
                     record.write(f"not finite after step {step}: back to step {moment.step}, on with other data")
                     step, crops = moment.step, _opened(open_crops, moment)
                     batches = _take(crops, config, step, mesh)
@@ -122,15 +128,22 @@ def fit(
                     record.advance(step, metrics, seconds=seconds, waited=waited, batch_size=config.batch_size)
                 if step == config.steps or step % config.validate_every == 0:
                     moment = _validated(moment, record, validate, better, warnings, export)
-                if step == config.steps or step % config.checkpoint_every == 0:
-                    save_checkpoint(checkpoints, moment.state, _progress(moment))
+                if _over(moment, step, config) or step % config.checkpoint_every == 0:
+                    save_checkpoint(checkpoints, moment.state, _progress(moment, config))
                     troubles = 0
         if saved_steps(checkpoints)[-1] != step:
-            save_checkpoint(checkpoints, moment.state, _progress(moment))
-        if step == config.steps:
+            save_checkpoint(checkpoints, moment.state, _progress(moment, config))
+        if _over(moment, step, config):
             with _writing(workdir):
                 export(moment.state, "last.safetensors", _last_scores(record.rows, step))
-        return step == config.steps
+            if step < config.steps:
+                print(f"stopped at step {step}: {moment.unimproved} validations without a better score")
+        return _over(moment, step, config)
+
+
+def _over(moment, step, config):
+    early = config.early_stop is not None and moment.unimproved >= config.early_stop
+    return step >= config.steps or early
 
 
 def _validated(moment, record, validate, better, warnings, export) -> Moment:
@@ -139,30 +152,36 @@ def _validated(moment, record, validate, better, warnings, export) -> Moment:
         record.show(moment.step, scores)
         if scores and better(scores, moment.best):
             export(moment.state, "best.safetensors", scores)
-            moment = moment._replace(best=scores)
+            moment = moment._replace(best=scores, unimproved=0)
+        elif scores:
+            moment = moment._replace(unimproved=moment.unimproved + 1)
     record.warn(warnings(record.rows))
     return moment
 
 
-def _rolled_back(checkpoints, template, moment, troubles, step, config) -> Moment:
+def _rolled_back(saved, restored, moment, troubles, step, config) -> Moment:
     """The moment of a checkpoint, with another data order; the best weights so far stay the best."""
-    saved = saved_steps(checkpoints)
     if troubles > MAX_ROLLBACKS or (troubles == MAX_ROLLBACKS and len(saved) < 2):
         raise InputError(
             f"the loss was not finite {troubles} times in a row after step {saved[-1]}; lower --learning-rate or raise "
             f"--warmup, in another --workdir (the last good checkpoint is kept in {config.workdir})"
         )
-    earlier = _restored(checkpoints, template, step=saved[-2 if troubles == MAX_ROLLBACKS else -1])
-    return earlier._replace(order=earlier.order + troubles, data=None, best=moment.best)
+    earlier = restored(saved[-2 if troubles == MAX_ROLLBACKS else -1])
+    unimproved = min(earlier.unimproved, moment.unimproved)
+    return earlier._replace(order=earlier.order + troubles, data=None, best=moment.best, unimproved=unimproved)
 
 
-def _restored(checkpoints, template, step=None) -> Moment:
+def _restored(checkpoints, template, config, begun_with, step) -> Moment:
     state, progress = restore_checkpoint(checkpoints, template, step=step)
-    return Moment(state, **progress)
+    batch_size = progress.pop("batch_size", begun_with or config.batch_size)
+    moment = Moment(state, **progress)
+    # A position in batches of one size is none in batches of another.
+    return moment if batch_size == config.batch_size else moment._replace(order=moment.order + 1, data=None)
 
 
-def _progress(moment):
-    return {"order": moment.order, "data": moment.data, "best": moment.best}
+def _progress(moment, config):
+    kept = {name: getattr(moment, name) for name in ("order", "data", "best", "unimproved")}
+    return kept | {"batch_size": config.batch_size}
 
 
 def _opened(open_crops, moment):

@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from jaxsr.files import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PANELS = (
     ("loss", ("loss", "content", "weighted_adversarial", "pixel", "discriminator"), "log"),
@@ -20,34 +24,46 @@ PANELS = (
 
 
 def draw_curves(path: Path, rows: Sequence[dict], *, title: str) -> None:
-    """Losses and validation scores against the step, as a PNG.
+    """Losses and validation scores against the step, as a PNG; arguments as of `curves`."""
+    with replacing(path) as temporary:
+        curves(rows, title=title).savefig(temporary, dpi=100)
+
+
+def curves(rows: Sequence[dict], *, title: str) -> "Figure":
+    """Losses and validation scores against the step.
 
     Args:
-      path: file to write.
-      rows: dicts with "step" and any of the values in `PANELS`; a panel without values is left out.
+      rows: dicts with "step" and any of the values in `PANELS`; a panel without values is left out, and so is a curve
+        without a value that its axis can show (zeros where that is logarithmic).
       title: above the plot.
     """
     from matplotlib.figure import Figure
 
-    logged = {name for row in rows for name in row}
-    panels = [panel for panel in PANELS if logged & set(panel[1])] or [PANELS[0]]
+    shown = {name: curve for _, names, scale in PANELS for name in names if (curve := _curve(rows, name, scale))}
+    panels = [panel for panel in PANELS if set(panel[1]) & shown.keys()] or [PANELS[0]]
     columns = 2 if len(panels) > 2 else 1
     lines = -(-len(panels) // columns)
     figure = Figure(figsize=(6.5 * columns, 1 + 3 * lines), layout="constrained")
     axes = figure.subplots(lines, columns, squeeze=False, sharex=True).T.ravel()
     for axis, (label, names, scale) in zip(axes, panels, strict=False):
-        for color, name in enumerate(name for name in names if name in logged):
-            steps, values = np.array([(row["step"], row[name]) for row in rows if name in row]).T
-            _draw_curve(axis, steps, values, name=name.replace("_", " "), color=f"C{color}")
+        for color, name in enumerate(name for name in names if name in shown):
+            _draw_curve(axis, *shown[name], name=name.replace("_", " "), color=f"C{color}")
         axis.set(ylabel=label, xlabel="step", yscale=scale)
         axis.grid(alpha=0.3)
-        if len(logged & set(names)) > 1:
-            axis.legend()
+        if axis.lines:
+            # Above the axes, where it hides no curve; the last values stand in it, where they do not overlap.
+            place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 2, "borderaxespad": 0.2}
+            axis.legend(**place, frameon=False, fontsize="small")
     for axis in axes[len(panels) :]:
         axis.remove()
     figure.suptitle(title)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=100)
+    return figure
+
+
+def _curve(rows, name, scale):
+    """Steps and values of those rows that can be shown, None where there are none."""
+    points = [(row["step"], row[name]) for row in rows if name in row and (scale == "linear" or row[name] > 0)]
+    return tuple(map(np.array, zip(*points, strict=True))) if points else None
 
 
 def _draw_curve(axis, steps, values, *, name, color):
@@ -55,11 +71,10 @@ def _draw_curve(axis, steps, values, *, name, color):
     if window > 1:
         axis.plot(steps, values, color=color, linewidth=0.6, alpha=0.2)
         smooth = np.convolve(values, np.ones(window) / window, mode="valid")
-        axis.plot(steps[window - 1 :], smooth, color=color, label=f"{name} (mean of {window})")
+        label = f"{name}, mean of {window}: {smooth[-1]:.4g}"
+        axis.plot(steps[window - 1 :], smooth, color=color, label=label)
         return
-    axis.plot(steps, values, "o-", color=color, markersize=4, label=name)
-    at = {"textcoords": "offset points", "xytext": (0, -14), "ha": "right"}
-    axis.annotate(f"{values[-1]:.4g}", (steps[-1], values[-1]), **at)
+    axis.plot(steps, values, "o-", color=color, markersize=4, label=f"{name}: {values[-1]:.4g}")
 
 
 def strip(rows: Sequence[tuple[str, Sequence[np.ndarray]]], *, title: str) -> np.ndarray:

@@ -26,6 +26,7 @@ class Record:
       title: of the curves.
       writes: whether it writes at all; otherwise it only remembers.
       shown: warnings that stand, kind to sentence.
+      timed: numbers of updates in one dispatch whose program has been compiled, which the time left counts.
     """
 
     workdir: Path
@@ -35,6 +36,7 @@ class Record:
     title: str
     writes: bool = True
     shown: dict[str, str] = dataclasses.field(default_factory=dict)
+    timed: set[int] = dataclasses.field(default_factory=set)
 
     def write(self, line: str) -> None:
         """A line above the progress bar."""
@@ -56,8 +58,21 @@ class Record:
         count = len(next(iter(metrics.values())))
         row |= {"patches_per_second": batch_size * count / seconds, "waited": waited / seconds}
         self._add(step, row)
-        self.bar.update(count)
+        self._count(count)
         self.bar.set_postfix_str(f"loss {row['loss']:.5f}, {row['patches_per_second']:.0f} patches/s", refresh=False)
+
+    def _count(self, count):
+        # A bar that is off has no clock.
+        if count in self.timed or self.bar.disable:
+            self.bar.update(count)
+            return
+        # The first dispatch of its length compiles a program, which no later one does.
+        self.timed.add(count)
+        self.bar.unpause()
+        self.bar.initial += count
+        self.bar.n += count
+        self.bar.last_print_n = self.bar.n
+        self.bar.refresh()
 
     def show(self, step: int, scores: dict) -> None:
         """Note validation scores, and draw the curves anew."""

@@ -27,9 +27,10 @@ from jaxsr.training.devices import connect, gathered, is_writer, make_mesh, repl
 from jaxsr.training.examples import draw_degraded
 from jaxsr.training.guard import adversarial_warnings
 from jaxsr.training.loop import fit
+from jaxsr.training.photos import summary, training_photos, validation_photos
 from jaxsr.training.stages import adversarial_stage, degrade_of, pixel_stage
 from jaxsr.training.validation import make_validation, require_room
-from jaxsr.training.workdir import await_claim, claim, recorded_run
+from jaxsr.training.workdir import await_claim, claim, extensions, recorded_run
 from jaxsr.weights.lineage import START
 from jaxsr.weights.store import Weights, architecture, load_weights, save_weights
 
@@ -59,7 +60,7 @@ def train(
     if config.optimizer == "soap" and jax.process_count() > 1:
         raise InputError("--optimizer soap is for one process: rounding decides on its bases, and differs between them")
     workdir, adversarial = Path(config.workdir), config.stage == "srgan"
-    photos = {"count": len(source), "fingerprint": _fingerprint(source)}
+    photos = {"training": training_photos(source), "validation": validation_photos(validation, low or {})}
     mesh = make_mesh(config.devices, batch_size=config.batch_size)
     _require_agreement(config, photos)
     connect(mesh)
@@ -68,6 +69,7 @@ def train(
     require_room(validation, scale=config.scale, perceptual=adversarial)
     perceptual = {"lpips_alex": make_lpips("alex")} if adversarial and validation else None
     recorded = recorded_run(workdir) if config.resume else None
+    extended = extensions(workdir, config)
     start = _starting_point(config, model, resumed=recorded is not None)
     mine = (jax.process_index(), jax.process_count())
 
@@ -101,7 +103,13 @@ def train(
     gathered(np.int32(0))
     if not is_writer():
         await_claim(workdir)
-    card = training_card(config, photos=photos, started_from=start if config.init else None, used=stage.used)
+    card = training_card(
+        config,
+        photos=summary(photos["training"]),
+        started_from=start if config.init else None,
+        used=stage.used,
+        extended=extended,
+    )
 
     def export(state, name: str, scores: dict | None) -> None:
         if not is_writer():
@@ -130,6 +138,7 @@ def train(
         better=_lower_lpips if adversarial else _higher_psnr,
         warnings=adversarial_warnings if adversarial else lambda rows: {},
         export=export,
+        begun_with=next((each["was"]["batch_size"] for each in extended if "batch_size" in each["was"]), None),
         title=f"{config.stage} ×{config.scale}, {workdir.name}",
     )
 
@@ -201,10 +210,3 @@ def _require_agreement(config, photos):
             f"process {odd[0]} has other settings, other photos or another kind of processor than process 0; start all "
             "processes with the same command, on the same folders and on machines of one kind"
         )
-
-
-def _fingerprint(source):
-    listing = json.dumps([Path(name).name for name in source.names]) + json.dumps(source.sizes)
-    low = [Path(photo.low.name).name for photo in source.photos if photo.low is not None]
-    listing += json.dumps(low) if low else ""
-    return hashlib.sha256(listing.encode()).hexdigest()[:16]

@@ -10,7 +10,7 @@ from jaxsr.config import TrainConfig
 from jaxsr.data.inspection import format_table, inspect
 from jaxsr.data.low import with_low
 from jaxsr.data.pipeline import cached
-from jaxsr.data.sources import open_source
+from jaxsr.data.sources import Source, file_photos, open_source
 from jaxsr.errors import InputError
 from jaxsr.evaluation.protocol import cropped, read_set
 from jaxsr.evaluation.sets import open_sets
@@ -19,7 +19,7 @@ from jaxsr.training.devices import gathered, is_writer, split_cpu_into_devices
 from jaxsr.training.distributed import Cluster, join
 from jaxsr.training.run import read_crop, train
 from jaxsr.training.validation import require_room
-from jaxsr.training.workdir import held
+from jaxsr.training.workdir import check_settings, held
 
 
 def start(config: TrainConfig, *, check_only: bool = False, cluster: Cluster | None = None) -> int:
@@ -49,10 +49,12 @@ def start(config: TrainConfig, *, check_only: bool = False, cluster: Cluster | N
     # The processes meet here, within seconds of each other.
     gathered(np.int32(0))
     if check_only:
-        return 0 if len(_inspected(config, full=True)) else 1
+        return 0 if len(_inspected(config, _validation_sets(config), full=True)) else 1
     with held(config.workdir) if is_writer() else _silence():
-        validation, low = _validation_photos(config)
-        source = _inspected(config, full=False)
+        check_settings(Path(config.workdir), config)
+        sets = _validation_sets(config)
+        validation, low = _validation_pixels(config, sets)
+        source = _inspected(config, sets, full=False)
         if not len(source):
             raise InputError(f"--data {' '.join(config.data)}: none of these photos can be used; the table says why")
         if config.cache:
@@ -73,18 +75,26 @@ def _silence():
         yield
 
 
-def _validation_photos(config):
-    """HR and LR by full names, gray ones as [H, W]; of a folder what `evaluate.py` would take."""
-    photos, low = {}, {}
+def _validation_sets(config):
+    """Sets of files by name, as `evaluate.py` would take them; TFDS sets as sources."""
     folders = [name for name in config.validation if not name.startswith("tfds:")]
     if config.validation_lr and len(folders) < len(config.validation):
         raise InputError("--validation-lr is for folders; --validation names a tfds: set")
-    for name in config.validation:
-        if name.startswith("tfds:"):
-            source = open_source([name])
-            photos |= {source.names[i]: source[i] for i in range(len(source))}
     recipe = None if config.validation_lr else config.degradation
-    for name, each in open_sets(folders, low=config.validation_lr, recipe=recipe).items() if folders else ():
+    sets = {name: open_source([name]) for name in config.validation if name.startswith("tfds:")}
+    if not folders:
+        return sets
+    flags = ("--validation", "--validation-lr")
+    return sets | open_sets(folders, low=config.validation_lr, recipe=recipe, flags=flags)
+
+
+def _validation_pixels(config, sets):
+    """HR and LR by full names, gray ones as [H, W]."""
+    photos, low = {}, {}
+    for name, each in sets.items():
+        if isinstance(each, Source):
+            photos |= {each.names[i]: each[i] for i in range(len(each))}
+            continue
         for stem, photo in read_set(each.paths):
             full = f"{name}/{stem}"
             photos[full] = photo
@@ -93,10 +103,16 @@ def _validation_photos(config):
     return photos, low
 
 
-def _inspected(config, *, full):
-    held_out = [str(Path(name, "HR")) if Path(name, "HR").is_dir() else name for name in config.validation]
-    found = inspect(config.data, crop=read_crop(config), validation_names=held_out, full=full)
+def _inspected(config, sets, *, full):
+    # One set of files may be there with several kinds of LR.
+    files = dict.fromkeys(path for each in sets.values() if not isinstance(each, Source) for path in each.paths)
+    records = [photo for each in sets.values() if isinstance(each, Source) for photo in each.photos]
+    validation = Source((*records, *file_photos(list(files), headers=False)))
+    kept = {"hr": None, "lr": None}
+    if not full and is_writer():
+        kept = {kind: Path(config.workdir, f".looks_{kind}.npz") for kind in kept}
+    found = inspect(config.data, crop=read_crop(config), validation=validation, full=full, kept=kept["hr"])
     if config.lr:
-        found = with_low(found, config.data, config.lr, scale=config.scale)
+        found = with_low(found, config.data, config.lr, scale=config.scale, kept=kept["lr"])
     print(format_table(found, limit=None if full else 20))
     return found.usable

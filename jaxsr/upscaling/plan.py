@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.files import find_photos
+from jaxsr.imaging.folders import find_photos
 from jaxsr.imaging.picture import READ_SUFFIXES
 from jaxsr.imaging.writing import WRITTEN_SUFFIXES
 

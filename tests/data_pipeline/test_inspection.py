@@ -1,12 +1,16 @@
 import io
+import os
+import sys
+import time
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageOps
 
 from jaxsr.data.inspection import format_table, inspect
 from jaxsr.data.pipeline import crops
-from jaxsr.data.sources import SAMPLES
+from jaxsr.data.sources import SAMPLES, open_source
 
 
 def picture(name):
@@ -36,7 +40,7 @@ def names(inspection):
 @pytest.mark.parametrize("full", [False, True])
 def test_different_photos_are_all_usable(folders, full):
     train, validation = folders
-    inspection = inspect([train], crop=96, validation_names=[validation], full=full)
+    inspection = inspect([train], crop=96, validation=open_source([validation]), full=full)
     assert inspection.rows == ()
     assert len(inspection.usable) == inspection.total == 4
     assert format_table(inspection) == "4 of 4 photos usable"
@@ -52,7 +56,7 @@ def test_every_kind_of_problem_is_found(folders, full):
     picture("guitar").save(train / "again.png")
     picture("waves").save(train / "leak.jpg", quality=30)
     picture("sumac").resize((200, 200)).save(train / "small_leak.webp")
-    inspection = inspect([train], crop=96, validation_names=[validation], full=full)
+    inspection = inspect([train], crop=96, validation=open_source([validation]), full=full)
     problems = found(inspection)
     assert problems.pop("narrow.png") == "too small: 95×300, the crop is 96"
     assert "truncated" in problems.pop("broken.jpg")
@@ -76,7 +80,7 @@ def test_a_photo_turned_by_its_orientation_is_still_the_same(folders):
     waves.save(validation / "waves.png")
     waves.transpose(Image.Transpose.ROTATE_90).save(train / "turned.jpg", quality=95, exif=exif)
     assert np.array_equal(ImageOps.exif_transpose(Image.open(train / "turned.jpg")).size, waves.size)
-    assert found(inspect([train], crop=96, validation_names=[validation]))["turned.jpg"].endswith("waves.png")
+    assert found(inspect([train], crop=96, validation=open_source([validation])))["turned.jpg"].endswith("waves.png")
 
 
 def test_large_photos_are_left_to_the_full_check_unless_they_are_jpegs(folders):
@@ -110,9 +114,93 @@ def test_nothing_usable_is_told_and_left_to_the_caller(tmp_path):
 def test_broken_validation_photos_are_listed_too(folders):
     train, validation = folders
     (validation / "broken.png").write_bytes(b"")
-    inspection = inspect([train], crop=96, validation_names=[validation])
+    inspection = inspect([train], crop=96, validation=open_source([validation]))
     assert found(inspection)["broken.png"].startswith("validation photo: unreadable")
     assert len(inspection.usable) == 4
+
+
+def test_transparency_is_named_and_an_opaque_alpha_channel_is_not(folders):
+    train, _ = folders
+    for name, lowest in (("opaque", 255), ("clear", 254)):
+        photo = picture("waves" if lowest == 255 else "sumac").convert("RGBA")
+        photo.putalpha(
+            Image.fromarray(np.linspace(255, lowest, photo.width * photo.height).astype(np.uint8)).resize(photo.size)
+        )
+        photo.save(train / f"{name}.png", compress_level=1)
+    picture("city").resize((1100, 1100)).convert("RGBA").save(train / "large.png", compress_level=1)
+    inspection = inspect([train], crop=96)
+    said = {row.name.rsplit("/", 1)[-1]: row.problem for row in inspection.notes}
+    assert said == {
+        "clear.png": "is transparent in part: trained on as it looks on white",
+        "large.png": "has an alpha channel: trained on as it looks on white",
+    }
+    assert {"clear.png", "large.png", "opaque.png"} <= set(names(inspection))
+    assert "is transparent in part" in format_table(inspection)
+
+
+@pytest.mark.parametrize("colours", ["minisblack", "rgb"])
+def test_a_float_tiff_is_looked_at_like_any_other_photo(folders, colours):
+    train, _ = folders
+    unit = np.asarray(picture("waves"), np.float32)[:400, :300] / 255
+    tifffile.imwrite(train / "float.tif", unit if colours == "rgb" else unit.mean(-1), photometric=colours)
+    tifffile.imwrite(train / "hdr.tif", 3 * unit, photometric="rgb")
+    inspection = inspect([train], crop=96)
+    assert "float.tif" in names(inspection)
+    assert found(inspection)["hdr.tif"].endswith("leave the range from 0 to 1; save it within that")
+
+
+@pytest.fixture(scope="module")
+def opened():
+    """The paths of files as they are opened, by Python's own audit of the process."""
+    paths, listening = [], [True]
+
+    def note(event, arguments):
+        if listening and event == "open" and isinstance(arguments[0], str | os.PathLike):
+            paths.append(str(arguments[0]))
+
+    sys.addaudithook(note)
+    yield paths
+    listening.clear()
+
+
+def test_files_that_have_not_changed_are_not_read_again(folders, tmp_path, opened):
+    train, validation = folders
+    (train / "broken.jpg").write_bytes(b"")
+    kept = tmp_path / "looks.npz"
+    sources = {"crop": 96, "validation": open_source([validation], headers=False), "kept": kept}
+
+    def look():
+        opened.clear()
+        inspection = inspect([train], **sources)
+        read = {path.rsplit("/", 1)[-1] for path in opened if path.startswith((str(train), str(validation)))}
+        return inspection, read
+
+    photos = {path.name for folder in folders for path in folder.iterdir()}
+    # What has only just been written may be written again within a tick of the clock.
+    first, read = look()
+    assert read == photos
+    assert look()[1] == photos
+    time.sleep(2.1)
+    assert look()[1] == photos
+    again, read = look()
+    assert read == {"broken.jpg"}
+    assert again.rows == first.rows
+    assert [(p.name, p.size, p.digest) for p in again.usable.photos] == [
+        (p.name, p.size, p.digest) for p in first.usable.photos
+    ]
+    # Other pixels of the same name and size, and of the same time as far as a program can set it.
+    before = (train / "city.jpg").stat()
+    content = (train / "city.jpg").read_bytes()
+    (train / "city.jpg").write_bytes(content[:-100] + bytes(98) + content[-2:])
+    os.utime(train / "city.jpg", ns=(before.st_atime_ns, before.st_mtime_ns))
+    changed, read = look()
+    assert read == {"broken.jpg", "city.jpg"}
+    digests = [{p.name: p.digest for p in each.usable.photos} for each in (first, changed)]
+    assert [name.rsplit("/", 1)[-1] for name, digest in digests[0].items() if digest != digests[1][name]] == [
+        "city.jpg"
+    ]
+    kept.write_bytes(b"torn")
+    assert look()[1] == photos
 
 
 def test_a_long_table_is_cut(tmp_path):

@@ -41,6 +41,16 @@ def test_folders_are_joined_in_the_order_they_are_named(tmp_path):
         source[1]
 
 
+def test_a_linked_folder_is_read_alone_and_beside_others(tmp_path):
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (40, 30)).save(tmp_path / "photos" / "a.png")
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "photos").symlink_to("../photos")
+    assert [name.rsplit("/", 2)[1:] for name in open_source([tmp_path / "links"]).names] == [["photos", "a.png"]]
+    Image.new("RGB", (40, 30)).save(tmp_path / "links" / "b.png")
+    assert len(open_source([tmp_path / "links"])) == 2
+
+
 def test_what_is_no_source_is_named(tmp_path):
     with pytest.raises(InputError, match="absent: no such folder"):
         open_source([tmp_path / "absent"])

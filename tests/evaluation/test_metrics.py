@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 
+import jaxsr
 from jaxsr.errors import InputError
 from jaxsr.evaluation.metrics import psnr, ssim_daala, ssim_wang
 
@@ -17,6 +18,13 @@ def noisy_pair(*shape):
 def test_psnr_of_a_constant_error_is_the_closed_form(peak):
     hr = np.full((9, 7, 3), 0.25 * peak)
     assert psnr(hr + peak / 100, hr, peak=peak) == pytest.approx(40.0)
+
+
+def test_the_package_has_them_by_either_way_of_importing():
+    from jaxsr.metrics import psnr as by_path
+
+    assert by_path is jaxsr.metrics.psnr is psnr
+    assert jaxsr.metrics.ssim_wang is ssim_wang
 
 
 def test_psnr_of_equal_images_is_infinite():

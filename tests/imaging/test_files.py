@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.files import find_photos, photo_size, read_photo, save_image
+from jaxsr.imaging.files import photo_size, read_photo, save_image
+from jaxsr.imaging.picture import open_picture
 
 
 def ramp(height=40, width=60):
@@ -16,24 +18,6 @@ def oriented(path, orientation, image=None):
     exif[0x0112] = orientation
     Image.fromarray(ramp() if image is None else image).save(path, exif=exif)
     return path
-
-
-def test_find_photos_sorts_and_leaves_out_hidden_and_other_files(tmp_path):
-    names = ["b.PNG", "a.jpeg", "sub/deep/c.TIF", ".hidden.png", ".cache/d.png", "notes.txt", "sub/e.webp"]
-    for name in names:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    found = [path.relative_to(tmp_path).as_posix() for path in find_photos(tmp_path)]
-    assert found == ["a.jpeg", "b.PNG", "sub/deep/c.TIF", "sub/e.webp"]
-    assert [path.name for path in find_photos(tmp_path, recursive=False)] == ["a.jpeg", "b.PNG"]
-
-
-def test_find_photos_names_what_is_no_folder(tmp_path):
-    with pytest.raises(InputError, match=r"absent: no such folder"):
-        find_photos(tmp_path / "absent")
-    (tmp_path / "a.png").touch()
-    with pytest.raises(InputError, match=r"a\.png is a file"):
-        find_photos(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "ppm"])
@@ -133,14 +117,34 @@ def _truncated(path):
         ("b.png", lambda path: path.write_text("this is a text"), "no picture"),
         ("c.png", lambda path: path.write_bytes(b""), "empty"),
         ("d.png", lambda path: None, "No such file"),
-        ("e.tif", lambda path: Image.fromarray(np.ones((4, 4), np.float32)).save(path), "pixels of type F"),
-        ("f.tif", lambda path: Image.fromarray(np.full((4, 4), 70000, np.int32)).save(path), "16-bit range"),
+        ("e.tif", lambda path: Image.fromarray(np.full((4, 4), 2.0, np.float32)).save(path), "from 0 to 1"),
+        ("f.tif", lambda path: Image.fromarray(np.full((4, 4), 70000, np.int32)).save(path), "pixels of type int"),
     ],
 )
 def test_what_cannot_be_read_is_named(tmp_path, name, spoil, why):
     spoil(tmp_path / name)
     with pytest.raises(InputError, match=rf"{name}: .*{why}"):
         read_photo(tmp_path / name)
+
+
+@pytest.mark.parametrize("shape", [(20, 30), (20, 30, 3)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_floats_of_a_tiff_are_levels_over_255_as_for_upscaling(tmp_path, shape, dtype):
+    levels = np.random.default_rng(0).integers(0, 256, shape)
+    tifffile.imwrite(
+        tmp_path / "a.tif", (levels / 255).astype(dtype), photometric="rgb" if len(shape) == 3 else "minisblack"
+    )
+    expected = levels if levels.ndim == 3 else np.stack([levels] * 3, axis=-1)
+    assert np.array_equal(read_photo(tmp_path / "a.tif"), expected)
+    assert photo_size(tmp_path / "a.tif") == (20, 30)
+    assert np.array_equal(np.round(255 * open_picture(tmp_path / "a.tif").rows(0, 20)), levels)
+
+
+def test_floats_with_opacity_are_laid_on_white(tmp_path):
+    pixels = np.zeros((20, 30, 4), np.float32)
+    pixels[:, :10, 3], pixels[:, 10:20, 3] = 1, 0.5
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", extrasamples=["unassalpha"])
+    assert read_photo(tmp_path / "a.tif")[0, [0, 10, 20], 0].tolist() == [0, 128, 255]
 
 
 def test_the_size_of_a_truncated_photo_is_in_its_header(tmp_path):

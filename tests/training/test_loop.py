@@ -22,11 +22,13 @@ def step(state, crops):
     return state, {"loss": jnp.where(mean > 0, mean, jnp.nan)}
 
 
-def run(workdir, orders, checkpoint_every=2):
-    """Train on crops of one brightness each, `orders[n]` being those of data order n; returns what was exported."""
-    config = TrainConfig(
-        workdir=str(workdir), steps=8, checkpoint_every=checkpoint_every, validate_every=4, batch_size=1
-    )
+def run(workdir, orders, score=float, **settings):
+    """Train on crops of one brightness each, `orders[n]` being those of data order n; returns what was exported.
+
+    A validation scores the sum of all crops so far.
+    """
+    usual = {"steps": 8, "checkpoint_every": 2, "validate_every": 4, "batch_size": 1}
+    config = TrainConfig(workdir=str(workdir), **usual | settings)
     mesh = make_mesh(1, batch_size=1)
     exported = {}
 
@@ -40,7 +42,7 @@ def run(workdir, orders, checkpoint_every=2):
         compile_steps(step),
         mesh=mesh,
         open_crops=open_crops,
-        validate=lambda state, board: {"psnr_y": float(state.params["sum"])},
+        validate=lambda state, board: {"psnr_y": score(state.params["sum"])},
         better=lambda scores, best: best is None or scores["psnr_y"] > best["psnr_y"],
         warnings=lambda rows: {},
         export=lambda state, name, scores: exported.update({name: jax.device_get(state.params["sum"])}),
@@ -84,3 +86,26 @@ def test_the_best_weights_of_steps_that_were_lost_stay_the_best(tmp_path):
 def test_trouble_without_end_is_given_up(tmp_path):
     with pytest.raises(InputError, match="3 times in a row after step 0"):
         run(tmp_path, {order: [0] * 8 for order in range(8)})
+
+
+def test_a_run_ends_early_after_so_many_validations_without_a_better_score(tmp_path, capsys):
+    """Scores of -10, 0, -10, -20 … at steps 0, 2, 4, 6 …: two without a better one are over at step 6."""
+    ups = {0: [5] * 40}
+    settings = {"score": lambda total: -abs(float(total) - 10), "steps": 40, "validate_every": 2, "early_stop": 2}
+    for every in (1, 3):
+        exported = run(tmp_path / str(every), ups, checkpoint_every=every, **settings)
+        assert (exported["best.safetensors"], exported["last.safetensors"]) == (10, 30)
+        assert "stopped at step 6: 2 validations without a better score" in capsys.readouterr().out
+        rows = [json.loads(line) for line in (tmp_path / str(every) / "metrics.jsonl").read_text().splitlines()]
+        assert rows[-1] == {"step": 6, "psnr_y": -20}
+    # The same command again finds it done; a longer patience goes on from there.
+    assert run(tmp_path / "3", ups, checkpoint_every=3, **settings) == {"last.safetensors": 30}
+    assert run(tmp_path / "3", ups, **settings | {"early_stop": 3}) == {"last.safetensors": 40}
+
+
+def test_patience_survives_a_restart(tmp_path):
+    """Stopped after one validation without a better score, and started again: one more is enough."""
+    ups = {0: [5] * 40}
+    settings = {"score": lambda total: -abs(float(total) - 10), "validate_every": 2}
+    run(tmp_path, ups, **settings, steps=4)
+    assert run(tmp_path, ups, **settings, steps=40, early_stop=2)["last.safetensors"] == 30

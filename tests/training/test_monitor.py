@@ -1,7 +1,11 @@
+import io
+import itertools
+
 import numpy as np
+import pytest
 from PIL import Image
 
-from jaxsr.training.monitor import draw_curves, strip
+from jaxsr.training.monitor import curves, draw_curves, strip
 
 
 def test_curves_show_what_is_logged(tmp_path):
@@ -34,6 +38,28 @@ def test_an_adversarial_run_shows_its_losses_ratio_accuracies_and_lpips(tmp_path
         # Each axes shows its own first curve in C0.
         sizes.append(_blue(image))
     assert sizes[0] > sizes[1] > sizes[2]
+
+
+@pytest.mark.parametrize("steps", [12, 400])
+def test_words_lie_over_no_curve_and_over_no_other_words(steps):
+    # Ends that are close to each other, and a loss of weight 0 on a logarithmic axis.
+    values = {"content": 1.0, "weighted_adversarial": 1.001, "pixel": 0.0, "discriminator": 1.002}
+    values |= {"accuracy_real": 0.5, "accuracy_fake": 0.501, "psnr_y": 28.0, "gradient_norm": 1.0}
+    rows = [{"step": n} | {name: value * (1 + 1 / n) for name, value in values.items()} for n in range(1, steps)]
+    figure = curves(rows, title="srgan ×4, a name of some length")
+    figure.savefig(io.BytesIO())
+    named = {text.get_text().split(",")[0].split(":")[0] for axis in figure.axes for text in axis.get_legend().texts}
+    assert named == {name.replace("_", " ") for name in values if name != "pixel"}
+    words = [
+        figure._suptitle,
+        *(axis.yaxis.label for axis in figure.axes),
+        *(axis.get_legend() for axis in figure.axes),
+    ]
+    words += [text for axis in figure.axes for text in axis.texts]
+    boxes = [word.get_window_extent() for word in words]
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+    assert not any(box.overlaps(axis.patch.get_window_extent()) for box in boxes for axis in figure.axes)
+    assert all(figure.bbox.containsx(box.x1) and figure.bbox.containsy(box.y1) for box in boxes)
 
 
 def test_a_strip_holds_each_crop_in_its_place():

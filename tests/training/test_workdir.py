@@ -5,9 +5,10 @@ import pytest
 
 from jaxsr.config import TrainConfig
 from jaxsr.errors import InputError
-from jaxsr.training.workdir import claim, held
+from jaxsr.training.photos import Named
+from jaxsr.training.workdir import check_settings, claim, held
 
-PHOTOS = {"count": 3, "fingerprint": "aa"}
+PHOTOS = {"training": [Named(f"a/{name}.png", name) for name in "xyz"], "validation": [Named("v/1", "1")]}
 
 
 def test_a_second_holder_is_refused_and_the_hold_ends(tmp_path):
@@ -26,8 +27,10 @@ def test_a_file_is_no_workdir(tmp_path):
 def test_the_same_run_may_go_on_with_other_comforts(tmp_path):
     config = TrainConfig(data=("a",), workdir=str(tmp_path))
     claim(tmp_path, config, PHOTOS)
+    (tmp_path / "checkpoints" / "0").mkdir(parents=True)
     claim(tmp_path, dataclasses.replace(config, cache=True), PHOTOS)
-    assert json.loads((tmp_path / "config.json").read_text())["photos"] == PHOTOS
+    claim(tmp_path, dataclasses.replace(config, checkpoint_every=7, validate_every=9, early_stop=2), PHOTOS)
+    assert json.loads((tmp_path / "config.json").read_text())["photos"]["count"] == 3
 
 
 def test_a_run_of_before_a_flag_came_goes_on_with_its_default(tmp_path):
@@ -48,8 +51,39 @@ def test_another_configuration_is_refused_with_the_difference(tmp_path):
     (tmp_path / "checkpoints" / "0").mkdir(parents=True)
     with pytest.raises(InputError, match=r"learning_rate: 0.0001 there, 0.1 here.*--no-resume"):
         claim(tmp_path, dataclasses.replace(config, learning_rate=0.1), PHOTOS)
-    with pytest.raises(InputError, match="photos"):
-        claim(tmp_path, config, PHOTOS | {"count": 2})
+    with pytest.raises(InputError, match=r"learning_rate: 0.0001 there, 0.1 here.*--no-resume"):
+        check_settings(tmp_path, dataclasses.replace(config, learning_rate=0.1))
+
+
+def test_photos_are_what_is_in_them_and_other_ones_are_named(tmp_path):
+    config = TrainConfig(data=("a",), workdir=str(tmp_path))
+    claim(tmp_path, config, PHOTOS)
+    (tmp_path / "checkpoints" / "0").mkdir(parents=True)
+    moved = [Named(f"/elsewhere/{photo.name}", photo.digest) for photo in PHOTOS["training"]]
+    claim(tmp_path, dataclasses.replace(config, data=("/elsewhere",)), PHOTOS | {"training": moved})
+    for training, words in (
+        ([*moved[:2], Named("b/z.png", "w")], r"training photos: 1 has other contents \(z.png\)\)"),
+        ([Named(photo.name, photo.digest * 2) for photo in moved], r"3 have other contents \(x.png, y.png, z.png\)"),
+        ([*moved[:2], Named("b/n.png", "n")], r"1 is missing \(z.png\), 1 is new \(n.png\)"),
+        ([*moved, moved[0]], r"1 is new \(x.png\)"),
+        (moved[::-1], "in another order"),
+    ):
+        with pytest.raises(InputError, match=words):
+            claim(tmp_path, config, PHOTOS | {"training": training})
+    with pytest.raises(InputError, match=r"validation photos: 1 is missing \(1\).*--no-resume"):
+        claim(tmp_path, config, PHOTOS | {"validation": []})
+    assert json.loads((tmp_path / "photos.json").read_text())["training"][0] == ["/elsewhere/a/x.png", "x"]
+
+
+def test_a_run_of_before_contents_were_compared_goes_on(tmp_path):
+    config = TrainConfig(workdir=str(tmp_path))
+    claim(tmp_path, config, PHOTOS)
+    (tmp_path / "checkpoints" / "0").mkdir(parents=True)
+    (tmp_path / "photos.json").unlink()
+    with pytest.raises(InputError, match="3 there, 2 here"):
+        claim(tmp_path, config, PHOTOS | {"training": PHOTOS["training"][:2]})
+    claim(tmp_path, config, PHOTOS)
+    assert (tmp_path / "photos.json").exists()
 
 
 def test_no_resume_removes_the_earlier_run_and_nothing_else(tmp_path):
@@ -58,7 +92,7 @@ def test_no_resume_removes_the_earlier_run_and_nothing_else(tmp_path):
     for name in ("metrics.jsonl", "best.safetensors", "notes.txt"):
         (tmp_path / name).write_text("x")
     claim(tmp_path, TrainConfig(workdir=str(tmp_path), seed=1, resume=False), PHOTOS)
-    assert {path.name for path in tmp_path.iterdir()} == {"config.json", "notes.txt"}
+    assert {path.name for path in tmp_path.iterdir()} == {"config.json", "photos.json", "notes.txt"}
 
 
 def test_a_start_that_left_no_checkpoint_has_claimed_nothing(tmp_path):

@@ -1,0 +1,153 @@
+"""Which photos show the same: copies, and LR files of others.
+
+Copies are recognised by 16×16 thumbnails in colour: they survive recompression and resizing, but not cropping or
+retouching. Among the 640 photos of BSDS500, T91, Kodak, Set5, Set14 and two further sets, different photos of the same
+shape correlate by less than 0.95, copies at half size or at JPEG quality 30 by more than 0.98.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from jaxsr.data.looks import Look, look_at
+from jaxsr.data.pairing import bare_name
+from jaxsr.data.sources import Photo, file_photos
+from jaxsr.imaging.folders import find_photos
+
+_CORRELATION = 0.98
+_LEVELS = 8.0
+_ASPECT = 0.03
+# So many pairs are looked at closely where their names and sizes alone say that they are pairs.
+_SAMPLE = 5
+_HR_NAME = re.compile(r"(^|[._-])(hr|gt|originals?|high)($|[._-])", re.IGNORECASE)
+
+
+def copies(looks: Sequence[Look], originals: Sequence[Look] | None = None) -> dict[int, int]:
+    """The positions in `looks` that are copies, each with that of its original.
+
+    Args:
+      looks: with thumbnails.
+      originals: likewise; None for the earlier entries of `looks` itself.
+    """
+    if not looks or (originals is not None and not originals):
+        return {}
+    levels, units, aspects = _features(looks)
+    other_levels, other_units, other_aspects = _features(looks if originals is None else originals)
+    found = {}
+    chunk = 1024
+    for start in range(0, len(looks), chunk):
+        here = slice(start, start + chunk)
+        alike = units[here] @ other_units.T > _CORRELATION
+        alike &= np.abs(aspects[here, None] - other_aspects) < _ASPECT
+        for row, other in np.argwhere(alike):
+            row = start + row
+            earlier = originals is not None or other < row
+            if earlier and row not in found and np.abs(levels[row] - other_levels[other]).mean() < _LEVELS:
+                found[int(row)] = int(other)
+    return found
+
+
+def _features(looks):
+    levels = np.stack([look.thumbnail for look in looks]).reshape(len(looks), -1).astype(np.float32)
+    contrast = levels - levels.mean(axis=1, keepdims=True)
+    units = contrast / np.maximum(np.linalg.norm(contrast, axis=1, keepdims=True), 1e-6)
+    return levels, units, np.log([look.size[0] / look.size[1] for look in looks])
+
+
+def low_files(photos: Sequence[Photo], looks: Sequence[Look]) -> dict[int, tuple[int, int]]:
+    """The photos that are LR files of others: of one name, a whole fraction of their size, and alike.
+
+    Where a thumbnail is missing, a few of the pairs are decoded, and if these are alike all are taken to be.
+
+    Args:
+      photos: files; records of TFDS have no names to go by.
+      looks: of each.
+
+    Returns:
+      {position: (position of HR, scale)}.
+    """
+    alike = defaultdict(list)
+    for index, (photo, look) in enumerate(zip(photos, looks, strict=True)):
+        if look.size and not photo.name.startswith("tfds:"):
+            alike[bare_name(Path(photo.name).stem)].append(index)
+    found, unseen = {}, {}
+    for group in alike.values():
+        group.sort(key=lambda index: -np.prod(looks[index].size))
+        for place, index in enumerate(group):
+            for other in group[:place]:
+                scale = _whole_scale(looks[index].size, looks[other].size)
+                pair = [looks[index], looks[other]]
+                if scale and all(look.thumbnail is not None for look in pair) and copies(pair[:1], pair[1:]):
+                    found.setdefault(index, (other, scale))
+                elif scale and any(look.thumbnail is None for look in pair):
+                    unseen.setdefault(index, (other, scale))
+    unseen = {index: pair for index, pair in unseen.items() if index not in found}
+    sample = list(unseen)[:: max(1, len(unseen) // _SAMPLE)][:_SAMPLE]
+    decoded = look_at([photos[i] for index in sample for i in (index, unseen[index][0])], full=True)
+    if all(look.thumbnail is not None for look in decoded) and all(
+        copies([low], [high]) for low, high in zip(decoded[::2], decoded[1::2], strict=True)
+    ):
+        found |= unseen
+    return dict(sorted(found.items()))
+
+
+def pair_of_folders(high: Path, low: Path) -> tuple[Path, Path] | None:
+    """The folders of HR and LR that two files of a pair are in, None where that is one.
+
+    Subfolders of the same name are left to be found in both: HR/a/1.png and LR/a/1x4.png are in HR and LR.
+    """
+    high, low = high.parent, low.parent
+    if high == low:
+        return None
+    while high.name == low.name and high.parent != low.parent:
+        high, low = high.parent, low.parent
+    return high, low
+
+
+def hr_folder_beside(folder: Path, paths: Sequence[Path]) -> Path | None:
+    """The folder of HR photos that the photos of this one seem to be LR files of, by names and sizes; or None.
+
+    Looked for above the folder, and in folders called HR, GT or original beside it and beside the one above.
+    """
+    folder = folder.absolute()
+    near = [path for above in folder.parents[:2] for path in _entries(above) if _HR_NAME.search(path.name)]
+    for other in [folder.parent, *near]:
+        if other.is_dir() and other != folder and _all_low(paths[:_SAMPLE], other):
+            return other
+    return None
+
+
+def low_among(paths: Sequence[Path]) -> list[tuple[Path, Path]]:
+    """The photos of one folder that are LR files of others in it, each with its HR."""
+    photos = file_photos(paths)
+    if len({bare_name(path.stem) for path in paths}) == len(paths):
+        return []
+    return [(paths[index], paths[other]) for index, (other, _) in low_files(photos, look_at(photos)).items()]
+
+
+def _entries(folder):
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _all_low(paths, folder):
+    names = defaultdict(list)
+    for path in find_photos(folder, recursive=False):
+        names[bare_name(path.stem)].append(path)
+    low = file_photos(paths)
+    for photo in low:
+        highs = file_photos(names[bare_name(Path(photo.name).stem)])
+        if not photo.size or not any(high.size and _whole_scale(photo.size, high.size) for high in highs):
+            return False
+    return True
+
+
+def _whole_scale(low, high):
+    """How many times as large, from 2 to 8, or None where that is no whole number; HR may have a few pixels more."""
+    scales = [scale for scale in range(2, 9) if tuple(side // scale for side in high) == tuple(low)]
+    return scales[0] if scales else None

@@ -1,0 +1,184 @@
+"""One look at each photo: its size, a thumbnail, a hash of its contents, and what is wrong with it.
+
+Looks can be kept in a file; photos whose size and times of change are as they were then are not read again.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import time
+import zipfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+from tqdm import tqdm
+
+from jaxsr.data.sources import Photo
+from jaxsr.errors import InputError
+from jaxsr.files import replacing
+from jaxsr.imaging.files import BROKEN, is_tiff, read_photo, reason, to_rgb, upright_size
+from jaxsr.imaging.picture import open_picture
+
+SIDE = 16
+# JPEGs give a thumbnail at an eighth of the work; other formats have to be decoded whole.
+_QUICK_PIXELS = 2**20
+# A file that is written again within the tick of its file system's clock may keep its times.
+_TICK = 2 * 10**9
+_FIELDS = ("problem", "note", "size", "digest", "whole")
+_VERSION = 1
+_HAS_ALPHA = "has an alpha channel: trained on as it looks on white"
+_TRANSPARENT = "is transparent in part: trained on as it looks on white"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Look:
+    """What was seen of a photo.
+
+    Attributes:
+      size: (height, width) of the upright photo, None where it is unreadable.
+      thumbnail: [16, 16, 3] uint8, None where only the header was read.
+      digest: hash of the file's bytes, hexadecimal; None where the file cannot be opened.
+      problem: why it cannot be used.
+      note: what a person should know of it all the same.
+      whole: whether it was decoded whole.
+    """
+
+    size: tuple[int, int] | None = None
+    thumbnail: np.ndarray | None = None
+    digest: str | None = None
+    problem: str | None = None
+    note: str | None = None
+    whole: bool = False
+
+
+def look_at(photos: Sequence[Photo], *, full: bool = False, kept: Path | None = None) -> list[Look]:
+    """A look at each photo, with a progress bar.
+
+    Args:
+      photos: of files or records.
+      full: decode every photo whole. Otherwise JPEGs are decoded at a reduced size, and of other photos above a
+        million pixels only the header is; the bytes of all are read for the hash.
+      kept: file for the looks at files, read first and then written; None for none.
+    """
+    known, began = _read(kept) if kept else {}, time.time_ns()
+    marks, paths = [_mark(photo) for photo in photos], [os.path.abspath(photo.name) for photo in photos]
+
+    def look(photo, path, mark):
+        then, earlier = known.get(path, (None, None))
+        return earlier if mark and then == mark and (earlier.whole or not full) else _look(photo, full=full)
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        each = threads.map(look, photos, paths, marks)
+        looks = list(tqdm(each, "Checking photos", len(photos), unit="photo", delay=1, leave=False))
+    if kept:
+        seen = zip(paths, marks, looks, strict=True)
+        # What was wrong with a file may have been its disk.
+        settled = {
+            path: (mark, look)
+            for path, mark, look in seen
+            if mark and max(mark[1:]) < began - _TICK and not look.problem
+        }
+        if {path: mark for path, (mark, _) in known.items()} != {path: mark for path, (mark, _) in settled.items()}:
+            # Without them photos are read anew, no more; a full disk is told of where it matters.
+            with contextlib.suppress(OSError):
+                _write(kept, settled)
+    return looks
+
+
+def digest_of(photo: Photo) -> str:
+    """The hash of a photo's bytes, as in `Look`; that of its pixels where it has no file.
+
+    Raises:
+      OSError: the file cannot be read.
+    """
+    file = photo.file()
+    return _short(hashlib.sha256(photo.pixels.tobytes())) if file is None else _digest(file)
+
+
+def _digest(file):
+    if isinstance(file, Path):
+        with file.open("rb") as opened:
+            return _digest(opened)
+    found = _short(hashlib.file_digest(file, "sha256"))
+    file.seek(0)
+    return found
+
+
+def _short(digest):
+    return digest.hexdigest()[:32]
+
+
+def _look(photo, *, full):
+    file = photo.file()
+    try:
+        digest = _digest(file)
+    except OSError as error:
+        return Look(problem=f"unreadable: {reason(error)}")
+    try:
+        with Image.open(file) as image:
+            size, alpha = upright_size(image), image.has_transparency_data
+            if not full and image.format != "JPEG" and image.width * image.height > _QUICK_PIXELS:
+                return Look(size, digest=digest, note=_HAS_ALPHA if alpha else None)
+            if not full:
+                image.draft("RGB", (4 * SIDE, 4 * SIDE))
+            # Most alpha channels are opaque throughout.
+            note = _TRANSPARENT if alpha and image.convert("RGBA").getextrema()[3][0] < 255 else None
+            upright = to_rgb(ImageOps.exif_transpose(image))
+    except BROKEN as error:
+        if not is_tiff(file):
+            return Look(digest=digest, problem=f"unreadable: {reason(error)}")
+        try:
+            upright = Image.fromarray(read_photo(file))
+            note = _HAS_ALPHA if open_picture(file).opacity is not None else None
+        except InputError as error:
+            return Look(digest=digest, problem=f"unreadable: {str(error).removeprefix(f'{file}: ')}")
+        size = upright.height, upright.width
+    thumbnail = np.asarray(upright.resize((SIDE, SIDE), Image.Resampling.BOX))
+    return Look(size, thumbnail, digest, note=note, whole=full)
+
+
+def _mark(photo):
+    """What changes with a file: its size, and the times of the last change of contents and of anything else."""
+    path = photo.file() if photo.pixels is None and not photo.name.startswith("tfds:") else None
+    try:
+        status = path.stat() if isinstance(path, Path) else None
+    except OSError:
+        return None
+    return status and (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _read(path):
+    """{name: (mark, look)}; {} where there is no such file, or one that is broken or of another version."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            listed, thumbnails = json.loads(stored["looks"].tobytes()), stored["thumbnails"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return {}
+    if listed["version"] != _VERSION:
+        return {}
+    pictures, found = iter(thumbnails), {}
+    for name, mark, has_thumbnail, *values in listed["looks"]:
+        fields = dict(zip(_FIELDS, values, strict=True))
+        fields["size"] = fields["size"] and tuple(fields["size"])
+        found[name] = (tuple(mark), Look(thumbnail=next(pictures) if has_thumbnail else None, **fields))
+    return found
+
+
+def _write(path, looks):
+    listed = [
+        [name, mark, look.thumbnail is not None, *(getattr(look, field) for field in _FIELDS)]
+        for name, (mark, look) in looks.items()
+    ]
+    thumbnails = [look.thumbnail for _, look in looks.values() if look.thumbnail is not None]
+    text = json.dumps({"version": _VERSION, "looks": listed}).encode()
+    with replacing(path) as temporary:
+        np.savez(
+            temporary,
+            looks=np.frombuffer(text, np.uint8),
+            thumbnails=np.reshape(np.array(thumbnails, np.uint8), (-1, SIDE, SIDE, 3)),
+        )

@@ -1,0 +1,83 @@
+"""Which photos a folder holds."""
+
+import os
+import warnings
+from collections.abc import Collection
+from pathlib import Path
+
+from jaxsr.errors import InputError
+from jaxsr.imaging.files import PHOTO_SUFFIXES
+
+
+def find_photos(
+    directory: str | os.PathLike,
+    *,
+    recursive: bool = True,
+    follow: bool = False,
+    apart_from: str | os.PathLike | None = None,
+    suffixes: Collection[str] = PHOTO_SUFFIXES,
+) -> list[Path]:
+    """The photos of a folder, by suffix in any case, sorted; hidden files and folders are left out.
+
+    Links to files are followed. What is left out of subfolders is warned of: links to folders that are not followed,
+    unless what they lead to is in the folder anyway, links that lead nowhere, and subfolders that cannot be read.
+
+    Args:
+      directory: the folder.
+      recursive: look into its subfolders too.
+      follow: take the photos of linked folders too, of each folder once however many links lead there.
+      apart_from: a subfolder that is left out.
+      suffixes: what counts as a photo, in lower case.
+
+    Raises:
+      InputError: there is no such folder, or it is a file.
+    """
+    directory = Path(directory)
+    if not directory.exists():
+        raise InputError(f"{directory}: no such folder")
+    if not directory.is_dir():
+        raise InputError(f"{directory} is a file; name the folder that holds the photos")
+    left_out = apart_from and os.path.realpath(apart_from)
+    found, links, visited = _walked(directory, recursive, left_out, set())
+    while links:
+        link = links.pop(0)
+        if _identity(link) in visited:
+            continue
+        if follow:
+            more, further, visited = _walked(link, recursive, left_out, visited)
+            found, links = found + more, links + further
+        else:
+            warnings.warn(f"{link}: a link to a folder, which is not followed; name it by itself", stacklevel=2)
+    photos = []
+    for path in found:
+        if path.suffix.lower() in suffixes:
+            photos.append(path)
+        elif recursive and path.is_symlink() and not path.exists():
+            warnings.warn(f"{path}: a link that leads nowhere is left out", stacklevel=2)
+    return sorted(photos)
+
+
+def _walked(directory, recursive, left_out, visited):
+    """Files of a tree, links to folders in it, and the identities of the folders visited so far."""
+    files, links, visited = [], [], set(visited)
+    for folder, subfolders, names in os.walk(directory, onerror=_warn_of_folder):
+        identity = _identity(folder)
+        if identity in visited:
+            subfolders.clear()
+            continue
+        visited.add(identity)
+        shown = [Path(folder, name) for name in sorted(subfolders) if recursive and not name.startswith(".")]
+        shown = [path for path in shown if os.path.realpath(path) != left_out]
+        links += [path for path in shown if path.is_symlink()]
+        subfolders[:] = [path.name for path in shown if not path.is_symlink()]
+        files += [Path(folder, name) for name in names if not name.startswith(".")]
+    return files, links, visited
+
+
+def _identity(folder):
+    status = os.stat(folder)
+    return status.st_dev, status.st_ino
+
+
+def _warn_of_folder(error):
+    warnings.warn(f"{error.filename}: {error.strerror}; what is in this folder is left out", stacklevel=3)

@@ -1,0 +1,102 @@
+"""Which photos a run is made of, told apart by their contents: names and places may change, pixels may not."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxsr.data.looks import digest_of
+from jaxsr.data.sources import Source
+
+
+class Named(NamedTuple):
+    """A photo.
+
+    Attributes:
+      name: its path, or what it is called otherwise.
+      digest: hash of its contents, and of those of its LR file where it has one.
+    """
+
+    name: str
+    digest: str
+
+
+def training_photos(source: Source) -> list[Named]:
+    """The photos of a source in their order.
+
+    Raises:
+      OSError: one whose contents are not known yet cannot be read.
+    """
+    return [
+        Named(photo.name, _joined(each.digest or digest_of(each) for each in (photo, photo.low) if each is not None))
+        for photo in source.photos
+    ]
+
+
+def validation_photos(photos: Mapping[str, np.ndarray], low: Mapping[str, np.ndarray]) -> list[Named]:
+    """Photos that are in memory, name to uint8 [H, W, …], and the LR pictures of those that have one."""
+    return [Named(name, _joined(map(_of_pixels, (photos[name], low.get(name))))) for name in photos]
+
+
+def summary(photos: Sequence[Named]) -> dict:
+    """{"count", "fingerprint"}; the latter is the same for the same contents in the same order alone."""
+    return {"count": len(photos), "fingerprint": _joined(photo.digest for photo in photos)[:16]}
+
+
+def difference(theirs: Sequence[Named], ours: Sequence[Named]) -> str | None:
+    """In what two lists of photos differ, in words, or None where they have the same contents in the same order."""
+    theirs, ours = [Named(*photo) for photo in theirs], [Named(*photo) for photo in ours]
+    if [photo.digest for photo in theirs] == [photo.digest for photo in ours]:
+        return None
+    gone, new = _missing(theirs, ours), _missing(ours, theirs)
+    by_name = Counter(Path(photo.name).name for photo in gone) & Counter(Path(photo.name).name for photo in new)
+    changed, gone = _divided(gone, by_name)
+    _, new = _divided(new, by_name)
+    parts = [
+        _part(changed, "has", "have", "other contents"),
+        _part(gone, "is", "are", "missing"),
+        _part(new, "is", "are", "new"),
+    ]
+    return ", ".join(filter(None, parts)) or "they are in another order"
+
+
+def _missing(photos, others):
+    """The photos whose contents the others lack, each as often as it is lacking."""
+    left, missing = Counter(photo.digest for photo in others), []
+    for photo in photos:
+        if left[photo.digest]:
+            left[photo.digest] -= 1
+        else:
+            missing.append(photo)
+    return missing
+
+
+def _divided(photos, names):
+    """File names of those that are counted in `names`, and of the others."""
+    left, inside, outside = Counter(names), [], []
+    for name in (Path(photo.name).name for photo in photos):
+        (inside if left[name] else outside).append(name)
+        left[name] -= bool(left[name])
+    return inside, outside
+
+
+def _part(names, one, many, what):
+    if not names:
+        return None
+    listed = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+    return f"{len(names)} {one if len(names) == 1 else many} {what} ({listed})"
+
+
+def _of_pixels(pixels):
+    if pixels is None:
+        return "none"
+    return hashlib.sha256(json.dumps(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()
+
+
+def _joined(digests):
+    digests = list(digests)
+    return digests[0] if len(digests) == 1 else hashlib.sha256(" ".join(digests).encode()).hexdigest()[:32]
