@@ -29,10 +29,9 @@ class DenseBlock(nn.Module):
         """[N, H, W, features] to the same shape."""
         seen = [x]
         for i in range(1, 5):
-            grown = Convolution(self.growth, 3, dtype=self.dtype, name=f"conv_{i}")(jnp.concatenate(seen, axis=-1))
+            grown = Convolution(self.growth, 3, dtype=self.dtype, name=f"conv_{i}")(*seen)
             seen.append(nn.leaky_relu(grown, _SLOPE))
-        last = Convolution(x.shape[-1], 3, dtype=self.dtype, name="conv_5")(jnp.concatenate(seen, axis=-1))
-        return x + _RESIDUAL * last
+        return x + _RESIDUAL * Convolution(x.shape[-1], 3, dtype=self.dtype, name="conv_5")(*seen)
 
 
 class RRDBNet(nn.Module):

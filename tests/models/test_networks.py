@@ -72,7 +72,9 @@ def test_bfloat16_computes_nearly_the_same_with_float32_parameters(model):
     assert 0 < jnp.max(error) < jnp.std(exact) / 16
 
 
-@pytest.mark.parametrize("model", [SRResNet(scale=6), MSRResNet(scale=8), RRDBNet(scale=3)], ids=lambda m: type(m).__name__)
+@pytest.mark.parametrize(
+    "model", [SRResNet(scale=6), MSRResNet(scale=8), RRDBNet(scale=3)], ids=lambda m: type(m).__name__
+)
 def test_a_scale_without_pixel_shuffles_of_its_own_is_refused(model):
     with pytest.raises(InputError, match=f"no scale {model.scale}"):
         jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 4, 4, 3)))

@@ -1,19 +1,24 @@
 """RRDBNet and SRVGGNetCompact, written as PyTorch modules with their programs' names, against what we make of them."""
 
 from functools import partial
+from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 import safetensors.torch
+from PIL import Image
 
 import jaxsr
 from jaxsr.errors import InputError
 from jaxsr.models import Compact, RRDBNet
 from jaxsr.weights.opening import open_weights
+from jaxsr.weights.porting import read_tensors
 
 torch = pytest.importorskip("torch", reason="the oracle is PyTorch: pip install '.[oracles]'")
 torch_community = pytest.importorskip("torch_community")
+
+PUBLISHED = Path(__file__).parents[3] / "shared/data/weights/realesrgan"
 
 TorchRRDBNet = partial(torch_community.RRDBNet, 8, 4, 1)
 TorchCompact = partial(torch_community.Compact, features=8, convolutions=3)
@@ -80,6 +85,29 @@ def test_a_file_upscales_as_its_program_does(name, tmp_path):
     for options, image in (({}, picture), ({"back_project": 1}, picture[..., 0])):
         whole, tiled = (jaxsr.load(path, tile=2 * halo + more, **options) for more in (32, 12))
         np.testing.assert_allclose(whole(image), tiled(image), atol=1e-5)
+
+
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason=f"{PUBLISHED} is not here")
+@pytest.mark.parametrize(
+    ("name", "twin"),
+    [
+        ("realesrgan-x4plus.safetensors", torch_community.RRDBNet),
+        ("realesrgan-x4plus-anime.safetensors", partial(torch_community.RRDBNet, blocks=6)),
+        ("realesr-animevideov3-x4.pth", torch_community.Compact),
+        ("realesr-animevideov3-x4.param", torch_community.Compact),
+    ],
+)
+def test_the_published_files_upscale_as_their_program_does(name, twin):
+    twin = twin().eval()
+    twin.load_state_dict({name: torch.tensor(value) for name, value in read_tensors(PUBLISHED / name).items()})
+    photo = np.asarray(Image.open(Path(jaxsr.__file__).parent / "samples/flowers.jpg").convert("RGB"))[100:132, 50:90]
+    x = photo[None].astype(np.float32) / 255
+    with torch.no_grad():
+        theirs = twin(torch.from_numpy(x.transpose(0, 3, 1, 2))).numpy().transpose(0, 2, 3, 1)
+    weights = open_weights(PUBLISHED / name)
+    ours = (jax.jit(weights.model.apply)(weights.variables, x) + 1) / 2
+    assert theirs.std() > 0.1
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
 
 def test_half_precision_and_safetensors_are_read(tmp_path):
