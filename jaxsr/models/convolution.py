@@ -16,6 +16,7 @@ three (whole programs gained nothing); on a GPU (H200), where the last convoluti
 """
 
 from functools import partial
+from itertools import accumulate
 from typing import Any
 
 import flax.linen as nn
@@ -58,10 +59,17 @@ class Convolution(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """[N, H, W, C] to [N, ⌈H/stride⌉, ⌈W/stride⌉, features]."""
-        kernel = self.param("kernel", torch_uniform, (self.side, self.side, x.shape[-1], self.features), jnp.float32)
-        y = convolved(x, kernel, stride=self.stride, may_tile=self.may_tile, dtype=self.dtype)
+    def __call__(self, x: jax.Array, *more: jax.Array) -> jax.Array:
+        """[N, H, W, C] to [N, ⌈H/stride⌉, ⌈W/stride⌉, features].
+
+        Of several arrays what would come of them side by side, [N, H, W, C + C₁ + …]: by a part of the kernel each,
+        and a sum, which is quicker than putting them side by side.
+        """
+        parts = (x, *more)
+        ends = list(accumulate(part.shape[-1] for part in parts))
+        kernel = self.param("kernel", torch_uniform, (self.side, self.side, ends[-1], self.features), jnp.float32)
+        convolve = partial(convolved, stride=self.stride, may_tile=self.may_tile, dtype=self.dtype)
+        y = sum(map(convolve, parts, jnp.split(kernel, ends[:-1], axis=2))) if more else convolve(x, kernel)
         if not self.use_bias:
             return y
         bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)

@@ -64,6 +64,21 @@ def pixel_shuffle(x: jax.Array, factor: int) -> jax.Array:
     return x.transpose(0, 1, 4, 2, 5, 3).reshape(n, height * factor, width * factor, out)
 
 
+def pixel_unshuffle(x: jax.Array, factor: int) -> jax.Array:
+    """The inverse of `pixel_shuffle`, channel order as in PyTorch.
+
+    Args:
+      x: [N, H·factor, W·factor, C].
+      factor: reduction per axis.
+
+    Returns:
+      [N, H, W, C·factor²].
+    """
+    n, height, width, channels = x.shape
+    x = x.reshape(n, height // factor, factor, width // factor, factor, channels)
+    return x.transpose(0, 1, 3, 5, 2, 4).reshape(n, height // factor, width // factor, channels * factor**2)
+
+
 class PReLU(nn.Module):
     """Parametric ReLU, its slopes 0.25 at the start (He et al. 2015, section 2.1).
 

@@ -15,7 +15,8 @@ from jaxsr.imaging.color import uint8_from_unit, unit_from_signed, unit_from_uin
 from jaxsr.imaging.files import save_image
 from jaxsr.imaging.resize import resize_uint8
 from jaxsr.training.monitor import strip
-from jaxsr.upscaling.tiling import upscale_tiled
+from jaxsr.upscaling.cells import pixels, upscale_cell_strips
+from jaxsr.upscaling.tiling import cropped, joined
 
 STRIP_SIDE = 160
 STRIP_LENGTH = 6
@@ -69,16 +70,20 @@ def make_validation(
     smallest = min((min(photo.shape[:2]) for photo in photos.values()), default=0)
     side = min(STRIP_SIDE, smallest - smallest % model.scale)
 
+    cell = getattr(model, "unshuffle", 1)
+
     @jax.jit
     def apply(variables, low):
+        low = pixels(low, cell=cell)
         return uint8_from_unit(unit_from_signed(model.apply(variables, low[None])[0]))
 
     def upscale(variables, lr):
         rgb = lr if lr.ndim == 3 else np.stack([lr] * 3, axis=-1)
         tile = max(TILE, 2 * model.halo + 64)
-        upscaled = upscale_tiled(
-            lambda part: apply(variables, unit_from_uint8(part)), rgb, scale=model.scale, halo=model.halo, tile=tile
-        )
+        network = cropped(lambda part: apply(variables, unit_from_uint8(part)), scale=model.scale * cell)
+        kind = {"scale": model.scale, "halo": model.halo, "tile": tile, "cell": cell}
+        strips = upscale_cell_strips(network, lambda top, bottom: rgb[top:bottom], size=rgb.shape[:2], **kind)
+        upscaled = joined(strips, rgb.shape[0] * model.scale)
         return upscaled if lr.ndim == 3 else np.asarray(Image.fromarray(upscaled).convert("L"))
 
     def pair(name):

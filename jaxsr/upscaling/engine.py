@@ -12,10 +12,10 @@ import psutil
 from jaxsr.imaging.color import signed_from_unit, uint8_from_unit, unit_from_signed, unit_from_uint8
 from jaxsr.imaging.resize import resize
 from jaxsr.imaging.strips import Rows, resize_strips, sliding
-from jaxsr.models import SRResNet
+from jaxsr.upscaling.cells import pixels, upscale_cell_strips
 from jaxsr.upscaling.halves import in_halves
 from jaxsr.upscaling.refinement import Refinement
-from jaxsr.upscaling.tiling import check_tile, cropped, upscale_strips
+from jaxsr.upscaling.tiling import check_tile, cropped
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
 # Luma of full-range RGB (ITU-R BT.601-7, section 2.5.1), which is what Pillow's mode L holds.
@@ -70,44 +70,49 @@ def make_network_strips(
     Raises:
       InputError: the tile is too small for the network.
     """
-    halo = model.halo + refinement.reach
+    halo, cell = model.halo + refinement.reach, getattr(model, "unshuffle", 1)
     if tile is None:
-        tile = fitting_tile(working_bytes(model, refinement), halo=halo, free=free_memory())
+        cells = fitting_tile(working_bytes(model, refinement), halo=-(-halo // cell), free=free_memory())
+        tile = cells * cell
     check_tile(tile, halo=halo)
     apply = _in_halves(model, variables) if _has_halves(model, refinement) else _in_one(model, variables, refinement)
-    return partial(_network_strips, apply, scale=model.scale, halo=halo, tile=tile), tile
+    return partial(_network_strips, apply, scale=model.scale, halo=halo, tile=tile, cell=cell), tile
 
 
 def _has_halves(model, refinement):
-    return isinstance(model, SRResNet) and refinement == Refinement()
+    return hasattr(model, "upsampling_halo") and refinement == Refinement()
 
 
 def _in_one(model, variables, refinement):
-    return cropped(partial(jax.jit(partial(upscale_tile, model, refinement)), variables), scale=model.scale)
+    scale = model.scale * getattr(model, "unshuffle", 1)
+    return cropped(partial(jax.jit(partial(upscale_tile, model, refinement)), variables), scale=scale)
 
 
 def _in_halves(model, variables):
     extract = jax.jit(partial(extract_features, model))
     upsample = jax.jit(partial(_upsample_features, model), static_argnames=("size", "gray", "dtype"))
+    cell = getattr(model, "unshuffle", 1)
 
     def features_of(image):
-        features, kind = extract(variables, image), {"gray": image.ndim == 2, "dtype": image.dtype}
+        gray = image.ndim == (2 if cell == 1 else 4)
+        features, kind = extract(variables, image), {"gray": gray, "dtype": image.dtype}
         return lambda top, left, size: upsample(variables, features, top, left, size=size, **kind)
 
-    halos = {"halo": model.halo, "upsampling_halo": model.upsampling_halo}
-    return in_halves(features_of, scale=model.scale, **halos)
+    halos = {"halo": -(-model.halo // cell), "upsampling_halo": model.upsampling_halo}
+    return in_halves(features_of, scale=model.scale * cell, **halos)
 
 
 def working_bytes(model: nn.Module, refinement: Refinement) -> int:
-    """Bytes that XLA needs for each LR pixel of a tile.
+    """Bytes that XLA needs for each LR pixel of a tile, or each cell of a network that unshuffles its input.
 
-    Of a network in halves four of its LR layers, else two of its widest layer, which is an HR one; for a self-ensemble,
-    whose runs overlap, five times as many.
+    Of a network in halves four of its LR layers, or as many as it says, else two of its widest layer, which is an HR
+    one; for a self-ensemble, whose runs overlap, five times as many.
     """
     layer = 4 * getattr(model, "features", 64)
     if _has_halves(model, refinement):
-        return 4 * layer
-    return 2 * layer * model.scale**2 * (5 if refinement.self_ensemble else 1)
+        return getattr(model, "layers_held", 4) * layer
+    enlargement = (model.scale * getattr(model, "unshuffle", 1)) ** 2
+    return 2 * layer * enlargement * (5 if refinement.self_ensemble else 1)
 
 
 def fitting_tile(bytes_per_pixel: int, *, halo: int, free: int) -> int:
@@ -132,8 +137,8 @@ def free_memory() -> int:
     return psutil.virtual_memory().available
 
 
-def _network_strips(apply, rows: Rows, size, to, progress, *, scale, halo, tile):
-    strips = upscale_strips(apply, rows, size=size, scale=scale, halo=halo, tile=tile, progress=progress)
+def _network_strips(apply, rows: Rows, size, to, progress, *, scale, **tiles):
+    strips = upscale_cell_strips(apply, rows, size=size, scale=scale, progress=progress, **tiles)
     natural = (size[0] * scale, size[1] * scale)
     return strips if to == natural else map(_clipped, resize_strips(sliding(strips), natural, to))
 
@@ -143,7 +148,11 @@ def _clipped(strip):
 
 
 def upscale_tile(model: nn.Module, refinement: Refinement, variables: dict, image: jax.Array) -> jax.Array:
-    """[h, w] or [h, w, 3], uint8 or float32 in [0, 1], to the same `scale` times as large; compiled as one program."""
+    """[h, w] or [h, w, 3], uint8 or float32 in [0, 1], to the same `scale` times as large; compiled as one program.
+
+    Of a network that unshuffles its input, cells of these, see `jaxsr.upscaling.cells`.
+    """
+    image = pixels(image, cell=getattr(model, "unshuffle", 1))
     upscaled = refinement.apply(
         lambda lr: unit_from_signed(model.apply(variables, lr[None])[0]), _unit_rgb(image), scale=model.scale
     )
@@ -152,6 +161,7 @@ def upscale_tile(model: nn.Module, refinement: Refinement, variables: dict, imag
 
 def extract_features(model: nn.Module, variables: dict, image: jax.Array) -> jax.Array:
     """`upscale_tile`'s first half: features [h, w, C]."""
+    image = pixels(image, cell=getattr(model, "unshuffle", 1))
     return model.apply(variables, _unit_rgb(image)[None], half="features")[0]
 
 

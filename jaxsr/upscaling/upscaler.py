@@ -148,8 +148,9 @@ def load(
     """An upscaler.
 
     Args:
-      name_or_path: a bundled network ("srresnet", …), a .safetensors file, the folder of a training run, or a .pth or
-        .safetensors file of another program (see `jaxsr.weights.opening`); or "nearest", "bilinear" or "bicubic".
+      name_or_path: a bundled network ("srresnet", …), a .safetensors file, the folder of a training run, or a .pth,
+        .safetensors or .param file of another program (see `jaxsr.weights.opening`); or "nearest", "bilinear" or
+        "bicubic".
       dtype: dtype of the network's computation, float32 or bfloat16.
       tile: side in pixels of the input tiles that larger images are divided into, which bounds the memory it takes;
         None for what the free memory allows.

@@ -46,8 +46,10 @@ def build_model(architecture: dict, *, dtype: Any = jnp.float32) -> nn.Module:
         choices = get_args(hint) if get_origin(hint) is Literal else [value]
         if type(value) is not type(defaults[field]) or value not in choices:
             raise InputError(f"{name} cannot have {field}={value!r}: the default is {defaults[field]!r}")
-    if values.get("scale", 4) not in (2, 3, 4, 8):
-        raise InputError(f"{name} cannot have scale={values['scale']}: it upscales by 2, 3, 4 or 8")
+    scales = (1, 2, 4) if name == "rrdbnet" else (2, 3, 4, 8)
+    if values.get("scale", 4) not in scales:
+        one_of = f"{', '.join(map(str, scales[:-1]))} or {scales[-1]}"
+        raise InputError(f"{name} cannot have scale={values['scale']}: it upscales by {one_of}")
     return MODELS[name](**values, dtype=dtype)
 
 

@@ -21,6 +21,9 @@ _OLD = (
     (re.compile(r"model\.10\.(.+)"), r"conv_last.\1"),
 )
 
+# By the channels of the input once it is unshuffled.
+_SCALES = {3: 4, 12: 2, 48: 1}
+
 
 def renamed(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Tensors of ESRGAN's first release under the names that came later; others as they are."""
@@ -31,13 +34,14 @@ def rrdbnet(tensors: Mapping[str, np.ndarray], source: str) -> tuple[nn.Module, 
     """The network of an RRDBNet's state dict, and where its tensors go.
 
     Raises:
-      InputError: it is of scale 1 or 2, whose input is unshuffled, or its shapes make no RRDBNet.
+      InputError: its shapes make no RRDBNet.
     """
     blocks = sum(re.fullmatch(r"body\.\d+\.rdb1\.conv1\.weight", name) is not None for name in tensors)
     first, grown = _kernel(tensors, "conv_first.weight", source), _kernel(tensors, "body.0.rdb1.conv1.weight", source)
-    if first.shape[1] != 3:
+    scale = _SCALES.get(first.shape[1])
+    if scale is None:
         raise InputError(
-            f"{source}: an RRDBNet for {first.shape[1]} input channels, as those for ×1 and ×2 have; only ×4 is read"
+            f"{source}: an RRDBNet for {first.shape[1]} input channels; those of RGB have 3 at ×4, 12 at ×2, 48 at ×1"
         )
     places = _convolution("conv_first", "conv_first") | _convolution("conv_body", "conv_body")
     for i in range(blocks):
@@ -47,7 +51,7 @@ def rrdbnet(tensors: Mapping[str, np.ndarray], source: str) -> tuple[nn.Module, 
     for i in (0, 1):
         places |= _convolution(f"conv_up{i + 1}", f"upconv_{i}")
     places |= _convolution("conv_hr", "conv_hr") | _convolution("conv_last", "conv_last")
-    return RRDBNet(4, first.shape[0], grown.shape[0], blocks), places
+    return RRDBNet(scale, first.shape[0], grown.shape[0], blocks), places
 
 
 def compact(tensors: Mapping[str, np.ndarray], source: str) -> tuple[nn.Module, dict[str, Place]]:

@@ -55,12 +55,10 @@ def port_generator(source: str | os.PathLike, layout: str, *, origin: str, licen
         # Its linear output is in [0, 1], ours in [−1, 1].
         last = variables["params"]["conv_last"]
         last |= {"kernel": 2 * last["kernel"], "bias": 2 * last["bias"] - 1}
-    card = {
-        "origin": origin,
-        "licence": licence,
-        "ported_from": {"file": Path(source).name, "sha256": file_hash(source), "layout": layout},
-    }
-    return Weights(model, variables, card)
+    ported_from = {"file": Path(source).name, "sha256": file_hash(source), "layout": layout}
+    if Path(source).suffix.lower() == ".param":
+        ported_from["weights_sha256"] = file_hash(Path(source).with_suffix(".bin"))
+    return Weights(model, variables, {"origin": origin, "licence": licence, "ported_from": ported_from})
 
 
 def detect(tensors: Mapping[str, np.ndarray], *, source: str) -> str:

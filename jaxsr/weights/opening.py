@@ -12,14 +12,15 @@ from jaxsr.errors import InputError
 from jaxsr.weights.architecture import architecture
 from jaxsr.weights.store import Weights, load_weights
 
-FOREIGN_SUFFIXES = (".pth", ".pt", ".ckpt")
+FOREIGN_SUFFIXES = (".pth", ".pt", ".ckpt", ".param")
 
 
 def open_weights(name_or_path: str | os.PathLike, *, dtype: Any = jnp.float32) -> Weights:
     """Read a network, see `load_weights`; or a file that `jaxsr.weights.generators.port_generator` knows the layout of.
 
     Args:
-      name_or_path: see `load_weights`; or a .pth or .safetensors file of another program, from which no code is run.
+      name_or_path: see `load_weights`; or a .pth or .safetensors file of another program, from which no code is run,
+        or the .param file of a pair of ncnn's, whose .bin lies beside it.
       dtype: dtype of computation.
 
     Raises:

@@ -1,7 +1,6 @@
 """Tensors of other programs' files under our names: every tensor used, every tensor filled, or an error naming all."""
 
 import hashlib
-import importlib.util
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,6 +12,8 @@ import safetensors.numpy
 from flax.traverse_util import unflatten_dict
 
 from jaxsr.errors import InputError
+from jaxsr.weights.ncnn import read_pair
+from jaxsr.weights.torch_file import read_torch_file
 
 
 class Place(NamedTuple):
@@ -33,13 +34,14 @@ def convolution(kernel: np.ndarray) -> np.ndarray:
 
 
 def read_tensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    """The tensors of a file of PyTorch (.pth, .pt, …), Keras (.h5) or safetensors, under the names they have there.
+    """The tensors of a file of PyTorch (.pth, .pt, …), Keras (.h5), safetensors or ncnn (.param, with its .bin).
 
-    PyTorch's pickles are opened in its `weights_only` mode, which runs no code from them. A state dict inside a
-    checkpoint ("params_ema", "params", "state_dict", "model", "generator") is found, and "module." left out.
+    Their names are those that they have there, and BasicSR's where it is ncnn's. PyTorch's pickles are read by
+    `jaxsr.weights.torch_file`, which runs no code from them. A state dict inside a checkpoint ("params_ema", "params",
+    "state_dict", "model", "generator") is found, and "module." left out.
 
     Raises:
-      InputError: no such file, a package is missing that reads it, it holds more than tensors, or it is broken.
+      InputError: no such file, it holds more than tensors, it is broken, or a network of ncnn's that is not read.
     """
     path = Path(path)
     if not path.is_file():
@@ -47,6 +49,8 @@ def read_tensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
     suffix = path.suffix.lower()
     if suffix in (".h5", ".hdf5"):
         return _read_keras(path)
+    if suffix == ".param":
+        return read_pair(path)
     if suffix == ".safetensors":
         try:
             return safetensors.numpy.load_file(path)
@@ -108,12 +112,8 @@ def file_hash(path: str | os.PathLike) -> str:
 
 
 def _read_torch(path):
-    if importlib.util.find_spec("torch") is None:
-        raise InputError(f'{path}: reading PyTorch\'s files needs PyTorch: pip install "jaxsr[torch]"')
-    import torch
-
     try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
+        stored = read_torch_file(path)
     except Exception as error:
         # Whatever a broken or hostile pickle raises; the first line says which.
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -123,9 +123,9 @@ def _read_torch(path):
     for key in ("params_ema", "params", "state_dict", "model", "generator"):
         if isinstance(stored, dict) and isinstance(stored.get(key), dict):
             stored = stored[key]
-    if not isinstance(stored, dict) or not all(isinstance(value, torch.Tensor) for value in stored.values()):
+    if not isinstance(stored, dict) or not all(isinstance(value, np.ndarray) for value in stored.values()):
         raise InputError(f"{path}: no state dict of tensors in it")
-    return {str(name).removeprefix("module."): value.float().numpy() for name, value in stored.items()}
+    return {str(name).removeprefix("module."): np.asarray(value, np.float32) for name, value in stored.items()}
 
 
 def _read_keras(path):

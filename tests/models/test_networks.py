@@ -5,7 +5,7 @@ import pytest
 from random_networks import images, random_variables
 
 from jaxsr.errors import InputError
-from jaxsr.models import ESPCN, MODELS, SRCNN, MSRResNet, SRResNet
+from jaxsr.models import ESPCN, MODELS, SRCNN, MSRResNet, RRDBNet, SRResNet
 from jaxsr.models.layers import pixel_shuffle
 
 # Counted in PyTorch; ×4 SRResNet is the published network's.
@@ -47,9 +47,10 @@ def test_pixel_shuffle_puts_channel_c_r2_plus_i_r_plus_j_at_row_i_and_column_j()
         assert y[0, row * r + i, column * r + j, c] == x[0, row, column, c * r * r + i * r + j]
 
 
-@pytest.mark.parametrize(
-    ("name", "scale"), [(name, scale) for name in MODELS for scale in (2, 3, 4, 8) if (name, scale) != ("msrresnet", 8)]
-)
+SCALES = {name: (2, 3, 4, 8) for name in MODELS} | {"msrresnet": (2, 3, 4), "rrdbnet": (1, 2, 4)}
+
+
+@pytest.mark.parametrize(("name", "scale"), [(name, scale) for name, scales in SCALES.items() for scale in scales])
 def test_output_is_scale_times_the_input_and_float32(name, scale):
     model = MODELS[name](scale=scale)
     out = jax.eval_shape(lambda x: model.init_with_output(jax.random.key(0), x)[0], jnp.zeros((2, 5, 7, 3)))
@@ -71,7 +72,9 @@ def test_bfloat16_computes_nearly_the_same_with_float32_parameters(model):
     assert 0 < jnp.max(error) < jnp.std(exact) / 16
 
 
-@pytest.mark.parametrize("model", [SRResNet(scale=6), MSRResNet(scale=8)], ids=lambda m: type(m).__name__)
+@pytest.mark.parametrize(
+    "model", [SRResNet(scale=6), MSRResNet(scale=8), RRDBNet(scale=3)], ids=lambda m: type(m).__name__
+)
 def test_a_scale_without_pixel_shuffles_of_its_own_is_refused(model):
     with pytest.raises(InputError, match=f"no scale {model.scale}"):
         jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 4, 4, 3)))

@@ -1,78 +1,27 @@
 """RRDBNet and SRVGGNetCompact, written as PyTorch modules with their programs' names, against what we make of them."""
 
+from functools import partial
+from pathlib import Path
+
 import jax
 import numpy as np
 import pytest
 import safetensors.torch
+from PIL import Image
 
 import jaxsr
 from jaxsr.errors import InputError
 from jaxsr.models import Compact, RRDBNet
 from jaxsr.weights.opening import open_weights
+from jaxsr.weights.porting import read_tensors
 
 torch = pytest.importorskip("torch", reason="the oracle is PyTorch: pip install '.[oracles]'")
-F, nn = torch.nn.functional, torch.nn
+torch_community = pytest.importorskip("torch_community")
 
+PUBLISHED = Path(__file__).parents[3] / "shared/data/weights/realesrgan"
 
-def conv(i, o):
-    return nn.Conv2d(i, o, 3, padding=1)
-
-
-def lrelu(x):
-    return F.leaky_relu(x, 0.2)
-
-
-class Dense(nn.Module):
-    def __init__(self, features, growth):
-        super().__init__()
-        for i in range(1, 6):
-            self.add_module(f"conv{i}", conv(features + (i - 1) * growth, features if i == 5 else growth))
-
-    def forward(self, x):
-        seen = [x]
-        for i in range(1, 5):
-            seen.append(lrelu(self.get_submodule(f"conv{i}")(torch.cat(seen, 1))))
-        return x + 0.2 * self.conv5(torch.cat(seen, 1))
-
-
-class Block(nn.Module):
-    def __init__(self, features, growth):
-        super().__init__()
-        self.rdb1, self.rdb2, self.rdb3 = (Dense(features, growth) for _ in range(3))
-
-    def forward(self, x):
-        return x + 0.2 * self.rdb3(self.rdb2(self.rdb1(x)))
-
-
-class TorchRRDBNet(nn.Module):
-    def __init__(self, features=8, growth=4, blocks=1):
-        super().__init__()
-        self.conv_first = conv(3, features)
-        self.body = nn.Sequential(*[Block(features, growth) for _ in range(blocks)])
-        self.conv_body, self.conv_up1, self.conv_up2, self.conv_hr = (conv(features, features) for _ in range(4))
-        self.conv_last = conv(features, 3)
-
-    def forward(self, x):
-        x = self.conv_first(x)
-        x = x + self.conv_body(self.body(x))
-        for up in (self.conv_up1, self.conv_up2):
-            x = lrelu(up(F.interpolate(x, scale_factor=2, mode="nearest")))
-        return self.conv_last(lrelu(self.conv_hr(x)))
-
-
-class TorchCompact(nn.Module):
-    def __init__(self, scale=4, features=8, convolutions=3):
-        super().__init__()
-        layers = [conv(3, features), nn.PReLU(features)]
-        for _ in range(convolutions):
-            layers += [conv(features, features), nn.PReLU(features)]
-        self.scale, self.body = scale, nn.ModuleList([*layers, conv(features, 3 * scale**2)])
-
-    def forward(self, x):
-        y = x
-        for layer in self.body:
-            y = layer(y)
-        return F.pixel_shuffle(y, self.scale) + F.interpolate(x, scale_factor=self.scale, mode="nearest")
+TorchRRDBNet = partial(torch_community.RRDBNet, 8, 4, 1)
+TorchCompact = partial(torch_community.Compact, features=8, convolutions=3)
 
 
 def old_names(state):
@@ -99,10 +48,12 @@ def old_names(state):
 
 FILES = {
     "rrdbnet": (TorchRRDBNet, lambda s: {"params_ema": s}),
-    "rrdbnet of another width": (lambda: TorchRRDBNet(12, 8, 1), lambda s: s),
+    "rrdbnet of another width": (lambda: torch_community.RRDBNet(12, 8, 1), lambda s: s),
+    "rrdbnet at ×2": (lambda: TorchRRDBNet(scale=2), lambda s: s),
+    "rrdbnet at ×1": (lambda: TorchRRDBNet(scale=1), lambda s: s),
     "rrdbnet by its old names": (TorchRRDBNet, old_names),
     "compact": (TorchCompact, lambda s: {"params": s}),
-    "compact at ×2": (lambda: TorchCompact(2, 12, 4), lambda s: s),
+    "compact at ×2": (lambda: torch_community.Compact(2, 12, 4), lambda s: s),
 }
 
 
@@ -121,16 +72,42 @@ def test_a_file_upscales_as_its_program_does(name, tmp_path):
     path = tmp_path / "theirs.pth"
     torch.save(stored(twin.state_dict()), path)
     weights = open_weights(path)
-    x = np.random.default_rng(0).random((1, 12, 14, 3), np.float32)
+    # Seven rows are no multiple of the squares that are unshuffled at ×1 and ×2.
+    x = np.random.default_rng(0).random((1, 7, 14, 3), np.float32)
     with torch.no_grad():
         theirs = twin(torch.from_numpy(x.transpose(0, 3, 1, 2))).numpy().transpose(0, 2, 3, 1)
     ours = (jax.jit(weights.model.apply)(weights.variables, x) + 1) / 2
     np.testing.assert_allclose(ours, theirs, atol=1e-5 * max(1, np.abs(theirs).max()))
-    picture = np.random.default_rng(1).random((70, 90, 3), np.float32)
-    whole, tiled = (jaxsr.load(path, tile=tile) for tile in (128, 2 * weights.model.halo + 4))
-    # These reach no farther than their halo; the published RRDBNets do.
-    assert weights.model.halo == getattr(weights.model, "reach", weights.model.halo)
-    np.testing.assert_allclose(whole(picture), tiled(picture), atol=1e-5)
+    # These reach no farther than their halo; the published RRDBNet of 23 blocks does.
+    halo = weights.model.halo
+    assert halo == getattr(weights.model, "reach", halo)
+    picture = np.random.default_rng(1).random((2 * halo + 15, 2 * halo + 27, 3), np.float32)
+    for options, image in (({}, picture), ({"back_project": 1}, picture[..., 0])):
+        whole, tiled = (jaxsr.load(path, tile=2 * halo + more, **options) for more in (32, 12))
+        np.testing.assert_allclose(whole(image), tiled(image), atol=1e-5)
+
+
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason=f"{PUBLISHED} is not here")
+@pytest.mark.parametrize(
+    ("name", "twin"),
+    [
+        ("realesrgan-x4plus.safetensors", torch_community.RRDBNet),
+        ("realesrgan-x4plus-anime.safetensors", partial(torch_community.RRDBNet, blocks=6)),
+        ("realesr-animevideov3-x4.pth", torch_community.Compact),
+        ("realesr-animevideov3-x4.param", torch_community.Compact),
+    ],
+)
+def test_the_published_files_upscale_as_their_program_does(name, twin):
+    twin = twin().eval()
+    twin.load_state_dict({name: torch.tensor(value) for name, value in read_tensors(PUBLISHED / name).items()})
+    photo = np.asarray(Image.open(Path(jaxsr.__file__).parent / "samples/flowers.jpg").convert("RGB"))[100:132, 50:90]
+    x = photo[None].astype(np.float32) / 255
+    with torch.no_grad():
+        theirs = twin(torch.from_numpy(x.transpose(0, 3, 1, 2))).numpy().transpose(0, 2, 3, 1)
+    weights = open_weights(PUBLISHED / name)
+    ours = (jax.jit(weights.model.apply)(weights.variables, x) + 1) / 2
+    assert theirs.std() > 0.1
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
 
 def test_half_precision_and_safetensors_are_read(tmp_path):
@@ -153,7 +130,7 @@ def test_the_published_ones_have_their_parameters():
     [
         (lambda s: s.pop("conv_hr.bias"), "1 missing (conv_hr.bias)"),
         (lambda s: s.update(extra=torch.zeros(1)), "1 unexpected (extra)"),
-        (lambda s: s.update({"conv_first.weight": torch.zeros(8, 12, 3, 3)}), "only ×4 is read"),
+        (lambda s: s.update({"conv_first.weight": torch.zeros(8, 4, 3, 3)}), "12 at ×2, 48 at ×1"),
     ],
 )
 def test_every_difference_is_named(change, words, tmp_path):

@@ -1,0 +1,82 @@
+"""PyTorch's files against what PyTorch reads from them, and against files that are made to do harm."""
+
+import pickle
+import zipfile
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+
+from jaxsr.errors import InputError
+from jaxsr.weights.porting import read_tensors
+from jaxsr.weights.torch_file import read_torch_file
+
+torch = pytest.importorskip("torch", reason="the oracle is PyTorch: pip install '.[oracles]'")
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["a zip archive", "as before PyTorch 1.6"])
+def test_what_is_read_is_what_pytorch_reads(zipped, tmp_path):
+    base = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
+    state = OrderedDict(plain=base, turned=base.T, part=base[1:3, ::2], one=torch.tensor(2.5), none=torch.zeros(0, 3))
+    state |= {"half": base.half(), "double": base.double(), "bfloat16": base.bfloat16(), "count": torch.tensor(2**40)}
+    state |= {"parameter": torch.nn.Parameter(base), "bytes": (255 * base.abs()).byte(), "truth": base > 0}
+    saved = {"params": state, "step": 7, "names": ["a", "b"], "nested": {"rate": 1e-4, "nothing": None}}
+    torch.save(saved, tmp_path / "saved.pth", _use_new_zipfile_serialization=zipped)
+    read = read_torch_file(tmp_path / "saved.pth")
+    expected = torch.load(tmp_path / "saved.pth", weights_only=True)
+    for name, tensor in expected.pop("params").items():
+        value = read["params"][name]
+        assert value.shape == tuple(tensor.shape)
+        np.testing.assert_array_equal(value, tensor.detach().float().numpy())
+    assert {name: value for name, value in read.items() if name != "params"} == expected
+
+
+class Calls:
+    """Unpickled, it calls a function."""
+
+    def __init__(self, function, *arguments):
+        self.made = function, arguments
+
+    def __reduce__(self):
+        return self.made
+
+
+def stored(path, content, *, storage=b"\0" * 16):
+    """A zip archive as PyTorch's, of a pickle with persistent names of storages."""
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, each):
+            return ("storage", torch.FloatStorage, "0", "cpu", 4) if each == "the storage" else None
+
+    with zipfile.ZipFile(path, "w") as archive, archive.open("archive/data.pkl", "w") as file:
+        Pickler(file, protocol=2).dump(content)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("archive/data/0", storage)
+    return path
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("function", [print, eval, getattr, __import__, torch.load, np.load], ids=lambda f: f.__name__)
+def test_no_function_of_others_is_called(function, zipped, tmp_path, capsys):
+    torch.save(
+        {"params": Calls(function, "print('code ran')")}, tmp_path / "x.pth", _use_new_zipfile_serialization=zipped
+    )
+    with pytest.raises(InputError, match=r"x\.pth.*no part of a tensor"):
+        read_tensors(tmp_path / "x.pth")
+    assert "code ran" not in capsys.readouterr().out
+
+
+def test_nothing_beside_a_storage_is_read(tmp_path):
+    def tensor(offset, size, stride):
+        return {"w": Calls(torch._utils._rebuild_tensor_v2, "the storage", offset, size, stride, False, OrderedDict())}
+
+    values = np.arange(4, dtype=np.float32)
+    good = stored(tmp_path / "good.pth", tensor(1, (3,), (1,)), storage=values.tobytes())
+    np.testing.assert_array_equal(read_tensors(good)["w"], [1, 2, 3])
+    for offset, size, stride in [(2, (3,), (1,)), (0, (2,), (4,)), (-1, (2,), (1,)), (0, (2,), (-1,)), (9, (1,), (1,))]:
+        with pytest.raises(InputError, match="a tensor"):
+            read_tensors(stored(tmp_path / "bad.pth", tensor(offset, size, stride)))
+    for content in (b"", b"no pickle", good.read_bytes()[:200]):
+        (tmp_path / "broken.pth").write_bytes(content)
+        with pytest.raises(InputError, match=r"broken\.pth: cannot be opened as tensors alone"):
+            read_tensors(tmp_path / "broken.pth")
