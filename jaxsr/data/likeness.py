@@ -25,7 +25,7 @@ _SAMPLE = 5
 _HR_NAME = re.compile(r"(^|[._-])(hr|gt|originals?|high)($|[._-])", re.IGNORECASE)
 
 
-def copies(looks: Sequence[Look], originals: Sequence[Look] | None = None) -> dict[int, int]:
+def copies(looks: Sequence[Look], *, originals: Sequence[Look] | None = None) -> dict[int, int]:
     """The positions in `looks` that are copies, each with that of its original.
 
     Args:
@@ -80,7 +80,7 @@ def low_files(photos: Sequence[Photo], looks: Sequence[Look]) -> dict[int, tuple
             for other in group[:place]:
                 scale = _whole_scale(looks[index].size, looks[other].size)
                 pair = [looks[index], looks[other]]
-                if scale and all(look.thumbnail is not None for look in pair) and copies(pair[:1], pair[1:]):
+                if scale and all(look.thumbnail is not None for look in pair) and copies(pair[:1], originals=pair[1:]):
                     found.setdefault(index, (other, scale))
                 elif scale and any(look.thumbnail is None for look in pair):
                     unseen.setdefault(index, (other, scale))
@@ -88,7 +88,7 @@ def low_files(photos: Sequence[Photo], looks: Sequence[Look]) -> dict[int, tuple
     sample = list(unseen)[:: max(1, len(unseen) // _SAMPLE)][:_SAMPLE]
     decoded = look_at([photos[i] for index in sample for i in (index, unseen[index][0])], full=True)
     if all(look.thumbnail is not None for look in decoded) and all(
-        copies([low], [high]) for low, high in zip(decoded[::2], decoded[1::2], strict=True)
+        copies([low], originals=[high]) for low, high in zip(decoded[::2], decoded[1::2], strict=True)
     ):
         found |= unseen
     return dict(sorted(found.items()))

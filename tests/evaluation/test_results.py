@@ -30,7 +30,7 @@ def test_the_committed_page_and_table_are_what_the_figures_give(tmp_path):
     assert (tmp_path / "results.md").read_text() == (ROOT / "docs" / "results.md").read_text()
     assert readme.read_text() == (ROOT / "README.md").read_text()
     linked = re.findall(r"!\[.*?\]\((.*?)\)", (ROOT / "docs" / "results.md").read_text())
-    assert len(linked) == 5
+    assert len(linked) == 6
     assert all((ROOT / "docs" / name).is_file() for name in linked)
     assert {name for name in linked if name.endswith(".png")} == {path.name for path in tmp_path.glob("*.png")}
 
