@@ -4,7 +4,8 @@ Command:   python scripts/train.py --config srgan_real --init srresnet_real --da
 Data:      the photos named in jaxsr/weights/bundled/README.md, the wallpapers reduced by half.
 
 The bundled network had 1,700 updates of eight 64-pixel crops before, with a content ratio of 10 and equal learning
-rates: LPIPS-Alex on Kodak24's web, phone and old photos was .396, .392 and .473 then, and .374, .368 and .444 after these.
+rates: LPIPS-Alex on Kodak24's web, phone and old photos was .396, .392 and .473 then, and .374,
+.368 and .444 after these.
 """
 
 from jaxsr.config import TrainConfig

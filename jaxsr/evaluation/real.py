@@ -48,6 +48,6 @@ def _gap(figures):
         f"LPIPS of `srgan_real` is {', '.join(f'{value:+.3f}' for value in lpips)} from that of x4plus on "
         f"{', '.join(REAL_SETS.values())}, its PSNR-Y {', '.join(f'{value:+.2f}' for value in psnr)} dB. It has a "
         f"tenth of the parameters (1.5 of 16.7 million) and {updates} updates on a few hundred photos. In the crops "
-        "above, x4plus draws clean straight edges where `srgan_real` leaves rows of dots along them, and flat areas are "
-        "smooth there and faintly grained here; on blurred stripes x4plus gives up more of what LR still shows."
+        "above, x4plus draws clean straight edges where `srgan_real` leaves rows of dots along them, and flat areas "
+        "are smooth there and faintly grained here; on blurred stripes x4plus gives up more of what LR still shows."
     )
