@@ -5,10 +5,9 @@ import sys
 from collections import Counter
 from importlib.metadata import version
 
-from jaxsr.commands import COMMANDS, module, run
+from jaxsr.commands import COMMANDS, run
+from jaxsr.commands.completion import print_completion
 from jaxsr.errors import InputError, reported
-
-SHELLS = ("bash", "zsh", "fish", "tcsh")
 
 
 def main() -> int:
@@ -46,7 +45,7 @@ Single-image super-resolution in pure-functional JAX.
 
   jaxsr COMMAND --help       The flags of a command.
   jaxsr --version            Versions of jaxsr and of JAX, and the device that they compute on.
-  jaxsr --completion SHELL   A script for {", ".join(SHELLS)} that completes commands and flags."""
+  jaxsr --completion SHELL   A script for bash or zsh that completes commands and flags."""
 
 
 def print_version() -> None:
@@ -65,20 +64,6 @@ def print_version() -> None:
     except RuntimeError as error:
         raise InputError(f"JAX finds no device: {error}") from error
     print("device:", ", ".join(f"{count} × {kind}" if count > 1 else kind for kind, count in devices.items()))
-
-
-def print_completion(shell: str) -> None:
-    """Print a shell's script that completes the commands and their flags.
-
-    Raises:
-      InputError: the shell is none of `SHELLS`.
-    """
-    if shell not in SHELLS:
-        raise InputError(f"{f'--completion {shell}'.strip()}: choose one of {', '.join(SHELLS)}")
-    import tyro
-
-    mains = {name: module(name).main for name in COMMANDS}
-    tyro.extras.subcommand_cli_from_dict(mains, prog="jaxsr", args=["--tyro-write-completion", shell, "-"])
 
 
 if __name__ == "__main__":

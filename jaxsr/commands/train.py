@@ -11,7 +11,7 @@ import sys
 import typing
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -22,15 +22,16 @@ from jaxsr.training.memory import restart_with_huge_pages
 
 _PACKAGE = Path(jaxsr.__file__).parent
 # They lie inside the package where it was installed from a wheel, and beside it in a checkout.
-CONFIGS = next(folder / "configs" for folder in (_PACKAGE, _PACKAGE.parent) if (folder / "configs").is_dir())
+_CONFIGS = next(folder / "configs" for folder in (_PACKAGE, _PACKAGE.parent) if (folder / "configs").is_dir())
+RECIPES = {path.stem: path for path in sorted(_CONFIGS.glob("*.py"))}
 
 
 @dataclasses.dataclass(frozen=True)
 class Arguments(TrainConfig):
     """The flags: those of a recipe, and which one, and where it runs."""
 
-    config: str | None = None
-    """Recipe in configs/ whose values are the defaults of all other flags (None: the one named like --stage)."""
+    config: Literal[*RECIPES] | None = None  # type: ignore[valid-type]
+    """Recipe whose values are the defaults of all other flags (None: the one named like --stage)."""
     check_data: bool = False
     """Decode all photos, print a table of what is wrong with them, and stop."""
     distributed: bool = False
@@ -49,12 +50,11 @@ def chosen_config(arguments: Sequence[str]) -> TrainConfig:
     parser.add_argument("--stage", nargs="?", default="srresnet")
     parser.add_argument("--config", nargs="?")
     given, _ = parser.parse_known_args(arguments)
-    files = {path.stem: path for path in sorted(CONFIGS.glob("*.py"))}
     stages = typing.get_args(TrainConfig.__annotations__["stage"])
-    name, flag, known = (given.config, "--config", files) if given.config else (given.stage, "--stage", stages)
+    name, flag, known = (given.config, "--config", RECIPES) if given.config else (given.stage, "--stage", stages)
     if name not in known:
         raise InputError(f"{flag} {name} is unknown; choose one of {', '.join(known)}")
-    return runpy.run_path(str(files[name]))["config"]
+    return runpy.run_path(str(RECIPES[name]))["config"]
 
 
 def main(arguments: Annotated[Arguments, tyro.conf.arg(name="")]) -> int:
@@ -83,6 +83,5 @@ def parse(main: Callable[[Arguments], int], *, args: Sequence[str] | None = None
     """As `tyro.cli`, with the defaults that --config or --stage names, in a process with large pages."""
     restart_with_huge_pages()
     defaults = dataclasses.asdict(chosen_config(sys.argv[1:] if args is None else args))
-    return main(
-        tyro.cli(Arguments, default=Arguments(**defaults), description=inspect.getdoc(main), args=args, prog=prog)
-    )
+    words = {"description": inspect.getdoc(main), "prog": prog}
+    return main(tyro.cli(Arguments, default=Arguments(**defaults), args=args, **words))
