@@ -26,7 +26,9 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "upscale": Command("jaxsr.commands.upscale", "Upscale pictures with a network."),
-    "evaluate": Command("jaxsr.commands.evaluate", "Score models on test sets."),
+    "evaluate": Command(
+        "jaxsr.commands.evaluate", "Score models on test sets, all by one protocol, which stands above each table."
+    ),
     "train": Command("jaxsr.commands.train", "Train a network on photos."),
     "archive": Command("jaxsr.commands.archive", "Upscale the pictures of a folder on a Ray cluster."),
     "demo": Command("jaxsr.commands.demo", "Serve a page that upscales pictures, until Ctrl-C."),
