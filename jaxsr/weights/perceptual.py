@@ -17,9 +17,10 @@ from flax.traverse_util import unflatten_dict
 from tqdm import tqdm
 
 from jaxsr.errors import InputError
-from jaxsr.evaluation.lpips import LPIPSFeatures, read_lpips, read_vgg16
 from jaxsr.files import replacing
+from jaxsr.models.lpips import LPIPSFeatures
 from jaxsr.models.vgg import VGG, layers, needed_layers
+from jaxsr.weights.lpips import read_lpips, read_vgg16
 from jaxsr.weights.porting import Place, convolution, file_hash, port, read_tensors
 
 KERAS_URL = (

