@@ -39,8 +39,9 @@ def _folded(params, statistics):
 
 
 def _with_norm(convolution, norm, statistics):
-    convolution, norm, statistics = ({k: np.asarray(v, np.float64) for k, v in part.items()} for part in
-                                     (convolution, norm, statistics))
+    convolution, norm, statistics = (
+        {k: np.asarray(v, np.float64) for k, v in part.items()} for part in (convolution, norm, statistics)
+    )
     gain = norm["scale"] / np.sqrt(statistics["var"] + _EPSILON)
     bias = (convolution["bias"] - statistics["mean"]) * gain + norm["bias"]
     return _arrays({"kernel": convolution["kernel"] * gain, "bias": bias})
