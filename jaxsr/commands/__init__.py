@@ -33,6 +33,10 @@ COMMANDS = {
     "archive": Command("jaxsr.commands.archive", "Upscale the pictures of a folder on a Ray cluster."),
     "demo": Command("jaxsr.commands.demo", "Serve a page that upscales pictures, until Ctrl-C."),
     "port": Command("jaxsr.commands.port", "Bring other programs' weights into a form that jaxsr reads."),
+    "export": Command(
+        "jaxsr.export.command",
+        "Write a network for other programs, once it is found to do there what it does here.",
+    ),
 }
 
 

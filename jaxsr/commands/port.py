@@ -7,11 +7,12 @@ import tyro
 
 from jaxsr.errors import InputError
 from jaxsr.weights.architecture import architecture
-from jaxsr.weights.generators import GENERATOR_LAYOUTS, port_generator
+from jaxsr.weights.generators import port_generator
+from jaxsr.weights.layouts import LAYOUTS
 from jaxsr.weights.perceptual import VGG_LAYOUTS, port_vgg, save_vgg
 from jaxsr.weights.store import save_weights
 
-Layout = Literal["auto", *VGG_LAYOUTS, *GENERATOR_LAYOUTS]  # type: ignore[valid-type]
+Layout = Literal["auto", *VGG_LAYOUTS, *LAYOUTS]  # type: ignore[valid-type]
 
 
 def main(

@@ -21,7 +21,7 @@ from jaxsr.files import replacing
 from jaxsr.models.lpips import LPIPSFeatures
 from jaxsr.models.vgg import VGG, layers, needed_layers
 from jaxsr.weights.lpips import read_lpips, read_vgg16
-from jaxsr.weights.porting import Place, convolution, file_hash, port, read_tensors
+from jaxsr.weights.porting import Place, file_hash, kernel_place, port, read_tensors
 
 KERAS_URL = (
     "https://storage.googleapis.com/tensorflow/keras-applications/vgg19/"
@@ -221,7 +221,7 @@ def _torchvision(depth):
         # A pooling layer between two stages, a ReLU behind every convolution.
         index += name[4] != stage
         stage = name[4]
-        places[f"features.{index}.weight"] = Place(f"{name}/kernel", convolution)
+        places[f"features.{index}.weight"] = kernel_place(f"{name}/kernel")
         places[f"features.{index}.bias"] = Place(f"{name}/bias")
         index += 2
     return places
