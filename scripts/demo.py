@@ -1,56 +1,6 @@
 """A page to drop a photo on: `python scripts/demo.py`."""
 
-import signal
-import sys
-import webbrowser
-
-import tyro
-
-from jaxsr import errors
-
-
-def main(
-    *,
-    host: str = "127.0.0.1",
-    port: int = 7860,
-    models: tuple[str, ...] = (),
-    max_megapixels: float = 12.0,
-    max_megabytes: float = 50.0,
-    keep_minutes: float = 30.0,
-    open: bool = False,
-) -> None:
-    """Serve a page that upscales pictures, until Ctrl-C.
-
-    Args:
-      host: Address to listen on; 0.0.0.0 lets everyone on the network use the page.
-      port: Port to listen on; 0 for any free one.
-      models: What the page offers: bundled networks, weights files, folders of runs, interpolations (none given: all
-        bundled networks and bicubic).
-      max_megapixels: Largest picture taken, in millions of pixels.
-      max_megabytes: Largest file taken, in millions of bytes.
-      keep_minutes: How long a picture and its result are kept after they were last asked for.
-      open: Open the page in the browser.
-    """
-    try:
-        from jaxsr.demo.models import default_models
-        from jaxsr.demo.server import serve
-        from jaxsr.demo.upload import Limits
-    except ModuleNotFoundError as error:
-        if error.name.partition(".")[0] not in ("starlette", "uvicorn", "pyvips"):
-            raise
-        raise errors.InputError(f'the page needs {error.name}: pip install "jaxsr[demo]"') from error
-
-    def announce(url):
-        print(url, flush=True)
-        if open:
-            webbrowser.open(url)
-
-    # The way out of Ctrl-C, past everything that cleans up.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    limits = Limits(megapixels=max_megapixels, megabytes=max_megabytes, keep_minutes=keep_minutes)
-    serve(host=host, port=port, models=models or default_models(), limits=limits, announce=announce)
-
+from jaxsr.commands import run
 
 if __name__ == "__main__":
-    with errors.reported():
-        tyro.cli(main)
+    run("demo")

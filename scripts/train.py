@@ -5,76 +5,7 @@
 Start the same command again to go on where it stopped, however it stopped.
 """
 
-import argparse
-import dataclasses
-import runpy
-import sys
-import typing
-from pathlib import Path
-
-import tyro
-
-from jaxsr.config import TrainConfig
-from jaxsr.errors import InputError, reported
-from jaxsr.training.memory import restart_with_huge_pages
-
-CONFIGS = Path(__file__).resolve().parent.parent / "configs"
-
-
-@dataclasses.dataclass(frozen=True)
-class Arguments(TrainConfig):
-    """Train a network on photos; the same command again goes on where it stopped, however it stopped."""
-
-    config: str | None = None
-    """File of configs/ whose values are the defaults of all other flags (None: the one named like --stage)."""
-    check_data: bool = False
-    """Decode all photos, print a table of what is wrong with them, and stop."""
-    distributed: bool = False
-    """Share the run with the same command in other processes, on this machine or on others."""
-    coordinator: str | None = None
-    """HOST:PORT on which process 0 can be reached (None: from SLURM, Open MPI … as JAX finds it)."""
-    process_count: int | None = None
-    """Processes in all (None: as above)."""
-    process_index: int | None = None
-    """Index of this process, from 0 (None: as above)."""
-
-
-def chosen_config(arguments: list[str]) -> TrainConfig:
-    """The file of configs/ that --config names, or else --stage."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--stage", nargs="?", default="srresnet")
-    parser.add_argument("--config", nargs="?")
-    given, _ = parser.parse_known_args(arguments)
-    files = {path.stem: path for path in sorted(CONFIGS.glob("*.py"))}
-    stages = typing.get_args(TrainConfig.__annotations__["stage"])
-    name, flag, known = (given.config, "--config", files) if given.config else (given.stage, "--stage", stages)
-    if name not in known:
-        raise InputError(f"{flag} {name} is unknown; choose one of {', '.join(known)}")
-    return runpy.run_path(str(files[name]))["config"]
-
-
-def main() -> int:
-    """Parse, then train."""
-    defaults = Arguments(**dataclasses.asdict(chosen_config(sys.argv[1:])))
-    arguments = tyro.cli(Arguments, default=defaults, description=Arguments.__doc__)
-    values = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(TrainConfig)}
-
-    def task() -> int:
-        from jaxsr.training.distributed import Cluster
-        from jaxsr.training.start import start
-
-        place = Cluster(arguments.coordinator, arguments.process_count, arguments.process_index)
-        cluster = place if arguments.distributed else None
-        return start(TrainConfig(**values), check_only=arguments.check_data, cluster=cluster)
-
-    if not arguments.distributed:
-        return task()
-    from jaxsr.training.supervision import supervised
-
-    return supervised(task)
-
+from jaxsr.commands import run
 
 if __name__ == "__main__":
-    restart_with_huge_pages()
-    with reported():
-        sys.exit(main())
+    run("train")

@@ -1,4 +1,4 @@
-"""What `scripts/upscale_archive.py` does with pictures that are planned: tell a person, and write a report."""
+"""What `jaxsr archive` does with pictures that are planned: tell a person, and write a report."""
 
 import contextlib
 import math

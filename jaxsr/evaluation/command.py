@@ -1,4 +1,4 @@
-"""What `scripts/evaluate.py` does, apart from its flags."""
+"""What `jaxsr evaluate` does, apart from its flags."""
 
 import itertools
 import sys

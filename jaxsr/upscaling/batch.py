@@ -120,7 +120,7 @@ def upscale_file(
 def upscale(
     source: str | os.PathLike, target: str | os.PathLike, *, model: str | os.PathLike = "auto", **options
 ) -> None:
-    """Upscale a picture file, as `scripts/upscale.py` does.
+    """Upscale a picture file, as `jaxsr upscale` does.
 
     Bit depth, colour profile, EXIF, XMP, resolution, transparency and text are kept, as far as the target's format has
     them.

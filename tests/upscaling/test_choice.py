@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from jaxsr.errors import InputError
 from jaxsr.evaluation.protocol import degraded, find_set, read_set
 from jaxsr.imaging.quality import Traces
 from jaxsr.upscaling.choice import choose, choose_for
+from jaxsr.upscaling.command import list_jobs
+from jaxsr.upscaling.plan import Job
 
 ROOT = Path(__file__).parents[2]
 SETS = [ROOT / "tests" / "data" / name for name in ("Set5", "Set14")]
@@ -90,6 +93,9 @@ def test_what_does_not_go_together_is_refused():
 
 def test_the_command_says_which_and_why_and_reports_it(pictures, tmp_path):
     command = [sys.executable, ROOT / "scripts/upscale.py", pictures, "-o", tmp_path / "out"]
+    listed = subprocess.run([*command, "--dry-run", "--no-cache"], capture_output=True, text=True, check=True)
+    assert f"{pictures / 'web.jpg'} -> {tmp_path / 'out/web_x4.png'} by srresnet_real (JPEG" in listed.stdout
+    assert not (tmp_path / "out").exists()
     report = tmp_path / "report.json"
     done = subprocess.run([*command, "--json", report, "--no-cache"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -98,3 +104,25 @@ def test_the_command_says_which_and_why_and_reports_it(pictures, tmp_path):
     rows = {Path(row["source"]).name: row for row in json.loads(report.read_text())["pictures"]}
     assert (rows["web.jpg"]["model"], rows["web.jpg"]["why"]) == ("srresnet_real", "JPEG of quality 60")
     assert rows["clean.png"]["model"] == "srresnet"
+
+
+def test_a_dry_run_says_which_and_why_and_which_cannot_be_read(pictures, tmp_path, capsys):
+    """As far as the command's own part goes, which needs no network."""
+    (tmp_path / "broken.png").write_bytes((pictures / "clean.png").read_bytes()[:200])
+    (tmp_path / "there.png").touch()
+    jobs = [Job(pictures / name, tmp_path / f"{name}.png") for name in ("clean.png", "web.jpg")]
+    jobs += [
+        Job(tmp_path / "broken.png", tmp_path / "absent.png"),
+        Job(tmp_path / "broken.png", tmp_path / "there.png"),
+    ]
+    assert list_jobs(jobs, existing="keep", choose=partial(choose_for, sharp=True)) == 1
+    told = capsys.readouterr()
+    assert told.out.splitlines() == [
+        f"upscale: {jobs[0].source} -> {jobs[0].target} by srgan (no traces of JPEG or noise)",
+        f"upscale: {jobs[1].source} -> {jobs[1].target} by srgan_real (JPEG of quality 60)",
+        f"skip: {jobs[3].source} -> {jobs[3].target}",
+    ]
+    assert told.err.startswith(f"error: {tmp_path / 'broken.png'}: ")
+    assert told.err.count("\n") == 1
+    with pytest.raises(InputError, match=r"broken\.png"):
+        list_jobs(jobs[2:3], existing="refuse", choose=partial(choose_for, sharp=True))

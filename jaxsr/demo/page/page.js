@@ -137,7 +137,7 @@ function tagBefore() {
 
 function choose(list) {
   if (document.body.dataset.state === "running") return;
-  if (list.length > 1) return fail("One photo at a time; for many there is scripts/upscale.py");
+  if (list.length > 1) return fail("One photo at a time; for many there is the command jaxsr upscale");
   if (list.length) upscale(list[0]);
 }
 

@@ -1,0 +1,76 @@
+"""Score models on test sets: `jaxsr evaluate --model bicubic srresnet --data Set5 Set14`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from jaxsr.errors import InputError
+
+Names = Annotated[tuple[str, ...], tyro.conf.arg(metavar="DIR [DIR ...]")]
+
+
+def main(
+    *,
+    model: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME_OR_FILE [NAME_OR_FILE ...]")] = (),
+    data: Names,
+    lr: Names = (),
+    sr: Names = (),
+    degrade: str | None = None,
+    seed: int = 0,
+    lpips: Annotated[tuple[Literal["alex", "vgg16"], ...], tyro.conf.arg(metavar="BACKBONE")] = ("alex", "vgg16"),
+    scale: int | None = None,
+    strength: str | None = None,
+    base: str | None = None,
+    self_ensemble: bool = False,
+    color_lock: bool = False,
+    back_project: int = 0,
+    curve: Path | None = None,
+    json: Path | None = None,
+    sheet: Path | None = None,
+) -> None:
+    """Score models on test sets, all by one protocol, which stands above each table.
+
+    Args:
+      model: Each of nearest, bilinear, bicubic, a bundled network, a weights file or the folder of a training run.
+      data: Folders of HR photos; of a folder that has a subfolder HR, the photos in that. Subfolders are not searched.
+      lr: Folders of LR files, paired with the photos by name (NAME, NAMEx4, NAME_LR ...), in place of reduced photos:
+        one for each of --data, or several for a single one.
+      sr: Folders of pictures that any other program made of the photos, paired likewise, to be scored in place of
+        models.
+      degrade: Make LR as training with this --degradation does: bicubic, real or wang2021 (None: bicubic).
+      seed: Of --degrade.
+      lpips: Networks of LPIPS; that of vgg16 takes five times as long as that of alex.
+      scale: Output pixels per input pixel (None: each network's own; 4 for interpolations and --sr).
+      strength: One or more strengths of each SRGAN, as 0,0.25,0.5,0.75,1; see `jaxsr upscale` (None: 1).
+      base: The SRResNet that strength 0 is (None: found by what the SRGAN's card says).
+      self_ensemble: Average over the 8 flips and turns of the LR picture.
+      color_lock: Take the low frequencies of the result from the LR picture.
+      back_project: Iterations of back-projection (0: none).
+      curve: PNG file for LPIPS against PSNR-Y over the strengths (None: strength.png where there are several).
+      json: File for all scores, those of each photo too (None: not written).
+      sheet: PNG file for the most detailed crops of the photos side by side (None: not drawn).
+    """
+    from jaxsr.evaluation import command, report
+    from jaxsr.evaluation.sets import open_sets
+    from jaxsr.evaluation.sheet import save_sheet
+    from jaxsr.upscaling.report import check_report
+
+    if not data or bool(model) == bool(sr):
+        raise InputError("give --data at least one folder, and either --model at least one model or --sr pictures")
+    if sheet and (sr or sheet.suffix.lower() != ".png"):
+        raise InputError(f"--sheet {sheet}: give it a name in .png, and models")
+    check_report(json)
+    sets = open_sets(data, low=lr, results=sr, recipe=degrade, seed=seed)
+    strengths = command.parse_strengths(strength)
+    curve = command.curve_file(curve, strengths)
+    refinements = {"self_ensemble": self_ensemble, "color_lock": color_lock, "back_project": back_project}
+    models = command.load_models(model, scale=scale, strengths=strengths, base=base, **refinements)
+    results = command.score_all(sets, models, scale=scale, lpips=lpips)
+    if curve:
+        report.draw_strengths(curve, [result for result in results if "strength" in (result["card"] or {})])
+        print(f"curve: {curve}")
+    if json:
+        report.save_json(json, results)
+    if sheet:
+        save_sheet(sheet, sets, models)

@@ -1,0 +1,86 @@
+"""Networks into files of other programs, which are kept only if they do what the network does."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import jax
+import numpy as np
+from flax.traverse_util import flatten_dict
+
+from jaxsr.errors import InputError
+from jaxsr.export.check import TOLERANCES, check
+from jaxsr.files import replacing
+from jaxsr.weights import Weights
+
+
+def write_onnx(path: Path, weights: Weights, *, dtype: str) -> str:
+    """Write an ONNX model, see `jaxsr.export.onnx_graph`, and give what onnxruntime says of it in words.
+
+    Args:
+      path: the file.
+      weights: the network.
+      dtype: of computation and of the stored parameters, "float32" or "float16".
+
+    Raises:
+      InputError: the network cannot be exported, or onnxruntime makes something else of the file.
+      OSError: the file cannot be written.
+    """
+    from jaxsr.export.onnx_graph import onnx_model
+
+    with replacing(path) as temporary:
+        temporary.write_bytes(onnx_model(weights, dtype=np.dtype(dtype)).SerializeToString())
+        return _held(_runner(temporary), weights, dtype, "onnxruntime")
+
+
+def write_stablehlo(path: Path, weights: Weights, *, dtype: str) -> str:
+    """Write a StableHLO program, see `jaxsr.export.jax_program`; otherwise as `write_onnx`."""
+    from jaxsr.export.jax_program import exported_program, read_program, with_card
+
+    program = exported_program(weights, dtype=np.dtype(dtype))
+    with replacing(path) as temporary:
+        temporary.write_bytes(with_card(bytes(program.serialize()), weights.card))
+        read, _ = read_program(temporary)
+        return _held(jax.jit(read.call), weights, dtype, "JAX, reading it again,")
+
+
+def write_pth(path: Path, weights: Weights, *, dtype: str) -> str:
+    """Write a .pth file, see `jaxsr.export.state_dict`, and give in words whose it is; otherwise as `write_onnx`."""
+    from jaxsr.export.state_dict import layout_of, state_dict, torch_file
+    from jaxsr.weights.generators import port_generator
+    from jaxsr.weights.layouts import LAYOUTS
+
+    name, written = layout_of(weights), flatten_dict(weights.variables, sep="/")
+    layout = LAYOUTS[name]
+    with replacing(path) as temporary:
+        content = torch_file(state_dict(weights, layout), weights.card, key=layout.key, dtype=np.dtype(dtype))
+        temporary.write_bytes(content)
+        read = port_generator(temporary, name, origin="", licence="")
+        # The last bias of a layout in [0, 1] is rounded once more.
+        rounding = {"rtol": 2e-3, "atol": 1e-3} if dtype == "float16" else {"rtol": 0, "atol": 1e-6}
+        for tensor, value in flatten_dict(read.variables, sep="/").items():
+            if not np.allclose(value, written[tensor], **rounding):
+                raise InputError(f"{path}: {tensor} does not fit {dtype}; nothing was written")
+    return f"as {name} names its tensors" + (f", under {layout.key!r}" if layout.key else "")
+
+
+WRITERS: dict[str, Callable] = {"onnx": write_onnx, "stablehlo": write_stablehlo, "pth": write_pth}
+
+
+def _held(run, weights, dtype, reader):
+    difference = check(run, weights, tolerance=TOLERANCES[dtype])
+    return f"{reader} differs from the network by {difference:.1e} at most"
+
+
+def _runner(path):
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    # Warnings are about speed.
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return partial(_run, session)
+
+
+def _run(session, images):
+    return session.run(["output"], {"input": images})[0]

@@ -1,0 +1,144 @@
+"""Networks as ONNX models of a few operators that all runtimes have."""
+
+import json
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from jaxsr.export.networks import network
+from jaxsr.weights import Weights
+
+# Old enough for the runtimes in use, and new enough for all that is needed here.
+_OPSET, _IR_VERSION = 17, 8
+
+
+class OnnxOperators:
+    """`jaxsr.export.operators.Operators` that write nodes; images are the names of their values.
+
+    Attributes:
+      dtype: of constants and images, float32 or float16.
+      nodes: as they are to be computed.
+      constants: that the nodes name.
+    """
+
+    def __init__(self, dtype: np.dtype):
+        self.dtype = np.dtype(dtype)
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+
+    def convolution(self, x: str, kernel: np.ndarray, bias: np.ndarray, *, padded: bool = True) -> str:
+        """See `Operators`."""
+        margins = [kernel.shape[0] // 2 * padded] * 4
+        constants = self.constant(kernel.transpose(3, 2, 0, 1)), self.constant(bias)
+        return self.node("Conv", x, *constants, kernel_shape=kernel.shape[:2], pads=margins)
+
+    def prelu(self, x: str, slope: np.ndarray) -> str:
+        """See `Operators`."""
+        if np.ndim(slope):
+            return self.node("PRelu", x, self.constant(slope[:, None, None]))
+        return self.node("LeakyRelu", x, alpha=float(slope)) if slope else self.node("Relu", x)
+
+    def tanh(self, x: str) -> str:
+        """See `Operators`."""
+        return self.node("Tanh", x)
+
+    def affine(self, x: str, gain: np.ndarray, offset: np.ndarray) -> str:
+        """See `Operators`."""
+        gain, offset = (np.reshape(value, (-1, 1, 1)) if np.ndim(value) else value for value in (gain, offset))
+        y = self.node("Mul", x, self.constant(gain))
+        return self.node("Add", y, self.constant(offset)) if np.any(offset) else y
+
+    def add(self, x: str, y: str) -> str:
+        """See `Operators`."""
+        return self.node("Add", x, y)
+
+    def side_by_side(self, images: list[str]) -> str:
+        """See `Operators`."""
+        return self.node("Concat", *images, axis=1)
+
+    def shuffle(self, x: str, factor: int) -> str:
+        """See `Operators`."""
+        return self.node("DepthToSpace", x, blocksize=factor, mode="CRD")
+
+    def unshuffle(self, x: str, factor: int) -> str:
+        """See `Operators`."""
+        return self.node("SpaceToDepth", x, blocksize=factor)
+
+    def repeat(self, x: str, factor: int) -> str:
+        """See `Operators`."""
+        scales = self.constant([1, 1, factor, factor], np.float32)
+        how = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+        return self.node("Resize", x, "", scales, **how)
+
+    def mirrored_around(self, x: str, margin: int) -> str:
+        """See `Operators`."""
+        for axis in (2, 3):
+            # Backwards; past the first pixel is as far as can be counted.
+            first = self._slice(x, margin - 1, np.iinfo(np.int64).min, axis, -1)
+            last = self._slice(x, -1, -margin - 1, axis, -1)
+            x = self.node("Concat", first, x, last, axis=axis)
+        return x
+
+    def mirrored_to_multiple(self, x: str, multiple: int) -> str:
+        """See `Operators`."""
+        missing = self.node("Mod", self.node("Neg", self._size(x)), self.constant([multiple], np.int64))
+        before = self.constant([0] * 6, np.int64)
+        return self.node("Pad", x, self.node("Concat", before, missing, axis=0), mode="reflect")
+
+    def cropped(self, y: str, x: str, scale: int) -> str:
+        """See `Operators`."""
+        ends = self.node("Mul", self._size(x), self.constant([scale], np.int64))
+        start, axes = self.constant([0, 0], np.int64), self.constant([2, 3], np.int64)
+        return self.node("Slice", y, start, ends, axes)
+
+    def node(self, kind: str, *inputs: str, output: str | None = None, **attributes: object) -> str:
+        """Write one node, and give the name of what it makes."""
+        name = output or f"{kind.lower()}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
+        return name
+
+    def constant(self, values: object, dtype: object = None) -> str:
+        """Keep a constant, of the images' dtype if no other is given, and give its name."""
+        name = f"constant_{len(self.constants)}"
+        array = np.ascontiguousarray(np.asarray(values, dtype or self.dtype))
+        self.constants.append(numpy_helper.from_array(array, name))
+        return name
+
+    def _slice(self, x, start, end, axis, step):
+        return self.node("Slice", x, *(self.constant([value], np.int64) for value in (start, end, axis, step)))
+
+    def _size(self, x):
+        return self.node("Shape", x, start=2)
+
+
+def onnx_model(weights: Weights, *, dtype: np.dtype = np.float32) -> onnx.ModelProto:
+    """A network as an ONNX model from "input" [N, 3, H, W] to "output" [N, 3, H·scale, W·scale].
+
+    Both are RGB, float32, in [0, 1], whatever dtype it computes in; N, H and W are free. Its metadata have the card as
+    JSON.
+
+    Args:
+      weights: the network.
+      dtype: of computation and of the stored parameters, float32 or float16.
+
+    Raises:
+      InputError: see `jaxsr.export.networks.network`.
+    """
+    ops, scale, short = OnnxOperators(dtype), weights.model.scale, np.dtype(dtype) == np.float16
+    x = ops.node("Cast", "input", to=TensorProto.FLOAT16) if short else "input"
+    y = network(ops, x, weights)
+    y = ops.node("Cast", y, to=TensorProto.FLOAT) if short else y
+    limits = (ops.constant(np.float32(value), np.float32) for value in (0, 1))
+    ops.node("Clip", y, *limits, output="output")
+    sizes = {"input": ("height", "width"), "output": (f"{scale}*height", f"{scale}*width")}
+    images = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 3, *size]) for name, size in sizes.items()
+    ]
+    graph = helper.make_graph(ops.nodes, "jaxsr", images[:1], images[1:], ops.constants)
+    opsets = [helper.make_opsetid("", _OPSET)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="jaxsr")
+    text = json.dumps(weights.card, sort_keys=True, ensure_ascii=False)
+    helper.set_model_props(model, {"card": text, "scale": str(scale)})
+    onnx.checker.check_model(model, full_check=True)
+    return model

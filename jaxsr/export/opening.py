@@ -1,0 +1,21 @@
+"""What can be exported, by the names that `jaxsr.load` takes."""
+
+import os
+
+from jaxsr.upscaling.engine import INTERPOLATIONS, Interpolation
+from jaxsr.weights import Weights
+from jaxsr.weights.opening import open_weights
+
+
+def open_network(name_or_path: str | os.PathLike) -> Weights:
+    """A network, or an interpolation as one of ×4 without parameters.
+
+    Args:
+      name_or_path: see `jaxsr.load`; "auto" is no single network.
+
+    Raises:
+      InputError: see `jaxsr.weights.opening.open_weights`.
+    """
+    if name_or_path in INTERPOLATIONS:
+        return Weights(Interpolation(str(name_or_path)), {"params": {}}, {"interpolation": name_or_path, "scale": 4})
+    return open_weights(name_or_path)
