@@ -17,6 +17,7 @@ import tyro
 from tyro.conf import Positional
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/models"))
+import torch_community
 import torch_twins
 
 
@@ -28,16 +29,39 @@ def network(weights: Path) -> Callable[[np.ndarray], np.ndarray]:
     return upscaler(twin, "float32")
 
 
+def twin_of(model: str) -> torch.nn.Module:
+    """The twin of the bundled SRResNet, or that of a file of an RRDBNet or an SRVGGNetCompact."""
+    from jaxsr.weights.community import renamed
+    from jaxsr.weights.opening import open_weights
+    from jaxsr.weights.porting import read_tensors
+
+    weights = open_weights(model)
+    ours = weights.model
+    match type(ours).__name__:
+        case "SRResNet":
+            return torch_twins.load(torch_twins.SRResNet(ours.scale, ours.features, ours.blocks), weights.variables)
+        case "RRDBNet":
+            twin = torch_community.RRDBNet(ours.features, ours.growth, ours.blocks, ours.scale)
+        case "Compact":
+            twin = torch_community.Compact(ours.scale, ours.features, ours.convolutions)
+        case name:
+            raise SystemExit(f"{model}: there is no {name} in PyTorch here; name srresnet, an RRDBNet or a Compact")
+    twin.load_state_dict({name: torch.tensor(value) for name, value in renamed(read_tensors(model)).items()})
+    return twin
+
+
 def upscaler(twin: torch.nn.Module, dtype: str) -> Callable[[np.ndarray], np.ndarray]:
-    """uint8 [H, W, 3] to uint8 [4H, 4W, 3] by a twin; "bfloat16" is autocast."""
+    """uint8 [H, W, 3] to uint8 [H·scale, W·scale, 3] by a twin; "bfloat16" is autocast."""
     twin = twin.to(memory_format=torch.channels_last).eval()
+    # The community's networks are in [0, 1], the papers' in [−1, 1].
+    darkest = 0 if twin.__module__ == "torch_community" else -1
     device = torch.get_default_device()
 
     def apply(image):
         low = torch.from_numpy(image).to(device).permute(2, 0, 1)[None].float() / 255
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=dtype == "bfloat16"):
-            signed = twin(low).float()
-            levels = ((signed.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+            unit = (twin(low).float().clamp(darkest, 1) - darkest) / (1 - darkest)
+            levels = (unit * 255).round().to(torch.uint8)
         return levels[0].permute(1, 2, 0).cpu().numpy()
 
     return apply

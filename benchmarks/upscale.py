@@ -1,10 +1,11 @@
-"""Upscaling by SRResNet: a small picture with everything warm, and photos through the command line.
+"""Upscaling: a small picture with everything warm, and photos through the command line.
 
-    python benchmarks/upscale.py warm [--json FILE]
+    python benchmarks/upscale.py [warm] [--model FILE] [--size WIDTH HEIGHT] [--json FILE]
     python benchmarks/upscale.py photos [--megapixels 0.1 1 12] [--pytorch] [--json FILE]
 
-`warm`: 128×128 to 512×512, from uint8 to uint8 within one process, by `jaxsr.load("srresnet")` and by the same weights
-in PyTorch (channels_last, inference mode, one thread per core). PSNR is of the crops that were shrunk for it.
+`warm`: from uint8 to uint8 within one process, by `jaxsr.load` and by the same weights in PyTorch (channels_last,
+inference mode, one thread per core): the bundled SRResNet from 128×128, a file of an RRDBNet from 256×256, or one of an
+SRVGGNetCompact from 640×360. PSNR is of the photo that was shrunk for it.
 
 `photos`: each goes through scripts/upscale.py twice, in a process of its own, reading and writing included: the first
 run fills the compilation cache, the second one counts (of photos above 4 megapixels the first counts). Memory is the
@@ -26,46 +27,57 @@ import tyro
 from comparison import CORES, ROOT, in_turns, machine, pytorch, report, require_equal, write_json
 from PIL import Image
 
+_SIZES = {"SRResNet": (128, 128), "RRDBNet": (256, 256), "Compact": (640, 360)}
+_PROGRAMS = ("warm", "photos")
+
 
 def warm(
+    model: str = "srresnet",
     rounds: int = 9,
-    size: int = 128,
+    size: tuple[int, int] | None = None,
     dtypes: tuple[str, ...] = ("float32", "bfloat16"),
     json: Path | None = None,
 ) -> None:
     """Against PyTorch within one process.
 
     Args:
+      model: srresnet, or another program's file of an RRDBNet or an SRVGGNetCompact.
       rounds: Timed runs of each program.
-      size: Side of the LR picture, in pixels.
+      size: Width and height of the LR picture, in pixels (None: by the network).
       dtypes: Of computation; PyTorch's bfloat16 is autocast.
       json: File for the figures (None: not written).
     """
-    _, torch_twins = pytorch()
-    from torch_upscale import upscaler
+    pytorch()
+    from torch_upscale import twin_of, upscaler
 
     import jaxsr
     from jaxsr.evaluation.metrics import psnr
     from jaxsr.imaging.resize import resize_uint8
-    from jaxsr.weights import load_weights
 
-    side = 4 * size
-    original = np.asarray(photo(side**2 * 4 / 3 / 1e6))[:side, :side]
-    low = np.asarray(resize_uint8(original, 0.25))
-    programs, scores = {}, {}
+    programs, twin = {}, twin_of(model)
     for dtype in dtypes:
-        twin = torch_twins.load(torch_twins.SRResNet(), load_weights("srresnet").variables)
-        programs |= {f"jaxsr {dtype}": partial(jaxsr.load("srresnet", dtype=dtype), low)}
-        programs |= {f"PyTorch {dtype}": partial(upscaler(twin, dtype), low)}
+        ours = jaxsr.load(model, dtype=dtype)
+        programs |= {f"jaxsr {dtype}": ours, f"PyTorch {dtype}": upscaler(twin, dtype)}
+    width, height = size or _SIZES[type(twin).__name__]
+    enlarged = [int(ours.scale) * side for side in (height, width)]
+    pixels = enlarged[0] * enlarged[1]
+    original = np.asarray(photo(max(pixels, enlarged[0] ** 2 * 4 / 3, enlarged[1] ** 2 * 3 / 4) * 1.01 / 1e6))
+    original = original[: enlarged[0], : enlarged[1]]
+    low = np.asarray(resize_uint8(original, 1 / ours.scale))
+    programs = {name: partial(program, low) for name, program in programs.items()}
     results = {name: program() for name, program in programs.items()}
-    for name, result in results.items():
-        scores[name] = float(psnr(result[None], original[None])[0])
-        print(f"{name}: {scores[name]:.3f} dB")
-    levels = np.abs(results["jaxsr float32"].astype(int) - results["PyTorch float32"])
-    print(f"float32: levels differ by {levels.max()} at most, {(levels > 0).mean():.3%} of them")
-    require_equal("PSNR", [scores["jaxsr float32"]], [scores["PyTorch float32"]], within=1e-3)
+    scores = {name: float(psnr(result[None], original[None])[0]) for name, result in results.items()}
+    for name, score in scores.items():
+        print(f"{name}: {score:.3f} dB")
+    for dtype in dtypes:
+        ours, theirs = (results[f"{program} {dtype}"].astype(int) for program in ("jaxsr", "PyTorch"))
+        levels = np.abs(ours - theirs)
+        print(f"{dtype}: levels differ by {levels.max()} at most, {(levels > 0).mean():.3%} of them")
+    if "float32" in dtypes:
+        require_equal("PSNR", [scores["jaxsr float32"]], [scores["PyTorch float32"]], within=1e-3)
     seconds = in_turns(programs, rounds=rounds)
-    report(f"{size}×{size} to {side}×{side}, warm", seconds, json_file=json, psnr=scores)
+    compared = f"{Path(model).stem}, {width}×{height} to {enlarged[1]}×{enlarged[0]}, warm"
+    report(compared, seconds, json_file=json, psnr=scores)
 
 
 def photo(megapixels: float) -> Image.Image:
@@ -149,4 +161,7 @@ def photos(
 
 
 if __name__ == "__main__":
-    tyro.extras.subcommand_cli_from_dict({"warm": warm, "photos": photos}, description=__doc__)
+    given = sys.argv[1:]
+    named = bool(given) and given[0] in (*_PROGRAMS, "-h", "--help")
+    programs = dict(zip(_PROGRAMS, (warm, photos), strict=True))
+    tyro.extras.subcommand_cli_from_dict(programs, description=__doc__, args=given if named else ["warm", *given])

@@ -8,8 +8,8 @@ from typing import Literal
 class TrainConfig:
     """Settings of one training run; the defaults are the SRGAN paper's SRResNet recipe."""
 
-    stage: Literal["srresnet", "srgan", "espcn", "srcnn"] = "srresnet"
-    """Network to train; srgan goes on from a trained srresnet."""
+    stage: Literal["srresnet", "srgan", "espcn", "srcnn", "rrdbnet", "compact"] = "srresnet"
+    """Network to train; srgan goes on from a trained srresnet, rrdbnet or compact."""
     data: tuple[str, ...] = ()
     """Photos to train on: folders (read recursively), tfds:NAME/CONFIG, or `samples` (six photos in the package)."""
     lr: tuple[str, ...] = ()
@@ -30,7 +30,7 @@ class TrainConfig:
     crop: int = 96
     """Side of the HR crops (HR pixels)."""
     scale: int = 4
-    """Upscaling factor: 2, 3, 4 or 8."""
+    """Upscaling factor: 2, 3, 4 or 8; RRDBNet: 1, 2 or 4."""
     degradation: Literal["bicubic", "real", "wang2021"] = "bicubic"
     """How LR is made: MATLAB's bicubic reduction; real, with the blur, noise and JPEG of photos as people have them; or
     wang2021, the stronger published ranges of Real-ESRGAN. The latter two read crops larger by 16 LR pixels."""
@@ -50,7 +50,8 @@ class TrainConfig:
     seed: int = 0
     """Seed of initialisation, data order and augmentation."""
     init: str | None = None
-    """Start from these weights: a bundled name, a .safetensors file, or another run's folder."""
+    """Start from these weights: a bundled name, another run's folder, or a file, of other programs too (.safetensors,
+    .pth, .param). Of an RRDBNet or a Compact srgan takes size and depth from there."""
     from_scratch: bool = False
     """SRGAN: start without --init all the same."""
     perceptual: str = "vgg19"
@@ -87,9 +88,13 @@ class TrainConfig:
     initialisation: Literal["upscaler", "paper"] = "upscaler"
     """Start as an interpolating upscaler, or from the usual random weights; without --init only."""
     features: int = 64
-    """SRResNet: channels of the body."""
+    """SRResNet, RRDBNet, Compact: channels of the body."""
     blocks: int = 16
-    """SRResNet: residual blocks."""
+    """SRResNet: residual blocks; RRDBNet: residual-in-residual dense blocks."""
+    growth: int = 32
+    """RRDBNet: channels that each convolution of a dense block adds."""
+    convolutions: int = 16
+    """Compact: convolutions of the body."""
     output: Literal["linear", "tanh"] = "linear"
     """SRResNet: activation of the output."""
     kernels: tuple[int, int, int] = (9, 1, 5)

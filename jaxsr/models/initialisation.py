@@ -2,9 +2,9 @@
 
 "upscaler" leaves the architecture as it is and chooses weights with which the untouched network computes an
 interpolation: three channels carry R, G and B through to the output, residual branches begin at zero, sub-pixel
-convolutions begin as nearest-neighbour upscaling ("ICNR", Aitken et al. 2017, arXiv 1707.02937) and the last kernel
-smooths that into bilinear. All other channels are random. In SRResNet they reach the output in twins of opposite sign,
-which cancel until training parts them; in the small networks with weight zero. Either way the first gradient already
+convolutions begin as nearest-neighbour upscaling ("ICNR", Aitken et al. 2017, arXiv 1707.02937) and the last kernels
+smooth that into bilinear. All other channels are random. In SRResNet they reach the output in twins of opposite sign,
+which cancel until training parts them; in the others with weight zero. Either way the first gradient already
 tells which of them to use.
 """
 
@@ -17,7 +17,9 @@ import numpy as np
 
 from jaxsr.errors import InputError
 from jaxsr.imaging.resize import resize_matrix
+from jaxsr.models.compact import Compact
 from jaxsr.models.espcn import ESPCN
+from jaxsr.models.rrdbnet import RRDBNet
 from jaxsr.models.srcnn import SRCNN
 from jaxsr.models.srresnet import SRResNet
 
@@ -29,7 +31,7 @@ def initialise(key: jax.Array, model: nn.Module, *, initialisation: Initialisati
 
     Args:
       key: PRNG key of the random weights.
-      model: SRResNet, ESPCN or SRCNN.
+      model: SRResNet, ESPCN, SRCNN, RRDBNet or Compact.
       initialisation: "upscaler" to begin as an interpolation (see `begin_as_interpolation`), "paper" for `model.init`.
 
     Returns:
@@ -59,6 +61,8 @@ def begin_as_interpolation(params: dict[str, Any], model: nn.Module) -> dict[str
     tanh of that.
     ESPCN is the same to 4e-3 (half a gray level of 255), since tanh is only nearly linear.
     SRCNN is its bicubic, borders included.
+    Compact and RRDBNet at ×4 are the same bilinear as SRResNet; RRDBNet at ×2 and ×1 is that at ×4 of the means of the
+    squares that it unshuffles, since no kernel can put their pixels back in their places.
 
     Args:
       params: as `model.init` gives them; what does not carry the interpolation is kept.
@@ -68,8 +72,13 @@ def begin_as_interpolation(params: dict[str, Any], model: nn.Module) -> dict[str
       The same tree with new values.
 
     Raises:
-      InputError: the model has fewer than 3 features, or is none of the three.
+      InputError: the model has fewer than 3 features, or is none of the five.
     """
+    if getattr(model, "features", 3) < 3:
+        raise InputError(
+            f"features={model.features} leaves no channel for each of R, G and B: "
+            'use at least 3, or initialisation "paper"'
+        )
     match model:
         case SRResNet():
             return _bilinear_srresnet(params, model)
@@ -77,15 +86,14 @@ def begin_as_interpolation(params: dict[str, Any], model: nn.Module) -> dict[str
             return _bilinear_espcn(params, model)
         case SRCNN():
             return _bicubic_srcnn(params)
+        case RRDBNet():
+            return _bilinear_rrdbnet(params, model)
+        case Compact():
+            return _bilinear_compact(params, model)
     raise InputError(f'{type(model).__name__} has no start as an upscaler: use initialisation "paper"')
 
 
 def _bilinear_srresnet(params, model):
-    if model.features < 3:
-        raise InputError(
-            f"features={model.features} leaves no channel for each of R, G and B: "
-            'use at least 3, or initialisation "paper"'
-        )
     params = dict(params)
     params["conv_first"] = _carry_rgb(params["conv_first"])
     for i in range(model.blocks):
@@ -111,16 +119,40 @@ def _bilinear_espcn(params, model):
     # weights at the output make the first steps rough.
     gain = 0.3
     slope = 1 - gain**2 / 8
-    interpolate = np.zeros((3, 3, 3, 3 * model.scale**2))
-    # Columns of a 3-sample signal's middle pixel: what each of its `scale` sub-pixels takes from the three.
-    taps = resize_matrix(3, model.scale, kernel="bilinear")[model.scale : 2 * model.scale]
-    for colour in range(3):
-        sub_pixels = np.einsum("ih,jw->hwij", taps, taps).reshape(3, 3, -1)
-        interpolate[:, :, colour, colour * model.scale**2 : (colour + 1) * model.scale**2] = sub_pixels
+    interpolate = 2 / (gain * slope) * _sub_pixels(model.scale, "bilinear")
     return {
         "conv_first": _carry_rgb(params["conv_first"], gain=gain, bias=-gain / 2),
         "conv_map": _carry_rgb(params["conv_map"]),
-        "conv_last": _read_rgb(params["conv_last"], 2 / (gain * slope) * interpolate, bias=0.0),
+        "conv_last": _read_rgb(params["conv_last"], interpolate, bias=0.0),
+    }
+
+
+def _bilinear_compact(params, model):
+    carried = {name: _carry_rgb(conv) for name, conv in params.items() if name.startswith("conv_")}
+    # What its enlarged input lacks.
+    missing = _sub_pixels(model.scale, "bilinear") - _sub_pixels(model.scale, "nearest")
+    return {**params, **carried, "conv_last": _read_rgb(params["conv_last"], missing, bias=0.0)}
+
+
+def _bilinear_rrdbnet(params, model):
+    silent = {
+        name: {**dense, "conv_5": jax.tree.map(jnp.zeros_like, dense["conv_5"])}
+        for name, dense in params.items()
+        if name.startswith("block_")
+    }
+    first, body = _carry_rgb(params["conv_first"]), params["conv_body"]
+    squares = np.repeat(np.eye(3), model.unshuffle**2, axis=0) / model.unshuffle**2
+    # Two kernels of three taps that make the box of `_smoothing(4)`.
+    near, far = (np.einsum("h,w,io->hwio", taps, taps, np.eye(3)) for taps in ([0.25, 0.5, 0.25], [0.5, 0, 0.5]))
+    smooth = _carry_rgb(params["conv_hr"])
+    return {
+        **params,
+        **silent,
+        "conv_first": {**first, "kernel": first["kernel"].at[1, 1, :, :3].set(squares)},
+        "conv_body": {name: value.at[..., :3].set(0) for name, value in body.items()},
+        **{name: _carry_rgb(params[name]) for name in ("upconv_0", "upconv_1")},
+        "conv_hr": {**smooth, "kernel": smooth["kernel"].at[:, :, :3, :3].set(near)},
+        "conv_last": _read_rgb(params["conv_last"], far, bias=0.0),
     }
 
 
@@ -134,6 +166,14 @@ def _bicubic_srcnn(params):
         "conv_map": _carry_rgb(params["conv_map"]),
         "conv_last": _read_rgb(params["conv_last"], 2 * middle, bias=-1 - 2 * lift),
     }
+
+
+def _sub_pixels(scale, kernel):
+    """What a convolution [3, 3, 3, 3·scale²] in front of a pixel shuffle has to be to interpolate."""
+    # Columns of a 3-sample signal's middle pixel: what each of its `scale` sub-pixels takes from the three.
+    taps = resize_matrix(3, scale, kernel=kernel)[scale : 2 * scale]
+    of_one = np.einsum("ih,jw->hwij", taps, taps).reshape(3, 3, 1, -1)
+    return (of_one[..., None, :] * np.eye(3)[:, :, None]).reshape(3, 3, 3, 3 * scale**2)
 
 
 def _carry_rgb(conv, gain=1.0, bias=0.0):

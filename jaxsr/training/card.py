@@ -59,16 +59,8 @@ def training_card(
     if extended:
         card["extended"] = list(extended)
     if started_from is not None:
-        kept = (
-            "recipe",
-            "steps",
-            "training_data",
-            "training_photos",
-            "code_version",
-            "initialisation",
-            "extended",
-            "lineage",
-        )
+        kept = ("recipe", "steps", "training_data", "training_photos", "code_version", "initialisation", "extended")
+        kept += ("lineage", "origin", "licence", "ported_from")
         card["lineage"] = {name: started_from.card[name] for name in kept if name in started_from.card}
         card["lineage"]["hash"] = content_hash(started_from.variables)
     return card

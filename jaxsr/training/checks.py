@@ -12,11 +12,13 @@ def check(config: TrainConfig) -> None:
     Raises:
       InputError: names the flag and what it may be.
     """
-    if config.scale not in (2, 3, 4, 8):
-        raise InputError(f"--scale {config.scale}: choose 2, 3, 4 or 8")
+    scales = (1, 2, 4) if config.stage == "rrdbnet" else (2, 3, 4, 8)
+    if config.scale not in scales:
+        raise InputError(f"--scale {config.scale}: choose {', '.join(map(str, scales[:-1]))} or {scales[-1]}")
     if config.crop % config.scale:
         raise InputError(f"--crop {config.crop} is not a multiple of --scale {config.scale}")
-    at_least_one = ("steps", "batch_size", "crop", "crops_per_photo", "features", "checkpoint_every", "validate_every")
+    at_least_one = ("steps", "batch_size", "crop", "crops_per_photo", "checkpoint_every", "validate_every")
+    at_least_one += ("features", "growth", "convolutions")
     for name in (*at_least_one, "steps_per_dispatch", "devices", "early_stop"):
         value = getattr(config, name)
         if value is not None and value < 1:

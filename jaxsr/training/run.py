@@ -18,7 +18,7 @@ from jaxsr.data.pipeline import crops
 from jaxsr.data.sources import Source
 from jaxsr.errors import InputError
 from jaxsr.evaluation.lpips import make_lpips
-from jaxsr.models import ESPCN, SRCNN, SRResNet
+from jaxsr.models import ESPCN, SRCNN, Compact, RRDBNet, SRResNet
 from jaxsr.models.convolution import program_kind
 from jaxsr.models.initialisation import initialise
 from jaxsr.training.card import training_card
@@ -32,7 +32,8 @@ from jaxsr.training.stages import adversarial_stage, degrade_of, pixel_stage
 from jaxsr.training.validation import make_validation, require_room
 from jaxsr.training.workdir import await_claim, claim, extensions, recorded_run
 from jaxsr.weights.lineage import START
-from jaxsr.weights.store import Weights, architecture, load_weights, save_weights
+from jaxsr.weights.opening import open_weights
+from jaxsr.weights.store import Weights, architecture, save_weights
 
 
 def train(
@@ -64,13 +65,13 @@ def train(
     mesh = make_mesh(config.devices, batch_size=config.batch_size)
     _require_agreement(config, photos)
     connect(mesh)
-    model = build(config)
     # All that can be refused is refused before `claim`, which may remove an earlier run.
     require_room(validation, scale=config.scale, perceptual=adversarial)
     perceptual = {"lpips_alex": make_lpips("alex")} if adversarial and validation else None
     recorded = recorded_run(workdir) if config.resume else None
     extended = extensions(workdir, config)
-    start = _starting_point(config, model, resumed=recorded is not None)
+    start = _starting_point(config, resumed=recorded is not None)
+    model = start.model
     mine = (jax.process_index(), jax.process_count())
 
     def open_crops(order: int, *, shard=mine):
@@ -168,7 +169,7 @@ def read_crop(config: TrainConfig) -> int:
 
 
 def build(config: TrainConfig):
-    """The network that a configuration describes, with its compute dtype."""
+    """The network that a configuration describes, with its compute dtype; of srgan the SRResNet."""
     dtype = jnp.dtype(config.dtype)
     match config.stage:
         case "srresnet" | "srgan":
@@ -177,23 +178,29 @@ def build(config: TrainConfig):
             return ESPCN(config.scale, dtype=dtype)
         case "srcnn":
             return SRCNN(config.scale, config.kernels, dtype=dtype)
+        case "rrdbnet":
+            return RRDBNet(config.scale, config.features, config.growth, config.blocks, dtype=dtype)
+        case "compact":
+            return Compact(config.scale, config.features, config.convolutions, dtype=dtype)
 
 
-def _starting_point(config, model, *, resumed) -> Weights:
+def _starting_point(config, *, resumed) -> Weights:
     """The weights before the first update; their card is empty where they are fresh."""
+    model = build(config)
     if config.init is None:
         if config.stage == "srgan" and not config.from_scratch:
             raise InputError(
-                "--init is missing: SRGAN goes on from a trained SRResNet (a run's folder, a weights file or a bundled "
+                "--init is missing: SRGAN goes on from a trained network (a run's folder, a weights file or a bundled "
                 "name), since an untrained generator loses to the discriminator at once; --from-scratch starts anyway"
             )
         key = jax.random.key(config.seed)
         return Weights(model, initialise(key, model, initialisation=config.initialisation), {})
     # A run that goes on keeps its own copy, whatever became of the weights that --init named.
     kept = Path(config.workdir, START)
-    weights = load_weights(kept if resumed and kept.is_file() else config.init)
+    weights = open_weights(kept if resumed and kept.is_file() else config.init, dtype=model.dtype)
     theirs, ours = architecture(weights.model), architecture(model)
-    if theirs != ours:
+    of_its_own = config.stage == "srgan" and isinstance(weights.model, RRDBNet | Compact)
+    if theirs != ours and not (of_its_own and weights.model.scale == config.scale):
         raise InputError(
             f"--init {config.init} holds another network than this run trains "
             f"({json.dumps(theirs)} there, {json.dumps(ours)} here)"

@@ -10,6 +10,7 @@ from flax.traverse_util import flatten_dict
 
 from jaxsr.errors import InputError
 from jaxsr.weights.architecture import architecture
+from jaxsr.weights.opening import open_weights
 from jaxsr.weights.store import Weights, bundled_names, load_weights
 
 START = "start.safetensors"
@@ -49,7 +50,7 @@ def find_base(weights: Weights, name_or_path: str | os.PathLike, *, base: str | 
     """
     known = ancestors(weights.card)
     if base is not None:
-        ancestor = load_weights(base, dtype=weights.model.dtype)
+        ancestor = open_weights(base, dtype=weights.model.dtype)
         if architecture(ancestor.model) == architecture(weights.model) and content_hash(ancestor.variables) in known:
             return ancestor
         raise InputError(

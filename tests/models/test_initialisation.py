@@ -11,7 +11,7 @@ from random_networks import images
 from jaxsr.errors import InputError
 from jaxsr.imaging.color import signed_from_unit
 from jaxsr.imaging.resize import resize
-from jaxsr.models import ESPCN, SRCNN, SRResNet
+from jaxsr.models import ESPCN, SRCNN, Compact, RRDBNet, SRResNet
 from jaxsr.models.initialisation import begin_as_interpolation, initialise
 
 SCALES = [2, 3, 4, 8]
@@ -85,6 +85,22 @@ def test_srcnn_begins_as_its_bicubic_to_the_last_pixel(scale, kernels):
     np.testing.assert_allclose(run(model, begun(model), x), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("scale", SCALES)
+def test_compact_begins_as_bilinear(scale):
+    model, x = Compact(scale=scale, features=8, convolutions=3), images(2, 11, 9)
+    difference = np.abs(run(model, begun(model), x) - interpolated(x, scale, "bilinear"))
+    assert inside(difference, scale // 2).max() < 1e-5
+
+
+@pytest.mark.parametrize("scale", [1, 2, 4])
+def test_rrdbnet_begins_as_bilinear_of_the_squares_that_it_unshuffles(scale):
+    model, x = RRDBNet(scale=scale, features=8, growth=4, blocks=1), images(2, 12, 8)
+    side = 4 // scale
+    means = x.reshape(2, 12 // side, side, 8 // side, side, 3).mean(axis=(2, 4))
+    difference = np.abs(run(model, begun(model), x) - interpolated(means, 4, "bilinear"))
+    assert inside(difference, 2).max() < 1e-5
+
+
 @pytest.mark.parametrize("train", [False, True])
 def test_the_body_begins_as_the_identity(train):
     model, x = SRResNet(features=8, blocks=3), images(2, 10, 10)
@@ -118,7 +134,17 @@ def test_sub_pixels_begin_equal_so_that_there_is_no_checkerboard(scale):
     assert spread_within_cells(model, usual, x) > 1e-3
 
 
-@pytest.mark.parametrize("model", [SRResNet(**SMALL), ESPCN(), SRCNN()], ids=lambda m: type(m).__name__)
+@pytest.mark.parametrize(
+    "model",
+    [
+        SRResNet(**SMALL),
+        ESPCN(),
+        SRCNN(),
+        RRDBNet(features=8, growth=4, blocks=1),
+        Compact(features=8, convolutions=2),
+    ],
+    ids=lambda m: type(m).__name__,
+)
 def test_three_steps_move_every_parameter(model):
     """Zeros at the start must not be zeros for ever."""
     x, target = images(2, 12, 12), 2 * images(2, 48, 48, seed=2) - 1
@@ -159,9 +185,9 @@ def test_the_same_key_gives_the_same_weights_and_another_key_others():
 
 
 def test_too_few_features_for_the_colours_are_refused_with_a_way_out():
-    model = SRResNet(features=2, blocks=1)
-    with pytest.raises(InputError, match=r"features=2 .* at least 3"):
-        initialise(jax.random.key(0), model)
+    for model in (SRResNet(features=2, blocks=1), RRDBNet(features=2, growth=2, blocks=1)):
+        with pytest.raises(InputError, match=r"features=2 .* at least 3"):
+            initialise(jax.random.key(0), model)
     assert initialise(jax.random.key(0), model, initialisation="paper")
 
 

@@ -214,7 +214,9 @@ def test_a_refused_start_leaves_the_earlier_run(photos, tmp_path):
 def test_an_unknown_stage_and_a_missing_workdir(photos):
     assert_refused(run(command(stage="fsrcnn")), "--stage fsrcnn", "srresnet")
     # A recipe is no stage.
-    assert_refused(run(command(stage="srgan_short")), "--stage srgan_short", "srresnet, srgan, espcn, srcnn")
+    assert_refused(
+        run(command(stage="srgan_short")), "--stage srgan_short", "srresnet, srgan, espcn, srcnn, rrdbnet, compact"
+    )
     assert_refused(run(command("--config", "fsrcnn")), "--config fsrcnn", "srgan_short")
     assert_refused(run(command("--data", "samples")), "--workdir is missing")
 
