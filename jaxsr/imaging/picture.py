@@ -15,8 +15,11 @@ import pyvips
 from PIL import Image
 
 from jaxsr.errors import InputError
+from jaxsr.imaging.chunks import Chunk
+from jaxsr.imaging.encoding import Encoding
 from jaxsr.imaging.exif import read_exif
 from jaxsr.imaging.files import BROKEN, PHOTO_SUFFIXES, reason, to_rgb
+from jaxsr.imaging.png_colour import read_png_colour, significant_only
 from jaxsr.imaging.profiles import to_srgb
 from jaxsr.imaging.text import read_text
 
@@ -48,6 +51,8 @@ class Picture:
       opacity: one band, or None.
       notes: what a person should know, "the first of 12 pictures".
       texts: (keyword, text) of a PNG beyond ASCII.
+      encoding: what its samples mean, where that is neither sRGB nor said by a colour profile.
+      colour_chunks: what a PNG says of its colours, apart from a colour profile.
     """
 
     path: Path
@@ -56,6 +61,8 @@ class Picture:
     opacity: pyvips.Image | None
     notes: tuple[str, ...]
     texts: list[tuple[str, str]]
+    encoding: Encoding | None
+    colour_chunks: tuple[Chunk, ...]
 
     @property
     def size(self) -> tuple[int, int]:
@@ -93,16 +100,16 @@ class Picture:
 def open_picture(path: str | os.PathLike, *, largest: int = LARGEST) -> Picture:
     """Open a picture of any format that libvips reads (PNG, JPEG, WebP, TIFF, GIF, HEIF, AVIF), or a BMP.
 
-    Palettes, black-and-white and CMYK become gray or sRGB, and a colour profile is converted to sRGB. Of an animation,
-    or of several pages, the first picture. Pixels are decoded into memory, or where they are many, into a temporary
-    file.
+    Palettes, black-and-white and CMYK become gray or sRGB. Colours of a profile, or of a PNG's cICP, gAMA and cHRM
+    chunks, are converted to sRGB. Of an animation, or of several pages, the first picture. Pixels are decoded into
+    memory, or where they are many, into a temporary file.
 
     Args:
       path: the file.
       largest: pixels that it may have.
 
     Raises:
-      InputError: it is missing, no file, empty, cut short, no picture, too large, or has pixels of another kind.
+      InputError: it is missing, no file, empty, cut short, no picture, too large, HDR, or has pixels of another kind.
     """
     path = Path(path)
     _check_file(path)
@@ -113,16 +120,21 @@ def open_picture(path: str | os.PathLike, *, largest: int = LARGEST) -> Picture:
                 f"{path}: {image.width} × {image.height} pixels are more than the {largest / 1e6:g} megapixels that "
                 "are taken; make it smaller"
             )
-        stored = image.autorot()
+        png = read_png_colour(path)
+        stored = significant_only(image, path).autorot()
+        if not png.profile:
+            stored = _without_profile(stored)
         # All is decoded now, so that what is broken is known before the network's work.
         stored.crop(0, 0, 1, 1).write_to_memory()
         colours, opacity = _parts(path, stored)
-        colour, notes = to_srgb(colours)
+        colour, notes = to_srgb(colours, encoding=png.encoding)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
     except pyvips.Error as error:
         raise InputError(f"{path}: {vips_reason(error)}") from error
     pages = image.get("n-pages") if image.get_typeof("n-pages") else 1
-    notes += (f"the first of {pages} pictures",) if pages > 1 else ()
-    return Picture(path, stored, colour, opacity, notes, read_text(path))
+    notes += (*png.notes, *((f"the first of {pages} pictures",) if pages > 1 else ()))
+    return Picture(path, stored, colour, opacity, notes, read_text(path), png.encoding, png.chunks)
 
 
 def picture_size(path: str | os.PathLike) -> tuple[int, int]:
@@ -194,6 +206,13 @@ def _with_exif(image, exif):
     image = image.copy()
     if exif:
         image.set_type(pyvips.GValue.blob_type, "exif-data", exif)
+    return image
+
+
+def _without_profile(image):
+    image = image.copy()
+    if image.get_typeof("icc-profile-data"):
+        image.remove("icc-profile-data")
     return image
 
 

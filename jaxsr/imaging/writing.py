@@ -15,8 +15,11 @@ from PIL import Image
 
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
+from jaxsr.imaging.chunks import insert_before_pixels
 from jaxsr.imaging.exif import write_exif
+from jaxsr.imaging.icc import icc_profile
 from jaxsr.imaging.picture import LARGEST, Picture, field_names
+from jaxsr.imaging.png_colour import chunks_for
 from jaxsr.imaging.profiles import from_srgb, has_foreign_colours, is_cmyk
 from jaxsr.imaging.text import write_text
 
@@ -67,7 +70,7 @@ def write_raw(strips: Iterator[np.ndarray], picture: Picture, target: Path, *, s
     """
     format = target_format(picture, target)
     # Colours that are converted once more keep 16 bits until then.
-    if format == "uchar" and has_foreign_colours(picture.stored):
+    if format == "uchar" and has_foreign_colours(picture.stored, encoding=picture.encoding):
         format = "ushort"
     target.parent.mkdir(parents=True, exist_ok=True)
     file = tempfile.TemporaryFile(dir=target.parent)  # noqa: SIM115 (handed over)
@@ -84,8 +87,9 @@ def write_raw(strips: Iterator[np.ndarray], picture: Picture, target: Path, *, s
 def write_picture(target: Path, raw: Raw, picture: Picture, *, quality: int = 95) -> None:
     """Write a picture file from `write_raw`, which is closed; the target appears whole or not at all.
 
-    Depth, colour profile, EXIF, XMP, resolution (in proportion) and text are those of `picture`, as far as the format
-    has them; the orientation is applied and its tag reset.
+    Depth, colour profile (or what a PNG's chunks say of its colours, as a profile elsewhere), EXIF, XMP, resolution (in
+    proportion) and text are those of `picture`, as far as the format has them; the orientation is applied and its tag
+    reset.
 
     Raises:
       InputError: the format cannot hold the picture.
@@ -99,6 +103,8 @@ def write_picture(target: Path, raw: Raw, picture: Picture, *, quality: int = 95
             )
             if target.suffix.lower() == ".png":
                 write_text(file, picture.texts)
+                bits = 16 if target_format(picture, target) == "ushort" else 8
+                insert_before_pixels(file, chunks_for(picture.colour_chunks, bands=raw.bands, bits=bits))
             if target.suffix.lower() in (".tif", ".tiff") and picture.stored.get_typeof("exif-data"):
                 write_exif(file, picture.stored.get("exif-data"), size=raw.size)
         except pyvips.Error as error:
@@ -163,7 +169,7 @@ def _finished(raw, picture, target):
     bits = 16 if format == "ushort" else 8
     own_colours = target.suffix.lower() not in (_WITHOUT_INKS if is_cmyk(picture.stored) else _WITHOUT_PROFILE)
     if own_colours:
-        colours = from_srgb(colours, picture.stored, bits=bits)
+        colours = from_srgb(colours, picture.stored, bits=bits, encoding=picture.encoding)
     if colours.format != format:
         colours = (colours / (65535 / _LARGEST_OF[format])).rint().cast(format).copy(interpretation="srgb")
     if raw.bands > count:
@@ -171,7 +177,14 @@ def _finished(raw, picture, target):
         if opacity.format != colours.format:
             opacity = (opacity / 257).rint().cast(colours.format)
         colours = colours.bandjoin(opacity)
-    return _with_metadata(colours, picture.stored, ratio=width / picture.size[1], profile=own_colours)
+    finished = _with_metadata(colours, picture.stored, ratio=width / picture.size[1], profile=own_colours)
+    if picture.encoding is not None and own_colours and target.suffix.lower() != ".png":
+        # A WebP has no gray.
+        gray = count == 1 and target.suffix.lower() != ".webp"
+        finished = finished if gray or count > 1 else finished.colourspace("srgb")
+        profile = icc_profile(picture.encoding, gray=gray)
+        finished.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
+    return finished
 
 
 def _kept(stored, target):
