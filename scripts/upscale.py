@@ -20,6 +20,8 @@ def main(
     dry_run: bool = False,
     format: Literal["png", "jpg", "webp", "tif"] | None = None,
     quality: int = 95,
+    keep_times: bool = False,
+    salvage: bool = False,
     json: Path | None = None,
     model: str = "auto",
     sharp: bool = False,
@@ -49,6 +51,8 @@ def main(
       dry_run: Only list what would be done.
       format: Of the results in a folder (None: png).
       quality: Of JPEG and WebP results, 1 to 100.
+      keep_times: Give each result the times of access and change of its picture.
+      salvage: Of JPEGs that are cut short, take what is there, and say how much that is.
       json: File for a report of every picture (None: not written).
       model: auto, the bundled network that fits each picture, for clean ones or for noise and JPEG's artefacts; a
         bundled network, weights file (.safetensors, or another program's .pth or .param) or folder of a training run;
@@ -86,7 +90,8 @@ def main(
     jobs = plan(inputs, output, label=size or f"x{upscaler.scale:g}", recursive=recursive, suffix=suffix)
     if dry_run:
         return command.list_jobs(jobs, existing=existing)
-    return command.run(upscaler, jobs, size=target, existing=existing, report=json, quality=quality)
+    files = {"quality": quality, "salvage": salvage, "keep_times": keep_times}
+    return command.run(upscaler, jobs, size=target, existing=existing, report=json, **files)
 
 
 if __name__ == "__main__":

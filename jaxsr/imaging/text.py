@@ -2,6 +2,7 @@
 
 import os
 import zlib
+from collections.abc import Sequence
 from typing import BinaryIO
 
 from jaxsr.imaging.chunks import insert_at_end, read_chunks
@@ -23,7 +24,7 @@ def read_text(path: str | os.PathLike) -> list[tuple[str, str]]:
     return found
 
 
-def write_text(file: BinaryIO, texts: list[tuple[str, str]]) -> None:
+def write_text(file: BinaryIO, texts: Sequence[tuple[str, str]]) -> None:
     """Add texts to a whole PNG, as iTXt chunks before its end.
 
     Args:

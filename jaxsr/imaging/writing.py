@@ -16,6 +16,7 @@ from PIL import Image
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
 from jaxsr.imaging.chunks import insert_before_pixels
+from jaxsr.imaging.comments import comment_texts, write_comments
 from jaxsr.imaging.exif import write_exif
 from jaxsr.imaging.icc import icc_profile
 from jaxsr.imaging.picture import LARGEST, Picture, field_names
@@ -88,8 +89,8 @@ def write_picture(target: Path, raw: Raw, picture: Picture, *, quality: int = 95
     """Write a picture file from `write_raw`, which is closed; the target appears whole or not at all.
 
     Depth, colour profile (or what a PNG's chunks say of its colours, as a profile elsewhere), EXIF, XMP, resolution (in
-    proportion) and text are those of `picture`, as far as the format has them; the orientation is applied and its tag
-    reset.
+    proportion), text and comments are those of `picture`, as far as the format has them. The orientation is applied and
+    its tag reset.
 
     Raises:
       InputError: the format cannot hold the picture.
@@ -102,9 +103,10 @@ def write_picture(target: Path, raw: Raw, picture: Picture, *, quality: int = 95
                 _finished(raw, picture, target), _path_of(file), _kept(picture.stored, target), quality
             )
             if target.suffix.lower() == ".png":
-                write_text(file, picture.texts)
+                write_text(file, (*picture.texts, *comment_texts(picture.comments)))
                 bits = 16 if target_format(picture, target) == "ushort" else 8
                 insert_before_pixels(file, chunks_for(picture.colour_chunks, bands=raw.bands, bits=bits))
+            write_comments(file, picture.comments, suffix=target.suffix.lower())
             if target.suffix.lower() in (".tif", ".tiff") and picture.stored.get_typeof("exif-data"):
                 write_exif(file, picture.stored.get("exif-data"), size=raw.size)
         except pyvips.Error as error:

@@ -58,6 +58,8 @@ def file_stages(
     *,
     size: Target | None = None,
     quality: int = 95,
+    salvage: bool = False,
+    keep_times: bool = False,
     note: Callable[[Opened], None] = _warn,
 ) -> Stages:
     """The stages of upscaling a file with this upscaler.
@@ -66,11 +68,13 @@ def file_stages(
       upscaler: the network or interpolation.
       size: from (height, width) of a picture to those of its result; None for the upscaler's scale.
       quality: 1 to 100, always with full colour resolution.
+      salvage: see `jaxsr.imaging.picture.open_picture`.
+      keep_times: give each result the times of access and change of its source.
       note: called with each picture that is read, to tell its notes and the network that was chosen for it.
     """
 
     def read(source):
-        picture = open_picture(source)
+        picture = open_picture(source, salvage=salvage)
         opened = Opened(picture, *upscaler.fitting(picture))
         note(opened)
         return opened
@@ -90,6 +94,9 @@ def file_stages(
     def write(computed, target):
         picture, raw = computed
         write_picture(target, raw, picture, quality=quality)
+        if keep_times:
+            status = picture.path.stat()
+            os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
 
     def discard(computed):
         _, raw = computed

@@ -71,6 +71,8 @@ def run(
     report: Path | None,
     size: Target | None = None,
     quality: int = 95,
+    salvage: bool = False,
+    keep_times: bool = False,
 ) -> int:
     """Upscale pictures, with a progress bar and a summary on stderr and each result's path on stdout.
 
@@ -81,6 +83,8 @@ def run(
       report: file for a JSON report, or None.
       size: from (height, width) of a picture to those of its result; None for the upscaler's scale.
       quality: 1 to 100.
+      salvage: see `jaxsr.upscaling.batch.file_stages`.
+      keep_times: likewise.
 
     Returns:
       The exit code: 0, or 1 if a picture failed.
@@ -110,7 +114,7 @@ def run(
         with picture_bar(jobs, sizes) as (progress, count):
             upscale_all(
                 jobs,
-                file_stages(upscaler, size=size, quality=quality, note=note),
+                file_stages(upscaler, size=size, quality=quality, salvage=salvage, keep_times=keep_times, note=note),
                 overwrite=existing == "replace",
                 progress=progress,
                 finished=lambda outcome: (count(outcome), tell(outcome)),
