@@ -22,6 +22,7 @@ def main(
     quality: int = 95,
     keep_times: bool = False,
     salvage: bool = False,
+    first_frame: bool = False,
     json: Path | None = None,
     model: str = "auto",
     sharp: bool = False,
@@ -53,6 +54,8 @@ def main(
       quality: Of JPEG and WebP results, 1 to 100.
       keep_times: Give each result the times of access and change of its picture.
       salvage: Of JPEGs that are cut short, take what is there, and say how much that is.
+      first_frame: Of animations and TIFFs of several pages, take the first picture alone. Otherwise animations are
+        written as .gif, .webp or .png (APNG), pages as .tif.
       json: File for a report of every picture (None: not written).
       model: auto, the bundled network that fits each picture, for clean ones or for noise and JPEG's artefacts; a
         bundled network, weights file (.safetensors, or another program's .pth or .param) or folder of a training run;
@@ -90,7 +93,7 @@ def main(
     jobs = plan(inputs, output, label=size or f"x{upscaler.scale:g}", recursive=recursive, suffix=suffix)
     if dry_run:
         return command.list_jobs(jobs, existing=existing)
-    files = {"quality": quality, "salvage": salvage, "keep_times": keep_times}
+    files = {"quality": quality, "salvage": salvage, "keep_times": keep_times, "first_frame": first_frame}
     return command.run(upscaler, jobs, size=target, existing=existing, report=json, **files)
 
 

@@ -1,5 +1,6 @@
 """Chunks of PNG files (PNG, third edition, section 5)."""
 
+import io
 import os
 import struct
 import zlib
@@ -23,16 +24,25 @@ def read_chunks(path: str | os.PathLike, kinds: Collection[bytes], *, largest: i
       largest: bytes of a body; larger chunks are left out.
     """
     with open(path, "rb") as file:
-        if file.read(len(_SIGNATURE)) != _SIGNATURE:
-            return
-        while len(header := file.read(8)) == 8:
-            length, kind = struct.unpack(">L4s", header)
-            if kind in kinds and length <= largest:
-                yield kind, file.read(length)
-                length = 0
-            file.seek(length + 4, os.SEEK_CUR)
-            if kind == b"IEND":
-                break
+        yield from _chunks(file, kinds, largest)
+
+
+def chunks_of(png: bytes, kinds: Collection[bytes]) -> Iterator[Chunk]:
+    """`read_chunks` of a whole file in memory."""
+    return _chunks(io.BytesIO(png), kinds, len(png))
+
+
+def _chunks(file, kinds, largest):
+    if file.read(len(_SIGNATURE)) != _SIGNATURE:
+        return
+    while len(header := file.read(8)) == 8:
+        length, kind = struct.unpack(">L4s", header)
+        if kind in kinds and length <= largest:
+            yield kind, file.read(length)
+            length = 0
+        file.seek(length + 4, os.SEEK_CUR)
+        if kind == b"IEND":
+            break
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:

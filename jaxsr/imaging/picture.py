@@ -7,13 +7,13 @@ import stat
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyvips
 
 from jaxsr.errors import InputError
 from jaxsr.imaging.chunks import Chunk
+from jaxsr.imaging.counting import picture_count
 from jaxsr.imaging.encoding import Encoding
 from jaxsr.imaging.files import PHOTO_SUFFIXES
 from jaxsr.imaging.heif import heic_size, is_heic
@@ -102,14 +102,14 @@ def open_picture(path: str | os.PathLike, *, largest: int = LARGEST, salvage: bo
       InputError: it is missing, no file, empty, cut short, no picture, too large, HDR, or has pixels of another kind.
     """
     path = Path(path)
-    _check_file(path)
+    check_file(path)
     try:
         decoded = decode(path, salvage=salvage)
         picture = picture_of(path, decoded, largest=largest)
     except pyvips.Error as error:
         raise InputError(f"{path}: {vips_reason(error)}") from error
-    pages = field(decoded.image, "n-pages", 1)
-    return replace(picture, notes=(*picture.notes, f"the first of {pages} pictures")) if pages > 1 else picture
+    count = picture_count(path, decoded.image)
+    return replace(picture, notes=(*picture.notes, f"the first of {count} pictures")) if count > 1 else picture
 
 
 def picture_of(path: Path, decoded: Decoded, *, largest: int = LARGEST) -> Picture:
@@ -146,7 +146,7 @@ def picture_of(path: Path, decoded: Decoded, *, largest: int = LARGEST) -> Pictu
 def picture_size(path: str | os.PathLike) -> tuple[int, int]:
     """(height, width) of the upright picture, from the header alone; raises as `open_picture`."""
     path = Path(path)
-    _check_file(path)
+    check_file(path)
     try:
         with path.open("rb") as file:
             if is_heic(file.read(HEAD)):
@@ -172,11 +172,6 @@ def vips_reason(error: pyvips.Error) -> str:
     return f"cannot be read as a picture ({lines[0]}){way_out}"
 
 
-def field(image: pyvips.Image, name: str, otherwise: Any) -> Any:
-    """A field of metadata, or `otherwise` where there is none."""
-    return image.get(name) if image.get_typeof(name) else otherwise
-
-
 def field_names(stored: pyvips.Image) -> list[str]:
     """Names of metadata, without those of a PNG's text that pyvips cannot read; `read_text` can."""
     array = pyvips.vips_lib.vips_image_get_fields(stored.pointer)
@@ -191,7 +186,8 @@ def field_names(stored: pyvips.Image) -> list[str]:
     return names
 
 
-def _check_file(path):
+def check_file(path: Path) -> None:
+    """Raise `InputError` if this is no file that can be read."""
     try:
         status = path.stat()
     except OSError as error:
