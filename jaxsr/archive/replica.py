@@ -35,6 +35,7 @@ class Work:
       size: see `jaxsr.upscaling.size.parse_size`.
       overwrite: replace results that exist.
       cache: keep compiled programs.
+      first_frame: of an animation, or of several pages, take the first picture alone.
     """
 
     source: str
@@ -44,6 +45,7 @@ class Work:
     size: str | None
     overwrite: bool
     cache: bool
+    first_frame: bool = False
 
 
 def absolute_model(name: str | None) -> str | None:
@@ -65,7 +67,8 @@ class Replica:
         self._source, self._destination = open_store(work.source), open_store(work.destination)
         self._overwrite = work.overwrite
         upscaler = load(work.model, **work.options)
-        self._stages = file_stages(upscaler, size=parse_size(work.size, scale=work.options.get("scale")))
+        size = parse_size(work.size, scale=work.options.get("scale"))
+        self._stages = file_stages(upscaler, size=size, first_frame=work.first_frame)
         self._reading, self._computing, self._writing = (threading.Lock() for _ in range(3))
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ def main(
     overwrite: bool = False,
     dry_run: bool = False,
     format: Literal["png", "jpg", "webp", "tif"] = "png",
+    first_frame: bool = False,
     json: Path | None = None,
     model: str = "auto",
     sharp: bool = False,
@@ -48,6 +49,8 @@ def main(
       overwrite: Replace results that exist.
       dry_run: Only list what would be done.
       format: Of the results.
+      first_frame: Of animations and TIFFs of several pages, take the first picture alone. Otherwise animations are
+        written as .webp or .png (APNG), pages as .tif.
       json: File for a report of every picture (None: not written).
       model: auto, the bundled network that fits each picture, for clean ones or for noise and JPEG's artefacts; a
         bundled network, weights file (.safetensors) or folder of a training run; or nearest, bilinear, bicubic.
@@ -92,6 +95,6 @@ def main(
     label = size or f"x{jaxsr.load(model, **options).scale:g}"
     stores = open_store(source), open_store(destination)
     tasks = plan_archive(*stores, label=label, recursive=recursive, suffix=f".{format}")
-    work = Work(*(store.everywhere for store in stores), model, options, size, overwrite, cache)
+    work = Work(*(store.everywhere for store in stores), model, options, size, overwrite, cache, first_frame)
     where = {"address": address, "workers": workers, "cores": cores}
     return run(work, tasks, stores[1], results=results, dry_run=dry_run, report=json, **where)

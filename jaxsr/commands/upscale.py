@@ -18,6 +18,9 @@ def main(
     dry_run: bool = False,
     format: Literal["png", "jpg", "webp", "tif"] | None = None,
     quality: int = 95,
+    keep_times: bool = False,
+    salvage: bool = False,
+    first_frame: bool = False,
     json: Path | None = None,
     model: str = "auto",
     sharp: bool = False,
@@ -47,6 +50,10 @@ def main(
       dry_run: Only list what would be done, and with auto by which network.
       format: Of the results in a folder (None: png).
       quality: Of JPEG and WebP results, 1 to 100.
+      keep_times: Give each result the times of access and change of its picture.
+      salvage: Of JPEGs that are cut short, take what is there, and say how much that is.
+      first_frame: Of animations and TIFFs of several pages, take the first picture alone. Otherwise animations are
+        written as .gif, .webp or .png (APNG), pages as .tif.
       json: File for a report of every picture (None: not written).
       model: auto, the bundled network that fits each picture, for clean ones or for noise and JPEG's artefacts; a
         bundled network, weights file (.safetensors, or another program's .pth or .param) or folder of a training run;
@@ -86,4 +93,5 @@ def main(
     if dry_run:
         choose = (lambda source: upscaler.fitting(source)[1]) if model == AUTOMATIC else None
         return command.list_jobs(jobs, existing=existing, choose=choose)
-    return command.run(upscaler, jobs, size=target, existing=existing, report=json, quality=quality)
+    files = {"quality": quality, "salvage": salvage, "keep_times": keep_times, "first_frame": first_frame}
+    return command.run(upscaler, jobs, size=target, existing=existing, report=json, **files)

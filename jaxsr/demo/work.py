@@ -27,7 +27,9 @@ def upscale_job(job: Job, *, offers: dict[str, Offer]) -> None:
         chosen = (f"by {opened.choice}",) if opened.choice else ()
         job.note = "; ".join((*opened.picture.notes, *chosen))
 
-    upscale_file(upscaler_of(offer.source, job.strength), job.source, result, progress=progress, note=note)
+    upscaler = upscaler_of(offer.source, job.strength)
+    # The page shows one picture; its note says that it is the first.
+    upscale_file(upscaler, job.source, result, progress=progress, first_frame=True, note=note)
     job.stage = "view"
     shown = {"before": (job.source, 1), "enlarged": (job.source, offer.scale), "after": (result, 1)}
     pyramids = {}

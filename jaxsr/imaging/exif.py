@@ -29,6 +29,18 @@ _ASCII, _LONG, _LONG8 = 2, 4, 16
 _UNREADABLE = (*BROKEN, struct.error, ArithmeticError, TypeError, AttributeError, AssertionError)
 
 
+def tiff_tags(path: str | os.PathLike) -> dict[int, object]:
+    """Tags of a TIFF's first directory; none where it cannot be read."""
+    with open(path, "rb") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            tags = Image.Exif()
+            tags.load_from_fp(file)
+            return dict(tags)
+        except _UNREADABLE:
+            return {}
+
+
 def read_exif(path: str | os.PathLike) -> bytes:
     """A TIFF's EXIF as other formats have it: "Exif", two zeros and a small TIFF.
 

@@ -2,39 +2,29 @@
 
 import contextlib
 import itertools
-import logging
 import os
 import stat
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pyvips
-from PIL import Image
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.exif import read_exif
-from jaxsr.imaging.files import BROKEN, PHOTO_SUFFIXES, reason, to_rgb
+from jaxsr.imaging.chunks import Chunk
+from jaxsr.imaging.counting import picture_count
+from jaxsr.imaging.encoding import Encoding
+from jaxsr.imaging.files import PHOTO_SUFFIXES
+from jaxsr.imaging.heif import heic_size, is_heic
+from jaxsr.imaging.opening import HEAD, Decoded, decode
 from jaxsr.imaging.profiles import to_srgb
-from jaxsr.imaging.text import read_text
 
 # Of files in a folder; a file that is named itself may have any.
-READ_SUFFIXES = PHOTO_SUFFIXES | {".gif", ".jpe", ".pbm"}
+READ_SUFFIXES = PHOTO_SUFFIXES | {".gif", ".heic", ".heif", ".hif", ".ico", ".jpe", ".pbm", ".tga"}
 # What a picture may have at most; a file of a few bytes can claim any size.
 LARGEST = 500_000_000
-# How files begin that the wheels of libvips do not read: BMP, PGM and PPM, JPEG 2000.
-_NOT_BY_LIBVIPS = (b"BM", b"P4", b"P5", b"P6", b"\0\0\0\x0cjP")
 _LARGEST_OF = {"uchar": 255.0, "ushort": 65535.0, "float": 1.0}
-
-# Of libvips' readers only those that are held against hostile files, and nothing remembered of what was read.
-pyvips.block_untrusted_set(True)
-# Ours for writing; no file is taken for raw pixels by itself.
-pyvips.operation_block_set("VipsForeignLoadRaw", False)
-pyvips.cache_set_max(0)
-# What it has to say about broken files becomes an exception; the rest is not for the user.
-logging.getLogger("pyvips").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +38,9 @@ class Picture:
       opacity: one band, or None.
       notes: what a person should know, "the first of 12 pictures".
       texts: (keyword, text) of a PNG beyond ASCII.
+      comments: of a JPEG or GIF.
+      encoding: what its samples mean, where that is neither sRGB nor said by a colour profile.
+      colour_chunks: what a PNG says of its colours, apart from a colour profile.
     """
 
     path: Path
@@ -55,7 +48,10 @@ class Picture:
     colour: pyvips.Image
     opacity: pyvips.Image | None
     notes: tuple[str, ...]
-    texts: list[tuple[str, str]]
+    texts: tuple[tuple[str, str], ...]
+    comments: tuple[bytes, ...]
+    encoding: Encoding | None
+    colour_chunks: tuple[Chunk, ...]
 
     @property
     def size(self) -> tuple[int, int]:
@@ -90,47 +86,72 @@ class Picture:
         return np.clip(unit, 0.0, 1.0)
 
 
-def open_picture(path: str | os.PathLike, *, largest: int = LARGEST) -> Picture:
-    """Open a picture of any format that libvips reads (PNG, JPEG, WebP, TIFF, GIF, HEIF, AVIF), or a BMP.
+def open_picture(path: str | os.PathLike, *, largest: int = LARGEST, salvage: bool = False) -> Picture:
+    """Open a picture: PNG, JPEG, WebP, TIFF, GIF, AVIF, BMP, TGA, ICO, JPEG 2000, PBM to PPM, and HEIC.
 
-    Palettes, black-and-white and CMYK become gray or sRGB, and a colour profile is converted to sRGB. Of an animation,
-    or of several pages, the first picture. Pixels are decoded into memory, or where they are many, into a temporary
-    file.
+    Palettes, black-and-white, CMYK and CIE Lab become gray or sRGB. Colours of a profile, or of a PNG's cICP, gAMA and
+    cHRM chunks, are converted to sRGB. Of an animation, or of several pages, the first picture. Pixels are decoded into
+    memory, or where they are many, into a temporary file.
 
     Args:
       path: the file.
       largest: pixels that it may have.
+      salvage: of a JPEG that is cut short, take what is there; a note says how much that is.
 
     Raises:
-      InputError: it is missing, no file, empty, cut short, no picture, too large, or has pixels of another kind.
+      InputError: it is missing, no file, empty, cut short, no picture, too large, HDR, or has pixels of another kind.
     """
     path = Path(path)
-    _check_file(path)
+    check_file(path)
     try:
-        image = _opened(path)
-        if image.width * image.height > largest:
-            raise InputError(
-                f"{path}: {image.width} × {image.height} pixels are more than the {largest / 1e6:g} megapixels that "
-                "are taken; make it smaller"
-            )
-        stored = image.autorot()
-        # All is decoded now, so that what is broken is known before the network's work.
-        stored.crop(0, 0, 1, 1).write_to_memory()
-        colours, opacity = _parts(path, stored)
-        colour, notes = to_srgb(colours)
+        decoded = decode(path, salvage=salvage)
+        picture = picture_of(path, decoded, largest=largest)
     except pyvips.Error as error:
         raise InputError(f"{path}: {vips_reason(error)}") from error
-    pages = image.get("n-pages") if image.get_typeof("n-pages") else 1
-    notes += (f"the first of {pages} pictures",) if pages > 1 else ()
-    return Picture(path, stored, colour, opacity, notes, read_text(path))
+    count = picture_count(path, decoded.image)
+    return replace(picture, notes=(*picture.notes, f"the first of {count} pictures")) if count > 1 else picture
+
+
+def picture_of(path: Path, decoded: Decoded, *, largest: int = LARGEST) -> Picture:
+    """A picture of what a file has; its pixels are decoded.
+
+    Raises:
+      InputError: it is too large, or has pixels of another kind.
+      pyvips.Error: it is broken.
+    """
+    image = decoded.image
+    if image.width * image.height > largest:
+        raise InputError(
+            f"{path}: {image.width} × {image.height} pixels are more than the {largest / 1e6:g} megapixels that "
+            "are taken; make it smaller"
+        )
+    stored = image.autorot()
+    # All is decoded now, so that what is broken is known before the network's work.
+    stored.crop(0, 0, 1, 1).write_to_memory()
+    colours, opacity = _parts(path, stored)
+    colour, notes = to_srgb(colours, encoding=decoded.encoding)
+    return Picture(
+        path,
+        stored,
+        colour,
+        opacity,
+        (*notes, *decoded.notes),
+        decoded.texts,
+        decoded.comments,
+        decoded.encoding,
+        decoded.colour_chunks,
+    )
 
 
 def picture_size(path: str | os.PathLike) -> tuple[int, int]:
     """(height, width) of the upright picture, from the header alone; raises as `open_picture`."""
     path = Path(path)
-    _check_file(path)
+    check_file(path)
     try:
-        image = _opened(path).autorot()
+        with path.open("rb") as file:
+            if is_heic(file.read(HEAD)):
+                return heic_size(path)
+        image = decode(path, salvage=True).image.autorot()
     except pyvips.Error as error:
         raise InputError(f"{path}: {vips_reason(error)}") from error
     return image.height, image.width
@@ -147,7 +168,8 @@ def vips_reason(error: pyvips.Error) -> str:
     lines = [line.strip() for line in str(error.detail).splitlines() if line.strip()]
     if not lines or "not in a known format" in lines[0]:
         return "no picture in a format that can be read"
-    return f"cannot be read as a picture ({lines[0]})"
+    way_out = "; salvage (--salvage) reads what is there" if "premature end of JPEG" in lines[0] else ""
+    return f"cannot be read as a picture ({lines[0]}){way_out}"
 
 
 def field_names(stored: pyvips.Image) -> list[str]:
@@ -164,7 +186,8 @@ def field_names(stored: pyvips.Image) -> list[str]:
     return names
 
 
-def _check_file(path):
+def check_file(path: Path) -> None:
+    """Raise `InputError` if this is no file that can be read."""
     try:
         status = path.stat()
     except OSError as error:
@@ -177,50 +200,6 @@ def _check_file(path):
         raise InputError(f"{path}: the file is empty")
     if not os.access(path, os.R_OK):
         raise InputError(f"{path}: no permission to read it")
-
-
-def _opened(path):
-    with path.open("rb") as file:
-        if file.read(12).startswith(_NOT_BY_LIBVIPS):
-            return _by_pillow(path)
-        file.seek(0)
-        # By descriptor, since libvips takes brackets in a name for options, and names need not be valid text.
-        source = pyvips.Source.new_from_descriptor(file.fileno())
-        image = pyvips.Image.new_from_source(source, "", fail_on="error")
-    return _with_exif(image, read_exif(path)) if image.get("vips-loader").startswith("tiff") else image
-
-
-def _with_exif(image, exif):
-    image = image.copy()
-    if exif:
-        image.set_type(pyvips.GValue.blob_type, "exif-data", exif)
-    return image
-
-
-@contextlib.contextmanager
-def _large_allowed() -> Iterator[None]:
-    # What is too large is refused by `LARGEST`, and by Pillow at twice what it warns of.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        yield
-
-
-def _by_pillow(path):
-    try:
-        with _large_allowed(), Image.open(path, formats=["BMP", "PPM", "JPEG2000"]) as opened:
-            # Gray of 16 bits; none of these formats has more.
-            if opened.mode == "I" or opened.mode.startswith("I;16"):
-                pixels = np.asarray(opened).astype(np.uint16)
-            else:
-                gray, clear = opened.mode in ("1", "L"), opened.mode == "RGBA"
-                pixels = np.asarray(opened.convert("L" if gray else "RGBA") if gray or clear else to_rgb(opened))
-            dpi = opened.info.get("dpi")
-    except BROKEN as error:
-        raise InputError(f"{path}: {reason(error)}") from error
-    image = pyvips.Image.new_from_array(pixels)
-    # A resolution that libvips takes; a broken header can say anything.
-    sane = dpi and all(0 < value < 1e6 for value in dpi)
-    return image.copy(xres=dpi[0] / 25.4, yres=dpi[1] / 25.4) if sane else image
 
 
 def _parts(path, image):

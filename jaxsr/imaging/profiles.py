@@ -3,23 +3,29 @@
 import numpy as np
 import pyvips
 
+from jaxsr.imaging.encoding import Encoding
+
 # A cube of colours, to see whether a profile is sRGB under another name.
 _STEPS = np.linspace(0, 255, 7).astype(np.uint8)
 _CUBE = np.stack(np.meshgrid(_STEPS, _STEPS, _STEPS), axis=-1).reshape(7, 49, 3)
 _PROFILE = "icc-profile-data"
 
 
-def to_srgb(image: pyvips.Image) -> tuple[pyvips.Image, tuple[str, ...]]:
+def to_srgb(image: pyvips.Image, *, encoding: Encoding | None = None) -> tuple[pyvips.Image, tuple[str, ...]]:
     """Colours as sRGB, and notes for a person.
 
-    Gray stays as it is, with whatever profile it has; so do floats, which have no gamut to be converted to.
+    Gray stays as it is, with whatever profile it has; so do floats, which have no gamut to be converted to. With 16
+    bits where colours were converted.
 
     Args:
-      image: one band, three, or four of CMYK; no opacity. With 16 bits where a profile was converted from.
+      image: one band, three, or four of CMYK; no opacity.
+      encoding: what its samples mean; None where that is up to its profile.
 
     Raises:
       pyvips.Error: the pixels cannot be read.
     """
+    if encoding is not None:
+        return encoding.to_srgb(image), ()
     if image.bands == 1 or image.format == "float":
         return image, ()
     if image.interpretation == "cmyk":
@@ -34,14 +40,19 @@ def to_srgb(image: pyvips.Image) -> tuple[pyvips.Image, tuple[str, ...]]:
         return image, ("its colour profile cannot be read; the colours are taken as sRGB",)
 
 
-def from_srgb(image: pyvips.Image, stored: pyvips.Image, *, bits: int) -> pyvips.Image:
-    """Colours of the network in the profile of the file that they came from, or as they are where that has none.
+def from_srgb(
+    image: pyvips.Image, stored: pyvips.Image, *, bits: int, encoding: Encoding | None = None
+) -> pyvips.Image:
+    """Colours of the network as those of the file that they came from, or as they are where that has none.
 
     Args:
       image: sRGB, or gray, without opacity.
       stored: the picture as it was in that file.
       bits: 8 or 16 per band of the result.
+      encoding: as given to `to_srgb`.
     """
+    if encoding is not None:
+        return encoding.from_srgb(image, bits=bits)
     if image.bands == 1 or stored.format == "float" or not (is_cmyk(stored) or _foreign(stored)):
         return image
     if not stored.get_typeof(_PROFILE):
@@ -52,9 +63,9 @@ def from_srgb(image: pyvips.Image, stored: pyvips.Image, *, bits: int) -> pyvips
     return colours.icc_export(pcs="lab", depth=bits)
 
 
-def has_foreign_colours(image: pyvips.Image) -> bool:
+def has_foreign_colours(image: pyvips.Image, *, encoding: Encoding | None = None) -> bool:
     """Whether `from_srgb` changes colours of this file."""
-    return image.bands > 2 and image.format != "float" and (is_cmyk(image) or _foreign(image))
+    return encoding is not None or (image.bands > 2 and image.format != "float" and (is_cmyk(image) or _foreign(image)))
 
 
 def is_cmyk(image: pyvips.Image) -> bool:

@@ -1,12 +1,12 @@
 """Text of PNG files beyond ASCII, which libvips garbles (PNG, third edition, section 11.3.3)."""
 
 import os
-import struct
 import zlib
+from collections.abc import Sequence
 from typing import BinaryIO
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_END = struct.pack(">L4sL", 0, b"IEND", zlib.crc32(b"IEND"))
+from jaxsr.imaging.chunks import insert_at_end, read_chunks
+
 # Of one chunk, and of all texts that are kept; more is no caption.
 _MOST_BYTES = 10**6
 # Which libvips reads and writes itself.
@@ -16,37 +16,24 @@ _XMP = "XML:com.adobe.xmp"
 def read_text(path: str | os.PathLike) -> list[tuple[str, str]]:
     """(keyword, text) of a PNG's tEXt, zTXt and iTXt chunks that are not ASCII; broken ones are left out."""
     found, left = [], _MOST_BYTES
-    with open(path, "rb") as file:
-        if file.read(8) != _SIGNATURE:
-            return found
-        while len(header := file.read(8)) == 8:
-            length, kind = struct.unpack(">L4s", header)
-            if kind == b"IEND":
-                break
-            if kind not in _DECODERS or length > _MOST_BYTES:
-                file.seek(length + 4, os.SEEK_CUR)
-                continue
-            keyword, text = _decoded(kind, file.read(length))
-            file.seek(4, os.SEEK_CUR)
-            if 0 < len(keyword) < 80 and keyword != _XMP and len(text) <= left and not (keyword + text).isascii():
-                found.append((keyword, text))
-                left -= len(text)
+    for kind, body in read_chunks(path, _DECODERS, largest=_MOST_BYTES):
+        keyword, text = _decoded(kind, body)
+        if 0 < len(keyword) < 80 and keyword != _XMP and len(text) <= left and not (keyword + text).isascii():
+            found.append((keyword, text))
+            left -= len(text)
     return found
 
 
-def write_text(file: BinaryIO, texts: list[tuple[str, str]]) -> None:
+def write_text(file: BinaryIO, texts: Sequence[tuple[str, str]]) -> None:
     """Add texts to a whole PNG, as iTXt chunks before its end.
 
     Args:
       file: open for reading and writing.
       texts: as `read_text` gives them.
     """
-    file.seek(-len(_END), os.SEEK_END)
-    for keyword, text in texts:
-        # Not packed, in no language, and no translation of the keyword.
-        body = b"iTXt" + keyword.encode("latin-1") + bytes(5) + text.encode()
-        file.write(struct.pack(">L", len(body) - 4) + body + struct.pack(">L", zlib.crc32(body)))
-    file.write(_END)
+    # Not packed, in no language, and no translation of the keyword.
+    chunks = [(b"iTXt", keyword.encode("latin-1") + bytes(5) + text.encode()) for keyword, text in texts]
+    insert_at_end(file, chunks)
 
 
 def _decoded(kind, body):

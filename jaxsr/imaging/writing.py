@@ -1,5 +1,6 @@
 """Picture files from strips, with all that the file they come from had to say, by libvips."""
 
+import contextlib
 import errno
 import os
 import re
@@ -15,8 +16,12 @@ from PIL import Image
 
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
+from jaxsr.imaging.chunks import insert_before_pixels
+from jaxsr.imaging.comments import comment_texts, write_comments
 from jaxsr.imaging.exif import write_exif
+from jaxsr.imaging.icc import icc_profile
 from jaxsr.imaging.picture import LARGEST, Picture, field_names
+from jaxsr.imaging.png_colour import chunks_for
 from jaxsr.imaging.profiles import from_srgb, has_foreign_colours, is_cmyk
 from jaxsr.imaging.text import write_text
 
@@ -26,6 +31,8 @@ _WITHOUT_PROFILE = (".bmp", ".gif")
 _WITHOUT_INKS = (*_WITHOUT_PROFILE, ".png", ".webp")
 # What a result may have at most: the largest picture that is read, eight times as large.
 LARGEST_WRITTEN = 64 * LARGEST
+# Bytes of pixels from which a TIFF is a BigTIFF; the classic format ends at 4 gigabytes.
+LARGE_TIFF = 2**31
 # Pixels on a side.
 _LONGEST = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383, ".gif": 65535}
 # Bits per channel that a format holds, where that is more than 8.
@@ -52,8 +59,20 @@ class Raw:
     bands: int
     format: str
 
+    @property
+    def length(self) -> int:
+        """Bytes of its pixels."""
+        return self.size[0] * self.size[1] * self.bands * np.dtype(_NUMPY[self.format]).itemsize
 
-def write_raw(strips: Iterator[np.ndarray], picture: Picture, target: Path, *, size: tuple[int, int]) -> Raw:
+
+def write_raw(
+    strips: Iterator[np.ndarray],
+    picture: Picture,
+    target: Path,
+    *,
+    size: tuple[int, int],
+    above: Raw | None = None,
+) -> Raw:
     """Keep strips on the disk that the target goes to.
 
     Args:
@@ -61,16 +80,17 @@ def write_raw(strips: Iterator[np.ndarray], picture: Picture, target: Path, *, s
       picture: what they come from.
       target: the file to be written; what it can hold decides on the depth.
       size: (height, width) of all strips together.
+      above: pixels of the same width and kind, in whose file these are put below them; it is closed on an error.
 
     Raises:
       OSError: the disk is full.
     """
     format = target_format(picture, target)
     # Colours that are converted once more keep 16 bits until then.
-    if format == "uchar" and has_foreign_colours(picture.stored):
+    if format == "uchar" and has_foreign_colours(picture.stored, encoding=picture.encoding):
         format = "ushort"
     target.parent.mkdir(parents=True, exist_ok=True)
-    file = tempfile.TemporaryFile(dir=target.parent)  # noqa: SIM115 (handed over)
+    file = above.file if above else tempfile.TemporaryFile(dir=target.parent)  # noqa: SIM115 (handed over)
     try:
         for strip in strips:
             file.write(_quantised(strip, format).tobytes())
@@ -78,29 +98,36 @@ def write_raw(strips: Iterator[np.ndarray], picture: Picture, target: Path, *, s
     except BaseException:
         file.close()
         raise
-    return Raw(file, size, picture.colour.bands + (picture.opacity is not None), format)
+    height = size[0] + (above.size[0] if above else 0)
+    return Raw(file, (height, size[1]), picture.colour.bands + (picture.opacity is not None), format)
 
 
 def write_picture(target: Path, raw: Raw, picture: Picture, *, quality: int = 95) -> None:
     """Write a picture file from `write_raw`, which is closed; the target appears whole or not at all.
 
-    Depth, colour profile, EXIF, XMP, resolution (in proportion) and text are those of `picture`, as far as the format
-    has them; the orientation is applied and its tag reset.
+    Depth, colour profile (or what a PNG's chunks say of its colours, as a profile elsewhere), EXIF, XMP, resolution (in
+    proportion), text and comments are those of `picture`, as far as the format has them. The orientation is applied and
+    its tag reset.
 
     Raises:
       InputError: the format cannot hold the picture.
       OSError: the file cannot be written.
     """
-    # By descriptor, since libvips takes brackets in a name for options, and names need not be valid text.
-    with raw.file, replacing(target) as temporary, temporary.open("r+b") as file:
+    with raw.file, written(target) as file:
+        save(file, finished(raw, picture, target), picture, target, quality=quality)
+
+
+@contextlib.contextmanager
+def written(target: Path) -> Iterator[BinaryIO]:
+    """An open file that becomes `target` when the context ends, or is deleted on an error.
+
+    Raises:
+      InputError: libvips cannot write it.
+      OSError: the disk is full.
+    """
+    with replacing(target) as temporary, temporary.open("r+b") as file:
         try:
-            _SAVERS[target.suffix.lower()](
-                _finished(raw, picture, target), _path_of(file), _kept(picture.stored, target), quality
-            )
-            if target.suffix.lower() == ".png":
-                write_text(file, picture.texts)
-            if target.suffix.lower() in (".tif", ".tiff") and picture.stored.get_typeof("exif-data"):
-                write_exif(file, picture.stored.get("exif-data"), size=raw.size)
+            yield file
         except pyvips.Error as error:
             text = str(error.detail).strip()
             if "No space left" in text:
@@ -108,6 +135,30 @@ def write_picture(target: Path, raw: Raw, picture: Picture, *, quality: int = 95
             raise InputError(
                 f"{target}: cannot be written ({text.splitlines()[-1] if text else 'no reason given'})"
             ) from error
+
+
+def save(file: BinaryIO, image: pyvips.Image, picture: Picture, target: Path, *, quality: int) -> None:
+    """Write an image of `finished` to an open, empty file, in the format of `target`, with the metadata of `picture`.
+
+    Raises:
+      pyvips.Error: it cannot be written.
+    """
+    suffix = target.suffix.lower()
+    # By descriptor, since libvips takes brackets in a name for options, and names need not be valid text.
+    _SAVERS[suffix](image, path_of(file), kept(picture.stored, target), quality)
+    if suffix == ".png":
+        write_text(file, (*picture.texts, *comment_texts(picture.comments)))
+        bits = 16 if image.format == "ushort" else 8
+        insert_before_pixels(file, chunks_for(picture.colour_chunks, bands=image.bands, bits=bits))
+    write_comments(file, picture.comments, suffix=suffix)
+    if suffix in (".tif", ".tiff"):
+        add_exif(file, picture, size=(image.height, image.width))
+
+
+def add_exif(file: BinaryIO, picture: Picture, *, size: tuple[int, int]) -> None:
+    """Add the EXIF of `picture`, if it has any, to a whole TIFF of (height, width)."""
+    if picture.stored.get_typeof("exif-data"):
+        write_exif(file, picture.stored.get("exif-data"), size=size)
 
 
 def target_format(picture: Picture, target: Path) -> str:
@@ -138,7 +189,8 @@ def check_target(picture: Picture, target: Path, *, size: tuple[int, int]) -> No
         )
 
 
-def _path_of(file):
+def path_of(file: BinaryIO) -> str:
+    """A name of an open file for libvips."""
     return f"/dev/fd/{file.fileno()}"
 
 
@@ -151,11 +203,11 @@ def _quantised(strip, format):
     return np.round(np.clip(unit, 0, 1) * _LARGEST_OF[format]).astype(_NUMPY[format])
 
 
-def _finished(raw, picture, target):
-    """The result as a lazy libvips picture: colours of the file's own profile, metadata."""
+def finished(raw: Raw, picture: Picture, target: Path) -> pyvips.Image:
+    """The result as a lazy picture in the file's own colours, with its metadata."""
     height, width = raw.size
     bytes_per_pixel = raw.bands * np.dtype(_NUMPY[raw.format]).itemsize
-    image = pyvips.Image.rawload(_path_of(raw.file), width, height, bytes_per_pixel)
+    image = pyvips.Image.rawload(path_of(raw.file), width, height, bytes_per_pixel)
     image = image.copy(bands=raw.bands, format=raw.format)
     count = picture.colour.bands
     colours = image.extract_band(0, n=count).copy(interpretation=_SPACES.get((raw.format, count), "multiband"))
@@ -163,7 +215,7 @@ def _finished(raw, picture, target):
     bits = 16 if format == "ushort" else 8
     own_colours = target.suffix.lower() not in (_WITHOUT_INKS if is_cmyk(picture.stored) else _WITHOUT_PROFILE)
     if own_colours:
-        colours = from_srgb(colours, picture.stored, bits=bits)
+        colours = from_srgb(colours, picture.stored, bits=bits, encoding=picture.encoding)
     if colours.format != format:
         colours = (colours / (65535 / _LARGEST_OF[format])).rint().cast(format).copy(interpretation="srgb")
     if raw.bands > count:
@@ -171,10 +223,17 @@ def _finished(raw, picture, target):
         if opacity.format != colours.format:
             opacity = (opacity / 257).rint().cast(colours.format)
         colours = colours.bandjoin(opacity)
-    return _with_metadata(colours, picture.stored, ratio=width / picture.size[1], profile=own_colours)
+    finished = _with_metadata(colours, picture.stored, ratio=width / picture.size[1], profile=own_colours)
+    if picture.encoding is not None and own_colours and target.suffix.lower() != ".png":
+        # A WebP has no gray.
+        gray = count == 1 and target.suffix.lower() != ".webp"
+        finished = finished if gray or count > 1 else finished.colourspace("srgb")
+        profile = icc_profile(picture.encoding, gray=gray)
+        finished.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
+    return finished
 
 
-def _kept(stored, target):
+def kept(stored: pyvips.Image, target: Path) -> str:
     """libvips' flags for what is written; it would make EXIF up where there is none, which only resolution needs."""
     needed = _resolution_known(stored) and target.suffix.lower() not in (".png", ".tif", ".tiff")
     return "xmp:iptc:icc:other" + (":exif" if needed or _has_exif(stored) else "")
@@ -216,9 +275,13 @@ def _save_bitmap(image, path, _keep, _quality):
 
 
 def _save_tiff(image, path, keep, _quality):
+    length = image.width * image.height * image.bands * np.dtype(_NUMPY[image.format]).itemsize
+    save_tiff(image, path, keep=keep, large=length > LARGE_TIFF)
+
+
+def save_tiff(image: pyvips.Image, path: str, *, keep: str, large: bool) -> None:
+    """Write a TIFF, or where it is large a BigTIFF."""
     predictor = "float" if image.format == "float" else "horizontal"
-    # The classic format ends at 4 gigabytes.
-    large = image.width * image.height * image.bands * np.dtype(_NUMPY[image.format]).itemsize > 2**31
     image.tiffsave(path, keep=keep, compression="deflate", predictor=predictor, bigtiff=large)
 
 

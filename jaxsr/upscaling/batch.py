@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxsr.errors import InputError
+from jaxsr.imaging.frame_writing import check_frames, write_animation, write_pages
+from jaxsr.imaging.frames import Frames, open_frames
 from jaxsr.imaging.picture import Picture, open_picture, warn_of_notes
 from jaxsr.imaging.writing import WRITTEN_SUFFIXES, check_target, write_picture, write_raw
 from jaxsr.upscaling.automatic import AutomaticUpscaler, load
 from jaxsr.upscaling.choice import Choice
+from jaxsr.upscaling.frames import upscale_frames
 from jaxsr.upscaling.size import Target
 from jaxsr.upscaling.transparency import transparent_strips
 from jaxsr.upscaling.upscaler import Progress, Upscaler
@@ -42,11 +45,13 @@ class Opened(NamedTuple):
       picture: the picture.
       upscaler: its upscaler.
       choice: why it is that one; None where it was named.
+      frames: all pictures of its file, of which it is the first; None where it is the only one, or taken alone.
     """
 
     picture: Picture
     upscaler: Upscaler
     choice: Choice | None
+    frames: Frames | None = None
 
 
 def _warn(opened):
@@ -58,6 +63,9 @@ def file_stages(
     *,
     size: Target | None = None,
     quality: int = 95,
+    salvage: bool = False,
+    keep_times: bool = False,
+    first_frame: bool = False,
     note: Callable[[Opened], None] = _warn,
 ) -> Stages:
     """The stages of upscaling a file with this upscaler.
@@ -66,36 +74,57 @@ def file_stages(
       upscaler: the network or interpolation.
       size: from (height, width) of a picture to those of its result; None for the upscaler's scale.
       quality: 1 to 100, always with full colour resolution.
+      salvage: see `jaxsr.imaging.picture.open_picture`.
+      keep_times: give each result the times of access and change of its source.
+      first_frame: of an animation, or of several pages, take the first picture alone.
       note: called with each picture that is read, to tell its notes and the network that was chosen for it.
     """
 
     def read(source):
-        picture = open_picture(source)
-        opened = Opened(picture, *upscaler.fitting(picture))
+        frames = None if first_frame else open_frames(source)
+        picture = frames.pictures[0] if frames else open_picture(source, salvage=salvage)
+        opened = Opened(picture, *upscaler.fitting(picture), frames)
         note(opened)
         return opened
 
     def compute(opened, target, progress):
-        picture, upscaler, _ = opened
-        to = size(picture.size) if size else upscaler.target(picture.size)
-        check_target(picture, target, size=to)
-        if picture.opacity is None:
-            strips = upscaler.upscale_strips(picture.rows, size=picture.size, to=to, progress=progress)
-        else:
-            strips = transparent_strips(
-                upscaler.upscale_strips, picture.rows, picture.opacity_rows, size=picture.size, to=to, progress=progress
-            )
-        return picture, write_raw(strips, picture, target, size=to)
+        def raw_of(picture, above, progress):
+            to = size(picture.size) if size else opened.upscaler.target(picture.size)
+            check_target(picture, target, size=to)
+            strips = _strips(opened.upscaler, picture, to, progress)
+            return write_raw(strips, picture, target, size=to, above=above)
+
+        if opened.frames is None:
+            return opened, [raw_of(opened.picture, None, progress)]
+        check_frames(opened.frames, target)
+        return opened, upscale_frames(raw_of, opened.frames, progress=progress)
 
     def write(computed, target):
-        picture, raw = computed
-        write_picture(target, raw, picture, quality=quality)
+        opened, raws = computed
+        if opened.frames is None:
+            write_picture(target, raws[0], opened.picture, quality=quality)
+        elif opened.frames.kind == "animation":
+            write_animation(target, raws[0], opened.frames, quality=quality)
+        else:
+            write_pages(target, raws, opened.frames)
+        if keep_times:
+            status = opened.picture.path.stat()
+            os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
 
     def discard(computed):
-        _, raw = computed
-        raw.file.close()
+        _, raws = computed
+        for raw in raws:
+            raw.file.close()
 
     return Stages(read, compute, write, discard)
+
+
+def _strips(upscaler, picture, to, progress):
+    if picture.opacity is None:
+        return upscaler.upscale_strips(picture.rows, size=picture.size, to=to, progress=progress)
+    return transparent_strips(
+        upscaler.upscale_strips, picture.rows, picture.opacity_rows, size=picture.size, to=to, progress=progress
+    )
 
 
 def upscale_file(
@@ -105,6 +134,7 @@ def upscale_file(
     *,
     size: Target | None = None,
     progress: Progress | None = None,
+    first_frame: bool = False,
     note: Callable[[Opened], None] = _warn,
 ) -> None:
     """Read a picture, upscale it, write it; `target` appears whole or not at all. Options as of `file_stages`.
@@ -113,12 +143,17 @@ def upscale_file(
       InputError: `source` is no picture that can be upscaled, or `target` cannot hold it.
       OSError: `target` cannot be written.
     """
-    stages = file_stages(upscaler, size=size, note=note)
+    stages = file_stages(upscaler, size=size, first_frame=first_frame, note=note)
     stages.write(stages.compute(stages.read(source), target, progress), target)
 
 
 def upscale(
-    source: str | os.PathLike, target: str | os.PathLike, *, model: str | os.PathLike = "auto", **options
+    source: str | os.PathLike,
+    target: str | os.PathLike,
+    *,
+    model: str | os.PathLike = "auto",
+    first_frame: bool = False,
+    **options,
 ) -> None:
     """Upscale a picture file, as `jaxsr upscale` does.
 
@@ -130,6 +165,8 @@ def upscale(
       target: the file to write, in one of the formats of `jaxsr.imaging.writing.WRITTEN_SUFFIXES`; an existing one is
         replaced.
       model: see `load`.
+      first_frame: of an animation, or of several pages, take the first picture alone; otherwise all, to a GIF, WebP or
+        PNG, or to a TIFF.
       options: of `load`.
 
     Raises:
@@ -141,4 +178,4 @@ def upscale(
         raise InputError(f"{target}: give the output a name in {', '.join(WRITTEN_SUFFIXES)}")
     if target.exists() and Path(source).exists() and target.samefile(source):
         raise InputError(f"{target}: this would replace the input; give the output another name")
-    upscale_file(load(model, **options), Path(source), target)
+    upscale_file(load(model, **options), Path(source), target, first_frame=first_frame)

@@ -92,6 +92,9 @@ def run(
     report: Path | None,
     size: Target | None = None,
     quality: int = 95,
+    salvage: bool = False,
+    keep_times: bool = False,
+    first_frame: bool = False,
 ) -> int:
     """Upscale pictures, with a progress bar and a summary on stderr and each result's path on stdout.
 
@@ -102,6 +105,9 @@ def run(
       report: file for a JSON report, or None.
       size: from (height, width) of a picture to those of its result; None for the upscaler's scale.
       quality: 1 to 100.
+      salvage: see `jaxsr.upscaling.batch.file_stages`.
+      keep_times: likewise.
+      first_frame: likewise.
 
     Returns:
       The exit code: 0, or 1 if a picture failed.
@@ -127,11 +133,13 @@ def run(
             # Not a plain print, which would end up inside the bar.
             tqdm.write(str(outcome.job.target))
 
+    files = {"salvage": salvage, "keep_times": keep_times, "first_frame": first_frame}
+    stages = file_stages(upscaler, size=size, quality=quality, note=note, **files)
     try:
         with picture_bar(jobs, sizes) as (progress, count):
             upscale_all(
                 jobs,
-                file_stages(upscaler, size=size, quality=quality, note=note),
+                stages,
                 overwrite=existing == "replace",
                 progress=progress,
                 finished=lambda outcome: (count(outcome), tell(outcome)),

@@ -219,7 +219,7 @@ def test_of_an_animation_the_first_picture_and_that_is_said(tmp_path):
     with pytest.warns(UserWarning, match=r"a\.gif: the first of 2 pictures"):
         jaxsr.load("bicubic")(tmp_path / "a.gif")
     with pytest.warns(UserWarning, match=r"a\.gif: the first of 2 pictures"):
-        through(tmp_path / "a.gif", tmp_path / "b.png")
+        upscale_file(jaxsr.load("bicubic"), tmp_path / "a.gif", tmp_path / "b.png", first_frame=True)
     with Image.open(tmp_path / "b.png") as written:
         assert np.abs(np.asarray(written.convert("RGB")).astype(int) - resize_uint8(SMOOTH, 4)).mean() < 8
 

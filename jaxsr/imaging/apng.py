@@ -1,0 +1,154 @@
+"""Animated PNGs (PNG, third edition, sections 4.9 and 11.3.6)."""
+
+import os
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import BinaryIO
+
+import numpy as np
+import pyvips
+
+from jaxsr.imaging.chunks import Chunk, chunk, chunks_of, insert_at_end, insert_before_pixels, read_chunks
+
+_ANIMATION, _CONTROL, _DATA = b"acTL", b"fcTL", b"fdAT"
+# Sequence number, width, height, left, top, delay's numerator and denominator, disposal, blending.
+_FRAME = struct.Struct(">5L2H2B")
+_TO_CLEAR, _TO_PREVIOUS, _OVER = 1, 2, 1
+_ANY = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class _Frame:
+    width: int
+    height: int
+    left: int
+    top: int
+    milliseconds: float
+    disposal: int
+    blending: int
+    data: bytes
+
+
+def frame_count(path: str | os.PathLike) -> int:
+    """Frames of an animated PNG; 1 for any other file."""
+    for _, body in read_chunks(path, (_ANIMATION,)):
+        return struct.unpack_from(">L", body)[0] if len(body) == 8 else 1
+    return 1
+
+
+def read_apng(path: str | os.PathLike) -> tuple[list[np.ndarray], list[float], int]:
+    """Frames as they are shown, the milliseconds of each, and how often all are played, 0 for without end.
+
+    Frames are [H, W, C], uint8 or uint16; each is what the one before left, with its own part laid on it.
+
+    Raises:
+      ValueError: it is broken.
+      pyvips.Error: the pixels are.
+    """
+    chunks = list(read_chunks(path, (b"IHDR", b"PLTE", b"tRNS", b"IDAT", _ANIMATION, _CONTROL, _DATA), largest=_ANY))
+    found = dict(chunks)
+    header = found[b"IHDR"]
+    shared = [(kind, found[kind]) for kind in (b"PLTE", b"tRNS") if kind in found]
+    width, height = struct.unpack_from(">LL", header)
+    plays = struct.unpack(">LL", found[_ANIMATION])[1]
+    frames = list(_frames(chunks))
+    if not frames:
+        raise ValueError("an animation without frames")
+    shown, canvas = [], None
+    for frame in frames:
+        if frame.left + frame.width > width or frame.top + frame.height > height:
+            raise ValueError("a frame that leaves the picture")
+        pixels = _pixels(frame, header, shared)
+        if canvas is None:
+            canvas = np.zeros((height, width, pixels.shape[2]), pixels.dtype)
+        place = (slice(frame.top, frame.top + frame.height), slice(frame.left, frame.left + frame.width))
+        before = canvas[place].copy()
+        canvas[place] = _over(pixels, before) if frame.blending == _OVER else pixels
+        shown.append(canvas.copy())
+        if frame.disposal == _TO_CLEAR or (frame.disposal == _TO_PREVIOUS and len(shown) == 1):
+            canvas[place] = 0
+        elif frame.disposal == _TO_PREVIOUS:
+            canvas[place] = before
+    return shown, [frame.milliseconds for frame in frames], plays
+
+
+def add_frames(file: BinaryIO, frames: Sequence[pyvips.Image], milliseconds: Sequence[float], *, plays: int) -> None:
+    """Make a PNG of the first frame an animated one.
+
+    Args:
+      file: the PNG, open for reading and writing.
+      frames: all frames, of one size and kind; of each, what differs from the one before is written.
+      milliseconds: for which each is shown.
+      plays: how often all are played; 0 for without end.
+    """
+    height, width = frames[0].height, frames[0].width
+    first = _FRAME.pack(0, width, height, 0, 0, *_delay(milliseconds[0]), 0, 0)
+    insert_before_pixels(file, [(_ANIMATION, struct.pack(">LL", len(frames), plays)), (_CONTROL, first)])
+    number = 1
+    for before, frame, duration in zip(frames, frames[1:], milliseconds[1:], strict=False):
+        left, top, wide, tall = _changed(before, frame)
+        png = frame.crop(left, top, wide, tall).pngsave_buffer(keep="none")
+        chunks = [(_CONTROL, _FRAME.pack(number, wide, tall, left, top, *_delay(duration), 0, 0))]
+        for _, body in chunks_of(png, (b"IDAT",)):
+            number += 1
+            chunks.append((_DATA, struct.pack(">L", number) + body))
+        number += 1
+        insert_at_end(file, chunks)
+
+
+def _frames(chunks: Sequence[Chunk]) -> Iterator[_Frame]:
+    """Frames with their data; a picture before the first is for programs that know no animation."""
+    control, parts = None, []
+    for kind, body in [*chunks, (_CONTROL, b"")]:
+        if kind == _CONTROL:
+            if control is not None:
+                yield _frame(control, b"".join(parts))
+            control, parts = body, []
+        elif kind == b"IDAT":
+            parts.append(body)
+        elif kind == _DATA:
+            parts.append(body[4:])
+
+
+def _frame(control, data):
+    if len(control) != _FRAME.size or not data:
+        raise ValueError("a frame that is cut short")
+    _, width, height, left, top, numerator, denominator, disposal, blending = _FRAME.unpack(control)
+    return _Frame(width, height, left, top, 1000 * numerator / (denominator or 100), disposal, blending, data)
+
+
+def _pixels(frame, header, shared):
+    header = struct.pack(">LL", frame.width, frame.height) + header[8:]
+    parts = [(b"IHDR", header), *shared, (b"IDAT", frame.data), (b"IEND", b"")]
+    png = b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+    pixels = pyvips.Image.new_from_buffer(png, "", fail_on="error").numpy()
+    return pixels if pixels.ndim == 3 else pixels[..., None]
+
+
+def _over(pixels, below):
+    """Porter & Duff's "over", opacity last; of what has none, the pixels."""
+    if pixels.shape[2] in (1, 3):
+        return pixels
+    largest = np.iinfo(pixels.dtype).max
+    above, under = pixels / largest, below / largest
+    weight = under[..., -1:] * (1 - above[..., -1:])
+    opacity = above[..., -1:] + weight
+    colour = (above[..., :-1] * above[..., -1:] + under[..., :-1] * weight) / np.where(opacity, opacity, 1)
+    return np.round(np.concatenate([colour, opacity], axis=-1) * largest).astype(pixels.dtype)
+
+
+def _delay(milliseconds):
+    seconds = Fraction(milliseconds / 1000).limit_denominator(1000)
+    most = 2**16 - 1
+    return (seconds.numerator, seconds.denominator) if seconds.numerator <= most else (min(round(seconds), most), 1)
+
+
+def _changed(before, after):
+    """Left, top, width and height of what differs; a pixel where nothing does."""
+    columns, rows = (before != after).bandor().project()
+    across, down = (np.flatnonzero(sums.numpy().ravel()) for sums in (columns, rows))
+    if not across.size:
+        return 0, 0, 1, 1
+    return int(across[0]), int(down[0]), int(np.ptp(across)) + 1, int(np.ptp(down)) + 1

@@ -1,0 +1,78 @@
+"""Chunks of PNG files (PNG, third edition, section 5)."""
+
+import io
+import os
+import struct
+import zlib
+from collections.abc import Collection, Iterator, Sequence
+from typing import BinaryIO
+
+Chunk = tuple[bytes, bytes]
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# Where what follows IHDR begins.
+_AFTER_HEADER = len(_SIGNATURE) + 25
+_BLOCK = 2**22
+
+
+def read_chunks(path: str | os.PathLike, kinds: Collection[bytes], *, largest: int = 10**6) -> Iterator[Chunk]:
+    """(kind, body) of the chunks of these kinds, in their order; nothing if the file is no PNG.
+
+    Args:
+      path: the file.
+      kinds: four letters each.
+      largest: bytes of a body; larger chunks are left out.
+    """
+    with open(path, "rb") as file:
+        yield from _chunks(file, kinds, largest)
+
+
+def chunks_of(png: bytes, kinds: Collection[bytes]) -> Iterator[Chunk]:
+    """`read_chunks` of a whole file in memory."""
+    return _chunks(io.BytesIO(png), kinds, len(png))
+
+
+def _chunks(file, kinds, largest):
+    if file.read(len(_SIGNATURE)) != _SIGNATURE:
+        return
+    while len(header := file.read(8)) == 8:
+        length, kind = struct.unpack(">L4s", header)
+        if kind in kinds and length <= largest:
+            yield kind, file.read(length)
+            length = 0
+        file.seek(length + 4, os.SEEK_CUR)
+        if kind == b"IEND":
+            break
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    """A chunk as it stands in a file."""
+    return struct.pack(">L", len(body)) + kind + body + struct.pack(">L", zlib.crc32(kind + body))
+
+
+def insert_before_pixels(file: BinaryIO, chunks: Sequence[Chunk]) -> None:
+    """Add chunks to a whole PNG, right behind its header; `file` is open for reading and writing."""
+    insert(file, _AFTER_HEADER, b"".join(chunk(*one) for one in chunks))
+
+
+def insert_at_end(file: BinaryIO, chunks: Sequence[Chunk]) -> None:
+    """Add chunks to a whole PNG, before its last; `file` is open for reading and writing."""
+    end = chunk(b"IEND", b"")
+    file.seek(-len(end), os.SEEK_END)
+    file.write(b"".join(chunk(*one) for one in chunks) + end)
+
+
+def insert(file: BinaryIO, at: int, data: bytes) -> None:
+    """Put bytes into a file and move what follows, a block at a time from the end."""
+    if not data:
+        return
+    end = file.seek(0, os.SEEK_END)
+    while end > at:
+        begin = max(at, end - _BLOCK)
+        file.seek(begin)
+        block = file.read(end - begin)
+        file.seek(begin + len(data))
+        file.write(block)
+        end = begin
+    file.seek(at)
+    file.write(data)

@@ -1,0 +1,135 @@
+"""Comments of JPEG and GIF files (ITU-T T.81, B.2.4.5; GIF89a, section 24)."""
+
+import os
+import struct
+from typing import BinaryIO
+
+from jaxsr.imaging.chunks import insert
+
+# Of all comments of a file that are kept; more is no caption.
+_MOST_BYTES = 10**6
+# Of a JPEG's segment without its length.
+_LONGEST = 65533
+_COMMENT, _SCAN, _END = 0xFE, 0xDA, 0xD9
+_APPLICATION = range(0xE0, 0xF0)
+_EXTENSION, _IMAGE = 0x21, 0x2C
+# The keyword of PNG for the same (third edition, section 11.3.3.2).
+PNG_KEYWORD = "Comment"
+
+
+def read_comments(path: str | os.PathLike) -> tuple[bytes, ...]:
+    """Comments of a JPEG or GIF, in their order; none of other files, and none behind what cannot be read."""
+    found, left = [], _MOST_BYTES
+    with open(path, "rb") as file:
+        head = file.read(6)
+        walk = _of_jpeg if head.startswith(b"\xff\xd8") else _of_gif if head.startswith(b"GIF8") else None
+        for comment in walk(file) if walk else ():
+            if 0 < len(comment) <= left:
+                found.append(comment)
+                left -= len(comment)
+    return tuple(found)
+
+
+def write_comments(file: BinaryIO, comments: tuple[bytes, ...], *, suffix: str) -> None:
+    """Add comments to a whole JPEG or GIF; other formats are left as they are.
+
+    Args:
+      file: open for reading and writing.
+      comments: as `read_comments` gives them; longer ones than a JPEG's segment holds are divided.
+      suffix: of the file's name, in lower case.
+    """
+    if suffix in (".jpg", ".jpeg"):
+        parts = [one[i : i + _LONGEST] for one in comments for i in range(0, len(one), _LONGEST)]
+        segments = b"".join(b"\xff\xfe" + struct.pack(">H", len(part) + 2) + part for part in parts)
+        insert(file, _behind_applications(file), segments)
+    elif suffix == ".gif":
+        insert(file, _before_frames(file), b"".join(b"\x21\xfe" + _in_blocks(one) for one in comments))
+
+
+def comment_texts(comments: tuple[bytes, ...]) -> tuple[tuple[str, str], ...]:
+    """The same as a PNG's texts: UTF-8, or else Latin-1."""
+    return tuple((PNG_KEYWORD, _text(one)) for one in comments)
+
+
+def _text(comment):
+    try:
+        return comment.decode().rstrip("\0")
+    except UnicodeDecodeError:
+        return comment.decode("latin-1").rstrip("\0")
+
+
+def _segments(file):
+    """(marker, length of the body), the file standing at the body, until the first scan."""
+    file.seek(2)
+    while len(header := file.read(4)) == 4:
+        begin, marker, length = struct.unpack(">BBH", header)
+        if begin != 0xFF or marker in (_SCAN, _END) or length < 2:
+            return
+        at = file.tell()
+        yield marker, length - 2
+        file.seek(at + length - 2)
+
+
+def _of_jpeg(file):
+    for marker, length in _segments(file):
+        if marker == _COMMENT:
+            yield file.read(length)
+
+
+def _behind_applications(file):
+    at = 2
+    for marker, length in _segments(file):
+        if marker not in _APPLICATION:
+            break
+        at = file.tell() + length
+    return at
+
+
+def _gif_blocks(file):
+    """(kind, label, body) of a GIF's blocks, the file standing behind each; body is empty for frames."""
+    file.seek(10)
+    flags = file.read(3)
+    if len(flags) < 3:
+        return
+    file.seek(_table(flags[0]), os.SEEK_CUR)
+    while kind := file.read(1):
+        if kind[0] == _EXTENSION:
+            yield _EXTENSION, file.read(1), b"".join(_sub_blocks(file))
+        elif kind[0] == _IMAGE and len(header := file.read(9)) == 9:
+            # Colours of its own, and the least size of its codes.
+            file.seek(_table(header[8]) + 1, os.SEEK_CUR)
+            for _ in _sub_blocks(file):
+                pass
+            yield _IMAGE, b"", b""
+        else:
+            return
+
+
+def _of_gif(file):
+    return (body for kind, label, body in _gif_blocks(file) if (kind, label) == (_EXTENSION, b"\xfe"))
+
+
+def _before_frames(file):
+    """Behind the extensions of applications, of which some readers want to find the first where they look for it."""
+    file.seek(10)
+    flags = file.read(3)
+    at = file.tell() + _table(flags[0])
+    for kind, label, _ in _gif_blocks(file):
+        if (kind, label) != (_EXTENSION, b"\xff"):
+            break
+        at = file.tell()
+    return at
+
+
+def _table(flags):
+    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+def _sub_blocks(file):
+    while (size := file.read(1)) and size[0]:
+        yield file.read(size[0])
+
+
+def _in_blocks(comment):
+    parts = [comment[i : i + 255] for i in range(0, len(comment), 255)]
+    return b"".join(bytes([len(part)]) + part for part in parts) + b"\0"

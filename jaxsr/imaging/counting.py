@@ -1,0 +1,44 @@
+"""How many pictures a file has."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pyvips
+from PIL import Image
+
+from jaxsr.imaging.apng import frame_count
+from jaxsr.imaging.files import BROKEN
+
+_SUBFILE, _OLD_SUBFILE = 254, 255
+# TIFF 6.0, section 8: a smaller copy of another page, and a mask of its transparency.
+_REDUCED_OR_MASK, _OLD_REDUCED = 1 | 4, 2
+
+
+def picture_count(path: Path, image: pyvips.Image) -> int:
+    """Pictures of a file whose first is opened; a TIFF's smaller copies and masks are none."""
+    count = field(image, "n-pages", 1)
+    if count > 1 and field(image, "vips-loader", "").startswith("tiff"):
+        return len(tiff_pages(path, count))
+    return max(count, frame_count(path))
+
+
+def tiff_pages(path: Path, count: int) -> list[int]:
+    """Numbers of the pages, of `count`, that are neither smaller copies nor masks; all, where that is not known."""
+    try:
+        with warnings.catch_warnings(), Image.open(path, formats=["TIFF"]) as opened:
+            warnings.simplefilter("ignore")
+            found = []
+            for number in range(count):
+                opened.seek(number)
+                tags = opened.tag_v2
+                copy = tags.get(_SUBFILE, 0) & _REDUCED_OR_MASK or tags.get(_OLD_SUBFILE) == _OLD_REDUCED
+                found += [] if copy else [number]
+    except BROKEN:
+        return list(range(count))
+    return found or [0]
+
+
+def field(image: pyvips.Image, name: str, otherwise: Any) -> Any:
+    """A field of metadata, or `otherwise` where there is none."""
+    return image.get(name) if image.get_typeof(name) else otherwise

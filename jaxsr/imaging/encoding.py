@@ -1,0 +1,124 @@
+"""How samples stand for light where a file says so in numbers, not by a colour profile; and from and to sRGB.
+
+Numbers of primaries and transfer functions are those of ITU-T H.273.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyvips
+
+from jaxsr.imaging.primaries import D65, SRGB_PRIMARIES, C, Primaries, rgb_to_rgb, rgb_to_xyz
+
+_NTSC_1987 = ((0.630, 0.340), (0.310, 0.595), (0.155, 0.070), D65)
+_PRIMARIES: dict[int, Primaries] = {
+    1: SRGB_PRIMARIES,
+    4: ((0.67, 0.33), (0.21, 0.71), (0.14, 0.08), C),
+    5: ((0.64, 0.33), (0.29, 0.60), (0.15, 0.06), D65),
+    6: _NTSC_1987,
+    7: _NTSC_1987,
+    8: ((0.681, 0.319), (0.243, 0.692), (0.145, 0.049), C),
+    9: ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046), D65),
+    11: ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060), (0.314, 0.351)),
+    12: ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060), D65),
+    22: ((0.630, 0.340), (0.295, 0.605), (0.155, 0.077), D65),
+}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Light in [0, 1] from a sample x in [0, 1]: (slope · x + offset) ^ exponent, below `end` linear · x."""
+
+    exponent: float
+    slope: float = 1.0
+    offset: float = 0.0
+    linear: float = 0.0
+    end: float = 0.0
+
+    def light(self, samples: np.ndarray) -> np.ndarray:
+        """Light of samples, both in [0, 1]."""
+        curved = np.power(self.slope * samples + self.offset, self.exponent)
+        return np.where(samples < self.end, self.linear * samples, curved)
+
+    def samples(self, light: pyvips.Image) -> pyvips.Image:
+        """Samples of light, both in [0, 1] as floats; the inverse of `light`."""
+        curved = (light ** (1 / self.exponent) - self.offset) / self.slope
+        if not self.end:
+            return curved
+        return (light < self.linear * self.end).ifthenelse(light / self.linear, curved)
+
+
+SRGB_CURVE = Curve(2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+_BT709_CURVE = Curve(1 / 0.45, 1 / 1.099, 0.099 / 1.099, 1 / 4.5, 0.081)
+_CURVES = {
+    1: _BT709_CURVE,
+    4: Curve(2.2),
+    5: Curve(2.8),
+    6: _BT709_CURVE,
+    8: Curve(1.0),
+    13: SRGB_CURVE,
+    14: _BT709_CURVE,
+    15: _BT709_CURVE,
+}
+HDR_CURVES = {16: "PQ", 18: "HLG"}
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What samples of red, green and blue, or of gray, mean.
+
+    Attributes:
+      primaries: (x, y) of red, green, blue and white.
+      curve: from samples to light.
+
+    Raises:
+      ValueError: the primaries span no space of colours, or the curve's exponent is not above 0.
+    """
+
+    primaries: Primaries = SRGB_PRIMARIES
+    curve: Curve = SRGB_CURVE
+
+    def __post_init__(self):
+        # Raises where they span no space.
+        rgb_to_xyz(self.primaries)
+        if not self.curve.exponent > 0:
+            raise ValueError("an exponent is not above 0")
+
+    def to_srgb(self, image: pyvips.Image) -> pyvips.Image:
+        """Samples, "uchar" or "ushort", of one band or three, as sRGB of 16 bits; what lies outside it is clipped."""
+        light = image.maplut(_table(self.curve, image.format))
+        if image.bands == 3:
+            light = light.recomb(_matrix(self.primaries, SRGB_PRIMARIES))
+        return _quantised(SRGB_CURVE.samples(light.clamp()), 16)
+
+    def from_srgb(self, image: pyvips.Image, *, bits: int) -> pyvips.Image:
+        """The inverse of `to_srgb`, as samples of 8 or 16 bits."""
+        light = image.maplut(_table(SRGB_CURVE, image.format))
+        if image.bands == 3:
+            light = light.recomb(_matrix(SRGB_PRIMARIES, self.primaries))
+        return _quantised(self.curve.samples(light.clamp()), bits)
+
+
+SRGB = Encoding()
+
+
+def encoding_of_numbers(primaries: int, transfer: int) -> Encoding | None:
+    """What two numbers of H.273 mean; None where one of them is unspecified or has no meaning here (as that of HDR)."""
+    if primaries not in _PRIMARIES or transfer not in _CURVES:
+        return None
+    return Encoding(_PRIMARIES[primaries], _CURVES[transfer])
+
+
+def _matrix(source, target):
+    return pyvips.Image.new_from_array(rgb_to_rgb(source, target).tolist())
+
+
+def _table(curve, format):
+    count = 256 if format == "uchar" else 65536
+    return pyvips.Image.new_from_array(curve.light(np.arange(count) / (count - 1)).astype(np.float32)[None])
+
+
+def _quantised(unit, bits):
+    format = "uchar" if bits == 8 else "ushort"
+    space = {(8, 1): "b-w", (16, 1): "grey16", (8, 3): "srgb", (16, 3): "rgb16"}[bits, unit.bands]
+    return (unit.clamp() * (2**bits - 1)).rint().cast(format).copy(interpretation=space)

@@ -1,0 +1,88 @@
+"""Files of several pictures: animations as GIF, WebP or PNG, pages as TIFF."""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyvips
+from PIL.TiffImagePlugin import AppendingTiffWriter
+
+from jaxsr.errors import InputError
+from jaxsr.imaging.apng import add_frames
+from jaxsr.imaging.frames import Frames
+from jaxsr.imaging.writing import LARGE_TIFF, Raw, add_exif, finished, kept, path_of, save, save_tiff, written
+
+_ANIMATED, _PAGED = (".gif", ".webp", ".png"), (".tif", ".tiff")
+# Milliseconds by which a format counts.
+_TICKS = {".gif": 10, ".webp": 1}
+
+
+def check_frames(frames: Frames, target: Path) -> None:
+    """Raise `InputError` if the format of `target` has one picture only."""
+    suffixes = _ANIMATED if frames.kind == "animation" else _PAGED
+    if target.suffix.lower() not in suffixes:
+        what = "frames" if frames.kind == "animation" else "pages"
+        raise InputError(
+            f"{target}: its format does not hold the {len(frames.pictures)} {what} of {frames.pictures[0].path}; give "
+            f"it a name in {', '.join(suffixes)} (--format in a folder), or take the first alone (--first-frame)"
+        )
+
+
+def write_animation(target: Path, raw: Raw, frames: Frames, *, quality: int = 95) -> None:
+    """Write an animation; the target appears whole or not at all, and the pixels' file is closed.
+
+    Args:
+      target: a GIF, WebP or PNG.
+      raw: the frames, one below the other.
+      frames: what they come from.
+      quality: of WebP, 1 to 100.
+
+    Raises:
+      InputError: it cannot be written.
+      OSError: the disk is full.
+    """
+    picture, suffix = frames.pictures[0], target.suffix.lower()
+    with raw.file, written(target) as file:
+        roll = finished(raw, picture, target)
+        height = roll.height // len(frames.pictures)
+        if suffix == ".png":
+            images = [roll.crop(0, top, roll.width, height) for top in range(0, roll.height, height)]
+            save(file, images[0], picture, target, quality=quality)
+            add_frames(file, images, frames.milliseconds, plays=frames.plays)
+        else:
+            roll = roll.copy()
+            roll.set_type(pyvips.GValue.gint_type, "page-height", height)
+            roll.set_type(pyvips.GValue.array_int_type, "delay", ticked(frames.milliseconds, _TICKS[suffix]))
+            roll.set_type(pyvips.GValue.gint_type, "loop", frames.plays)
+            save(file, roll, picture, target, quality=quality)
+
+
+def write_pages(target: Path, raws: Sequence[Raw], frames: Frames) -> None:
+    """Write a TIFF of several pages; whole or not at all, and the pixels' files are closed.
+
+    EXIF is that of the first page.
+
+    Raises:
+      InputError: it cannot be written.
+      OSError: the disk is full.
+    """
+    large = sum(raw.length for raw in raws) > LARGE_TIFF
+    with written(target) as file:
+        with AppendingTiffWriter(file) as joined:
+            for raw, picture in zip(raws, frames.pictures, strict=True):
+                with raw.file, tempfile.TemporaryFile(dir=target.parent) as page:
+                    keep = kept(picture.stored, target)
+                    save_tiff(finished(raw, picture, target), path_of(page), keep=keep, large=large)
+                    page.seek(0)
+                    shutil.copyfileobj(page, joined, 2**22)
+                joined.newFrame()
+        add_exif(file, frames.pictures[0], size=raws[0].size)
+
+
+def ticked(milliseconds: Sequence[float], tick: int) -> list[int]:
+    """Durations in whole ticks, whose sums stay within half a tick of those given; what is shown at all has a tick."""
+    ends = np.round(np.cumsum(milliseconds) / tick).astype(int)
+    durations = np.diff(ends, prepend=0)
+    return (tick * np.maximum(durations, np.asarray(milliseconds) > 0)).tolist()

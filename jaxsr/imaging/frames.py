@@ -1,0 +1,131 @@
+"""Files of several pictures: the frames of an animation, and the pages of a TIFF."""
+
+import os
+import struct
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pyvips
+
+from jaxsr.errors import InputError
+from jaxsr.imaging.apng import frame_count, read_apng
+from jaxsr.imaging.counting import field, tiff_pages
+from jaxsr.imaging.opening import decode, without
+from jaxsr.imaging.picture import LARGEST, Picture, check_file, field_names, picture_of, vips_reason
+from jaxsr.imaging.pixels import image_of
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """The pictures of a file.
+
+    Attributes:
+      kind: "animation", whose pictures are of one size and kind, or "pages".
+      pictures: at least two, in their order; those of an animation as they are shown.
+      milliseconds: for which each is shown, of an animation.
+      plays: how often an animation is played; 0 for without end.
+    """
+
+    kind: Literal["animation", "pages"]
+    pictures: tuple[Picture, ...]
+    milliseconds: tuple[float, ...] = ()
+    plays: int = 0
+
+
+def open_frames(path: str | os.PathLike, *, largest: int = LARGEST) -> Frames | None:
+    """All pictures of an animated GIF, WebP or PNG, or all pages of a TIFF; None for a file of one picture.
+
+    Smaller copies and masks in a TIFF are no pages.
+
+    Args:
+      path: the file.
+      largest: pixels that all of them may have together.
+
+    Raises:
+      InputError: see `jaxsr.imaging.picture.open_picture`.
+    """
+    path = Path(path)
+    check_file(path)
+    try:
+        if frame_count(path) > 1:
+            return _of_png(path, largest)
+        image = decode(path, salvage=True).image
+        kind, count = field(image, "vips-loader", ""), field(image, "n-pages", 1)
+        if count > 1 and kind.startswith(("gif", "webp")):
+            return _of_roll(path, image.width * image.height * count, largest)
+        if count > 1 and kind.startswith("tiff"):
+            return _of_tiff(path, count, largest)
+    except (ValueError, KeyError, struct.error) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: cannot be read as a picture ({error})") from error
+    except pyvips.Error as error:
+        raise InputError(f"{path}: {vips_reason(error)}") from error
+    return None
+
+
+def _check_pixels(path, pixels, largest):
+    if pixels > largest:
+        raise InputError(
+            f"{path}: its frames have {pixels / 1e6:.0f} megapixels together, more than the {largest / 1e6:g} that are "
+            "taken; make it shorter or smaller, or take its first frame alone (--first-frame)"
+        )
+
+
+def _of_roll(path, pixels, largest):
+    _check_pixels(path, pixels, largest)
+    decoded = decode(path, page=-1)
+    roll = decoded.image
+    height, count = roll.get("page-height"), roll.get("n-pages")
+    images = [roll.crop(0, number * height, roll.width, height) for number in range(count)]
+    for name in ("page-height", "n-pages", "delay", "loop"):
+        images = [without(image, name) for image in images]
+    pictures = tuple(picture_of(path, replace(decoded, image=image)) for image in images)
+    return Frames("animation", pictures, tuple(field(roll, "delay", [100] * count))[:count], field(roll, "loop", 0))
+
+
+def _of_png(path, largest):
+    first = decode(path)
+    _check_pixels(path, first.image.width * first.image.height * frame_count(path), largest)
+    frames, milliseconds, plays = read_apng(path)
+    if len(frames) == 1:
+        return None
+    pictures = tuple(picture_of(path, replace(first, image=_like(frame, first.image))) for frame in frames)
+    return Frames("animation", pictures, tuple(milliseconds), plays)
+
+
+def _like(pixels, image):
+    """Pixels with the metadata of a picture."""
+    made = image_of(pixels).copy(xres=image.xres, yres=image.yres)
+    for name in field_names(image):
+        if name not in made.get_fields():
+            made.set_type(image.get_typeof(name), name, image.get(name))
+    return made
+
+
+def _of_tiff(path, count, largest):
+    pages = tiff_pages(path, count)
+    if len(pages) == 1:
+        return None
+    opened = [decode(path, page=page) for page in pages]
+    decoded = [replace(one, image=without(one.image, "n-pages")) for one in opened]
+    _check_pixels(path, sum(one.image.width * one.image.height for one in decoded), largest)
+    return Frames("pages", tuple(picture_of(path, one) for one in decoded))
+
+
+def repeats(pictures: tuple[Picture, ...]) -> list[int]:
+    """For each picture the number of the first that has the same pixels."""
+    seen: dict[bytes, int] = {}
+    return [seen.setdefault(_digest(picture), number) for number, picture in enumerate(pictures)]
+
+
+def _digest(picture: Picture) -> bytes:
+    height, _ = picture.size
+    digest = blake2b(repr(picture.size).encode())
+    for rows in (picture.rows, picture.opacity_rows)[: 1 + (picture.opacity is not None)]:
+        for top in range(0, height, 256):
+            digest.update(np.ascontiguousarray(rows(top, min(height, top + 256))).tobytes())
+    return digest.digest()

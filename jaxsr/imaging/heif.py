@@ -1,0 +1,79 @@
+"""HEIC, the pictures of phones, by pillow-heif; AVIF is libvips' own."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pyvips
+
+from jaxsr.errors import InputError
+from jaxsr.imaging.chunks import Chunk
+from jaxsr.imaging.encoding import HDR_CURVES, SRGB, Encoding, encoding_of_numbers
+from jaxsr.imaging.pixels import image_of
+from jaxsr.imaging.png_colour import cicp_chunk
+
+# ISO/IEC 23008-12, annex B.4: still pictures and sequences by HEVC, then those by any codec.
+_HEVC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
+_ANY = {b"mif1", b"msf1"}
+_BROKEN = (ValueError, EOFError, SyntaxError, RuntimeError, OSError)
+
+
+def is_heic(head: bytes) -> bool:
+    """Whether a file that begins so is a HEIC."""
+    if head[4:8] != b"ftyp":
+        return False
+    length = int.from_bytes(head[:4])
+    brand, *compatible = [head[8:12], *(head[i : i + 4] for i in range(16, min(length, len(head)), 4))]
+    return brand in _HEVC or (brand in _ANY and bool(_HEVC.intersection(compatible)))
+
+
+def read_heic(path: Path) -> tuple[pyvips.Image, Encoding | None, tuple[Chunk, ...]]:
+    """The primary picture, turned upright as the file says, with profile, EXIF and XMP; and what its samples mean.
+
+    Samples of more than 8 bits are scaled to 16. A colour profile goes before the numbers of primaries and transfer.
+
+    Raises:
+      InputError: pillow-heif is not installed, or the file is broken or HDR.
+    """
+    try:
+        opened = _opened(path)
+        pixels = np.asarray(opened)
+        info = opened.info
+    except _BROKEN as error:
+        raise InputError(f"{path}: cannot be read as a picture ({error})") from error
+    if pixels.dtype == np.uint16 and (depth := info["bit_depth"]) < 16:
+        # pillow-heif leaves the lower bits zero.
+        pixels = np.round((pixels >> (16 - depth)) * (65535 / (2**depth - 1))).astype(np.uint16)
+    image = image_of(pixels)
+    for name, key in (("icc-profile-data", "icc_profile"), ("exif-data", "exif"), ("xmp-data", "xmp")):
+        if info.get(key):
+            image.set_type(pyvips.GValue.blob_type, name, bytes(info[key]))
+    # libheif has turned it; that EXIF says so too is no second turn.
+    image.set_type(pyvips.GValue.gint_type, "orientation", 1)
+    if info.get("icc_profile"):
+        return image, None, ()
+    numbers = info.get("nclx_profile") or {}
+    primaries, transfer = (int(numbers.get(key, 2)) for key in ("color_primaries", "transfer_characteristics"))
+    if transfer in HDR_CURVES:
+        raise InputError(f"{path}: its colours are HDR ({HDR_CURVES[transfer]}), which is not taken; convert it to SDR")
+    encoding = encoding_of_numbers(primaries, transfer)
+    if encoding in (None, SRGB):
+        return image, None, ()
+    return image, encoding, (cicp_chunk(primaries, transfer),)
+
+
+def heic_size(path: str | os.PathLike) -> tuple[int, int]:
+    """(height, width) of a HEIC by its header, turned upright; raises as `read_heic`."""
+    try:
+        width, height = _opened(path).size
+    except _BROKEN as error:
+        raise InputError(f"{path}: cannot be read as a picture ({error})") from error
+    return height, width
+
+
+def _opened(path):
+    try:
+        import pillow_heif
+    except ModuleNotFoundError as error:
+        raise InputError(f'{path}: HEIC needs pillow-heif: pip install "jaxsr[heic]"') from error
+    return pillow_heif.open_heif(path, convert_hdr_to_8bit=False)

@@ -1,0 +1,58 @@
+"""TIFFs in CIE Lab as sRGB (TIFF 6.0, section 23; technical note of 1995 on ICCLab)."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pyvips
+from PIL import ExifTags, Image
+
+from jaxsr.errors import InputError
+from jaxsr.imaging.files import BROKEN, reason
+
+_CIE_LAB, _ICC_LAB = 8, 9
+
+
+def is_lab(tags: Mapping[int, object]) -> bool:
+    """Whether the tags of a TIFF say that its colours are CIE Lab."""
+    return tags.get(ExifTags.Base.PhotometricInterpretation) in (_CIE_LAB, _ICC_LAB)
+
+
+def read_lab(path: Path, tags: Mapping[int, object], by_libvips: Callable[[], pyvips.Image]) -> pyvips.Image:
+    """sRGB of 8 or 16 bits, as the file has; its white is D50, as that of colour profiles.
+
+    Args:
+      path: the file.
+      tags: of its first directory.
+      by_libvips: opens it.
+
+    Raises:
+      InputError: it has bits per channel, or channels, of another number.
+      pyvips.Error: libvips cannot read it.
+    """
+    bits = tags.get(ExifTags.Base.BitsPerSample, 1)
+    bits = bits if isinstance(bits, tuple) else (bits,)
+    if bits not in ((8, 8, 8), (16, 16, 16)):
+        raise InputError(f"{path}: CIE Lab of {bits[0]} bits in {len(bits)} channels; save it as RGB")
+    icc = tags[ExifTags.Base.PhotometricInterpretation] == _ICC_LAB
+    if bits[0] == 16:
+        image = by_libvips()
+        lab = image * [100 / 65535, 1 / 256, 1 / 256] - [0, 128, 128] if icc else image.colourspace("lab")
+    else:
+        # Not by libvips, which takes it for Lab of its own, of four channels.
+        image = by_libvips() - [0, 128, 128] if icc else _by_pillow(path)
+        lab = image * [100 / 255, 1, 1]
+    colours = lab.cast("float").copy(interpretation="lab")
+    if colours.get_typeof("icc-profile-data"):
+        colours.remove("icc-profile-data")
+    return colours.icc_export(output_profile="srgb", pcs="lab", depth=bits[0])
+
+
+def _by_pillow(path):
+    try:
+        with Image.open(path, formats=["TIFF"]) as opened:
+            stored = np.asarray(opened)
+    except BROKEN as error:
+        raise InputError(f"{path}: {reason(error)}") from error
+    signed = stored[..., 1:].view(np.int8)
+    return pyvips.Image.new_from_array(np.concatenate([stored[..., :1], signed], axis=-1, dtype=np.float32))
