@@ -148,7 +148,8 @@ def fit(
             with _writing(workdir):
                 export(moment.state, "last.safetensors", _last_scores(record.rows, step))
             if step < config.steps:
-                print(f"stopped at step {step}: {moment.unimproved} validations without a better score")
+                count = f"{moment.unimproved} validation{'s' if moment.unimproved > 1 else ''}"
+                print(f"stopped at step {step}: {count} without a better score")
         return _over(moment, step, config)
 
 

@@ -3,11 +3,13 @@
     python tests/training/kills.py --stage espcn --kills 20
     python tests/training/kills.py --stage srgan --kills 20
 
-Each life lasts a random time, from before the first update to some seconds of updates, validations and checkpoints, and
-ends by SIGKILL. A run that ends before all kills are done is compared, and the kills go on with another one.
+Each life ends by SIGKILL: one in four at a random moment of its start, the others at a random moment of the ten seconds
+from when it has its state, among updates, validations and checkpoints. A run that ends before all kills are done is
+compared, and the kills go on with another one.
 """
 
 import argparse
+import contextlib
 import os
 import random
 import re
@@ -23,10 +25,10 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 TINY = ["--crop", "32", "--batch-size", "4", "--devices", "1", "--warmup", "10"]
-TINY += ["--checkpoint-every", "10", "--validate-every", "25"]
+TINY += ["--checkpoint-every", "10", "--validate-every", "50"]
 STAGES = {
-    "espcn": ["--stage", "espcn", "--steps", "600"],
-    "srgan": ["--stage", "srgan", "--steps", "300", "--from-scratch", "--features", "4", "--blocks", "1"],
+    "espcn": ["--stage", "espcn", "--steps", "200"],
+    "srgan": ["--stage", "srgan", "--steps", "100", "--from-scratch", "--features", "4", "--blocks", "1"],
 }
 STAGES["srgan"] += ["--perceptual", "vgg16", "--taps", "conv1_2", "--global-pool", "--ema", "0.9"]
 RESULTS = ("last.safetensors", "best.safetensors")
@@ -56,6 +58,27 @@ def state_of(workdir):
     steps = re.findall(r'"step": (\d+)', log.read_text()) if log.exists() else []
     halves = [path.name for path in (workdir / "checkpoints").glob("*") if not path.name.isdigit()]
     return f"step {steps[-1] if steps else 0:>4}" + (f", within the save of {halves[0]}" if halves else "")
+
+
+def killed(process, workdir, moments, *, startup):
+    """Whether it was killed at a random moment; otherwise it ended by itself before."""
+    log, begun, early = workdir / "metrics.jsonl", time.monotonic(), moments.random() < 0.25
+    before = written(log)
+    # The log is cut to the checkpoint's step once that has been read.
+    while not early and process.poll() is None and written(log) == before:
+        time.sleep(0.02)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(moments.uniform(0, startup if early else 10))
+        return False
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    print(f"killed after {time.monotonic() - begun:5.2f} s: {state_of(workdir)}", flush=True)
+    return True
+
+
+def written(path):
+    """When a file was last written, or None."""
+    return path.stat().st_mtime_ns if path.exists() else None
 
 
 def different_bits(workdir, other):
@@ -92,21 +115,12 @@ def main():
         print(f"{arguments.stage}: the uninterrupted run took {time.monotonic() - begun:.0f} s", flush=True)
         while kills < arguments.kills:
             workdir, runs = folder / f"run{runs}", runs + 1
-            while True:
+            process = started(arguments.stage, folder, workdir)
+            while kills < arguments.kills and killed(process, workdir, moments, startup=startup):
+                kills += 1
                 process = started(arguments.stage, folder, workdir)
-                try:
-                    # After the last kill it is left in peace.
-                    life = moments.uniform(0.6 * startup, startup + 8) if kills < arguments.kills else None
-                    code = process.wait(life)
-                except subprocess.TimeoutExpired:
-                    os.killpg(process.pid, signal.SIGKILL)
-                    process.wait()
-                    kills += 1
-                    print(f"kill {kills:2} after {life:5.2f} s: {state_of(workdir)}", flush=True)
-                    continue
-                if code:
-                    sys.exit(workdir.with_suffix(".txt").read_text()[-2000:])
-                break
+            if process.wait():
+                sys.exit(workdir.with_suffix(".txt").read_text()[-2000:])
             bits = different_bits(workdir, whole)
             different += bits
             print(f"run {runs} ended: {bits} bits different", flush=True)
