@@ -13,7 +13,7 @@ Names = Annotated[tuple[str, ...], tyro.conf.arg(metavar="DIR [DIR ...]")]
 def main(
     *,
     model: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME_OR_FILE [NAME_OR_FILE ...]")] = (),
-    data: Names,
+    data: Names = (),
     lr: Names = (),
     sr: Names = (),
     degrade: str | None = None,
@@ -31,9 +31,13 @@ def main(
 ) -> None:
     """Score models on test sets, all by one protocol, which stands above each table.
 
+    Pictures without an original are scored by NIQE: without --data, those in --sr as they are, or those in --lr as
+    each --model upscales them.
+
     Args:
       model: Each of nearest, bilinear, bicubic, a bundled network, a weights file or the folder of a training run.
       data: Folders of HR photos; of a folder that has a subfolder HR, the photos in that. Subfolders are not searched.
+        None of them for pictures without an original.
       lr: Folders of LR files, paired with the photos by name (NAME, NAMEx4, NAME_LR ...), in place of reduced photos:
         one for each of --data, or several for a single one.
       sr: Folders of pictures that any other program made of the photos, paired likewise, to be scored in place of
@@ -51,22 +55,30 @@ def main(
       json: File for all scores, those of each photo too (None: not written).
       sheet: PNG file for the most detailed crops of the photos side by side (None: not drawn).
     """
-    from jaxsr.evaluation import command, report
+    from jaxsr.evaluation import command, no_reference, report
     from jaxsr.evaluation.sets import open_sets
     from jaxsr.evaluation.sheet import save_sheet
     from jaxsr.upscaling.report import check_report
 
-    if not data or bool(model) == bool(sr):
-        raise InputError("give --data at least one folder, and either --model at least one model or --sr pictures")
+    if bool(model) == bool(sr) or not (data or (lr if model else sr)):
+        raise InputError(
+            "give --data at least one folder, and either --model at least one model or --sr pictures; of pictures "
+            "without an original, --sr alone, or --lr and --model"
+        )
+    if not data and (degrade or curve or sheet or (lr and sr)):
+        raise InputError("--degrade, --curve, --sheet, and --lr beside --sr, are for photos: name them by --data")
     if sheet and (sr or sheet.suffix.lower() != ".png"):
         raise InputError(f"--sheet {sheet}: give it a name in .png, and models")
     check_report(json)
-    sets = open_sets(data, low=lr, results=sr, recipe=degrade, seed=seed)
+    sets = open_sets(data, low=lr, results=sr, recipe=degrade, seed=seed) if data else {}
     strengths = command.parse_strengths(strength)
-    curve = command.curve_file(curve, strengths)
+    curve = command.curve_file(curve, strengths) if data else None
     refinements = {"self_ensemble": self_ensemble, "color_lock": color_lock, "back_project": back_project}
     models = command.load_models(model, scale=scale, strengths=strengths, base=base, **refinements)
-    results = command.score_all(sets, models, scale=scale, lpips=lpips)
+    if data:
+        results = command.score_all(sets, models, scale=scale, lpips=lpips)
+    else:
+        results = no_reference.score_all(lr or sr, models)
     if curve:
         report.draw_strengths(curve, [result for result in results if "strength" in (result["card"] or {})])
         print(f"curve: {curve}")

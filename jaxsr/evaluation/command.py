@@ -1,6 +1,5 @@
 """What `jaxsr evaluate` does, apart from its flags."""
 
-import itertools
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -89,9 +88,7 @@ def score_all(
                 scores = protocol.evaluate(upscaler, photos, scale=upscaler.scale, low=each.low, perceptual=perceptual)
             card = (upscaler and upscaler.card) or None
             rows.append({"model": name, "data": data, "card": card, "protocol": each.protocol, **scores})
-        # Values at different scales are no alternatives to one another.
-        for _, group in itertools.groupby(sorted(rows, key=lambda row: row["scale"]), lambda row: row["scale"]):
-            print(report.table(list(group)), end="\n\n")
+        print(report.table_of_each_scale(rows))
         results += rows
     return results
 

@@ -1,5 +1,6 @@
 """Results of the evaluator as a table to read and as JSON to keep."""
 
+import itertools
 import json
 import math
 import os
@@ -18,6 +19,18 @@ _COLUMNS = {
     "lpips_alex": ("LPIPS-Alex", ".4f"),
     "lpips_vgg16": ("LPIPS-VGG16", ".4f"),
 }
+_WITHOUT_ORIGINAL = {"niqe": ("NIQE", ".3f")}
+
+
+def table_of_each_scale(results: Sequence[dict]) -> str:
+    """A `table` for each scale with an empty line after it: scores at different scales are no alternatives.
+
+    Args:
+      results: of several models on one set, see `table`.
+    """
+    by_scale = sorted(results, key=lambda result: result["scale"] or 0)
+    groups = itertools.groupby(by_scale, lambda result: result["scale"])
+    return "".join(f"{table(list(group))}\n\n" for _, group in groups).removesuffix("\n")
 
 
 def table(results: Sequence[dict]) -> str:
@@ -30,19 +43,19 @@ def table(results: Sequence[dict]) -> str:
     Returns:
       Lines without a newline at the end. Metrics that were not computed have a dash.
     """
+    columns = _WITHOUT_ORIGINAL if "niqe" in results[0]["mean"] else _COLUMNS
     photos = len(results[0]["images"])
     protocol = results[0].get("protocol", PROTOCOL)
     title = f"{results[0]['data']}, {photos} photo{'s' if photos > 1 else ''}. {protocol}."
-    rows = [["model", "scale", *(name for name, _ in _COLUMNS.values()), "s/photo"]]
+    rows = [["model", "scale", *(name for name, _ in columns.values()), "s/photo"]]
     for result in results:
-        mean = [_number(result["mean"].get(metric), form) for metric, (_, form) in _COLUMNS.items()]
-        rows.append(
-            [result["model"], f"×{result['scale']}", *mean, _number(result.get("seconds", math.nan) / photos, ".2f")]
-        )
+        mean = [_number(result["mean"].get(metric), form) for metric, (_, form) in columns.items()]
+        scale = f"×{result['scale']}" if result["scale"] else "–"
+        rows.append([result["model"], scale, *mean, _number(result.get("seconds", math.nan) / photos, ".2f")])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows]
     rule = "-" * max(map(len, lines))
-    return "\n".join([*textwrap.wrap(title, len(rule)), rule, lines[0], rule, *lines[1:]])
+    return "\n".join([*textwrap.wrap(title, max(len(rule), 80)), rule, lines[0], rule, *lines[1:]])
 
 
 def save_json(path: str | os.PathLike, results: Sequence[dict]) -> None:
@@ -104,6 +117,8 @@ def draw_strengths(path: str | os.PathLike, results: Sequence[dict]) -> None:
 
 
 def _all_metrics(scores):
+    if scores.keys() == _WITHOUT_ORIGINAL.keys():
+        return scores
     found = {metric: scores.get(metric) for metric in (*METRICS, *PERCEPTUAL)}
     return {metric: value if value is not None and math.isfinite(value) else None for metric, value in found.items()}
 

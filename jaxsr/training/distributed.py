@@ -1,17 +1,13 @@
-"""How the processes of one run find each other, and how it shows that one of them is gone."""
+"""How the processes of one run find each other, and part."""
 
-import re
 from typing import NamedTuple
 
 import jax
 
 from jaxsr.errors import InputError
-from jaxsr.training.supervision import TROUBLE
 
 # Seconds without a sign of life after which JAX gives up on a process.
 HEARTBEAT = 30
-# How XLA begins what it says of an error ("UNKNOWN: Gloo …").
-_STATUS = re.compile("[A-Z_]+: ")
 
 
 class Cluster(NamedTuple):
@@ -51,17 +47,6 @@ def join(cluster: Cluster) -> None:
 def leave() -> None:
     """Wait for the other processes to be done too."""
     jax.distributed.shutdown()
-
-
-def is_lost(error: BaseException) -> bool:
-    """Whether an error, or one that it came from, says that another process is gone."""
-    text = str(error)
-    # Some of XLA's statuses come as a ValueError; others than XLA's are somebody's mistake.
-    of_xla = isinstance(error, RuntimeError) or (isinstance(error, ValueError) and _STATUS.match(text))
-    if of_xla and TROUBLE.search(text):
-        return True
-    earlier = error.__cause__ or error.__context__
-    return earlier is not None and is_lost(earlier)
 
 
 def _first_line(error):

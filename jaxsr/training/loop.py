@@ -14,7 +14,14 @@ from jax.sharding import Mesh
 
 from jaxsr.config import TrainConfig
 from jaxsr.errors import InputError
-from jaxsr.training.checkpoint import abstract, open_checkpoints, restore_checkpoint, save_checkpoint, saved_steps
+from jaxsr.training.checkpoint import (
+    abstract,
+    open_checkpoints,
+    restore_checkpoint,
+    restore_newest,
+    save_checkpoint,
+    saved_steps,
+)
 from jaxsr.training.devices import gathered, is_writer, sharded_batches
 from jaxsr.training.record import open_record
 from jaxsr.training.steps import Step
@@ -89,10 +96,13 @@ def fit(
     """
     workdir = Path(config.workdir)
     with open_checkpoints(workdir / "checkpoints") as checkpoints, _interruptible() as interrupted:
-        restored = partial(_restored, checkpoints, abstract(state), config, begun_with)
+        template, as_moment = abstract(state), partial(_as_moment, config, begun_with)
         moment = Moment(state, 0, None, None)
         if saved_steps(checkpoints):
-            moment = restored(None)
+            state, progress, trouble = restore_newest(checkpoints, template)
+            moment = as_moment(state, progress)
+            if trouble:
+                print(f"warning: {trouble}")
             print(f"resuming {workdir} at step {moment.step}")
         crops = _opened(open_crops, moment)
         moment = moment._replace(data=crops.get_state())
@@ -116,7 +126,8 @@ def fit(
                 metrics = {name: np.asarray(values) for name, values in jax.device_get(pending).items()}
                 if not all(np.isfinite(values).all() for values in metrics.values()):
                     troubles += 1
-                    moment = _rolled_back(saved_steps(checkpoints), restored, moment, troubles, step, config)
+                    restored = partial(restore_checkpoint, checkpoints, template)
+                    moment = _rolled_back(saved_steps(checkpoints), restored, as_moment, moment, troubles, config)
                     record.write(f"not finite after step {step}: back to step {moment.step}, on with other data")
                     step, crops = moment.step, _opened(open_crops, moment)
                     batches = _take(crops, config, step, mesh)
@@ -137,7 +148,8 @@ def fit(
             with _writing(workdir):
                 export(moment.state, "last.safetensors", _last_scores(record.rows, step))
             if step < config.steps:
-                print(f"stopped at step {step}: {moment.unimproved} validations without a better score")
+                count = f"{moment.unimproved} validation{'s' if moment.unimproved > 1 else ''}"
+                print(f"stopped at step {step}: {count} without a better score")
         return _over(moment, step, config)
 
 
@@ -159,20 +171,19 @@ def _validated(moment, record, validate, better, warnings, export) -> Moment:
     return moment
 
 
-def _rolled_back(saved, restored, moment, troubles, step, config) -> Moment:
+def _rolled_back(saved, restored, as_moment, moment, troubles, config) -> Moment:
     """The moment of a checkpoint, with another data order; the best weights so far stay the best."""
     if troubles > MAX_ROLLBACKS or (troubles == MAX_ROLLBACKS and len(saved) < 2):
         raise InputError(
             f"the loss was not finite {troubles} times in a row after step {saved[-1]}; lower --learning-rate or raise "
             f"--warmup, in another --workdir (the last good checkpoint is kept in {config.workdir})"
         )
-    earlier = restored(saved[-2 if troubles == MAX_ROLLBACKS else -1])
+    earlier = as_moment(*restored(step=saved[-2 if troubles == MAX_ROLLBACKS else -1]))
     unimproved = min(earlier.unimproved, moment.unimproved)
     return earlier._replace(order=earlier.order + troubles, data=None, best=moment.best, unimproved=unimproved)
 
 
-def _restored(checkpoints, template, config, begun_with, step) -> Moment:
-    state, progress = restore_checkpoint(checkpoints, template, step=step)
+def _as_moment(config, begun_with, state, progress) -> Moment:
     batch_size = progress.pop("batch_size", begun_with or config.batch_size)
     moment = Moment(state, **progress)
     # A position in batches of one size is none in batches of another.

@@ -5,7 +5,6 @@ work is done by a child, whose end the process that the user started explains in
 """
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -15,16 +14,12 @@ import traceback
 from collections.abc import Callable
 
 from jaxsr.errors import reported
+from jaxsr.training.lost import TROUBLE, is_lost
 
 LOST = os.EX_TEMPFAIL
 LOST_SENTENCE = (
     "another process of this run ended or cannot be reached; see what that one says, then start all of them again "
     "with the same command to go on from the last checkpoint"
-)
-# In what JAX, XLA and their transports say when another process is gone.
-TROUBLE = re.compile(
-    "Gloo .*failed|gloo/transport|NCCL|[Cc]oordination ?[Ss]ervice|distributed service|UNAVAILABLE|DEADLINE_EXC"
-    "|Connection (closed|reset|refused)"
 )
 
 _STREAMS = "JAXSR_WORKER_STREAMS"
@@ -74,16 +69,16 @@ def _work(task):
     sys.stdout, sys.stderr = (os.fdopen(int(stream), "w", buffering=1) for stream in os.environ.pop(_STREAMS).split())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     # Not imported by the parent, which has no use for JAX.
-    from jaxsr.training import distributed
+    from jaxsr.training.distributed import leave
 
     try:
         with reported():
             code = task()
-        distributed.leave()
+        leave()
     except SystemExit as end:
         code = end.code
     except BaseException as error:
-        code = LOST if distributed.is_lost(error) else 1
+        code = LOST if is_lost(error) else 1
         if code != LOST:
             traceback.print_exc()
     sys.stdout.flush()

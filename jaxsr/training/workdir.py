@@ -13,6 +13,7 @@ from pathlib import Path
 from jaxsr.config import TrainConfig
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
+from jaxsr.training.checkpoint import DAMAGED
 from jaxsr.training.photos import Named, difference, summary
 
 # What may change between a run and its continuation without changing the result. Photos are compared by contents.
@@ -120,7 +121,7 @@ def claim(
       InputError: the folder belongs to a run with other settings or photos; the message shows the difference.
     """
     if not config.resume:
-        for name in ("checkpoints", "tensorboard", "strips"):
+        for name in ("checkpoints", DAMAGED, "tensorboard", "strips"):
             shutil.rmtree(workdir / name, ignore_errors=True)
         for name in _FILES:
             (workdir / name).unlink(missing_ok=True)

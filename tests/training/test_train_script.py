@@ -140,16 +140,23 @@ def test_a_loss_that_stays_infinite_is_given_up(photos, tmp_path):
     assert not (workdir / "last.safetensors").exists()
 
 
-def test_a_full_disk_is_one_sentence(photos, tmp_path):
-    """On a real file system of one megabyte, where mounting one is allowed."""
-    workdir = tmp_path / "disk" / "run"
-    line = command(*TINY, "--steps", 4, photos=photos, workdir=workdir)
-    mounted = f"mkdir -p {workdir.parent} && mount -t tmpfs -o size=1m tmpfs {workdir.parent}"
-    if run(["unshare", "-m", "sh", "-c", mounted]).returncode:
+def test_a_full_disk_is_one_sentence_and_with_room_again_it_goes_on(uninterrupted, photos, tmp_path):
+    """On a real file system of few megabytes, where mounting one is allowed."""
+    disk, kept = tmp_path / "disk", tmp_path / "last.safetensors"
+    disk.mkdir()
+    schedule = ["--steps", 120, "--checkpoint-every", 20, "--validate-every", 60]
+    line = shlex.join(command(*TINY, *schedule, photos=photos, workdir=disk))
+    if run(["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", disk]).returncode:
         pytest.skip("mounting a file system is not allowed here")
-    done = run(["unshare", "-m", "sh", "-c", f"{mounted} && exec {shlex.join(line)}"])
-    assert_refused(done, "disk", "MB", "free some space")
-    assert run(line).returncode == 0
+    full = f"mount -t tmpfs -o size=3m tmpfs {disk} && head -c 1200000 /dev/zero > {disk}/other && {line}"
+    again = f"rm {disk}/other; {line} && cp {disk}/last.safetensors {kept}"
+    done = run(["unshare", "-m", "sh", "-c", f"{full}; echo code $?; {again}"])
+    assert_one_error(done, "disk", "MB", "free some space")
+    assert "code 2" in done.stdout
+    assert done.returncode == 0, done.stderr
+    assert "resuming" in done.stdout
+    ours, theirs = (safetensors.numpy.load_file(path) for path in (kept, uninterrupted / "last.safetensors"))
+    assert all(ours[key].tobytes() == theirs[key].tobytes() for key in theirs)
 
 
 def test_a_write_that_fails_ends_with_the_sentence(photos, tmp_path):
@@ -166,6 +173,10 @@ def test_a_write_that_fails_ends_with_the_sentence(photos, tmp_path):
 
 def assert_refused(done, *words):
     assert done.returncode == 2, done.stderr
+    assert_one_error(done, *words)
+
+
+def assert_one_error(done, *words):
     assert "Traceback" not in done.stderr
     message = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert len(message) == 1, done.stderr

@@ -1,0 +1,68 @@
+"""Pictures without an original, scored by how natural they look."""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from jaxsr.errors import InputError
+from jaxsr.evaluation.niqe import niqe
+from jaxsr.evaluation.protocol import distinct, read_set
+from jaxsr.evaluation.report import table_of_each_scale
+from jaxsr.imaging.folders import find_photos
+from jaxsr.upscaling.upscaler import Upscaler
+
+PROTOCOL = (
+    "No original to compare with; NIQE (Mittal et al. 2013, the authors' model, lower is more natural) on the whole "
+    "96×96 blocks of Y, BT.601 studio range, rounded, a gray file counts as Y; no border cut; mean of per-image values"
+)
+
+
+def score_all(folders: Sequence[str], models: Mapping[str, Upscaler]) -> list[dict]:
+    """Score every model on the LR pictures of folders, and print a table for each folder and scale.
+
+    Args:
+      folders: of pictures; their subfolders are not searched.
+      models: by name; none to score the pictures as they are.
+
+    Returns:
+      As `jaxsr.evaluation.command.score_all`; "scale" is None, and there are no "seconds", where nothing was upscaled.
+
+    Raises:
+      InputError: a folder has no pictures, or one cannot be read or is too small for NIQE.
+    """
+    found = [(Path(folder).resolve().name, _pictures(folder)) for folder in folders]
+    results = []
+    for data, paths in distinct(found, list(folders)).items():
+        rows = []
+        for name, upscaler in (models or {"given": None}).items():
+            pictures = tqdm(read_set(paths), f"{name} on {data}", len(paths), unit="picture", disable=None)
+            about = {"model": name, "data": data, "card": (upscaler and upscaler.card) or None, "protocol": PROTOCOL}
+            rows.append(about | _scores(pictures, upscaler))
+        print(table_of_each_scale(rows))
+        results += rows
+    return results
+
+
+def _pictures(folder):
+    paths = find_photos(folder, recursive=False)
+    if not paths:
+        raise InputError(f"{folder}: no photos in this folder; its subfolders are not searched")
+    return paths
+
+
+def _scores(pictures: Iterable[tuple[str, np.ndarray]], upscaler):
+    images, seconds = {}, 0.0
+    for name, picture in pictures:
+        start = time.perf_counter()
+        picture = upscaler(picture) if upscaler else picture
+        seconds += time.perf_counter() - start
+        try:
+            images[name] = {"niqe": niqe(picture)}
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from error
+    mean = {"niqe": float(np.mean([scores["niqe"] for scores in images.values()]))}
+    timed = {"seconds": seconds} if upscaler else {}
+    return {"scale": upscaler and upscaler.scale, "mean": mean, "images": images} | timed
