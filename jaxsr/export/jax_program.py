@@ -127,7 +127,7 @@ def exported_program(weights: Weights, *, dtype: np.dtype = np.float32) -> jax.e
 
 
 def with_card(program: bytes, card: dict) -> bytes:
-    """A serialised program, and behind it a zip archive of its card, which `jax.export.deserialize` does not look at."""
+    """A serialised program and a zip archive of its card, which `jax.export.deserialize` does not look at."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr(zipfile.ZipInfo(_CARD), json.dumps(card, sort_keys=True, ensure_ascii=False))

@@ -12,7 +12,7 @@ from jaxsr.export.folding import folded
 from jaxsr.export.operators import Operators, Value
 from jaxsr.imaging.resize import resize_matrix
 from jaxsr.models import ESPCN, SRCNN, Compact, MSRResNet, RRDBNet, SRResNet
-from jaxsr.models.layers import imagenet_normalised
+from jaxsr.models.layers import IMAGENET_DEVIATION, IMAGENET_MEAN
 from jaxsr.upscaling.engine import Interpolation
 from jaxsr.weights import Weights
 
@@ -45,9 +45,8 @@ def network(ops: Operators, x: Value, weights: Weights) -> Value:
 
 def _srresnet(ops, x, model, params):
     if model.normalisation == "imagenet":
-        offset = np.asarray(imagenet_normalised(np.zeros(3, np.float32)))
-        x = ops.affine(x, np.asarray(imagenet_normalised(np.ones(3, np.float32))) - offset, offset)
-
+        mean, deviation = np.float32(IMAGENET_MEAN), np.float32(IMAGENET_DEVIATION)
+        x = ops.affine(x, 1 / deviation, -mean / deviation)
     first = y = _activated(ops, x, params, "conv_first", "prelu_first")
     for i in range(model.blocks):
         block = params[f"block_{i}"]

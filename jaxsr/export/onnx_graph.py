@@ -1,4 +1,8 @@
-"""Networks as ONNX models of a few operators that all runtimes have."""
+"""Networks as ONNX models of a few operators that all runtimes have.
+
+They are written node by node because a translation of JAX's programs holds what the compiler would take out again:
+jax2onnx 0.17.1 makes 208 nodes of `Compact`, 56 of them transpositions, where this makes 39.
+"""
 
 import json
 

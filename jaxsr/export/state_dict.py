@@ -26,7 +26,7 @@ def layout_of(weights: Weights) -> str:
     described = architecture(model)
     fields = ", ".join(f"{name}={value}" for name, value in described["fields"].items())
     raise InputError(
-        f"--format pth: no program's files known here hold a {described['name']} with {fields}; take --format onnx"
+        f"--format pth: no program known here has an architecture {described['name']} with {fields}; take --format onnx"
     )
 
 

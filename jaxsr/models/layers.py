@@ -11,10 +11,13 @@ from jaxsr.models.partitioning import can_split
 # PyTorch's default for convolutions, U(−1/√fan_in, 1/√fan_in), which the published runs started from.
 torch_uniform = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 
+# Of RGB in [0, 1], as torchvision's networks take it.
+IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
 
 def imagenet_normalised(unit: jax.Array) -> jax.Array:
     """RGB [..., 3] in [0, 1] less ImageNet's mean, over its deviation, as torchvision's networks take it."""
-    return (unit - jnp.array([0.485, 0.456, 0.406])) / jnp.array([0.229, 0.224, 0.225])
+    return (unit - jnp.array(IMAGENET_MEAN)) / jnp.array(IMAGENET_DEVIATION)
 
 
 def dense_product(x: jax.Array, kernel: jax.Array, dimension_numbers: Any, **options: Any) -> jax.Array:

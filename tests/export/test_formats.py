@@ -1,65 +1,147 @@
 """Networks in other programs' hands: onnxruntime, jax.export and PyTorch's modules, against the network itself."""
 
 import json
+import zipfile
+from functools import partial
 
 import jax
+import jax.export
 import numpy as np
 import pytest
-import tyro
 from random_networks import images, random_variables
 
-from jaxsr.export import command
+from jaxsr.errors import InputError
+from jaxsr.export.command import main
+from jaxsr.export.jax_program import exported_program, read_program
 from jaxsr.models import ESPCN, SRCNN, Compact, MSRResNet, RRDBNet, SRResNet
 from jaxsr.weights import Weights, save_weights
 from jaxsr.weights.opening import open_weights
 
 onnx = pytest.importorskip("onnx", reason='exporting needs pip install "jaxsr[export]"')
 onnxruntime = pytest.importorskip("onnxruntime", reason='exporting needs pip install "jaxsr[export]"')
+onnx_graph = pytest.importorskip("jaxsr.export.onnx_graph")
 
 MODELS = {
     "srresnet": SRResNet(features=8, blocks=1),
     "srresnet ×3, bounded": SRResNet(3, 8, 1, "tanh", "prelu", "imagenet"),
     "espcn": ESPCN(),
-    "srcnn": SRCNN(kernels=(9, 5, 5)),
-    "srcnn ×3": SRCNN(scale=3),
+    "srcnn ×3": SRCNN(3, (9, 5, 5)),
     "msrresnet": MSRResNet(features=8, blocks=1),
-    "rrdbnet": RRDBNet(4, 8, 4, 1),
     "rrdbnet ×2": RRDBNet(2, 8, 4, 1),
     "rrdbnet ×1": RRDBNet(1, 8, 4, 1),
     "compact ×2": Compact(2, 8, 2),
 }
-# No multiple of the squares that RRDBNets unshuffle, nor of what the check of the export takes.
-SIZES = ((1, 13, 22), (2, 7, 6))
-
-
-def main(*, arguments):
-    tyro.cli(command.main, args=arguments)
-
-
-@pytest.fixture(params=MODELS)
-def network(request, tmp_path):
-    model = MODELS[request.param]
-    save_weights(tmp_path / "mine.safetensors", Weights(model, random_variables(model), {"licence": "a test’s"}))
-    return tmp_path / "mine.safetensors", open_weights(tmp_path / "mine.safetensors")
-
-
-def run_onnx(path, x):
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return session.run(None, {"input": np.ascontiguousarray(x.transpose(0, 3, 1, 2))})[0].transpose(0, 2, 3, 1)
 
 
 def upscaled(weights, x):
     return np.clip((jax.jit(weights.model.apply)(weights.variables, x) + 1) / 2, 0, 1)
 
 
-def test_onnxruntime_makes_the_same_picture(network, tmp_path):
-    path, weights = network
-    main(arguments=[str(path), str(tmp_path / "out.onnx"), "--format", "onnx"])
-    for size in SIZES:
+def by_onnxruntime(model, x):
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    return session.run(None, {"input": np.ascontiguousarray(x.transpose(0, 3, 1, 2))})[0].transpose(0, 2, 3, 1)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_onnxruntime_and_jax_make_the_same_picture(name):
+    model = MODELS[name]
+    weights = Weights(model, random_variables(model), {"licence": "a test’s"})
+    # No multiple of the squares that RRDBNets unshuffle, and not of one side.
+    x = images(2, 7, 10)
+    expected = upscaled(weights, x)
+    assert expected.std() > 0.02
+    graph = onnx_graph.onnx_model(weights)
+    np.testing.assert_allclose(by_onnxruntime(graph.SerializeToString(), x), expected, atol=1e-5)
+    # As another process would, from the bytes alone.
+    program = jax.export.deserialize(exported_program(weights).serialize())
+    by_jax = jax.jit(program.call)(x.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1)
+    np.testing.assert_allclose(by_jax, expected, atol=1e-5)
+    assert set(program.platforms) == {"cpu", "cuda", "tpu"}
+    assert "onednn" not in program.mlir_module()
+
+
+@pytest.mark.parametrize("float16", [False, True])
+def test_the_command_writes_what_onnxruntime_takes_at_any_size(float16, tmp_path):
+    path = tmp_path / "espcn.onnx"
+    main(arguments=["espcn", str(path), "--format", "onnx", *(["--float16"] if float16 else [])])
+    model, weights = onnx.load(path), open_weights("espcn")
+    assert json.loads({entry.key: entry.value for entry in model.metadata_props}["card"]) == weights.card
+    tensors = {tensor.data_type for tensor in model.graph.initializer if len(tensor.dims) == 4}
+    assert tensors == {onnx.TensorProto.FLOAT16 if float16 else onnx.TensorProto.FLOAT}
+    for size in ((1, 9, 12), (3, 20, 5)):
         x = images(*size)
-        np.testing.assert_allclose(run_onnx(tmp_path / "out.onnx", x), upscaled(weights, x), atol=1e-5)
-    model = onnx.load(tmp_path / "out.onnx")
-    card = json.loads({entry.key: entry.value for entry in model.metadata_props}["card"])
+        np.testing.assert_allclose(by_onnxruntime(path, x), upscaled(weights, x), atol=2e-3 if float16 else 1e-5)
+
+
+def test_the_command_writes_a_program_that_jax_reads(tmp_path):
+    main(arguments=["espcn", str(tmp_path / "espcn.stablehlo"), "--format", "stablehlo"])
+    program, card = read_program(tmp_path / "espcn.stablehlo")
+    weights, x = open_weights("espcn"), images(1, 9, 12)
+    by_jax = jax.jit(program.call)(x.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1)
+    np.testing.assert_allclose(by_jax, upscaled(weights, x), atol=1e-5)
     assert card == weights.card
-    assert card["licence"] == "a test’s"
-    assert not {"BatchNormalization", "Transpose"} & {node.op_type for node in model.graph.node}
+    (tmp_path / "other.stablehlo").write_bytes(b"something else")
+    with pytest.raises(InputError, match=r"other\.stablehlo: no StableHLO program"):
+        read_program(tmp_path / "other.stablehlo")
+
+
+@pytest.mark.parametrize("name", ["leftthomas", "sgrvinod", "lornatang", "msrresnet", "rrdbnet", "compact"])
+def test_pytorch_loads_a_pth_strictly_and_makes_the_same_picture(name, tmp_path):
+    torch = pytest.importorskip("torch", reason="the oracle is PyTorch: pip install '.[oracles]'")
+    import torch_community
+    import torch_generators
+
+    model, twin, key = {
+        "leftthomas": (SRResNet(4, 8, 2, "tanh", "prelu"), torch_generators.leftthomas(), None),
+        "sgrvinod": (SRResNet(4, 8, 2, "tanh", "norm", "imagenet"), torch_generators.sgrvinod(), None),
+        "lornatang": (SRResNet(4, 8, 2), torch_generators.lornatang(), "state_dict"),
+        "msrresnet": (MSRResNet(4, 8, 2), torch_generators.msrresnet(), "params"),
+        "rrdbnet": (RRDBNet(2, 8, 4, 1), torch_community.RRDBNet(8, 4, 1, 2), "params"),
+        "compact": (Compact(4, 8, 3), torch_community.Compact(features=8, convolutions=3), "params"),
+    }[name]
+    weights = Weights(model, random_variables(model), {"licence": "a test’s"})
+    save_weights(tmp_path / "mine.safetensors", weights)
+    main(arguments=[str(tmp_path / "mine.safetensors"), str(tmp_path / "theirs.pth"), "--format", "pth"])
+    stored = torch.load(tmp_path / "theirs.pth", weights_only=True)
+    twin.load_state_dict(stored if key is None else stored[key], strict=True)
+    x = images(1, 9, 12)
+    with torch.no_grad():
+        theirs = twin.eval()(torch.from_numpy(x.transpose(0, 3, 1, 2))).numpy().transpose(0, 2, 3, 1)
+    ours = by_onnxruntime(onnx_graph.onnx_model(weights).SerializeToString(), x)
+    np.testing.assert_allclose(np.clip(theirs, 0, 1), ours, atol=1e-5)
+    with zipfile.ZipFile(tmp_path / "theirs.pth") as archive:
+        (record,) = (record for record in archive.namelist() if record.endswith("/card.json"))
+        assert json.loads(archive.read(record))["licence"] == "a test’s"
+
+
+def broken(make, weights, **options):
+    model = make(weights, **options)
+    kernel = next(tensor for tensor in model.graph.initializer if len(tensor.dims) == 4)
+    kernel.CopyFrom(onnx.numpy_helper.from_array(1.1 * onnx.numpy_helper.to_array(kernel), kernel.name))
+    return model
+
+
+def test_a_file_that_does_something_else_is_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(onnx_graph, "onnx_model", partial(broken, onnx_graph.onnx_model))
+    with pytest.raises(InputError, match="differs from the network by"):
+        main(arguments=["espcn", str(tmp_path / "espcn.onnx"), "--format", "onnx"])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            ["espcn", "espcn.pth", "--format", "pth"],
+            "--format pth: no program known here has an architecture espcn",
+        ),
+        (["espcn", "espcn.onnx", "--format", "stablehlo"], "give it a name in .stablehlo"),
+        (["absent", "absent.onnx", "--format", "onnx"], "absent: no such weights file"),
+    ],
+)
+def test_what_cannot_be_exported_is_said_in_one_sentence(arguments, sentence, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError) as caught:
+        main(arguments=arguments)
+    assert sentence in str(caught.value)
+    assert not list(tmp_path.iterdir())

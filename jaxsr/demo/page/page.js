@@ -1,27 +1,14 @@
-// From a dropped photo to the file to download.
+// From a dropped photo to the file to download. Who upscales it is upscaling.js's business: a server, or this browser.
 
 import { listen } from "./gestures.js";
+import * as upscaling from "./upscaling.js";
 import { createViewer } from "./viewer.js";
 
 const element = (id) => document.getElementById(id);
 const viewer = createViewer(element("stage"), { onZoom: (zoom) => { element("zoom").value = `${Math.round(100 * zoom)} %`; } });
 listen(element("stage"), viewer);
 
-let options, file = null, token = null, layers = null;
-
-// The answer as JSON; an Error with the server's sentence where it refuses.
-async function ask(url, request) {
-  let answer;
-  try {
-    answer = await fetch(url, request);
-  } catch {
-    throw new Error("The page's server does not answer; is it still running?");
-  }
-  if (answer.status === 204) return null;
-  const value = await answer.json();
-  if (!answer.ok) throw Object.assign(new Error(value.error), { status: answer.status });
-  return value;
-}
+let options, file = null, run = null, layers = null;
 
 function enter(state) {
   document.body.dataset.state = state;
@@ -34,67 +21,39 @@ function fail(message) {
   element("error").hidden = false;
 }
 
-function forget() {
-  // The server deletes at once what nobody will ask for again.
-  if (token) ask(`/jobs/${token}`, { method: "DELETE" }).catch(() => {});
-  token = null;
-  history.replaceState(null, "", location.pathname);
+// End what is being done, or what there is of it.
+function drop() {
+  run = null;
+  upscaling.forget();
 }
 
-async function upscale(chosen) {
-  element("error").hidden = true;
-  forget();
+function upscale(chosen) {
+  drop();
   file = chosen;
+  const strength = chosenModel().strength ? Number(element("strength").value) : null;
+  return follow((progress) => upscaling.upscale(chosen, { model: element("model").value, strength }, progress));
+}
+
+// Show how far some work is, and its result, as long as no other has taken its place.
+async function follow(work) {
+  const mine = run = {};
+  const wanted = () => run === mine;
+  element("error").hidden = true;
   showPreview();
   enter("running");
-  report("Sending the photo…");
-  const most = options.limits.megabytes;
+  report("Reading the photo…");
   try {
-    if (file.size > most * 1e6) {
-      throw new Error(`${file.name} is larger than the ${most} megabytes that this page takes; save it smaller, or start the page with a larger --max-megabytes`);
-    }
-    const query = new URLSearchParams({ name: file.name, model: element("model").value });
-    if (chosenModel().strength) query.set("strength", element("strength").value);
-    const sending = file;
-    const job = await ask(`/jobs?${query}`, { method: "POST", body: sending });
-    // Cancelled, or another chosen, while it was being sent.
-    if (file !== sending) return void ask(`/jobs/${job.token}`, { method: "DELETE" });
-    token = job.token;
-    history.replaceState(null, "", `#${token}`);
-    await follow(token);
+    const result = await work({ wanted, report: (...told) => { if (wanted()) report(...told); } });
+    if (wanted()) showResult(result);
   } catch (error) {
-    giveUp(error);
+    if (wanted()) giveUp(error);
   }
 }
 
 function giveUp(error) {
   enter("empty");
-  forget();
+  drop();
   fail(error.message);
-}
-
-async function follow(mine) {
-  let since = null;
-  while (token === mine) {
-    const job = await ask(`/jobs/${mine}`);
-    if (token !== mine) return;
-    if (job.state === "failed") throw new Error(job.error);
-    if (job.state === "done") return showResult(job);
-    if (job.done && !since) since = { at: performance.now(), done: job.done };
-    report(progressText(job, since), job.stage === "upscaling" && job.total > 1 ? job.done / job.total : null);
-    await new Promise((resolve) => setTimeout(resolve, 250));
-  }
-}
-
-function progressText(job, since) {
-  if (job.state === "queued") return job.ahead === 1 ? "1 picture is ahead of yours" : `${job.ahead} pictures are ahead of yours`;
-  if (job.stage === "view") return "Preparing the view…";
-  if (job.total <= 1) return "Upscaling…";
-  // The first tiles tell nothing: the program is compiled in them.
-  const measured = job.done - since.done;
-  const seconds = measured > 1 ? ((performance.now() - since.at) / 1000 / measured) * (job.total - job.done) : 0;
-  const left = seconds > 90 ? `, about ${Math.round(seconds / 60)} min left` : seconds > 3 ? `, about ${Math.round(seconds)} s left` : "";
-  return `Tile ${job.done} of ${job.total}${left}`;
 }
 
 function report(text, part = null) {
@@ -105,26 +64,25 @@ function report(text, part = null) {
 
 function showPreview() {
   URL.revokeObjectURL(element("preview").src);
-  element("preview").src = URL.createObjectURL(file);
-  element("preview").hidden = false;
+  element("preview").hidden = !file;
+  if (file) element("preview").src = URL.createObjectURL(file);
 }
 
-function showResult(job) {
+function showResult(result) {
   enter("result");
-  const { before, enlarged, after } = job.pictures;
+  const { before, enlarged, after } = result.pictures;
   element("unshown").hidden = Boolean(after);
   for (const id of ["canvas", "divider", "before-tag", "after-tag"]) element(id).hidden = !after;
   if (after) {
-    const layer = (name, picture) => ({ ...picture, url: `/jobs/${token}/tiles/${name}`, tile: job.tile });
-    layers = { before: { ...layer("before", before), pixelated: true }, enlarged: layer("enlarged", enlarged) };
-    viewer.show(after, layers[chosenBefore()], layer("after", after));
+    layers = { before: { ...before, pixelated: true }, enlarged };
+    viewer.show(after, layers[chosenBefore()], after);
   }
   tagBefore();
-  element("after-tag").textContent = job.strength === null ? job.model : `${job.model}, strength ${job.strength}`;
-  element("facts").textContent = `${job.note ? `${job.note}, ` : ""}${after ? `${after.width}\u00a0×\u00a0${after.height}, ` : ""}${(job.bytes / 1e6).toFixed(1)}\u00a0MB`;
-  element("facts").title = `${job.file}, kept for ${options.limits.keep_minutes} minutes`;
-  element("download").href = `/jobs/${token}/file`;
-  element("download").download = job.file;
+  element("after-tag").textContent = result.strength === null ? result.model : `${result.model}, strength ${result.strength}`;
+  element("facts").textContent = `${result.note ? `${result.note}, ` : ""}${after ? `${after.width}\u00a0×\u00a0${after.height}, ` : ""}${(result.bytes / 1e6).toFixed(1)}\u00a0MB`;
+  element("facts").title = result.title;
+  element("download").href = result.url;
+  element("download").download = result.name;
   element("stage").focus({ focusVisible: false });
 }
 
@@ -147,31 +105,27 @@ function settingsChanged() {
   element("again").hidden = document.body.dataset.state !== "result" || !file;
 }
 
-async function chooseSample(path) {
-  const answer = await fetch(`/samples/${path}`);
-  upscale(new File([await answer.blob()], path.split("/").pop()));
+async function chooseSample(url) {
+  const answer = await fetch(url);
+  upscale(new File([await answer.blob()], url.split("/").pop()));
 }
 
 async function start() {
-  options = await ask("/options");
+  options = await upscaling.options();
   for (const { name } of options.models) element("model").add(new Option(name));
-  element("limits").textContent = `up to ${options.limits.megapixels} megapixels, ${options.limits.megabytes} megabytes`;
-  for (const path of options.samples) {
+  element("limits").textContent = options.limits;
+  element("promise").textContent = options.promise;
+  for (const url of options.samples) {
     const button = document.createElement("button");
-    const image = Object.assign(new Image(), { src: `/samples/${path}`, alt: path.split("/").pop().replace(/\..*/, "") });
+    const image = Object.assign(new Image(), { src: url, alt: url.split("/").pop().replace(/\..*/, "") });
     button.append(image);
-    button.addEventListener("click", () => chooseSample(path));
+    button.addEventListener("click", () => chooseSample(url));
     element("samples").append(button);
   }
   settingsChanged();
-  // After a reload the job goes on.
-  if (location.hash.length > 1) {
-    token = location.hash.slice(1);
-    element("preview").hidden = true;
-    enter("running");
-    report("Looking for your photo…");
-    await follow(token);
-  }
+  // After a reload the work may go on.
+  const resumed = upscaling.resume();
+  if (resumed) await follow(resumed);
 }
 
 const on = (id, type, action) => element(id).addEventListener(type, action);
@@ -180,8 +134,7 @@ on("strength", "input", settingsChanged);
 on("again", "click", () => upscale(file));
 on("dismiss", "click", () => { element("error").hidden = true; });
 on("file", "change", (event) => { choose([...event.target.files]); event.target.value = ""; });
-on("cancel", "click", () => { file = null; forget(); enter("empty"); });
-on("new", "click", () => { file = null; forget(); enter("empty"); });
+for (const id of ["cancel", "new"]) on(id, "click", () => { file = null; drop(); enter("empty"); });
 on("in", "click", viewer.zoomIn);
 on("out", "click", viewer.zoomOut);
 on("fit", "click", viewer.fit);

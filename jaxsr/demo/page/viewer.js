@@ -68,7 +68,7 @@ export function createViewer(stage, { onZoom }) {
     context.imageSmoothingQuality = "high";
     for (let row = clamp(-y / down / size, last[1]); row <= clamp((canvas.height - y) / down / size, last[1]); row++) {
       for (let column = clamp((from - x) / across / size, last[0]); column <= clamp((to - x) / across / size, last[0]); column++) {
-        const image = tile(`${layer.url}/${level}/${column}/${row}`, load);
+        const image = tile(layer.tileUrl(level, column, row), load);
         if (!image) continue;
         // Edges on whole device pixels leave no gap between tiles.
         const edge = (index, count, step, origin) => Math.round(Math.min(index * size, count) * step + origin);
