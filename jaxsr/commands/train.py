@@ -18,7 +18,7 @@ import tyro
 import jaxsr
 from jaxsr.config import TrainConfig
 from jaxsr.errors import InputError
-from jaxsr.training.memory import restart_with_huge_pages
+from jaxsr.processes.memory import restart_with_huge_pages
 
 _PACKAGE = Path(jaxsr.__file__).parent
 # They lie inside the package where it was installed from a wheel, and beside it in a checkout.
@@ -65,7 +65,7 @@ def main(arguments: Annotated[Arguments, tyro.conf.arg(name="")]) -> int:
     values = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(TrainConfig)}
 
     def task() -> int:
-        from jaxsr.training.distributed import Cluster
+        from jaxsr.processes.distributed import Cluster
         from jaxsr.training.start import start
 
         place = Cluster(arguments.coordinator, arguments.process_count, arguments.process_index)
@@ -74,7 +74,7 @@ def main(arguments: Annotated[Arguments, tyro.conf.arg(name="")]) -> int:
 
     if not arguments.distributed:
         return task()
-    from jaxsr.training.supervision import supervised
+    from jaxsr.processes.supervision import supervised
 
     return supervised(task)
 

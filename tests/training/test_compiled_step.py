@@ -19,7 +19,7 @@ from random_networks import random_variables
 from jaxsr.models import SRResNet, onednn
 from jaxsr.models.discriminator import Discriminator
 from jaxsr.models.vgg import VGG
-from jaxsr.training.devices import make_mesh, replicated, sharded_batches
+from jaxsr.processes.devices import make_mesh, replicated, sharded_batches
 from jaxsr.training.gan import GanLosses, GanState, make_gan_step
 from jaxsr.training.state import create_state
 from jaxsr.training.steps import compile_steps, make_pixel_step

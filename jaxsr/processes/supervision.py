@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable
 
 from jaxsr.errors import reported
-from jaxsr.training.lost import TROUBLE, is_lost
+from jaxsr.processes.lost import TROUBLE, is_lost
 
 LOST = os.EX_TEMPFAIL
 LOST_SENTENCE = (
@@ -69,7 +69,7 @@ def _work(task):
     sys.stdout, sys.stderr = (os.fdopen(int(stream), "w", buffering=1) for stream in os.environ.pop(_STREAMS).split())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     # Not imported by the parent, which has no use for JAX.
-    from jaxsr.training.distributed import leave
+    from jaxsr.processes.distributed import leave
 
     try:
         with reported():

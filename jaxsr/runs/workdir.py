@@ -13,8 +13,8 @@ from pathlib import Path
 from jaxsr.config import TrainConfig
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
-from jaxsr.training.checkpoint import DAMAGED
-from jaxsr.training.photos import Named, difference, summary
+from jaxsr.runs.checkpoint import DAMAGED
+from jaxsr.runs.photos import Named, difference, summary
 
 # What may change between a run and its continuation without changing the result. Photos are compared by contents.
 _FREE = {"workdir", "resume", "cache", "used", "photos", "checkpoint_every", "validate_every", "early_stop"}

@@ -9,7 +9,7 @@ from jaxsr.data.degradation import Degrade
 from jaxsr.imaging.color import uint8_from_unit, unit_from_signed
 from jaxsr.imaging.files import save_image
 from jaxsr.imaging.resize import resize_uint8
-from jaxsr.training.monitor import strip
+from jaxsr.runs.monitor import strip
 
 COLUMNS, ROWS = 10, 3
 

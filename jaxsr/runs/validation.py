@@ -14,7 +14,7 @@ from jaxsr.evaluation.sheet import most_detailed
 from jaxsr.imaging.color import uint8_from_unit, unit_from_signed, unit_from_uint8
 from jaxsr.imaging.files import save_image
 from jaxsr.imaging.resize import resize_uint8
-from jaxsr.training.monitor import strip
+from jaxsr.runs.monitor import strip
 from jaxsr.upscaling.cells import pixels, upscale_cell_strips
 from jaxsr.upscaling.tiling import cropped, joined
 

@@ -14,8 +14,8 @@ import numpy as np
 from orbax.checkpoint import v1 as ocp
 
 from jaxsr.errors import InputError
-from jaxsr.training.devices import gathered, is_writer
-from jaxsr.training.lost import is_lost
+from jaxsr.processes.devices import gathered, is_writer
+from jaxsr.processes.lost import is_lost
 
 # Beside the folder of the checkpoints: where those go that cannot be read.
 DAMAGED = "damaged"
