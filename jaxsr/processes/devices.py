@@ -99,7 +99,7 @@ def of_first_process(tree: Any) -> Any:
 
 
 def _run_on_processes(function, tree):
-    """Apply a function to the trees of all processes, stacked along a first axis. Each process gets the whole result."""
+    """Apply a function to the trees of all processes, stacked along a first axis. Each process gets the result."""
     firsts = {device.process_index: device for device in reversed(jax.devices())}
     mesh = Mesh(np.array([firsts[index] for index in sorted(firsts)]), ("process",), axis_types=(AxisType.Auto,))
     rows = jax.tree.map(lambda leaf: np.asarray(leaf)[None], tree)

@@ -18,8 +18,8 @@ from jaxsr.processes.lost import TROUBLE, is_lost
 
 LOST = os.EX_TEMPFAIL
 LOST_SENTENCE = (
-    "another process of this run ended or cannot be reached; read its messages, then start all processes again with the "
-    "same command to go on from the last checkpoint"
+    "another process of this run ended or cannot be reached; read its messages, then start all processes again with "
+    "the same command to go on from the last checkpoint"
 )
 
 _STREAMS = "JAXSR_WORKER_STREAMS"
