@@ -13,7 +13,7 @@ import pyvips
 from jaxsr.errors import InputError
 from jaxsr.imaging.apng import frame_count, read_apng
 from jaxsr.imaging.counting import field, tiff_pages
-from jaxsr.imaging.opening import decode, without
+from jaxsr.imaging.opening import decode, without, without_needless_opacity
 from jaxsr.imaging.picture import LARGEST, Picture, check_file, field_names, picture_of, vips_reason
 from jaxsr.imaging.pixels import image_of
 
@@ -80,7 +80,8 @@ def _of_roll(path, pixels, largest):
     decoded = decode(path, page=-1)
     roll = decoded.image
     height, count = roll.get("page-height"), roll.get("n-pages")
-    images = [roll.crop(0, number * height, roll.width, height) for number in range(count)]
+    shown = without_needless_opacity(roll)
+    images = [shown.crop(0, number * height, roll.width, height) for number in range(count)]
     for name in ("page-height", "n-pages", "delay", "loop"):
         images = [without(image, name) for image in images]
     pictures = tuple(picture_of(path, replace(decoded, image=image)) for image in images)

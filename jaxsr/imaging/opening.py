@@ -129,6 +129,18 @@ def _tiff(path, page):
     return Decoded(image, notes=notes)
 
 
+def without_needless_opacity(image: pyvips.Image) -> pyvips.Image:
+    """The pixels without opacity where all of a GIF or WebP is opaque: an animation has it whether it needs it or not.
+
+    Raises:
+      pyvips.Error: it is broken.
+    """
+    animated = image.get_typeof("vips-loader") and image.get("vips-loader").startswith(("gif", "webp"))
+    if not animated or not image.hasalpha() or image.extract_band(image.bands - 1).min() < 255:
+        return image
+    return image.extract_band(0, n=image.bands - 1)
+
+
 def without(image: pyvips.Image, field: str) -> pyvips.Image:
     """The image without a field of metadata."""
     image = image.copy()

@@ -17,7 +17,7 @@ from jaxsr.imaging.counting import picture_count
 from jaxsr.imaging.encoding import Encoding
 from jaxsr.imaging.files import PHOTO_SUFFIXES
 from jaxsr.imaging.heif import heic_size, is_heic
-from jaxsr.imaging.opening import HEAD, Decoded, decode
+from jaxsr.imaging.opening import HEAD, Decoded, decode, without_needless_opacity
 from jaxsr.imaging.profiles import to_srgb
 
 # Of files in a folder; a file that is named itself may have any.
@@ -105,27 +105,31 @@ def open_picture(path: str | os.PathLike, *, largest: int = LARGEST, salvage: bo
     check_file(path)
     try:
         decoded = decode(path, salvage=salvage)
-        picture = picture_of(path, decoded, largest=largest)
+        check_pixels(path, decoded.image, largest=largest)
+        picture = picture_of(path, replace(decoded, image=without_needless_opacity(decoded.image)))
     except pyvips.Error as error:
         raise InputError(f"{path}: {vips_reason(error)}") from error
     count = picture_count(path, decoded.image)
     return replace(picture, notes=(*picture.notes, f"the first of {count} pictures")) if count > 1 else picture
 
 
-def picture_of(path: Path, decoded: Decoded, *, largest: int = LARGEST) -> Picture:
-    """A picture of what a file has; its pixels are decoded.
-
-    Raises:
-      InputError: it is too large, or has pixels of another kind.
-      pyvips.Error: it is broken.
-    """
-    image = decoded.image
+def check_pixels(path: Path, image: pyvips.Image, *, largest: int) -> None:
+    """Raise `InputError` if a picture has more pixels than `largest`."""
     if image.width * image.height > largest:
         raise InputError(
             f"{path}: {image.width} × {image.height} pixels are more than the {largest / 1e6:g} megapixels that "
             "are taken; make it smaller"
         )
-    stored = image.autorot()
+
+
+def picture_of(path: Path, decoded: Decoded) -> Picture:
+    """A picture of what a file has; its pixels are decoded.
+
+    Raises:
+      InputError: it has pixels of another kind.
+      pyvips.Error: it is broken.
+    """
+    stored = decoded.image.autorot()
     # All is decoded now, so that what is broken is known before the network's work.
     stored.crop(0, 0, 1, 1).write_to_memory()
     colours, opacity = _parts(path, stored)

@@ -126,7 +126,7 @@ def test_a_failure_of_any_kind_is_that_picture_s(jobs):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_a_full_disk_ends_the_run(jobs):
     def write(computed, target):
-        computed[1].file.close()
+        computed[1][0].file.close()
         with open("/dev/full", "wb", buffering=0) as file:
             file.write(b"picture")
 
