@@ -1,5 +1,8 @@
 """Animations and pages: every picture, in its time, as programs that are not ours show it."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 import pyvips
@@ -9,7 +12,7 @@ from PIL import Image, ImageSequence
 import jaxsr
 from jaxsr.errors import InputError
 from jaxsr.imaging.apng import read_apng
-from jaxsr.imaging.chunks import insert_before_pixels
+from jaxsr.imaging.chunks import chunk, insert_before_pixels
 from jaxsr.imaging.frame_writing import ticked
 from jaxsr.imaging.frames import open_frames
 from jaxsr.imaging.picture import open_picture
@@ -101,8 +104,16 @@ def by_hand(path, *, disposals, blends):
     return save(path, parts, disposal=disposals, blend=blends)
 
 
-@pytest.mark.parametrize("disposals", [[0, 0, 0, 0], [1, 1, 1, 1], [0, 2, 2, 0], [0, 1, 2, 0]])
-@pytest.mark.parametrize("blends", [[0, 0, 0, 0], [0, 1, 1, 1]])
+@pytest.mark.parametrize(
+    ("disposals", "blends"),
+    [
+        ([0, 0, 0, 0], [0, 0, 0, 0]),
+        ([1, 1, 1, 1], [0, 0, 0, 0]),
+        ([0, 2, 2, 0], [0, 0, 0, 0]),
+        ([0, 0, 0, 0], [0, 1, 1, 1]),
+        ([1, 1, 1, 1], [0, 1, 1, 1]),
+    ],
+)
 def test_apng_is_composed_as_pillow_composes_it(disposals, blends, tmp_path):
     by_hand(tmp_path / "a.png", disposals=disposals, blends=blends)
     frames, times, count = read_apng(tmp_path / "a.png")
@@ -111,6 +122,25 @@ def test_apng_is_composed_as_pillow_composes_it(disposals, blends, tmp_path):
         visible = theirs[..., 3:] > 0
         assert np.abs(ours.astype(int) - theirs)[..., 3].max() <= 1
         assert (np.abs(ours.astype(int) - theirs) * visible).max() <= 2
+
+
+@pytest.mark.parametrize(("disposal", "left"), [(0, (200, 0, 0, 255)), (1, (0, 0, 0, 0)), (2, (10, 20, 30, 255))])
+def test_what_a_part_leaves_behind_by_the_standard(disposal, left, tmp_path):
+    """A part of 3 × 3 is laid over a picture and disposed of before another is laid elsewhere."""
+    below = np.full((8, 8, 4), (10, 20, 30, 255), np.uint8)
+    part = np.full((3, 3, 4), (200, 0, 0, 255), np.uint8)
+    parts = [(below, 0, 0), (part, 1, disposal), (part, 5, 0)]
+    chunks = [(b"IHDR", struct.pack(">LL5B", 8, 8, 8, 6, 0, 0, 0)), (b"acTL", struct.pack(">LL", 3, 0))]
+    for number, (pixels, at, dispose) in enumerate(parts):
+        side = len(pixels)
+        packed = zlib.compress(b"".join(b"\0" + row.tobytes() for row in pixels))
+        chunks.append((b"fcTL", struct.pack(">5L2H2B", max(0, 2 * number - 1), side, side, at, at, 1, 8, dispose, 1)))
+        chunks.append((b"fdAT", struct.pack(">L", 2 * number) + packed) if number else (b"IDAT", packed))
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*one) for one in [*chunks, (b"IEND", b"")]))
+    frames, times, count = read_apng(tmp_path / "a.png")
+    assert (times, count) == ([125, 125, 125], 0)
+    assert [tuple(one[2, 2]) for one in frames] == [(10, 20, 30, 255), (200, 0, 0, 255), left]
+    assert [tuple(one[6, 6]) for one in frames] == [(10, 20, 30, 255), (10, 20, 30, 255), (200, 0, 0, 255)]
 
 
 def test_half_opaque_over_opaque_is_the_mean(tmp_path):

@@ -149,10 +149,10 @@ def test_what_was_computed_when_the_run_ends_is_let_go(jobs):
         return computed[-1]
 
     def write(result, target):
-        result[1].file.close()
+        result[1][0].file.close()
         assert second.wait(timeout=60)
         raise OSError(errno.ENOSPC, "No space left on device")
 
     assert statuses(run(jobs, Stages(stages.read, compute, write, stages.discard))) == ["failed"]
     assert len(computed) >= 2
-    assert all(raw.file.closed for _, raw in computed)
+    assert all(raw.file.closed for _, (raw,) in computed)
