@@ -19,6 +19,7 @@ from jaxsr.imaging.exif import read_exif, tiff_tags
 from jaxsr.imaging.files import BROKEN, reason, to_rgb
 from jaxsr.imaging.heif import is_heic, read_heic
 from jaxsr.imaging.lab import is_lab, read_lab
+from jaxsr.imaging.metadata import field, without
 from jaxsr.imaging.pixels import image_of
 from jaxsr.imaging.png_colour import read_png_colour, significant_only
 from jaxsr.imaging.salvage import is_jpeg, salvaged
@@ -135,18 +136,10 @@ def without_needless_opacity(image: pyvips.Image) -> pyvips.Image:
     Raises:
       pyvips.Error: it is broken.
     """
-    animated = image.get_typeof("vips-loader") and image.get("vips-loader").startswith(("gif", "webp"))
+    animated = field(image, "vips-loader", "").startswith(("gif", "webp"))
     if not animated or not image.hasalpha() or image.extract_band(image.bands - 1).min() < 255:
         return image
     return image.extract_band(0, n=image.bands - 1)
-
-
-def without(image: pyvips.Image, field: str) -> pyvips.Image:
-    """The image without a field of metadata."""
-    image = image.copy()
-    if image.get_typeof(field):
-        image.remove(field)
-    return image
 
 
 @contextlib.contextmanager
