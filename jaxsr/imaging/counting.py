@@ -2,13 +2,13 @@
 
 import warnings
 from pathlib import Path
-from typing import Any
 
 import pyvips
 from PIL import Image
 
 from jaxsr.imaging.apng import frame_count
 from jaxsr.imaging.files import BROKEN
+from jaxsr.imaging.metadata import field
 
 _SUBFILE, _OLD_SUBFILE = 254, 255
 # TIFF 6.0, section 8: a smaller copy of another page, and a mask of its transparency.
@@ -37,8 +37,3 @@ def tiff_pages(path: Path, count: int) -> list[int]:
     except BROKEN:
         return list(range(count))
     return found or [0]
-
-
-def field(image: pyvips.Image, name: str, otherwise: Any) -> Any:
-    """A field of metadata, or `otherwise` where there is none."""
-    return image.get(name) if image.get_typeof(name) else otherwise

@@ -19,6 +19,7 @@ from jaxsr.imaging.exif import read_exif, tiff_tags
 from jaxsr.imaging.files import BROKEN, reason, to_rgb
 from jaxsr.imaging.heif import is_heic, read_heic
 from jaxsr.imaging.lab import is_lab, read_lab
+from jaxsr.imaging.metadata import field, without
 from jaxsr.imaging.pixels import image_of
 from jaxsr.imaging.png_colour import read_png_colour, significant_only
 from jaxsr.imaging.salvage import is_jpeg, salvaged
@@ -129,12 +130,16 @@ def _tiff(path, page):
     return Decoded(image, notes=notes)
 
 
-def without(image: pyvips.Image, field: str) -> pyvips.Image:
-    """The image without a field of metadata."""
-    image = image.copy()
-    if image.get_typeof(field):
-        image.remove(field)
-    return image
+def without_needless_opacity(image: pyvips.Image) -> pyvips.Image:
+    """The pixels without opacity where all of a GIF or WebP is opaque: an animation has it whether it needs it or not.
+
+    Raises:
+      pyvips.Error: it is broken.
+    """
+    animated = field(image, "vips-loader", "").startswith(("gif", "webp"))
+    if not animated or not image.hasalpha() or image.extract_band(image.bands - 1).min() < 255:
+        return image
+    return image.extract_band(0, n=image.bands - 1)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import re
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,7 +19,8 @@ from jaxsr.imaging.chunks import insert_before_pixels
 from jaxsr.imaging.comments import comment_texts, write_comments
 from jaxsr.imaging.exif import write_exif
 from jaxsr.imaging.icc import icc_profile
-from jaxsr.imaging.picture import LARGEST, Picture, field_names
+from jaxsr.imaging.metadata import kept, with_metadata
+from jaxsr.imaging.picture import LARGEST, Picture
 from jaxsr.imaging.png_colour import chunks_for
 from jaxsr.imaging.profiles import from_srgb, has_foreign_colours, is_cmyk
 from jaxsr.imaging.text import write_text
@@ -40,7 +40,6 @@ _DEEP = {".png": ("ushort",), ".tif": ("ushort", "float"), ".tiff": ("ushort", "
 _NUMPY = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32}
 _LARGEST_OF = {"uchar": 255, "ushort": 65535, "float": 1}
 _SPACES = {("uchar", 1): "b-w", ("ushort", 1): "grey16", ("uchar", 3): "srgb", ("ushort", 3): "rgb16"}
-_KEPT = re.compile(r"exif-|xmp-data|iptc-data|png-comment-|icc-profile-data|resolution-unit|image-description")
 
 
 @dataclass(frozen=True)
@@ -223,7 +222,7 @@ def finished(raw: Raw, picture: Picture, target: Path) -> pyvips.Image:
         if opacity.format != colours.format:
             opacity = (opacity / 257).rint().cast(colours.format)
         colours = colours.bandjoin(opacity)
-    finished = _with_metadata(colours, picture.stored, ratio=width / picture.size[1], profile=own_colours)
+    finished = with_metadata(colours, picture.stored, ratio=width / picture.size[1], profile=own_colours)
     if picture.encoding is not None and own_colours and target.suffix.lower() != ".png":
         # A WebP has no gray.
         gray = count == 1 and target.suffix.lower() != ".webp"
@@ -231,41 +230,6 @@ def finished(raw: Raw, picture: Picture, target: Path) -> pyvips.Image:
         profile = icc_profile(picture.encoding, gray=gray)
         finished.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
     return finished
-
-
-def kept(stored: pyvips.Image, target: Path) -> str:
-    """libvips' flags for what is written; it would make EXIF up where there is none, which only resolution needs."""
-    needed = _resolution_known(stored) and target.suffix.lower() not in (".png", ".tif", ".tiff")
-    return "xmp:iptc:icc:other" + (":exif" if needed or _has_exif(stored) else "")
-
-
-def _has_exif(stored):
-    return any(name.startswith("exif-") for name in field_names(stored))
-
-
-def _resolution_known(stored):
-    # 1 pixel per millimetre is libvips' word for unknown.
-    return (stored.xres, stored.yres) != (1.0, 1.0)
-
-
-def _with_metadata(image, stored, *, ratio, profile):
-    image = image.copy()
-    if image.get_typeof("icc-profile-data"):
-        image.remove("icc-profile-data")
-    for name in field_names(stored):
-        value = stored.get(name) if _KEPT.match(name) else None
-        # Text beyond ASCII is not libvips' to write.
-        beyond = name.startswith("png-comment-") and not (name + str(value)).isascii()
-        if value is not None and not beyond and (profile or name != "icc-profile-data"):
-            if name == "xmp-data":
-                value = re.sub(rb"""(tiff:Orientation(?:\s*=\s*["']|>\s*))\d""", rb"\g<1>1", value)
-            image.set_type(stored.get_typeof(name), name, value)
-    if _has_exif(stored):
-        image.set_type(pyvips.GValue.gint_type, "orientation", 1)
-    # After EXIF was attached, since libvips then takes the resolution that stands there: all that a WebP has.
-    source = stored if _resolution_known(stored) else image
-    scales = (source.xres * ratio, source.yres * ratio) if _resolution_known(source) else (1.0, 1.0)
-    return image.copy(xres=scales[0], yres=scales[1])
 
 
 def _save_bitmap(image, path, _keep, _quality):

@@ -126,7 +126,7 @@ def test_a_failure_of_any_kind_is_that_picture_s(jobs):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_a_full_disk_ends_the_run(jobs):
     def write(computed, target):
-        computed[1].file.close()
+        computed[1][0].file.close()
         with open("/dev/full", "wb", buffering=0) as file:
             file.write(b"picture")
 
@@ -149,10 +149,10 @@ def test_what_was_computed_when_the_run_ends_is_let_go(jobs):
         return computed[-1]
 
     def write(result, target):
-        result[1].file.close()
+        result[1][0].file.close()
         assert second.wait(timeout=60)
         raise OSError(errno.ENOSPC, "No space left on device")
 
     assert statuses(run(jobs, Stages(stages.read, compute, write, stages.discard))) == ["failed"]
     assert len(computed) >= 2
-    assert all(raw.file.closed for _, raw in computed)
+    assert all(raw.file.closed for _, (raw,) in computed)
