@@ -17,7 +17,7 @@ def main(
     skip_existing: bool = False,
     overwrite: bool = False,
     dry_run: bool = False,
-    format: Literal["png", "jpg", "webp", "tif"] = "png",
+    format: Literal["png", "jpg", "webp", "gif", "tif"] = "png",
     first_frame: bool = False,
     json: Path | None = None,
     model: str = "auto",
@@ -50,7 +50,7 @@ def main(
       dry_run: Only list what would be done.
       format: Of the results.
       first_frame: Of animations and TIFFs of several pages, take the first picture alone. Otherwise animations are
-        written as .webp or .png (APNG), pages as .tif.
+        written as .gif, .webp or .png (APNG), pages as .tif.
       json: File for a report of every picture (None: not written).
       model: auto, the bundled network that fits each picture, for clean ones or for noise and JPEG's artefacts; a
         bundled network, weights file (.safetensors) or folder of a training run; or nearest, bilinear, bicubic.

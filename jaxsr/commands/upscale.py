@@ -16,7 +16,7 @@ def main(
     skip_existing: bool = False,
     overwrite: bool = False,
     dry_run: bool = False,
-    format: Literal["png", "jpg", "webp", "tif"] | None = None,
+    format: Literal["png", "jpg", "webp", "gif", "tif"] | None = None,
     quality: int = 95,
     keep_times: bool = False,
     salvage: bool = False,

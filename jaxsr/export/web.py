@@ -88,12 +88,14 @@ def _fetch_runtime(folder):
         raise InputError(f"--format web needs npm, which fetches {_RUNTIME}: install Node.js")
     folder.mkdir()
     with tempfile.TemporaryDirectory() as temporary:
-        command = [npm, "pack", _RUNTIME, "--silent", "--pack-destination", temporary]
+        command = [npm, "pack", _RUNTIME, "--prefer-offline", "--loglevel=error", "--pack-destination", temporary]
         result = subprocess.run(command, capture_output=True, text=True, cwd=temporary)
         archives = list(Path(temporary).glob("*.tgz"))
         if result.returncode or not archives:
             reason = (result.stderr.strip().splitlines() or ["no reason given"])[0]
-            raise InputError(f"npm could not fetch {_RUNTIME}, which the page needs ({reason}); is the network there?")
+            raise InputError(
+                f"npm could not fetch {_RUNTIME}, which --format web needs ({reason}); is the network there?"
+            )
         with tarfile.open(archives[0]) as archive:
             for name in _RUNTIME_FILES:
                 with archive.extractfile(f"package/dist/{name}") as source, open(folder / name, "wb") as destination:
