@@ -67,10 +67,10 @@ def open_clip(path: Path) -> Clip:
     try:
         with av.open(str(path)) as container:
             stream = _video_stream(container, path)
-            times, keys, last = _times(container, stream, path)
+            index, (times, keys, last) = stream.index, _times(container, stream, path)
         # Anew, since not every format can be wound back.
         with av.open(str(path)) as container:
-            stream = container.streams[stream.index]
+            stream = container.streams[index]
             frame = next(container.decode(stream), None)
             if frame is None:
                 raise InputError(f"{path}: no frame of it can be decoded")

@@ -1,4 +1,4 @@
-"""Frames to a file of one segment."""
+"""Frames to the file of a segment, and its packets from there."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +16,8 @@ from jaxsr.video.planes import Layout, Planes, frame_of
 
 # CRF with which a person sees no loss, and each encoder's usual preset.
 _USUAL = {"libx264": ("18", "medium"), "libx265": ("20", "medium"), "libsvtav1": ("24", "8")}
+# Seconds that a segment's times are moved by, since NUT has none below zero and encoders begin to decode before.
+_LEAD = 3600
 # What x265 prints goes past FFmpeg's log.
 _QUIET = {"libx265": {"x265-params": "log-level=error"}}
 
@@ -33,6 +35,7 @@ class Encoding:
       sample_aspect: see `Clip`.
       time_base: see `Clip`.
       rate: see `Clip`.
+      lead: what is added to a frame's time within a segment's file.
     """
 
     codec: str
@@ -43,6 +46,7 @@ class Encoding:
     sample_aspect: Fraction | None
     time_base: Fraction
     rate: Fraction
+    lead: int
 
 
 def choose_encoding(
@@ -75,7 +79,8 @@ def choose_encoding(
     for option in options.keys() - known:
         raise InputError(f"--{option} {options[option]}: {name} has no such option; leave it out")
     options |= _QUIET.get(name, {})
-    encoding = Encoding(name, options, size, layout, clip.tags, clip.sample_aspect, clip.time_base, clip.rate)
+    lead = round(_LEAD / clip.time_base) - clip.times[0]
+    encoding = Encoding(name, options, size, layout, clip.tags, clip.sample_aspect, clip.time_base, clip.rate, lead)
     _try(encoding, given)
     return encoding
 
@@ -144,8 +149,17 @@ def segment_writer(path: Path, encoding: Encoding) -> Iterator[Callable[[int, Pl
 
         def write(time, planes):
             frame = frame_of(planes, encoding.layout)
-            frame.pts, frame.time_base = time, encoding.time_base
+            frame.pts, frame.time_base = time + encoding.lead, encoding.time_base
             output.mux(stream.encode(frame))
 
         yield write
         output.mux(stream.encode())
+
+
+def segment_packets(path: Path, encoding: Encoding) -> Iterator[av.Packet]:
+    """The packets of a segment, in the order of decoding, with the times that their frames are shown."""
+    with av.open(str(path)) as container:
+        for packet in container.demux(container.streams.video[0]):
+            if packet.size:
+                packet.pts -= encoding.lead
+                yield packet

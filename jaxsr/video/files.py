@@ -136,7 +136,7 @@ def finish(planned: Planned) -> None:
     files = [file for file in files if file.exists()]
     if not files:
         raise InputError(f"{planned.clip.path}: no frame of it can be decoded")
-    join(planned.clip, files, planned.target, shift=planned.shift)
+    join(planned.clip, files, planned.target, planned.encoding, shift=planned.shift)
     discard(planned.folder)
 
 

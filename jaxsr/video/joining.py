@@ -12,6 +12,7 @@ import av
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
 from jaxsr.video.clip import Clip
+from jaxsr.video.encoding import Encoding, segment_packets
 from jaxsr.video.inputs import WRITTEN_FORMATS
 
 _COPIED = ("audio", "subtitle")
@@ -37,13 +38,14 @@ def check_streams(clip: Clip, target: Path, *, codec: str) -> None:
                 )
 
 
-def join(clip: Clip, segments: Sequence[Path], target: Path, *, shift: bool) -> None:
+def join(clip: Clip, segments: Sequence[Path], target: Path, encoding: Encoding, *, shift: bool) -> None:
     """Write the result, whole or not at all.
 
     Args:
       clip: the clip, trimmed as its frames are.
       segments: their files.
       target: the file to write.
+      encoding: of the segments.
       shift: let it begin at its first frame, and leave out what is heard before it or after the last.
 
     Raises:
@@ -51,6 +53,7 @@ def join(clip: Clip, segments: Sequence[Path], target: Path, *, shift: bool) -> 
     """
     origin = clip.times[0] * clip.time_base if shift else Fraction(0)
     name = WRITTEN_FORMATS[target.suffix.lower()]
+    _check_alike(segments)
     with ExitStack() as stack:
         temporary = stack.enter_context(replacing(target))
         source = stack.enter_context(av.open(str(clip.path)))
@@ -64,10 +67,22 @@ def join(clip: Clip, segments: Sequence[Path], target: Path, *, shift: bool) -> 
             if stream.type in _COPIED or (stream.type == "attachment" and name == "matroska"):
                 others[stream.index] = _copy_stream(output, stream)
         _copy_chapters(source, output, clip, shift)
-        packets = _video_packets(clip, segments, first.streams.video[0].codec_context.extradata, video, origin)
+        packets = _video_packets(clip, segments, encoding, video, origin)
         copied = _copied_packets(source, others, clip, origin, shift)
         for _, packet in heapq.merge(packets, copied, key=lambda pair: pair[0]):
             output.mux(packet)
+
+
+def _check_alike(segments):
+    """The result has one header for all."""
+    headers = {}
+    for path in segments:
+        with av.open(str(path)) as container:
+            headers.setdefault(container.streams.video[0].codec_context.extradata, path)
+    if len(headers) > 1:
+        raise InputError(
+            f"{[*headers.values()][1]}: another encoder than the first segment's; --overwrite begins again"
+        )
 
 
 def _mp4_options(time_base):
@@ -117,9 +132,9 @@ def _copy_chapters(source, output, clip, shift):
     output.set_chapters(chapters)
 
 
-def _video_packets(clip, segments, extradata, video, origin) -> Iterator[tuple[Fraction, av.Packet]]:
+def _video_packets(clip, segments, encoding, video, origin) -> Iterator[tuple[Fraction, av.Packet]]:
     """(time of decoding, packet) of all frames, with times of decoding that rise over all segments."""
-    order = [packet.pts for path in segments for packet in _packets(path, clip, extradata)]
+    order = [packet.pts for path in segments for packet in segment_packets(path, encoding)]
     times = sorted(order)
     place = {time: number for number, time in enumerate(times)}
     until = dict(zip(times, [*times[1:], times[-1] + clip.last], strict=True))
@@ -128,22 +143,12 @@ def _video_packets(clip, segments, extradata, video, origin) -> Iterator[tuple[F
     step = times[1] - times[0] if len(times) > 1 else clip.last
     decoding = [times[0] - (delay - number) * step for number in range(delay)] + times
     moved = round(origin / clip.time_base)
-    packets = (packet for path in segments for packet in _packets(path, clip, extradata))
+    packets = (packet for path in segments for packet in segment_packets(path, encoding))
     for dts, packet in zip(decoding, packets, strict=False):
         packet.duration = until[packet.pts] - packet.pts
         packet.pts, packet.dts = packet.pts - moved, dts - moved
         packet.stream = video
         yield packet.dts * clip.time_base, packet
-
-
-def _packets(path, clip, extradata):
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        if stream.codec_context.extradata != extradata:
-            raise InputError(f"{path}: encoded by another encoder than the first segment; --overwrite begins again")
-        for packet in container.demux(stream):
-            if packet.size:
-                yield packet
 
 
 def _copied_packets(source, others, clip, origin, shift) -> Iterator[tuple[Fraction, av.Packet]]:
