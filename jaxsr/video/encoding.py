@@ -130,11 +130,16 @@ def _configure(context, encoding):
     context.height, context.width = encoding.size
     context.pix_fmt = encoding.layout.name
     context.time_base, context.framerate = encoding.time_base, encoding.rate
+    set_picture(context, encoding)
+    # In one place for all segments, as most formats want it.
+    context.flags |= Flags.global_header
+
+
+def set_picture(context: av.VideoCodecContext, encoding: Encoding) -> None:
+    """Say what the colours and the shape of the pixels are."""
     if encoding.sample_aspect:
         context.sample_aspect_ratio = encoding.sample_aspect
     context.color_range, context.colorspace, context.color_primaries, context.color_trc = encoding.tags
-    # In one place for all segments, as most formats want it.
-    context.flags |= Flags.global_header
 
 
 @contextmanager
@@ -161,5 +166,7 @@ def segment_packets(path: Path, encoding: Encoding) -> Iterator[av.Packet]:
     with av.open(str(path)) as container:
         for packet in container.demux(container.streams.video[0]):
             if packet.size:
-                packet.pts -= encoding.lead
+                # NUT takes a finer unit of time where it can.
+                packet.pts = round(packet.pts * packet.time_base / encoding.time_base) - encoding.lead
+                packet.time_base = encoding.time_base
                 yield packet

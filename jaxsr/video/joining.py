@@ -12,7 +12,7 @@ import av
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
 from jaxsr.video.clip import Clip
-from jaxsr.video.encoding import Encoding, segment_packets
+from jaxsr.video.encoding import Encoding, segment_packets, set_picture
 from jaxsr.video.inputs import WRITTEN_FORMATS
 
 _COPIED = ("audio", "subtitle")
@@ -61,7 +61,7 @@ def join(clip: Clip, segments: Sequence[Path], target: Path, encoding: Encoding,
         output = stack.enter_context(av.open(str(temporary), "w", format=name, container_options=options))
         first = stack.enter_context(av.open(str(segments[0])))
         output.metadata.update(_described(source.metadata))
-        video = _video_stream(output, first.streams.video[0], source.streams[clip.stream], clip, name)
+        video = _video_stream(output, first.streams.video[0], source.streams[clip.stream], clip, encoding)
         others = {}
         for stream in source.streams:
             if stream.type in _COPIED or (stream.type == "attachment" and name == "matroska"):
@@ -98,9 +98,11 @@ def _codec(stream):
     return stream.codec_context.codec.canonical_name if stream.codec_context else None
 
 
-def _video_stream(output, template, original, clip, name):
+def _video_stream(output, template, original, clip, encoding):
     video = output.add_stream_from_template(template, opaque=True)
-    if name in ("mp4", "mov") and _codec(template) == "hevc":
+    # Not every codec says itself what its colours are.
+    set_picture(video.codec_context, encoding)
+    if output.format.name in ("mp4", "mov") and _codec(template) == "hevc":
         # The tag that Apple's players ask for.
         video.codec_context.codec_tag = "hvc1"
     video.set_display_matrix(clip.display_matrix)
