@@ -93,15 +93,13 @@ def main(
     command.check_quality(quality)
     check_report(json)
     refinements = {"self_ensemble": self_ensemble, "color_lock": color_lock, "back_project": back_project}
-    upscaler = jaxsr.load(
-        model, sharp=sharp, dtype=dtype, tile=tile, scale=scale, strength=strength, base=base, **refinements
-    )
+    network = {"sharp": sharp, "dtype": dtype, "scale": scale, "strength": strength, "base": base, **refinements}
+    upscaler = jaxsr.load(model, tile=tile, **network)
     label = size or f"x{upscaler.scale:g}"
     if clips:
         jobs = plan_clips(inputs, output, label=label)
         if dry_run:
             return command.list_jobs(jobs, existing=existing)
-        network = {"strength": strength, "base": base, "dtype": dtype, **refinements}
         return video.run(upscaler, jobs, of_clips, target, network, existing=existing, report=json)
     suffix = format and f".{format}"
     jobs = plan(inputs, output, label=label, recursive=recursive, suffix=suffix)

@@ -17,7 +17,7 @@ from jaxsr.upscaling.plan import Job
 from jaxsr.upscaling.report import summary, write_report
 from jaxsr.upscaling.size import Target
 from jaxsr.upscaling.upscaler import Upscaler
-from jaxsr.video.files import Wishes, plan_clip, upscale_clip
+from jaxsr.video.files import Planned, Wishes, plan_clip, upscale_clip
 from jaxsr.video.trim import parse_trim
 
 
@@ -50,8 +50,7 @@ def run(
       KeyboardInterrupt: after a sentence that says how to go on.
       OSError: the report cannot be written.
     """
-    trim = None if flags["trim"] is None else parse_trim(flags["trim"])
-    wishes = Wishes(**flags | {"trim": trim}, size=size, network=network)
+    wishes = wishes_of(flags, size, network)
     if existing == "refuse":
         refuse_existing(jobs)
     outcomes, sizes, choices = [], {}, {}
@@ -74,6 +73,23 @@ def run(
     return 0 if all(outcome.status != "failed" for outcome in outcomes) else 1
 
 
+def wishes_of(flags: dict[str, Any], size: Target | None, network: dict[str, Any]) -> Wishes:
+    """What a person wants; arguments as of `run`.
+
+    Raises:
+      InputError: trim is no span of time.
+    """
+    trim = None if flags["trim"] is None else parse_trim(flags["trim"])
+    return Wishes(**flags | {"trim": trim}, size=size, network=network)
+
+
+def tell(planned: Planned) -> None:
+    """Say on stderr what there is to know of a clip, and which network was chosen for it."""
+    chosen = (f"by {planned.choice}",) if planned.choice else ()
+    if notes := (*planned.clip.notes, *chosen):
+        tqdm.write(f"{planned.clip.path}: {'; '.join(notes)}", file=sys.stderr)
+
+
 def _outcome(upscaler, job, wishes, anew, sizes, choices):
     start = time.perf_counter()
     status, reason = "done", ""
@@ -85,7 +101,7 @@ def _outcome(upscaler, job, wishes, anew, sizes, choices):
             height, width = planned.clip.size
             sizes[job] = height * width * len(planned.clip.times) / 1e6
             choices[job.source] = planned.choice
-            _tell(job, planned)
+            tell(planned)
             total = len(planned.clip.times)
             bar = tqdm(desc=job.source.name, total=total, unit=" frames", disable=None, smoothing=0.1)
             with bar:
@@ -105,9 +121,3 @@ def _advance(bar, frames):
         bar.refresh()
     else:
         bar.update(frames)
-
-
-def _tell(job, planned):
-    chosen = (f"by {planned.choice}",) if planned.choice else ()
-    if notes := (*planned.clip.notes, *chosen):
-        tqdm.write(f"{job.source}: {'; '.join(notes)}", file=sys.stderr)
