@@ -13,7 +13,7 @@ from jaxsr.errors import InputError
 from jaxsr.video.color import BT709, UNSPECIFIED, Coding, check_matrix, usual_matrix
 from jaxsr.video.planes import Layout, layout_of
 
-_FULL_RANGE = 2
+LIMITED_RANGE, _FULL_RANGE = 1, 2
 # AVFieldOrder: above progressive are the interlaced ones.
 _PROGRESSIVE = 1
 _COPIED = ("audio", "subtitle", "attachment")
@@ -93,6 +93,8 @@ def _video_stream(container, path):
     streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     if not streams:
         raise InputError(f"{path}: there is no video in this file")
+    if streams[0].codec_context is None:
+        raise InputError(f"{path}: its video is in a codec that FFmpeg does not decode here")
     return streams[0]
 
 

@@ -103,21 +103,14 @@ def _outcome(upscaler, job, wishes, anew, sizes, choices):
             choices[job.source] = planned.choice
             tell(planned)
             total = len(planned.clip.times)
-            bar = tqdm(desc=job.source.name, total=total, unit=" frames", disable=None, smoothing=0.1)
-            with bar:
-                upscale_clip(planned, progress=lambda frames: _advance(bar, frames))
+            # What an earlier run finished is no speed of this one.
+            done = total - sum(segment.frames for segment in planned.left)
+            options = {"unit": " frames", "disable": None, "smoothing": 0.1}
+            with tqdm(desc=job.source.name, total=total, initial=done, **options) as bar:
+                upscale_clip(planned, progress=bar.update)
             tqdm.write(str(job.target))
     except (InputError, OSError) as error:
         if isinstance(error, OSError) and error.errno in DISK_FULL:
             raise
         status, reason = "failed", sentence(error)
     return Outcome(job, status, reason, time.perf_counter() - start)
-
-
-def _advance(bar, frames):
-    if bar.n == 0 and frames > 1:
-        # What an earlier run finished is no speed of this one.
-        bar.initial = bar.n = frames
-        bar.refresh()
-    else:
-        bar.update(frames)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,7 +11,8 @@ from av.codec.context import Flags
 
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
-from jaxsr.video.clip import Clip
+from jaxsr.video.clip import LIMITED_RANGE, Clip
+from jaxsr.video.color import BT709, Coding
 from jaxsr.video.planes import Layout, Planes, frame_of
 
 # CRF with which a person sees no loss, and each encoder's usual preset.
@@ -31,6 +32,7 @@ class Encoding:
       options: of the encoder.
       size: (height, width).
       layout: of the planes.
+      coding: of the colours.
       tags: see `Clip`.
       sample_aspect: see `Clip`.
       time_base: see `Clip`.
@@ -42,6 +44,7 @@ class Encoding:
     options: dict[str, str]
     size: tuple[int, int]
     layout: Layout
+    coding: Coding
     tags: tuple[int, int, int, int]
     sample_aspect: Fraction | None
     time_base: Fraction
@@ -80,7 +83,8 @@ def choose_encoding(
         raise InputError(f"--{option} {options[option]}: {name} has no such option; leave it out")
     options |= _QUIET.get(name, {})
     lead = round(_LEAD / clip.time_base) - clip.times[0]
-    encoding = Encoding(name, options, size, layout, clip.tags, clip.sample_aspect, clip.time_base, clip.rate, lead)
+    colors = _colors(clip, layout)
+    encoding = Encoding(name, options, size, layout, *colors, clip.sample_aspect, clip.time_base, clip.rate, lead)
     _try(encoding, given)
     return encoding
 
@@ -109,6 +113,13 @@ def _layout(clip, encoder, size):
                 f"--size: {size[1]}x{size[0]} has an odd side, which {layout.name} has not; give even ones"
             )
     return layout
+
+
+def _colors(clip, layout):
+    """Coding and tags: those of the clip, but that chroma lies where players take it to."""
+    if clip.layout.kind == "rgb" and layout.kind == "yuv":
+        return Coding(BT709, full=False, cosited=True), (LIMITED_RANGE, BT709, *clip.tags[2:])
+    return replace(clip.coding, cosited=True), clip.tags
 
 
 def _try(encoding, given):

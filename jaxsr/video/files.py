@@ -110,16 +110,14 @@ def upscale_clip(planned: Planned, *, progress: Callable[[int], None] = lambda f
 
     Args:
       planned: the clip.
-      progress: called with the number of frames that are done, after each and for what was finished before.
+      progress: called with 1 after each frame.
 
     Raises:
       InputError: see `decode`.
       OSError: the disk is full, or the clip cannot be read any more.
     """
-    left = planned.left
-    progress(sum(segment.frames for segment in planned.segments) - sum(segment.frames for segment in left))
     enlarge = enlarger(planned.upscaler, planned.clip, planned.encoding)
-    work = upscale_segments(planned.clip, left, enlarge, planned.encoding, planned.folder, progress=progress)
+    work = upscale_segments(planned.clip, planned.left, enlarge, planned.encoding, planned.folder, progress=progress)
     finish(planned)
     return work
 

@@ -94,7 +94,7 @@ def enlarger(upscaler: Upscaler, clip: Clip, encoding: Encoding) -> Callable[[Pl
     def enlarge(planes):
         rgb = np.asarray(rgb_from_planes(planes, clip.layout, clip.coding))
         larger = upscaler(rgb, size=encoding.size)
-        return tuple(map(np.asarray, planes_from_rgb(larger, encoding.layout, clip.coding)))
+        return tuple(map(np.asarray, planes_from_rgb(larger, encoding.layout, encoding.coding)))
 
     return enlarge
 
