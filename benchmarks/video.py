@@ -6,7 +6,8 @@ All programs go through the same threads with the same decoder and encoder (libx
 what makes of a frame's planes those of the result: our network, the same weights in PyTorch (channels_last, inference
 mode, one thread per core), or FFmpeg's `scale=flags=lanczos`, which needs no network. The clip pans over a photo of the
 package. The first frame's results are compared before. Seconds of a part are those that its
-thread was at work, and the parts overlap: on few cores they also wait for each other.
+thread was at work, and the parts overlap: on few cores they also wait for each other. Seconds of the
+processor do not grow with what else the machine does.
 """
 
 import os
@@ -133,12 +134,13 @@ def lanczos(clip, encoding):
 def measured(clip, encoding, enlarge):
     """Frames a second of one run, and the three parts' seconds a frame and shares."""
     with tempfile.TemporaryDirectory() as folder:
-        start = time.perf_counter()
+        start, processor = time.perf_counter(), time.process_time()
         work = upscale_segments(clip, cut(clip), enlarge, encoding, Path(folder))
-        seconds = time.perf_counter() - start
+        seconds, processor = time.perf_counter() - start, time.process_time() - processor
     parts = {part: getattr(work, part) for part in ("decoding", "network", "encoding")}
     return {
         "frames_per_second": work.frames / seconds,
+        "processor_seconds_per_frame": processor / work.frames,
         "seconds_per_frame": {part: spent / work.frames for part, spent in parts.items()},
         "share": {part: spent / sum(parts.values()) for part, spent in parts.items()},
         "load": os.getloadavg()[0],
@@ -150,7 +152,8 @@ def line(row):
     parts = ", ".join(
         f"{part} {share:.1%} ({row['seconds_per_frame'][part]:.3f} s)" for part, share in row["share"].items()
     )
-    return f"{row['program']}: {row['frames_per_second']:.2f} frames/s; {parts}; {row['psnr']:.1f} dB from ours"
+    processor = f"{row['processor_seconds_per_frame']:.2f} processor seconds a frame"
+    return f"{row['program']}: {row['frames_per_second']:.3f} frames/s, {processor}; {parts}; {row['psnr']:.1f} dB from ours"
 
 
 if __name__ == "__main__":
