@@ -20,6 +20,7 @@ def main(
     dry_run: bool = False,
     format: Literal["png", "jpg", "webp", "tif"] | None = None,
     quality: int = 95,
+    compression: Literal["fast", "balanced", "small"] = "balanced",
     json: Path | None = None,
     model: str = "auto",
     sharp: bool = False,
@@ -49,6 +50,8 @@ def main(
       dry_run: Only list what would be done.
       format: Of the results in a folder (None: png).
       quality: Of JPEG and WebP results, 1 to 100.
+      compression: Of PNG results, whose pixels are the same: fast and up to 6 % larger, or small, some 5 % smaller, in
+        several times the time.
       json: File for a report of every picture (None: not written).
       model: auto, the bundled network that fits each picture, for clean ones or for noise and JPEG's artefacts; a
         bundled network, weights file (.safetensors, or another program's .pth or .param) or folder of a training run;
@@ -86,7 +89,9 @@ def main(
     jobs = plan(inputs, output, label=size or f"x{upscaler.scale:g}", recursive=recursive, suffix=suffix)
     if dry_run:
         return command.list_jobs(jobs, existing=existing)
-    return command.run(upscaler, jobs, size=target, existing=existing, report=json, quality=quality)
+    return command.run(
+        upscaler, jobs, size=target, existing=existing, report=json, quality=quality, compression=compression
+    )
 
 
 if __name__ == "__main__":

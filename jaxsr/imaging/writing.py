@@ -1,4 +1,4 @@
-"""Picture files from strips, with all that the file they come from had to say, by libvips."""
+"""Picture files from strips, with all that the file they come from had to say."""
 
 import errno
 import os
@@ -15,8 +15,10 @@ from PIL import Image
 
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
+from jaxsr.imaging.deflate import Compression
 from jaxsr.imaging.exif import write_exif
 from jaxsr.imaging.picture import LARGEST, Picture, field_names
+from jaxsr.imaging.png import write_png
 from jaxsr.imaging.profiles import from_srgb, has_foreign_colours, is_cmyk
 from jaxsr.imaging.text import write_text
 
@@ -81,11 +83,20 @@ def write_raw(strips: Iterator[np.ndarray], picture: Picture, target: Path, *, s
     return Raw(file, size, picture.colour.bands + (picture.opacity is not None), format)
 
 
-def write_picture(target: Path, raw: Raw, picture: Picture, *, quality: int = 95) -> None:
+def write_picture(
+    target: Path, raw: Raw, picture: Picture, *, quality: int = 95, compression: Compression = "balanced"
+) -> None:
     """Write a picture file from `write_raw`, which is closed; the target appears whole or not at all.
 
     Depth, colour profile, EXIF, XMP, resolution (in proportion) and text are those of `picture`, as far as the format
     has them; the orientation is applied and its tag reset.
+
+    Args:
+      target: the file; its suffix names the format.
+      raw: the pixels.
+      picture: what they come from.
+      quality: of JPEG and WebP, 1 to 100.
+      compression: of PNG, see `write_png`.
 
     Raises:
       InputError: the format cannot hold the picture.
@@ -94,11 +105,12 @@ def write_picture(target: Path, raw: Raw, picture: Picture, *, quality: int = 95
     # By descriptor, since libvips takes brackets in a name for options, and names need not be valid text.
     with raw.file, replacing(target) as temporary, temporary.open("r+b") as file:
         try:
-            _SAVERS[target.suffix.lower()](
-                _finished(raw, picture, target), _path_of(file), _kept(picture.stored, target), quality
-            )
+            image, keep = _finished(raw, picture, target), _kept(picture.stored, target)
             if target.suffix.lower() == ".png":
+                write_png(file, image, keep=keep, compression=compression)
                 write_text(file, picture.texts)
+            else:
+                _SAVERS[target.suffix.lower()](image, _path_of(file), keep, quality)
             if target.suffix.lower() in (".tif", ".tiff") and picture.stored.get_typeof("exif-data"):
                 write_exif(file, picture.stored.get("exif-data"), size=raw.size)
         except pyvips.Error as error:
@@ -223,7 +235,6 @@ def _save_tiff(image, path, keep, _quality):
 
 
 _SAVERS: dict[str, Callable] = {
-    ".png": lambda image, path, keep, _: image.pngsave(path, keep=keep),
     ".jpg": lambda image, path, keep, quality: image.jpegsave(
         path, keep=keep, Q=quality, subsample_mode="off", optimize_coding=True
     ),
@@ -233,4 +244,4 @@ _SAVERS: dict[str, Callable] = {
     ".tif": _save_tiff,
 }
 _SAVERS |= {".jpeg": _SAVERS[".jpg"], ".tiff": _SAVERS[".tif"]}
-WRITTEN_SUFFIXES = tuple(_SAVERS)
+WRITTEN_SUFFIXES = (".png", *_SAVERS)

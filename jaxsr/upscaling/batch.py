@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxsr.errors import InputError
+from jaxsr.imaging.deflate import Compression
 from jaxsr.imaging.picture import Picture, open_picture, warn_of_notes
 from jaxsr.imaging.writing import WRITTEN_SUFFIXES, check_target, write_picture, write_raw
 from jaxsr.upscaling.automatic import AutomaticUpscaler, load
@@ -58,6 +59,7 @@ def file_stages(
     *,
     size: Target | None = None,
     quality: int = 95,
+    compression: Compression = "balanced",
     note: Callable[[Opened], None] = _warn,
 ) -> Stages:
     """The stages of upscaling a file with this upscaler.
@@ -65,7 +67,8 @@ def file_stages(
     Args:
       upscaler: the network or interpolation.
       size: from (height, width) of a picture to those of its result; None for the upscaler's scale.
-      quality: 1 to 100, always with full colour resolution.
+      quality: of JPEG and WebP, 1 to 100, always with full colour resolution.
+      compression: of PNG, see `jaxsr.imaging.png.write_png`.
       note: called with each picture that is read, to tell its notes and the network that was chosen for it.
     """
 
@@ -89,7 +92,7 @@ def file_stages(
 
     def write(computed, target):
         picture, raw = computed
-        write_picture(target, raw, picture, quality=quality)
+        write_picture(target, raw, picture, quality=quality, compression=compression)
 
     def discard(computed):
         _, raw = computed

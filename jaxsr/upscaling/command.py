@@ -8,6 +8,7 @@ from typing import Literal
 from tqdm import tqdm
 
 from jaxsr.errors import InputError
+from jaxsr.imaging.deflate import Compression
 from jaxsr.upscaling.automatic import AutomaticUpscaler
 from jaxsr.upscaling.batch import file_stages
 from jaxsr.upscaling.choice import Choice
@@ -71,6 +72,7 @@ def run(
     report: Path | None,
     size: Target | None = None,
     quality: int = 95,
+    compression: Compression = "balanced",
 ) -> int:
     """Upscale pictures, with a progress bar and a summary on stderr and each result's path on stdout.
 
@@ -80,7 +82,8 @@ def run(
       existing: what is done about results that exist: refuse to begin, keep or replace them.
       report: file for a JSON report, or None.
       size: from (height, width) of a picture to those of its result; None for the upscaler's scale.
-      quality: 1 to 100.
+      quality: of JPEG and WebP, 1 to 100.
+      compression: of PNG.
 
     Returns:
       The exit code: 0, or 1 if a picture failed.
@@ -110,7 +113,7 @@ def run(
         with picture_bar(jobs, sizes) as (progress, count):
             upscale_all(
                 jobs,
-                file_stages(upscaler, size=size, quality=quality, note=note),
+                file_stages(upscaler, size=size, quality=quality, compression=compression, note=note),
                 overwrite=existing == "replace",
                 progress=progress,
                 finished=lambda outcome: (count(outcome), tell(outcome)),
