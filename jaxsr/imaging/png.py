@@ -1,6 +1,5 @@
 """PNG files written by all cores, in strips (PNG, third edition, section 5)."""
 
-import os
 import struct
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -90,13 +89,13 @@ def _rows(image, top, bottom):
 
 
 def _in_order(function, items):
-    """Results by as many threads as there are cores, which run ahead by twice as many items."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with ThreadPoolExecutor(max_workers=cores) as pool:
+    """Results by as many threads as libvips takes, which run ahead by twice as many items."""
+    threads = pyvips.concurrency_get()
+    with ThreadPoolExecutor(max_workers=threads) as pool:
         waiting = deque()
         for item in items:
             waiting.append(pool.submit(function, item))
-            if len(waiting) > 2 * cores:
+            if len(waiting) > 2 * threads:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
