@@ -1,4 +1,4 @@
-"""Picture files from strips, with all that the file they come from had to say, by libvips."""
+"""Picture files from strips, with all that the file they come from had to say."""
 
 import contextlib
 import errno
@@ -17,10 +17,12 @@ from jaxsr.errors import InputError
 from jaxsr.files import replacing
 from jaxsr.imaging.chunks import insert_before_pixels
 from jaxsr.imaging.comments import comment_texts, write_comments
+from jaxsr.imaging.deflate import Compression
 from jaxsr.imaging.exif import write_exif
 from jaxsr.imaging.icc import icc_profile
 from jaxsr.imaging.metadata import kept, with_metadata
 from jaxsr.imaging.picture import LARGEST, Picture
+from jaxsr.imaging.png import write_png
 from jaxsr.imaging.png_colour import chunks_for
 from jaxsr.imaging.profiles import from_srgb, has_foreign_colours, is_cmyk
 from jaxsr.imaging.text import write_text
@@ -101,19 +103,28 @@ def write_raw(
     return Raw(file, (height, size[1]), picture.colour.bands + (picture.opacity is not None), format)
 
 
-def write_picture(target: Path, raw: Raw, picture: Picture, *, quality: int = 95) -> None:
+def write_picture(
+    target: Path, raw: Raw, picture: Picture, *, quality: int = 95, compression: Compression = "balanced"
+) -> None:
     """Write a picture file from `write_raw`, which is closed; the target appears whole or not at all.
 
     Depth, colour profile (or what a PNG's chunks say of its colours, as a profile elsewhere), EXIF, XMP, resolution (in
     proportion), text and comments are those of `picture`, as far as the format has them. The orientation is applied and
     its tag reset.
 
+    Args:
+      target: the file; its suffix names the format.
+      raw: the pixels.
+      picture: what they come from.
+      quality: of JPEG and WebP, 1 to 100.
+      compression: of PNG, see `write_png`.
+
     Raises:
       InputError: the format cannot hold the picture.
       OSError: the file cannot be written.
     """
     with raw.file, written(target) as file:
-        save(file, finished(raw, picture, target), picture, target, quality=quality)
+        save(file, finished(raw, picture, target), picture, target, quality=quality, compression=compression)
 
 
 @contextlib.contextmanager
@@ -136,16 +147,26 @@ def written(target: Path) -> Iterator[BinaryIO]:
             ) from error
 
 
-def save(file: BinaryIO, image: pyvips.Image, picture: Picture, target: Path, *, quality: int) -> None:
+def save(
+    file: BinaryIO,
+    image: pyvips.Image,
+    picture: Picture,
+    target: Path,
+    *,
+    quality: int,
+    compression: Compression = "balanced",
+) -> None:
     """Write an image of `finished` to an open, empty file, in the format of `target`, with the metadata of `picture`.
 
     Raises:
       pyvips.Error: it cannot be written.
     """
-    suffix = target.suffix.lower()
-    # By descriptor, since libvips takes brackets in a name for options, and names need not be valid text.
-    _SAVERS[suffix](image, path_of(file), kept(picture.stored, target), quality)
-    if suffix == ".png":
+    suffix, keep = target.suffix.lower(), kept(picture.stored, target)
+    if suffix != ".png":
+        # By descriptor, since libvips takes brackets in a name for options, and names need not be valid text.
+        _SAVERS[suffix](image, path_of(file), keep, quality)
+    else:
+        write_png(file, image, keep=keep, compression=compression)
         write_text(file, (*picture.texts, *comment_texts(picture.comments)))
         bits = 16 if image.format == "ushort" else 8
         insert_before_pixels(file, chunks_for(picture.colour_chunks, bands=image.bands, bits=bits))
@@ -250,7 +271,6 @@ def save_tiff(image: pyvips.Image, path: str, *, keep: str, large: bool) -> None
 
 
 _SAVERS: dict[str, Callable] = {
-    ".png": lambda image, path, keep, _: image.pngsave(path, keep=keep),
     ".jpg": lambda image, path, keep, quality: image.jpegsave(
         path, keep=keep, Q=quality, subsample_mode="off", optimize_coding=True
     ),
@@ -260,4 +280,4 @@ _SAVERS: dict[str, Callable] = {
     ".tif": _save_tiff,
 }
 _SAVERS |= {".jpeg": _SAVERS[".jpg"], ".tiff": _SAVERS[".tif"]}
-WRITTEN_SUFFIXES = tuple(_SAVERS)
+WRITTEN_SUFFIXES = (".png", *_SAVERS)
