@@ -1,6 +1,7 @@
 """Networks in other programs' hands: onnxruntime, jax.export and PyTorch's modules, against the network itself."""
 
 import json
+import sys
 import zipfile
 from functools import partial
 
@@ -125,6 +126,14 @@ def test_a_file_that_does_something_else_is_not_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(onnx_graph, "onnx_model", partial(broken, onnx_graph.onnx_model))
     with pytest.raises(InputError, match="differs from the network by"):
         main(arguments=["espcn", str(tmp_path / "espcn.onnx"), "--format", "onnx"])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("package", "format", "extra"), [("onnxruntime", "onnx", "export"), ("torch", "pth", "torch")])
+def test_what_is_not_installed_is_named_with_its_extra(package, format, extra, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(InputError, match=rf'--format {format} needs {package}: pip install "jaxsr\[{extra}\]"'):
+        main(arguments=["srresnet", str(tmp_path / f"out.{format}"), "--format", format])
     assert not list(tmp_path.iterdir())
 
 

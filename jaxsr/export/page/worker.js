@@ -19,8 +19,7 @@ self.onmessage = async ({ data }) => {
 async function upscale({ file, model, megapixels }) {
   const photo = await read(file, megapixels);
   tell("Loading the network…");
-  const { runtime, backend } = await loadRuntime();
-  const sessions = { network: await open(runtime, model.file, backend), bicubic: await open(runtime, model.bicubic, backend) };
+  const { runtime, sessions, backend } = await load(model);
   const began = performance.now();
   const tiles = planTiles(photo.height, photo.width, { tile: Math.max(SMALLEST_TILE, 4 * model.halo), halo: model.halo });
   const [after, enlarged] = [0, 1].map(() => surface(photo.width * model.scale, photo.height * model.scale));
@@ -64,15 +63,23 @@ function surface(width, height) {
   return new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
 }
 
-async function loadRuntime() {
-  const onCard = await navigator.gpu?.requestAdapter().catch(() => null);
-  const runtime = await import(onCard ? "./onnxruntime/ort.webgpu.min.mjs" : "./onnxruntime/ort.wasm.min.mjs");
-  runtime.env.wasm.wasmPaths = RUNTIME;
-  return { runtime, backend: onCard ? "webgpu" : "wasm" };
+async function load(model) {
+  if (await navigator.gpu?.requestAdapter().catch(() => null)) {
+    // A graphics card may be there and yet refuse.
+    try {
+      return await loadFor("webgpu", model);
+    } catch (error) {
+      console.warn(error);
+    }
+  }
+  return loadFor("wasm", model);
 }
 
-function open(runtime, file, backend) {
-  return runtime.InferenceSession.create(new URL(`../${file}`, import.meta.url).href, { executionProviders: [backend] });
+async function loadFor(backend, model) {
+  const runtime = await import(`./onnxruntime/ort.${backend}.min.mjs`);
+  runtime.env.wasm.wasmPaths = RUNTIME;
+  const open = (file) => runtime.InferenceSession.create(new URL(`../${file}`, import.meta.url).href, { executionProviders: [backend] });
+  return { runtime, backend, sessions: { network: await open(model.file), bicubic: await open(model.bicubic) } };
 }
 
 function crop(photo, { top, left, height, width }) {
