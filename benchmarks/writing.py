@@ -1,9 +1,9 @@
-"""Writing PNGs: by our writer on one core and more, by Pillow, and by libvips as it is used for other formats.
+"""Writing PNGs on one core and more: by our writer, by Pillow, and by libvips as it is by default.
 
-    python benchmarks/writing.py [--cores 1 2] [--repeats 2] [--json FILE]
+    python benchmarks/writing.py [--cores 1 2 4] [--compressions fast balanced small] [--json FILE]
 
-The photos of the package are upscaled (×4), joined to one picture, and written by each program in turn, in a process
-that has as many cores as it says. Pixels are read back and compared first. Sizes are in proportion to Pillow's.
+Photos of the package are upscaled (×4) and joined side by side. Each program writes the result in turn, in processes
+that have as many cores as they say. Pixels are read back and compared; sizes are in proportion to Pillow's.
 """
 
 import json as json_module
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,64 +22,53 @@ from comparison import CORES, ROOT, machine, write_json
 from PIL import Image
 
 import jaxsr
-from jaxsr.imaging.picture import open_picture
+from jaxsr.imaging.deflate import Compression
 from jaxsr.imaging.png import write_png
 from jaxsr.upscaling.batch import upscale_file
 
-COMPRESSIONS = ("fast", "balanced", "small")
+# What a process with fewer cores runs; its figures are JSON.
+_MEASURED = "import sys, json, writing; print(json.dumps(writing.measure(*sys.argv[1:])))"
 
 
-def programs(picture: Path, folder: Path) -> dict:
-    """What writes the picture, by name: (path of the result, function without arguments)."""
-    stored = open_picture(picture).stored.copy_memory()
-    pillow = Image.fromarray(stored.numpy())
-
-    def ours(path, compression):
-        with path.open("wb") as file:
-            write_png(file, stored, keep="all", compression=compression)
-
-    written = {f"jaxsr {name}": (folder / f"{name}.png", name) for name in COMPRESSIONS}
-    found = {name: (path, lambda path=path, kind=kind: ours(path, kind)) for name, (path, kind) in written.items()}
-    by_pillow, by_libvips = folder / "pillow.png", folder / "libvips.png"
-    found["Pillow"] = by_pillow, lambda: pillow.save(by_pillow)
-    found["libvips"] = by_libvips, lambda: stored.pngsave(str(by_libvips))
-    return found
-
-
-def measure(picture: Path, rounds: int) -> dict:
+def measure(picture: str, *compressions: Compression) -> dict:
     """Seconds, processor seconds and bytes of each program, on the cores that this process has."""
+    stored = pyvips.Image.new_from_file(picture).copy_memory()
+    expected = stored.numpy()
+    programs = {f"jaxsr {compression}": partial(_ours, stored, compression) for compression in compressions}
+    programs |= {"Pillow": Image.fromarray(expected).save, "libvips": lambda path: stored.pngsave(str(path))}
+    results = {}
     with tempfile.TemporaryDirectory() as folder:
-        found = programs(picture, Path(folder))
-        expected, results = open_picture(picture).stored.numpy(), {}
-        for name, (path, write) in found.items():
-            write()
+        for name, write in programs.items():
+            path = Path(folder, f"{name}.png")
+            start, processor = time.perf_counter(), time.process_time()
+            write(path)
+            seconds = {"processor_seconds": time.process_time() - processor, "seconds": time.perf_counter() - start}
             if not np.array_equal(pyvips.Image.new_from_file(str(path)).numpy(), expected):
                 raise SystemExit(f"{name}: other pixels")
-            results[name] = {"seconds": [], "processor_seconds": [], "bytes": path.stat().st_size}
-        for _ in range(rounds):
-            for name, (_, write) in found.items():
-                start, processor = time.perf_counter(), time.process_time()
-                write()
-                results[name]["processor_seconds"].append(time.process_time() - processor)
-                results[name]["seconds"].append(time.perf_counter() - start)
+            results[name] = {**seconds, "bytes": path.stat().st_size}
     return results
 
 
-def upscaled(model: str, repeats: int, folder: Path) -> Path:
-    """The package's photos, upscaled, beside and below one another."""
-    parts = []
-    for photo in sorted((ROOT / "jaxsr/samples").glob("*.jpg")):
-        upscale_file(jaxsr.load(model), photo, folder / f"{photo.stem}.png")
-        parts.append(pyvips.Image.new_from_file(str(folder / f"{photo.stem}.png")))
-    sheet = pyvips.Image.arrayjoin(parts, across=3).replicate(1, repeats)
-    sheet.pngsave(str(folder / "sheet.png"), compression=1)
-    return folder / "sheet.png"
+def _ours(image, compression, path):
+    with path.open("wb") as file:
+        write_png(file, image, keep="all", compression=compression)
+
+
+def upscaled(photos: tuple[str, ...], model: str, folder: Path) -> Path:
+    """Photos of the package, upscaled, side by side."""
+    upscaler, parts = jaxsr.load(model), []
+    for name in photos:
+        upscale_file(upscaler, ROOT / f"jaxsr/samples/{name}.jpg", folder / f"{name}.png")
+        parts.append(pyvips.Image.new_from_file(str(folder / f"{name}.png")))
+    pyvips.Image.arrayjoin(parts).pngsave(str(folder / "joined.png"))
+    return folder / "joined.png"
 
 
 def main(
-    cores: tuple[int, ...] = (1, CORES),
+    cores: tuple[int, ...] = tuple(sorted({1, CORES})),
+    compressions: tuple[Compression, ...] = ("fast", "balanced"),
+    photos: tuple[str, ...] = ("city", "flowers", "waves"),
     model: str = "srresnet",
-    repeats: int = 1,
     rounds: int = 3,
     json: Path | None = None,
 ) -> None:
@@ -86,36 +76,47 @@ def main(
 
     Args:
       cores: How many to measure with.
+      compressions: Of our writer.
+      photos: Of the package, 5 megapixels of the result each.
       model: What upscales the photos, as of scripts/upscale.py.
-      repeats: How often the photos are repeated: 32 megapixels each time.
-      rounds: Timed runs of each program.
+      rounds: Runs of each program.
       json: File for the figures (None: not written).
     """
-    results = {}
+    free = sorted(os.sched_getaffinity(0))
+    runs = {count: [] for count in cores}
     with tempfile.TemporaryDirectory() as folder:
-        sheet = upscaled(model, repeats, Path(folder))
-        height, width = open_picture(sheet).size
-        for count in cores:
-            # A process of its own, since threads keep the cores that they began with.
-            code = f"import json, writing; print(json.dumps(writing.measure(writing.Path({str(sheet)!r}), {rounds})))"
-            few = sorted(os.sched_getaffinity(0))[:count]
-            command = ["taskset", "-c", ",".join(map(str, few)), sys.executable, "-c", code]
-            done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT / "benchmarks")
-            results[count] = json_module.loads(done.stdout)
-    megapixels = height * width / 1e6
-    print(f"{model}, {megapixels:.1f} megapixels, load {os.getloadavg()[0]:.1f}; medians of {rounds}")
-    for count, found in results.items():
-        theirs = found["Pillow"]
-        for name, figures in found.items():
-            seconds, processor = (float(np.median(figures[key])) for key in ("seconds", "processor_seconds"))
-            figures["rate"], figures["size"] = megapixels / seconds, figures["bytes"] / theirs["bytes"]
-            figures["ratio"] = seconds / float(np.median(theirs["seconds"]))
-            print(
-                f"  {count} cores  {name:<16} {figures['rate']:7.1f} megapixels/s  ({megapixels / processor:6.1f} by "
-                f"processor time)  size {figures['size']:.3f}"
-            )
+        picture = upscaled(photos, model, Path(folder))
+        megapixels = np.prod(Image.open(picture).size) / 1e6
+        for _ in range(rounds):
+            for count, results in runs.items():
+                few = ",".join(map(str, free[:count]))
+                command = ["taskset", "-c", few, sys.executable, "-c", _MEASURED, picture, *compressions]
+                done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT / "benchmarks")
+                results.append(json_module.loads(done.stdout))
+    print(f"{megapixels:.1f} megapixels by {model}, load {os.getloadavg()[0]:.1f}; medians of {rounds}")
+    figures = {count: _summary(results, megapixels) for count, results in runs.items()}
     if json:
-        write_json(json, {"megapixels": megapixels, "model": model, "results": results, "machine": machine()})
+        write_json(json, {"megapixels": megapixels, "model": model, "results": figures, "machine": machine()})
+    for count, programs in figures.items():
+        for name, rates in programs.items():
+            print(f"  {count} cores  {name:<15}" + "".join(f"  {what} {rate:.3g}" for what, rate in rates.items()))
+
+
+def _summary(results, megapixels):
+    summary = {}
+    for name in results[0]:
+        seconds, processor, size = (
+            float(np.median([result[name][what] for result in results]))
+            for what in ("seconds", "processor_seconds", "bytes")
+        )
+        against = [result[name]["seconds"] / result["Pillow"]["seconds"] for result in results]
+        summary[name] = {
+            "megapixels_per_second": megapixels / seconds,
+            "per_processor_second": megapixels / processor,
+            "seconds_by_pillow": float(np.median(against)),
+            "size_by_pillow": size / results[0]["Pillow"]["bytes"],
+        }
+    return summary
 
 
 if __name__ == "__main__":
