@@ -4,8 +4,8 @@
     python tests/training/kills.py --stage srgan --kills 20
 
 Each life ends by SIGKILL: one in four at a random moment of its start, the others at a random moment of the time in
-which an uninterrupted run does half of its updates, validations and checkpoints. A run that ends before all kills are done is
-compared, and the kills go on with another one.
+which an uninterrupted run does half of its updates, validations and checkpoints. A run that ends before all kills are
+done is compared, and the kills go on with another one.
 """
 
 import argparse
