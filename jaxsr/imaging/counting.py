@@ -26,14 +26,16 @@ def picture_count(path: Path, image: pyvips.Image) -> int:
 def tiff_pages(path: Path, count: int) -> list[int]:
     """Numbers of the pages, of `count`, that are neither smaller copies nor masks; all, where that is not known."""
     try:
-        with warnings.catch_warnings(), Image.open(path, formats=["TIFF"]) as opened:
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = []
-            for number in range(count):
-                opened.seek(number)
-                tags = opened.tag_v2
-                copy = tags.get(_SUBFILE, 0) & _REDUCED_OR_MASK or tags.get(_OLD_SUBFILE) == _OLD_REDUCED
-                found += [] if copy else [number]
+            with Image.open(path, formats=["TIFF"]) as opened:
+                found = [number for number in range(count) if _is_page(opened, number)]
     except BROKEN:
         return list(range(count))
     return found or [0]
+
+
+def _is_page(opened, number):
+    opened.seek(number)
+    tags = opened.tag_v2
+    return not (tags.get(_SUBFILE, 0) & _REDUCED_OR_MASK or tags.get(_OLD_SUBFILE) == _OLD_REDUCED)

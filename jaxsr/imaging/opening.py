@@ -35,8 +35,9 @@ pyvips.block_untrusted_set(True)
 # Ours for writing; no file is taken for raw pixels by itself.
 pyvips.operation_block_set("VipsForeignLoadRaw", False)
 pyvips.cache_set_max(0)
-# What it has to say about broken files becomes an exception; the rest is not for the user.
-logging.getLogger("pyvips").addHandler(logging.NullHandler())
+# What it and Pillow have to say about broken files becomes an exception; the rest is not for the user.
+for name in ("pyvips", "PIL"):
+    logging.getLogger(name).addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, eq=False)
