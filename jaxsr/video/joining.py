@@ -24,7 +24,7 @@ def check_streams(clip: Clip, target: Path, *, codec: str) -> None:
     """Raise `InputError`, before hours of work, if the format of `target` cannot hold what is copied, or this codec."""
     name = WRITTEN_FORMATS[target.suffix.lower()]
     with av.open(io.BytesIO(), "w", format=name) as output:
-        supported = output.supported_codecs
+        supported = set(map(_canonical, output.supported_codecs))
     if codec not in supported:
         raise InputError(
             f"{target}: this format cannot hold {codec}; give the output a name in .mkv or another --codec"
@@ -94,6 +94,14 @@ def _described(metadata):
     return {key: value for key, value in metadata.items() if key.lower() not in _OWN}
 
 
+def _canonical(name):
+    """The name of a codec, by that of one that reads or writes it: hdmv_pgs_subtitle by pgssub."""
+    try:
+        return av.Codec(name, "r").canonical_name
+    except av.codec.codec.UnknownCodecError:
+        return av.Codec(name, "w").canonical_name
+
+
 def _codec(stream):
     return stream.codec_context.codec.canonical_name if stream.codec_context else None
 
@@ -160,7 +168,9 @@ def _copied_packets(source, others, clip, origin, shift) -> Iterator[tuple[Fract
     if not wanted:
         return
     for packet in source.demux(wanted):
-        if packet.dts is None or not packet.size:
+        packet.pts = packet.dts if packet.pts is None else packet.pts
+        packet.dts = packet.pts if packet.dts is None else packet.dts
+        if packet.pts is None or not packet.size:
             continue
         time = packet.pts * packet.time_base
         if shift and not origin <= time < end:

@@ -1,10 +1,12 @@
 """Clips from file to file."""
 
 import dataclasses
+import io
 import subprocess
 import sys
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ from jaxsr.imaging.resize import resize
 from jaxsr.video.clip import open_clip
 from jaxsr.video.decoding import decode
 from jaxsr.video.files import Wishes, plan_clip, upscale_clip
+from jaxsr.video.joining import _canonical
 from jaxsr.video.segments import cut, segment_file, work_folder
 from jaxsr.video.trim import parse_trim
 
@@ -90,6 +93,12 @@ def test_rgb_and_jpeg_become_what_players_play(tmp_path, clip_file, read, bicubi
     # libswscale itself is up to one and a half levels too dark on the way back from luma and chroma.
     assert after.format.name in ("yuv420p", "yuvj420p")
     assert np.abs((after.to_ndarray(format="rgb24") - np.clip(theirs, 0, 255)).mean((0, 1))).max() < 2
+
+
+def test_formats_are_known_by_the_codec_not_by_its_decoder():
+    with av.open(io.BytesIO(), "w", format="matroska") as output:
+        names = set(map(_canonical, output.supported_codecs))
+    assert {"hdmv_pgs_subtitle", "dvd_subtitle", "mp3", "opus", "subrip"} <= names
 
 
 def test_an_unnamed_matrix_is_named_as_players_take_it(tmp_path, clip_file, read, bicubic):

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+import jaxsr.video
 from jaxsr.errors import InputError
-from jaxsr.video.inputs import are_clips, check_flags, plan_clips
+from jaxsr.video.inputs import are_clips, check_flags, clip_command, plan_clips
 
 SCRIPT = Path(__file__).parents[2] / "scripts/upscale.py"
 
@@ -48,3 +49,12 @@ def test_results_have_names_of_their_own(tmp_path):
     ]:
         with pytest.raises(InputError, match=message):
             plan_clips(inputs, output, label="x4")
+
+
+def test_the_missing_extra_is_named(monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("jaxsr.video.") and not name.endswith("inputs")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr(jaxsr.video, "command", raising=False)
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(InputError, match=r'pip install "jaxsr\[video\]"'):
+        clip_command()
