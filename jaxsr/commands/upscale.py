@@ -83,6 +83,7 @@ def main(
       preset: Of clips, how thorough the encoder is, by its own names (None: its usual one).
       trim: Of clips, the part to upscale, as 10-20 in seconds or 1:05-1:20.5; 10- to the end, -20 from the start.
     """
+    from jaxsr.imaging.picture import open_picture
     from jaxsr.upscaling import command
     from jaxsr.upscaling.automatic import AUTOMATIC
     from jaxsr.upscaling.compiled import keep_compiled
@@ -113,8 +114,11 @@ def main(
     suffix = format and f".{format}"
     jobs = plan(inputs, output, label=label, recursive=recursive, suffix=suffix)
     if dry_run:
-        choose = (lambda source: upscaler.fitting(source)[1]) if model == AUTOMATIC else None
-        return command.list_jobs(jobs, existing=existing, choose=choose)
+
+        def choose(source):
+            return upscaler.fitting(open_picture(source, salvage=salvage))[1]
+
+        return command.list_jobs(jobs, existing=existing, choose=choose if model == AUTOMATIC else None)
     files = {"quality": quality, "compression": compression, "salvage": salvage}
     files |= {"keep_times": keep_times, "first_frame": first_frame}
     return command.run(upscaler, jobs, size=target, existing=existing, report=json, **files)

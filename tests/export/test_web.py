@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tyro
 from chromium import CHROMIUM, QUIET
 from PIL import Image
 from random_networks import random_variables
@@ -38,7 +39,7 @@ def folder(tmp_path_factory):
     model = SRResNet(4, 8, 1)
     save_weights(here / "small.safetensors", Weights(model, random_variables(model), {}))
     try:
-        main(arguments=["espcn", str(here / "small.safetensors"), str(here / "page"), "--format", "web"])
+        tyro.cli(main, args=["espcn", str(here / "small.safetensors"), str(here / "page"), "--format", "web"])
     except InputError as error:
         if "npm could not fetch" not in str(error):
             raise
@@ -134,10 +135,10 @@ def test_what_is_in_the_way_is_said_in_one_sentence(tmp_path, monkeypatch):
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken/file").touch()
     with pytest.raises(InputError, match="taken is there already"):
-        main(arguments=[str(tmp_path / "taken"), "--format", "web"])
+        tyro.cli(main, args=[str(tmp_path / "taken"), "--format", "web"])
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InputError, match="needs npm, which fetches onnxruntime-web@"):
-        main(arguments=[str(tmp_path / "page"), "--format", "web"])
+        tyro.cli(main, args=[str(tmp_path / "page"), "--format", "web"])
     with pytest.raises(InputError, match="--float16 is for files"):
-        main(arguments=[str(tmp_path / "page"), "--format", "web", "--float16"])
+        tyro.cli(main, args=[str(tmp_path / "page"), "--format", "web", "--float16"])
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
