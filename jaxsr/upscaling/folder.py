@@ -17,8 +17,8 @@ from jaxsr.upscaling.claim import claimed
 from jaxsr.upscaling.plan import Job
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-# Pictures that are written at a time: a JPEG, WebP, TIFF or small PNG is one core's work.
-WRITERS = 4
+# Pictures that are written at a time: a JPEG, WebP, TIFF or small PNG is one core's work, and a JPEG lies in memory whole.
+WRITERS = 2
 
 # (inode, time of change, size) of a file, or None where there is none.
 Identity = tuple[int, int, int] | None
@@ -88,7 +88,7 @@ def upscale_all(
     progress: Callable[[Job, float], None] = lambda job, fraction: None,
     finished: Callable[[Outcome], None],
 ) -> None:
-    """Upscale pictures, past those that fail; at most `WRITERS` and two are in memory.
+    """Upscale pictures, past those that fail; at most four are in memory.
 
     A result that exists is left alone, or with `overwrite` replaced. Several processes can work on the same jobs: each
     result is claimed, and none is written that another process has written since this call began. A full disk ends
