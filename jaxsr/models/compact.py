@@ -32,6 +32,11 @@ class Compact(nn.Module):
         """LR pixels on each side that an output pixel can depend on."""
         return self.convolutions + 2
 
+    @property
+    def layers_held(self) -> int:
+        """Layers of features that it holds at once, as `jaxsr.upscaling.engine.working_bytes` counts."""
+        return 4
+
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         """Upscale [N, H, W, 3] in [0, 1] to [N, H·scale, W·scale, 3] float32 in [−1, 1]; `train` changes nothing."""

@@ -27,7 +27,7 @@ from jax import lax
 from jaxsr.models import onednn, winograd
 from jaxsr.models.input_gradient import input_gradient
 from jaxsr.models.layers import torch_uniform
-from jaxsr.models.partitioning import can_split, images_apart, images_summed
+from jaxsr.models.partitioning import can_split, images_added, images_apart, images_summed
 from jaxsr.models.weight_gradient import weight_gradient
 
 _NUMBERS = ("NHWC", "HWIO", "NHWC")
@@ -63,13 +63,15 @@ class Convolution(nn.Module):
         """[N, H, W, C] to [N, ⌈H/stride⌉, ⌈W/stride⌉, features].
 
         Of several arrays what would come of them side by side, [N, H, W, C + C₁ + …]: by a part of the kernel each,
-        and a sum, which is quicker than putting them side by side.
+        each result added to the one before it, which is quicker than putting them side by side.
         """
         parts = (x, *more)
         ends = list(accumulate(part.shape[-1] for part in parts))
         kernel = self.param("kernel", torch_uniform, (self.side, self.side, ends[-1], self.features), jnp.float32)
-        convolve = partial(convolved, stride=self.stride, may_tile=self.may_tile, dtype=self.dtype)
-        y = sum(map(convolve, parts, jnp.split(kernel, ends[:-1], axis=2))) if more else convolve(x, kernel)
+        kernels = jnp.split(kernel, ends[:-1], axis=2) if more else [kernel]
+        y = convolved(x, kernels[0], stride=self.stride, may_tile=self.may_tile, dtype=self.dtype)
+        for part, of_part in zip(more, kernels[1:], strict=True):
+            y = _added(part.astype(self.dtype), of_part.astype(self.dtype), y, self.stride, self.may_tile)
         if not self.use_bias:
             return y
         bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)
@@ -129,6 +131,15 @@ def _convolve(x, kernel, stride, may_tile):
     return lax.platform_dependent(x, kernel, cpu=images_apart(by_onednn), default=by_xla)
 
 
+def _convolve_onto(x, kernel, y, stride, may_tile):
+    """The convolution, added to y; in y's memory where oneDNN makes it."""
+    if not can_split(x) or not x.size or not kernel.size or not onednn.takes(x.dtype) or _few(x, kernel.shape[3]):
+        return y + convolved(x, kernel, stride=stride, may_tile=may_tile, dtype=x.dtype)
+    on_cpu = images_added(lambda x, kernel, y: onednn.convolved(x, kernel, stride=stride, onto=y))
+    by_xla = lambda x, kernel, y: y + _by_xla(x, kernel, stride)  # noqa: E731
+    return lax.platform_dependent(x, kernel, y, cpu=on_cpu, default=by_xla)
+
+
 def _few(x, outputs):
     return x.dtype == jnp.float32 and outputs < _FEWEST_OUTPUTS
 
@@ -146,11 +157,18 @@ def _backward(stride, may_tile, saved, gradient):
 
 _convolved = jax.custom_vjp(_convolve, nondiff_argnums=(2, 3))
 _convolved.defvjp(lambda x, kernel, *how: (_convolve(x, kernel, *how), (x, kernel)), _backward)
+_added = jax.custom_vjp(_convolve_onto, nondiff_argnums=(3, 4))
+_added.defvjp(
+    lambda x, kernel, y, *how: (_convolve_onto(x, kernel, y, *how), (x, kernel)),
+    lambda *given: (*_backward(*given), given[-1]),
+)
 
 
 def _convolve_exactly(x, kernel):
     """Of images in bfloat16 and a kernel in float32, which is two of bfloat16."""
-    return lax.platform_dependent(x, kernel, cpu=_by_two_kernels if onednn.AMX else _in_float32, default=_in_float32)
+    return lax.platform_dependent(
+        x, kernel, cpu=_by_two_kernels if onednn.AMX else _in_float32_on_cpu, default=_in_float32
+    )
 
 
 def _by_two_kernels(x, kernel):
@@ -162,6 +180,11 @@ def _by_two_kernels(x, kernel):
 
 def _in_float32(x, kernel):
     return _by_xla(x.astype(jnp.float32), kernel, 1)
+
+
+def _in_float32_on_cpu(x, kernel):
+    x = x.astype(jnp.float32)
+    return _by_xla(x, kernel, 1) if _few(x, kernel.shape[3]) else images_apart(onednn.convolved)(x, kernel)
 
 
 def _backward_exactly(saved, gradient):

@@ -59,6 +59,7 @@ def convolved(
     stride: int = 1,
     padding: Sequence[tuple[int, int]] | None = None,
     transposed: bool = False,
+    onto: jax.Array | None = None,
     dtype: Any = None,
 ) -> jax.Array:
     """`lax.conv_general_dilated`.
@@ -71,6 +72,7 @@ def convolved(
       stride: along both axes.
       padding: pixels of zeros before and after, along each axis; None: what centres an odd kernel.
       transposed: whether the kernel is [k, l, D, C] instead.
+      onto: [N, h, w, D] to which the result is added, in its memory where nothing else reads it; None: zeros.
       dtype: of the result, which is summed in float32 (None: x's).
 
     Returns:
@@ -87,7 +89,13 @@ def convolved(
     padded = [size + sum(pixels) for size, pixels in zip(x.shape[1:3], padding, strict=True)]
     left = [(size - side) // stride + 1 for size, side in zip(padded, sides, strict=True)]
     shape = (x.shape[0], *left, kernel.shape[3 - transposed])
-    return _call("convolution", x, kernel, shape, dtype or x.dtype, {"onednn_conv_config": parts})
+    if onto is None:
+        return _call("convolution", (x, kernel), shape, dtype or x.dtype, {"onednn_conv_config": parts})
+    if onto.shape != shape:
+        # oneDNN would write beyond it.
+        raise ValueError(f"a result {shape} cannot be added to {onto.shape}")
+    parts["fusions"] = {"ops": ["SUM"]}
+    return _call("convolution", (x, kernel, onto), shape, onto.dtype, {"onednn_conv_config": parts}, aliases={2: 0})
 
 
 def product(x: jax.Array, y: jax.Array, *, transpose: bool = False) -> jax.Array:
@@ -108,10 +116,10 @@ def product(x: jax.Array, y: jax.Array, *, transpose: bool = False) -> jax.Array
         # oneDNN would end the process.
         raise ValueError(f"no product of {x.shape} and {y.shape}, transpose={transpose}")
     shape = (x.shape[int(transpose)], y.shape[1])
-    return _call("matmul", x, y, shape, jnp.float32, {"onednn_matmul_config": {"transpose_a": transpose}})
+    return _call("matmul", (x, y), shape, jnp.float32, {"onednn_matmul_config": {"transpose_a": transpose}})
 
 
-def _call(name, x, y, shape, dtype, config):
+def _call(name, arrays, shape, dtype, config, aliases=None):
     result = jax.ShapeDtypeStruct(shape, dtype)
     options = {"custom_call_api_version": 2, "legacy_backend_config": json.dumps(config)}
-    return jax.ffi.ffi_call(f"__onednn${name}", result, **options)(x, y)
+    return jax.ffi.ffi_call(f"__onednn${name}", result, input_output_aliases=aliases, **options)(*arrays)

@@ -55,6 +55,23 @@ def both(x, kernel, **options):
     return ours, theirs
 
 
+@pytest.mark.parametrize("outputs", [3, 16])
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+def test_of_several_arrays_it_makes_what_would_come_of_them_side_by_side(kind, outputs, dtype):
+    model = Convolution(outputs, 3, dtype=dtype)
+    parts = [random(2, 7, 9, channels, seed=channels).astype(dtype) for channels in (16, 8, 4)]
+    whole = jnp.concatenate(parts, axis=-1)
+    variables = model.init(jax.random.key(0), whole)
+    gradients = jax.jit(jax.grad(lambda v, *arrays: (model.apply(v, *arrays).astype(jnp.float32) ** 2).sum(), (0, 1)))
+    for ours, theirs in zip(
+        jax.tree.leaves((model.apply(variables, *parts), gradients(variables, *parts))),
+        jax.tree.leaves((model.apply(variables, whole), gradients(variables, whole))),
+        strict=True,
+    ):
+        ours, theirs = (np.asarray(array, np.float32)[..., : ours.shape[-1]] for array in (ours, theirs))
+        np.testing.assert_allclose(ours, theirs, atol=abs(theirs).max() * (1e-5 if dtype == jnp.float32 else 0.02))
+
+
 @pytest.mark.parametrize(("side", "inputs", "outputs", "stride", "height", "width"), SHAPES)
 def test_values_and_gradients_are_those_of_lax(kind, side, inputs, outputs, stride, height, width):
     x, kernel = random(2, height, width, inputs, seed=0), random(side, side, inputs, outputs, seed=1)

@@ -47,6 +47,16 @@ def test_two_devices_sum_their_gradients(dtype, stride):
         np.testing.assert_allclose(ours.astype(jnp.float32), alone.astype(jnp.float32), atol=1e-5 * scale)
 
 
+def test_two_devices_add_the_parts_of_a_sum():
+    mesh, model = make_mesh(2, batch_size=4), Convolution(16, 3)
+    parts = [random(4, 8, 8, channels, seed=channels) for channels in (16, 8)]
+    variables = model.init(jax.random.key(0), *parts)
+    shared = [sharded_batches(np.asarray(part)[None], mesh)[0] for part in parts]
+    program = jax.jit(model.apply).lower(replicated(variables, mesh), *shared).compile()
+    assert "all-gather(" not in program.as_text()
+    close(program(replicated(variables, mesh), *shared), model.apply(variables, *parts), within=1e-5)
+
+
 @pytest.mark.parametrize(("images", "devices"), [(3, 2), (2, 4), (5, 4)])
 def test_images_that_do_not_divide_among_the_devices(images, devices):
     """What XLA fills the last device's part with is the cosine of zero, not zero, and no image's."""
