@@ -24,9 +24,9 @@ from jaxsr.errors import reported
 from jaxsr.models import SRResNet
 from jaxsr.models.discriminator import Discriminator
 from jaxsr.models.initialisation import initialise
-from jaxsr.training.devices import make_mesh, replicated, sharded_batches, split_cpu_into_devices
+from jaxsr.processes.devices import make_mesh, replicated, sharded_batches, split_cpu_into_devices
+from jaxsr.processes.memory import restart_with_huge_pages
 from jaxsr.training.gan import GanLosses, GanState, make_gan_step
-from jaxsr.training.memory import restart_with_huge_pages
 from jaxsr.training.state import create_state
 from jaxsr.training.steps import compile_steps
 from jaxsr.weights.perceptual import load_perceptual

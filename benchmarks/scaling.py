@@ -30,8 +30,8 @@ from jax.sharding import NamedSharding, PartitionSpec
 from jaxsr.errors import InputError, reported
 from jaxsr.models import SRResNet
 from jaxsr.models.initialisation import initialise
-from jaxsr.training.devices import connect, gathered, make_mesh, replicated, sharded_batches
-from jaxsr.training.distributed import Cluster, join
+from jaxsr.processes.devices import connect, gathered, make_mesh, replicated, sharded_batches
+from jaxsr.processes.distributed import Cluster, join
 from jaxsr.training.state import create_state
 from jaxsr.training.steps import compile_steps, make_pixel_step
 

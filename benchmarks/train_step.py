@@ -35,8 +35,8 @@ from jaxsr.data.degradation import make_degradation, margin
 from jaxsr.errors import reported
 from jaxsr.models import SRResNet
 from jaxsr.models.initialisation import initialise
-from jaxsr.training.devices import make_mesh, replicated, sharded_batches, split_cpu_into_devices
-from jaxsr.training.memory import restart_with_huge_pages
+from jaxsr.processes.devices import make_mesh, replicated, sharded_batches, split_cpu_into_devices
+from jaxsr.processes.memory import restart_with_huge_pages
 from jaxsr.training.state import create_state
 from jaxsr.training.steps import compile_steps, make_pixel_step
 

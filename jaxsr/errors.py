@@ -1,27 +1,29 @@
-"""What a user got wrong, said in one sentence."""
+"""Errors that a user can mend, each reported as one sentence."""
 
 import contextlib
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
+from typing import Any
 
 
 class InputError(ValueError):
-    """A mistake in what the user gave: a file, a folder, a flag, a weights file.
+    """The input of a user is wrong: a file, a folder, a flag or a weights file.
 
-    The message is one sentence that names the thing at fault and the way out.
+    The message is one sentence. It names what is at fault and how to mend it.
     """
 
 
 @contextlib.contextmanager
-def reported() -> Iterator[None]:
-    """Turn an `InputError` or an `OSError` inside a script into one line on stderr and exit code 2, Ctrl-C into 130.
+def reported() -> Generator[None]:
+    """Report errors of a script on one line of stderr, without a traceback.
 
-    Warnings are one line too.
+    `InputError` and `OSError` end the script with exit code 2, Ctrl-C with 130. Warnings take one line too.
     """
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
+            # Python's documentation allows any callable here; the stub has only the default function's own type.
+            warnings.showwarning = _warned  # ty: ignore[invalid-assignment]
             yield
     except InputError as error:
         sys.exit(_failed(str(error)))
@@ -33,10 +35,14 @@ def reported() -> Iterator[None]:
 
 
 def sentence(error: Exception) -> str:
-    """What went wrong, in one sentence that names the file where there is one."""
+    """The message of an error, preceded by the file name if an `OSError` has one."""
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     return str(error)
+
+
+def _warned(message: Warning | str, *_: Any) -> None:
+    print(f"warning: {message}", file=sys.stderr)
 
 
 def _failed(message: str) -> int:

@@ -1,22 +1,22 @@
-"""Writing files so that a reader only ever sees a whole one."""
+"""Writing files so that readers never see half of one."""
 
 import contextlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it to `path` on success, delete it on any error.
+def replacing(path: str | os.PathLike[str]) -> Generator[Path]:
+    """Yield a temporary path beside `path`. Rename it to `path` on success, and delete it on any error.
 
-    The temporary name keeps the suffix of `path`, since image writers go by it. A process that is killed leaves it
-    behind; see `remove_abandoned`.
+    The temporary name keeps the suffix of `path`, because image writers choose the format by it. A process that is
+    killed leaves the temporary file behind; see `remove_abandoned`.
 
     Raises:
-      OSError: `path` cannot be written, or the disk is full; it is then as it was.
+      OSError: `path` cannot be written, or the disk is full. An earlier file at `path` is unchanged.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -24,7 +24,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     os.close(handle)
     temporary = Path(name)
     try:
-        # mkstemp makes private files; give what any other new file would get.
+        # mkstemp makes private files; give this one the permissions of any other new file.
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
@@ -33,15 +33,15 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno:
-            # Name the file that was asked for, not the temporary one.
+            # Name the file that the caller asked for, not the temporary one.
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
 
 
-def remove_abandoned(path: str | os.PathLike) -> None:
-    """Delete the temporary files of killed processes that were writing `path` with `replacing`.
+def remove_abandoned(path: str | os.PathLike[str]) -> None:
+    """Delete the temporary files that killed processes left behind when they wrote `path` with `replacing`.
 
-    Only for a caller who knows that nobody is writing `path` now.
+    Call this only when no other process is writing `path`.
     """
     path = Path(path)
     name = abandoned_names(path)
@@ -50,7 +50,7 @@ def remove_abandoned(path: str | os.PathLike) -> None:
             Path(entry).unlink(missing_ok=True)
 
 
-def abandoned_names(path: str | os.PathLike) -> re.Pattern:
-    """What the names of such temporary files look like."""
+def abandoned_names(path: str | os.PathLike[str]) -> re.Pattern[str]:
+    """A pattern of the names that `replacing` gives to temporary files for `path`."""
     path = Path(path)
     return re.compile(re.escape(f".{path.stem}.") + "[a-z0-9_]{8}" + re.escape(f".partial{path.suffix}"))

@@ -1,6 +1,6 @@
 """Train a network on photos: `jaxsr train --stage srresnet --data PHOTOS --validation PHOTOS --workdir RUN`.
 
-Start the same command again to go on where it stopped, however it stopped.
+However a run stopped, the same command goes on from its last checkpoint.
 """
 
 import argparse
@@ -11,41 +11,50 @@ import sys
 import typing
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 import jaxsr
 from jaxsr.config import TrainConfig
 from jaxsr.errors import InputError
-from jaxsr.training.memory import restart_with_huge_pages
+from jaxsr.processes.memory import restart_with_huge_pages
 
 _PACKAGE = Path(jaxsr.__file__).parent
-# They lie inside the package where it was installed from a wheel, and beside it in a checkout.
+# A wheel has the recipes inside the package, a checkout beside it.
 _CONFIGS = next(folder / "configs" for folder in (_PACKAGE, _PACKAGE.parent) if (folder / "configs").is_dir())
 RECIPES = {path.stem: path for path in sorted(_CONFIGS.glob("*.py"))}
+if TYPE_CHECKING:
+    Recipe = str
+else:
+    # Known only at run time: the names of the files there.
+    Recipe = Literal[*RECIPES]
 
 
 @dataclasses.dataclass(frozen=True)
 class Arguments(TrainConfig):
-    """The flags: those of a recipe, and which one, and where it runs."""
+    """The flags of `jaxsr train`: the settings of a run, its recipe, and the processes that share it."""
 
-    config: Literal[*RECIPES] | None = None  # type: ignore[valid-type]
-    """Recipe whose values are the defaults of all other flags (None: the one named like --stage)."""
+    config: Recipe | None = None
+    """Recipe that gives the defaults of all other flags (None: the recipe named like --stage)."""
     check_data: bool = False
-    """Decode all photos, print a table of what is wrong with them, and stop."""
+    """Decode all photos, print a table of those that cannot be used, and stop."""
     distributed: bool = False
-    """Share the run with the same command in other processes, on this machine or on others."""
+    """Share the run with other processes that were started by the same command, on this machine or on others."""
     coordinator: str | None = None
-    """HOST:PORT on which process 0 can be reached (None: from SLURM, Open MPI … as JAX finds it)."""
+    """HOST:PORT at which process 0 can be reached (None: JAX asks SLURM, Open MPI and other launchers)."""
     process_count: int | None = None
-    """Processes in all (None: as above)."""
+    """Number of processes (None: JAX asks the launcher)."""
     process_index: int | None = None
-    """Index of this process, from 0 (None: as above)."""
+    """Index of this process, from 0 (None: JAX asks the launcher)."""
 
 
 def chosen_config(arguments: Sequence[str]) -> TrainConfig:
-    """The file of configs/ that --config names, or else --stage."""
+    """The recipe of configs/ that --config names, or --stage where there is no --config.
+
+    Raises:
+      InputError: there is no recipe or stage of that name.
+    """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--stage", nargs="?", default="srresnet")
     parser.add_argument("--config", nargs="?")
@@ -60,12 +69,12 @@ def chosen_config(arguments: Sequence[str]) -> TrainConfig:
 def main(arguments: Annotated[Arguments, tyro.conf.arg(name="")]) -> int:
     """Train a network on photos.
 
-    The same command again goes on where it stopped, however it stopped.
+    However a run stopped, the same command goes on from its last checkpoint.
     """
     values = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(TrainConfig)}
 
     def task() -> int:
-        from jaxsr.training.distributed import Cluster
+        from jaxsr.processes.distributed import Cluster
         from jaxsr.training.start import start
 
         place = Cluster(arguments.coordinator, arguments.process_count, arguments.process_index)
@@ -74,14 +83,28 @@ def main(arguments: Annotated[Arguments, tyro.conf.arg(name="")]) -> int:
 
     if not arguments.distributed:
         return task()
-    from jaxsr.training.supervision import supervised
+    from jaxsr.processes.supervision import supervised
 
     return supervised(task)
 
 
 def parse(main: Callable[[Arguments], int], *, args: Sequence[str] | None = None, prog: str | None = None) -> int:
-    """As `tyro.cli`, with the defaults that --config or --stage names, in a process with large pages."""
+    """Parse the flags and call `main` with them, in a process with large memory pages.
+
+    The defaults are those of the recipe that --config or --stage names.
+
+    Args:
+      main: the command; its docstring is the description in --help.
+      args: the words of the command line (None: those of this process).
+      prog: name of the command in --help (None: that of this process).
+
+    Returns:
+      The exit code of `main`.
+
+    Raises:
+      InputError: there is no recipe or stage of that name.
+    """
     restart_with_huge_pages()
     defaults = dataclasses.asdict(chosen_config(sys.argv[1:] if args is None else args))
-    words = {"description": inspect.getdoc(main), "prog": prog}
-    return main(tyro.cli(Arguments, default=Arguments(**defaults), args=args, **words))
+    default, description = Arguments(**defaults), inspect.getdoc(main)
+    return main(tyro.cli(Arguments, default=default, args=args, description=description, prog=prog))

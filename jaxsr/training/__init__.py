@@ -1,1 +1,1 @@
-"""Training: losses, pure steps, checkpoints, and the loop."""
+"""Training: the start of a run, its stages, the loop, the pure updates and their losses."""

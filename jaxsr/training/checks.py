@@ -1,4 +1,4 @@
-"""Settings that no training run can have, each refused in a sentence."""
+"""Refuse settings that no training run can have."""
 
 import math
 
@@ -7,10 +7,10 @@ from jaxsr.errors import InputError
 
 
 def check(config: TrainConfig) -> None:
-    """Refuse values that no run can have.
+    """Refuse settings that no training run can have.
 
     Raises:
-      InputError: names the flag and what it may be.
+      InputError: a setting is impossible. The message names the flag and its possible values.
     """
     scales = (1, 2, 4) if config.stage == "rrdbnet" else (2, 3, 4, 8)
     if config.scale not in scales:
@@ -31,19 +31,17 @@ def check(config: TrainConfig) -> None:
         if value is not None and not 0 < value < math.inf:
             raise InputError(f"--{name.replace('_', '-')} {value}: must be above 0")
     if config.stage == "srgan" and config.feature_scale is None and not config.adversarial_weight:
-        raise InputError(
-            "--adversarial-weight 0 leaves nothing that --content-ratio could refer to; set --feature-scale"
-        )
+        raise InputError("--adversarial-weight 0 leaves no loss for --content-ratio to refer to; set --feature-scale")
     if config.tap_weights and not (min(config.tap_weights) >= 0 and 0 < sum(config.tap_weights) < math.inf):
-        raise InputError(f"--tap-weights {config.tap_weights}: must be at least 0, one of them above")
+        raise InputError(f"--tap-weights {config.tap_weights}: must be at least 0, and one of them above 0")
     if any(side < 1 or not side % 2 for side in config.kernels):
-        raise InputError(f"--kernels {config.kernels}: must be odd, as 9 1 5 or 9 5 5")
+        raise InputError(f"--kernels {config.kernels}: must be odd, such as 9 1 5 or 9 5 5")
     if not -(2**63) <= config.seed < 2**63:
         raise InputError(f"--seed {config.seed}: must fit into 64 bits")
     if config.stage == "srgan" and config.optimizer != "adam":
-        raise InputError(f"--optimizer {config.optimizer}: the networks of --stage srgan are moved by adam")
+        raise InputError(f"--optimizer {config.optimizer}: --stage srgan supports only adam")
     if config.stage == "srgan" and config.crop % 16:
-        raise InputError(f"--crop {config.crop}: the discriminator halves crops four times; take a multiple of 16")
+        raise InputError(f"--crop {config.crop}: the discriminator halves crops four times; choose a multiple of 16")
     if not 0 <= config.label_smoothing < 0.5:
         raise InputError(f"--label-smoothing {config.label_smoothing}: must be at least 0 and below 0.5")
     if config.tap_weights and len(config.tap_weights) != len(config.taps):
@@ -51,10 +49,10 @@ def check(config: TrainConfig) -> None:
     if not 0 <= config.ema < 1:
         raise InputError(f"--ema {config.ema}: must be at least 0 and below 1")
     if config.early_stop is not None and not config.validation:
-        raise InputError(f"--early-stop {config.early_stop} counts validations; name photos for them by --validation")
+        raise InputError(f"--early-stop {config.early_stop} counts validations; name photos for them with --validation")
     if config.extend and not config.resume:
         raise InputError("--extend goes on with a run and --no-resume removes it; give one of the two")
     if config.lr and config.degradation != "bicubic":
-        raise InputError(f"--degradation {config.degradation} makes LR and --lr brings it along; give one of the two")
+        raise InputError(f"--degradation {config.degradation} makes LR and --lr provides it; give one of the two")
     if config.lr and len(config.lr) != len(config.data):
         raise InputError(f"--lr has {len(config.lr)} folders for {len(config.data)} of --data; give one for each")

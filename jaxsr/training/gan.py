@@ -1,4 +1,4 @@
-"""The adversarial update: generator and discriminator in one compiled step (Ledig et al. 2017, section 2)."""
+"""The adversarial update, of generator and discriminator in one compiled step (Ledig et al. 2017, section 2)."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -14,39 +14,40 @@ from jaxsr.data.degradation.sharpening import sharpened
 from jaxsr.imaging.color import signed_from_unit, unit_from_signed
 from jaxsr.training.losses import PIXEL_LOSSES, adversarial_loss, content_loss, discriminator_loss
 from jaxsr.training.state import TrainState, updated_average
+from jaxsr.training.steps import Metrics
 
 
 class GanState(struct.PyTreeNode):
-    """All that an adversarial update reads and writes.
+    """All values that an adversarial update reads and writes.
 
     Attributes:
       step: int32 scalar, updates done.
-      generator: its state, the average included.
-      discriminator: its state, without an average.
+      generator: state of the generator, which may have an average.
+      discriminator: state of the discriminator, without an average.
     """
 
     step: jax.Array
     generator: TrainState
     discriminator: TrainState
 
-    def exported(self) -> dict:
-        """The generator's variables to validate and to write as weights: the average where there is one."""
+    def exported(self) -> dict[str, Any]:
+        """The variables of the generator to validate and to export: the average if there is one."""
         return self.generator.exported()
 
 
 class GanLosses(NamedTuple):
-    """Which losses, and with which weights.
+    """The losses of both networks, and their weights.
 
     Attributes:
       taps: {feature map: weight} of the content loss; {} for none.
       feature_scale: factor on the feature maps (the paper's 1/12.75, section 3.2).
       content: "mse" or "l1" between feature maps.
       adversarial: "bce" or "relativistic".
-      adversarial_weight: of the generator's adversarial loss.
+      adversarial_weight: weight of the generator's adversarial loss.
       label_smoothing: the discriminator's target for real crops is 1 minus this.
       pixel: "mse" or "l1" between images in [−1, 1].
-      pixel_weight: of that loss.
-      sharp_targets: whether pixel and content loss compare with sharpened originals; the discriminator never does.
+      pixel_weight: weight of the pixel loss.
+      sharp_targets: whether pixel and content loss compare with sharpened originals. The discriminator never does.
     """
 
     taps: Mapping[str, float]
@@ -60,7 +61,7 @@ class GanLosses(NamedTuple):
     sharp_targets: bool = False
 
     def target(self, high: jax.Array) -> jax.Array:
-        """What pixel and content loss compare with, of HR [N, H, W, 3] in [−1, 1]."""
+        """The images that pixel and content loss compare with, from HR [N, H, W, 3] in [−1, 1]; same shape and range."""
         return signed_from_unit(sharpened(unit_from_signed(high))) if self.sharp_targets else high
 
 
@@ -74,32 +75,31 @@ def make_gan_step(
     seed: int,
     degrade: Degrade | None = None,
     ema: float = 0.0,
-) -> Callable[[GanState, jax.Array, Any], tuple[GanState, dict]]:
-    """The pure update of both networks.
+) -> Callable[[GanState, jax.Array, Any], tuple[GanState, Metrics]]:
+    """Make the pure update of both networks.
 
-    The generator runs once. Its output, detached, is what the discriminator is updated on, first; then the updated
-    discriminator judges the same output, and the gradient goes back through that one run.
+    The generator runs once. First the discriminator is updated on its output, detached. Then the updated discriminator
+    judges the same output, and the gradient goes back through that one run of the generator.
 
     Args:
       generator: network with a `scale`.
-      discriminator: images in [−1, 1] to logits.
-      features: `apply({"params": frozen}, images in [−1, 1])` gives {tap: features}.
-      optimizers: of the generator and of the discriminator.
+      discriminator: network from images in [−1, 1] to logits.
+      features: network of the content loss, see `feature_maps`.
+      optimizers: optimisers of the generator and of the discriminator.
       losses: see `GanLosses`.
-      seed: of the degradation; the update at step n uses `fold_in(key(seed), n)`.
-      degrade: from crops to LR and HR; None for flips, turns and the bicubic reduction.
+      seed: seed of the degradation. The update at step n uses `fold_in(key(seed), n)`.
+      degrade: function from crops to LR and HR; None for flips, turns and the bicubic reduction.
       ema: decay of the generator's average; 0 for none.
 
     Returns:
-      `step(state, crops, frozen)` with crops uint8 [B, S, S, 3] and the parameters of `features`, giving the next
-      state and scalars: "loss", its weighted parts "content", "weighted_adversarial" and "pixel", "discriminator" (its
-      loss), "accuracy_real", "accuracy_fake", "content_ratio" (content : weighted adversarial), "gradient_norm" and
-      "discriminator_gradient_norm".
+      `step(state, crops, frozen)`, where crops are uint8 [B, S, S, 3] and `frozen` are the parameters of `features`. It
+      returns the next state and scalars: the generator's "loss" and its weighted parts "content",
+      "weighted_adversarial" and "pixel"; the discriminator's loss "discriminator"; "accuracy_real" and "accuracy_fake";
+      "content_ratio" (content : weighted adversarial); "gradient_norm" and "discriminator_gradient_norm".
     """
-
     degrade = degrade or make_degradation("bicubic", scale=generator.scale)
 
-    def step(state: GanState, crops: jax.Array, frozen: Any) -> tuple[GanState, dict]:
+    def step(state: GanState, crops: jax.Array, frozen: Any) -> tuple[GanState, Metrics]:
         key = jax.random.fold_in(jax.random.key(seed), state.step)
         low, high = degrade(key, crops)
         target = losses.target(high)
@@ -131,10 +131,14 @@ def discriminator_update(
     state: TrainState,
     real: jax.Array,
     fake: jax.Array,
-) -> tuple[TrainState, dict]:
-    """One update of the discriminator on images [B, crop, crop, 3] in [−1, 1]; no gradient goes into `fake`.
+) -> tuple[TrainState, Metrics]:
+    """One update of the discriminator on images [B, crop, crop, 3] in [−1, 1]. No gradient goes into `fake`.
 
-    Real and fake are normalised as batches of their own, real first, as the PyTorch programs do it.
+    Real and fake images are normalised as separate batches, the real ones first, as in the PyTorch programs.
+
+    Returns:
+      The next state, and the scalars "discriminator" (the loss), "accuracy_real", "accuracy_fake" and
+      "discriminator_gradient_norm".
     """
     fake = jax.lax.stop_gradient(fake)
 
@@ -160,6 +164,16 @@ def discriminator_update(
     return TrainState(state.step + 1, params, stats, opt_state, state.ema), metrics
 
 
+def feature_maps(features: nn.Module, frozen: Any, images: jax.Array) -> dict[str, jax.Array]:
+    """Apply the network of the content loss, with parameters `frozen`, to images [N, H, W, 3] in [−1, 1].
+
+    Returns:
+      {tap: features [N, h, w, channels]}.
+    """
+    maps: Any = features.apply({"params": frozen}, images)
+    return maps
+
+
 def generator_loss(
     discriminator: nn.Module,
     features: nn.Module,
@@ -169,11 +183,11 @@ def generator_loss(
     fake: jax.Array,
     real: jax.Array,
     target: jax.Array,
-) -> tuple[jax.Array, dict]:
-    """The generator's loss as a function of its images `fake`, and its parts.
+) -> tuple[jax.Array, Metrics]:
+    """The loss of the generator as a function of its images `fake`, and the parts of the loss.
 
-    The discriminator compares with `real`, pixel and content loss with `target`. The discriminator
-    normalises with the batch's statistics and keeps its running ones.
+    All images are [B, crop, crop, 3] in [−1, 1]. The relativistic loss compares with `real`, pixel and content loss
+    with `target`. The discriminator `judge` normalises with the statistics of the batch, and its running ones stay.
     """
 
     def logits(images):
@@ -183,7 +197,7 @@ def generator_loss(
     content, weighted, pixel = jnp.float32(0), jnp.float32(0), jnp.float32(0)
     if losses.taps:
         scaled = [
-            {tap: losses.feature_scale * value for tap, value in features.apply({"params": frozen}, images).items()}
+            {tap: losses.feature_scale * value for tap, value in feature_maps(features, frozen, images).items()}
             for images in (fake, target)
         ]
         content = content_loss(*scaled, losses.taps, loss=losses.content)
@@ -200,7 +214,7 @@ def generator_loss(
 def generator_update(
     optimizer: optax.GradientTransformation, state: TrainState, gradient: Any, batch_stats: Any, *, ema: float
 ) -> TrainState:
-    """One update of the generator by a gradient, with the batch statistics of the run that it belongs to."""
+    """One update of the generator, from a gradient and the batch statistics of the same run of the network."""
     updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     average = state.ema

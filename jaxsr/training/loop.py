@@ -14,7 +14,8 @@ from jax.sharding import Mesh
 
 from jaxsr.config import TrainConfig
 from jaxsr.errors import InputError
-from jaxsr.training.checkpoint import (
+from jaxsr.processes.devices import gathered, is_writer, sharded_batches
+from jaxsr.runs.checkpoint import (
     abstract,
     open_checkpoints,
     restore_checkpoint,
@@ -22,8 +23,7 @@ from jaxsr.training.checkpoint import (
     save_checkpoint,
     saved_steps,
 )
-from jaxsr.training.devices import gathered, is_writer, sharded_batches
-from jaxsr.training.record import open_record
+from jaxsr.runs.record import open_record
 from jaxsr.training.steps import Step
 
 MAX_ROLLBACKS = 3

@@ -1,4 +1,4 @@
-"""Losses: elementwise ones on pixels, means on features and on the discriminator's logits."""
+"""Losses on pixels (elementwise), on feature maps and on the discriminator's logits (means)."""
 
 from collections.abc import Mapping
 
@@ -8,12 +8,12 @@ from jax.nn import softplus
 
 
 def squared_error(prediction: jax.Array, target: jax.Array) -> jax.Array:
-    """(prediction − target)², shape kept; its mean is the paper's MSE loss (Ledig et al. 2017, equation 4)."""
+    """(prediction − target)², of the same shape. Its mean is the MSE loss of Ledig et al. 2017, equation 4."""
     return jnp.square(prediction - target)
 
 
 def absolute_error(prediction: jax.Array, target: jax.Array) -> jax.Array:
-    """|prediction − target|, shape kept; its mean is the L1 loss."""
+    """|prediction − target|, of the same shape. Its mean is the L1 loss."""
     return jnp.abs(prediction - target)
 
 
@@ -23,29 +23,35 @@ PIXEL_LOSSES = {"mse": squared_error, "l1": absolute_error}
 def content_loss(
     sr: Mapping[str, jax.Array], hr: Mapping[str, jax.Array], weights: Mapping[str, float], *, loss: str = "mse"
 ) -> jax.Array:
-    """Distance between feature maps (Ledig et al. 2017, equation 5): over the taps, the weighted sum of mean errors.
+    """Distance between feature maps (Ledig et al. 2017, equation 5): the weighted sum of the mean errors of the taps.
 
     Args:
       sr: {tap: features} of the upscaled images.
-      hr: the same of the originals.
+      hr: {tap: features} of the originals.
       weights: {tap: weight}.
       loss: a key of `PIXEL_LOSSES`.
+
+    Returns:
+      A scalar.
     """
-    return sum(weight * PIXEL_LOSSES[loss](sr[tap], hr[tap]).mean() for tap, weight in weights.items())
+    return jnp.asarray(sum(weight * PIXEL_LOSSES[loss](sr[tap], hr[tap]).mean() for tap, weight in weights.items()))
 
 
 def discriminator_loss(
     real: jax.Array, fake: jax.Array, *, adversarial: str = "bce", label_smoothing: float = 0.0
 ) -> jax.Array:
-    """Mean cross-entropy of the discriminator on both kinds.
+    """Mean cross-entropy of the discriminator on real and fake crops.
 
     Args:
       real: logits [N] of original crops.
-      fake: logits [N] of upscaled ones.
-      adversarial: "bce", the sum of both means (Ledig et al. 2017, equation 2, negated); or "relativistic", where each
-        logit is taken relative to the mean of the other kind and the two means are averaged (Wang et al. 2018,
-        ESRGAN, equation 1; its code has the half).
-      label_smoothing: the target for real is 1 minus this (Salimans et al. 2016, section 3.4).
+      fake: logits [N] of upscaled crops.
+      adversarial: "bce" is the sum of both means (Ledig et al. 2017, equation 2, negated). "relativistic" subtracts the
+        mean logit of the other kind from each logit, and averages both means (Wang et al. 2018, ESRGAN, equation 1;
+        the factor 1/2 is that of its code).
+      label_smoothing: the target for real crops is 1 minus this (Salimans et al. 2016, section 3.4).
+
+    Returns:
+      A scalar.
     """
     real, fake, share = _compared(real, fake, adversarial)
     target = 1.0 - label_smoothing
@@ -55,12 +61,16 @@ def discriminator_loss(
 
 
 def adversarial_loss(real: jax.Array, fake: jax.Array, *, adversarial: str = "bce") -> jax.Array:
-    """What the generator lowers: mean −log D(G) (Ledig et al. 2017, equation 6, as a mean), or ESRGAN's equation 2.
+    """Adversarial loss of the generator.
 
     Args:
-      real: logits [N] of original crops; "bce" does not look at them.
-      fake: logits [N] of upscaled ones.
-      adversarial: "bce" or "relativistic".
+      real: logits [N] of original crops. "bce" ignores them.
+      fake: logits [N] of upscaled crops.
+      adversarial: "bce" is the mean of −log D(G) (Ledig et al. 2017, equation 6, as a mean). "relativistic" is equation
+        2 of ESRGAN (Wang et al. 2018).
+
+    Returns:
+      A scalar.
     """
     if adversarial == "bce":
         return jnp.mean(softplus(-fake))

@@ -21,16 +21,16 @@ from jaxsr.evaluation.lpips import make_lpips
 from jaxsr.models import ESPCN, SRCNN, Compact, RRDBNet, SRResNet
 from jaxsr.models.convolution import program_kind
 from jaxsr.models.initialisation import initialise
-from jaxsr.training.card import training_card
+from jaxsr.processes.devices import connect, gathered, is_writer, make_mesh, replicated
+from jaxsr.runs.card import training_card
+from jaxsr.runs.examples import draw_degraded
+from jaxsr.runs.guard import adversarial_warnings
+from jaxsr.runs.photos import summary, training_photos, validation_photos
+from jaxsr.runs.validation import make_validation, require_room
+from jaxsr.runs.workdir import await_claim, claim, extensions, recorded_run
 from jaxsr.training.checks import check
-from jaxsr.training.devices import connect, gathered, is_writer, make_mesh, replicated
-from jaxsr.training.examples import draw_degraded
-from jaxsr.training.guard import adversarial_warnings
 from jaxsr.training.loop import fit
-from jaxsr.training.photos import summary, training_photos, validation_photos
 from jaxsr.training.stages import adversarial_stage, degrade_of, pixel_stage
-from jaxsr.training.validation import make_validation, require_room
-from jaxsr.training.workdir import await_claim, claim, extensions, recorded_run
 from jaxsr.weights.lineage import START
 from jaxsr.weights.opening import open_weights
 from jaxsr.weights.store import Weights, architecture, save_weights

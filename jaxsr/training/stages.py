@@ -15,8 +15,8 @@ from jaxsr.config import TrainConfig
 from jaxsr.data.degradation import Degrade, make_degradation, make_paired
 from jaxsr.models.discriminator import Discriminator
 from jaxsr.models.unet import UNetDiscriminator
+from jaxsr.processes.devices import of_first_process, replicated
 from jaxsr.training.calibration import calibrated_feature_scale
-from jaxsr.training.devices import of_first_process, replicated
 from jaxsr.training.gan import GanLosses, GanState, make_gan_step
 from jaxsr.training.soap import soap
 from jaxsr.training.state import create_state, learning_rate_schedule

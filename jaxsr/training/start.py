@@ -14,12 +14,12 @@ from jaxsr.data.sources import Source, file_photos, open_source
 from jaxsr.errors import InputError
 from jaxsr.evaluation.protocol import cropped, read_set
 from jaxsr.evaluation.sets import open_sets
+from jaxsr.processes.devices import gathered, is_writer, split_cpu_into_devices
+from jaxsr.processes.distributed import Cluster, join
+from jaxsr.runs.validation import require_room
+from jaxsr.runs.workdir import check_settings, held
 from jaxsr.training.checks import check
-from jaxsr.training.devices import gathered, is_writer, split_cpu_into_devices
-from jaxsr.training.distributed import Cluster, join
 from jaxsr.training.run import read_crop, train
-from jaxsr.training.validation import require_room
-from jaxsr.training.workdir import check_settings, held
 
 
 def start(config: TrainConfig, *, check_only: bool = False, cluster: Cluster | None = None) -> int:

@@ -1,5 +1,6 @@
-"""The training state as one pytree, and the optimiser that moves it."""
+"""The training state as one pytree, and the schedule of its learning rate."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import jax
@@ -9,12 +10,12 @@ from flax import struct
 
 
 class TrainState(struct.PyTreeNode):
-    """All that an update reads and writes.
+    """All values that an update reads and writes.
 
     Attributes:
       step: int32 scalar, updates done.
       params: parameters of the network.
-      batch_stats: running statistics of its batch norms ({} where it has none).
+      batch_stats: running statistics of its batch norms ({} without batch norms).
       opt_state: state of the optimiser.
       ema: {"params", "batch_stats"} averaged over the updates, or None.
     """
@@ -25,22 +26,30 @@ class TrainState(struct.PyTreeNode):
     opt_state: Any
     ema: Any
 
-    def exported(self) -> dict:
-        """The variables to validate and to write as weights: the average where there is one."""
+    def exported(self) -> dict[str, Any]:
+        """The variables to validate and to export: the average if there is one, or else the current ones."""
         return self.ema or {"params": self.params, "batch_stats": self.batch_stats}
 
 
-def create_state(variables: dict, optimizer: optax.GradientTransformation, *, ema: bool) -> TrainState:
-    """The state before the first update; the average starts at the initial variables."""
+def create_state(variables: Mapping[str, Any], optimizer: optax.GradientTransformation, *, ema: bool) -> TrainState:
+    """The state before the first update.
+
+    Args:
+      variables: {"params", "batch_stats"} of the network; "batch_stats" may be missing.
+      optimizer: the optimiser of the updates.
+      ema: whether to keep an average, which starts at `variables`.
+    """
     params, batch_stats = variables["params"], variables.get("batch_stats", {})
     average = jax.tree.map(jnp.copy, {"params": params, "batch_stats": batch_stats}) if ema else None
     return TrainState(jnp.int32(0), params, batch_stats, optimizer.init(params), average)
 
 
-def updated_average(average: dict, current: dict, step: jax.Array, *, decay: float) -> dict:
+def updated_average(
+    average: dict[str, Any], current: dict[str, Any], step: jax.Array, *, decay: float
+) -> dict[str, Any]:
     """One step of the exponential moving average.
 
-    The decay grows from 0.1 to `decay` as (1 + step)/(10 + step), so that the initial weights are forgotten early.
+    The decay grows from 0.1 to `decay` as (1 + step)/(10 + step), so the average forgets the initial weights early.
     """
     kept = jnp.minimum(decay, (1.0 + step) / (10.0 + step))
     return jax.tree.map(lambda a, c: a + (1.0 - kept) * (c - a), average, current)
@@ -49,14 +58,14 @@ def updated_average(average: dict, current: dict, step: jax.Array, *, decay: flo
 def learning_rate_schedule(
     learning_rate: float, steps: int, *, schedule: Literal["constant", "step", "cosine"], warmup: int = 0
 ) -> optax.Schedule:
-    """Learning rate by number of updates done.
+    """The learning rate as a function of the number of updates done.
 
     Args:
       learning_rate: the peak.
       steps: updates of the whole run.
-      schedule: "constant"; "step": a tenth of the peak in the second half (the SRGAN paper's, section 3.2);
-        "cosine": half a cosine from the peak to zero at `steps`.
-      warmup: updates of linear rise that multiply the rest; 0 for none.
+      schedule: "constant" is the peak throughout. "step" is a tenth of the peak in the second half (the SRGAN paper,
+        section 3.2). "cosine" is half a cosine from the peak to zero at `steps`.
+      warmup: the first updates, in which a factor rises linearly to 1; 0 for none.
     """
     shape = {
         "constant": optax.constant_schedule(learning_rate),

@@ -1,6 +1,7 @@
-"""The update of the pixel-loss stage, and K updates as one compiled program."""
+"""The update with a pixel loss, and K updates as one compiled program."""
 
 from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import flax.linen as nn
 import jax
@@ -11,7 +12,11 @@ from jaxsr.data.degradation import Degrade, make_degradation
 from jaxsr.training.losses import PIXEL_LOSSES
 from jaxsr.training.state import TrainState, updated_average
 
-Step = Callable[[TrainState, jax.Array], tuple[TrainState, dict]]
+State = TypeVar("State")
+Constants = ParamSpec("Constants")
+Metrics = dict[str, jax.Array]
+# From a state and crops, or K batches of crops, to the next state and its metrics.
+Step = Callable[[State, Any], tuple[State, Metrics]]
 
 
 def make_pixel_step(
@@ -22,27 +27,27 @@ def make_pixel_step(
     degrade: Degrade | None = None,
     loss: str = "mse",
     ema: float = 0.0,
-) -> Step:
-    """The pure update that trains SRResNet, ESPCN or SRCNN (Ledig et al. 2017, section 3.2).
+) -> Step[TrainState]:
+    """Make the pure update of a network with a pixel loss (Ledig et al. 2017, section 3.2).
 
-    Flips, turns, degradation and scaling happen inside, from uint8 crops.
+    The update starts from uint8 crops. Flips, turns, degradation and scaling happen inside.
 
     Args:
       model: network with a `scale`.
-      optimizer: optax transformation that the state was created with.
-      seed: of the degradation; the update at step n uses `fold_in(key(seed), n)`.
-      degrade: from crops to LR and HR; None for flips, turns and the bicubic reduction.
+      optimizer: the optimiser that the state was created with.
+      seed: seed of the degradation. The update at step n uses `fold_in(key(seed), n)`.
+      degrade: function from crops to LR and HR; None for flips, turns and the bicubic reduction.
       loss: "mse" or "l1".
       ema: decay of the average of parameters and batch statistics; 0 for none.
 
     Returns:
-      `step(state, crops)` with crops uint8 [B, S, S, 3], giving the next state and the scalars "loss"
-      (on images in [−1, 1]) and "gradient_norm".
+      `step(state, crops)`, where crops are uint8 [B, S, S, 3]. It returns the next state and the scalars "loss" (on
+      images in [−1, 1]) and "gradient_norm".
     """
     elementwise = PIXEL_LOSSES[loss]
     degrade = degrade or make_degradation("bicubic", scale=model.scale)
 
-    def step(state: TrainState, crops: jax.Array) -> tuple[TrainState, dict]:
+    def step(state: TrainState, crops: jax.Array) -> tuple[TrainState, Metrics]:
         key = jax.random.fold_in(jax.random.key(seed), state.step)
         low, high = degrade(key, crops)
 
@@ -63,19 +68,22 @@ def make_pixel_step(
     return step
 
 
-def compile_steps(step: Step, *, unroll: bool | None = None) -> Step:
-    """K updates in one dispatch, the state donated.
+def compile_steps(
+    step: Callable[Concatenate[State, Any, Constants], tuple[State, Metrics]], *, unroll: bool | None = None
+) -> Callable[Concatenate[State, Any, Constants], tuple[State, Metrics]]:
+    """Compile K updates into one dispatch, which takes over the memory of the state.
 
     Args:
       step: a pure `step(state, batch, *constants) -> (state, metrics)`.
-      unroll: write the K updates one after the other into the program in place of a loop; None: on a CPU alone.
+      unroll: whether to write the K updates into the program one after the other, and not as a loop; None for a CPU
+        only.
 
     Returns:
-      The jitted `run(state, batches, *constants)`: batches [K, B, …] are consumed in order; metrics come back stacked
-      [K].
+      The jitted `run(state, batches, *constants)`. It consumes batches [K, B, …] in order, and returns the last state
+      and the metrics, each stacked as [K].
     """
     if unroll is None:
-        # XLA's CPU backend runs a convolution inside a loop 30 to 70 times slower than the same one outside.
+        # XLA's CPU backend runs convolutions much slower inside a loop than outside.
         unroll = jax.default_backend() == "cpu"
     consume = _unrolled if unroll else jax.lax.scan
 

@@ -13,7 +13,7 @@ from jaxsr.data.degradation.recipes import WANG_2021
 from jaxsr.data.pipeline import crops
 from jaxsr.data.sources import open_source
 from jaxsr.errors import InputError
-from jaxsr.training.devices import make_mesh
+from jaxsr.processes.devices import make_mesh
 
 CROP, SCALE = 32, 4
 READ = CROP + 2 * margin("real", scale=SCALE)

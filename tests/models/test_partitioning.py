@@ -12,7 +12,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from jaxsr.models.convolution import Convolution, convolved
 from jaxsr.models.layers import dense_product
-from jaxsr.training.devices import make_mesh, replicated, sharded_batches
+from jaxsr.processes.devices import make_mesh, replicated, sharded_batches
 
 
 def random(*shape, seed):

@@ -8,7 +8,7 @@ from jax import lax
 
 from jaxsr.models import SRResNet, onednn, winograd
 from jaxsr.models.convolution import convolved
-from jaxsr.training.devices import make_mesh, replicated, sharded_batches
+from jaxsr.processes.devices import make_mesh, replicated, sharded_batches
 
 pytestmark = pytest.mark.skipif(not onednn.takes(jnp.float32), reason="oneDNN is not there")
 

@@ -13,8 +13,8 @@ import pytest
 import safetensors.numpy
 from test_train_script import assert_refused, command, photos, run, wait_for_step  # noqa: F401
 
-from jaxsr.training.lost import is_lost
-from jaxsr.training.supervision import LOST, LOST_SENTENCE
+from jaxsr.processes.lost import is_lost
+from jaxsr.processes.supervision import LOST, LOST_SENTENCE
 
 TINY = ["--features", "4", "--blocks", "1", "--crop", "24", "--batch-size", "4", "--initialisation", "paper"]
 TINY += ["--steps", "200", "--steps-per-dispatch", "1", "--checkpoint-every", "50", "--validate-every", "100"]

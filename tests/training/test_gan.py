@@ -15,8 +15,8 @@ from jaxsr.data.augmentation import augment, degrade
 from jaxsr.models import SRResNet
 from jaxsr.models.discriminator import Discriminator
 from jaxsr.models.vgg import VGG
+from jaxsr.processes.devices import make_mesh, replicated, sharded_batches
 from jaxsr.training.calibration import calibrated_feature_scale
-from jaxsr.training.devices import make_mesh, replicated, sharded_batches
 from jaxsr.training.gan import (
     GanLosses,
     GanState,

@@ -10,7 +10,7 @@ import pytest
 
 from jaxsr.config import TrainConfig
 from jaxsr.errors import InputError
-from jaxsr.training.devices import make_mesh, replicated
+from jaxsr.processes.devices import make_mesh, replicated
 from jaxsr.training.loop import fit
 from jaxsr.training.state import TrainState
 from jaxsr.training.steps import compile_steps

@@ -7,7 +7,7 @@ import pytest
 from jaxsr.data.augmentation import augment, degrade
 from jaxsr.models import ESPCN, SRCNN, SRResNet
 from jaxsr.models.initialisation import initialise
-from jaxsr.training.devices import make_mesh, replicated, sharded_batches
+from jaxsr.processes.devices import make_mesh, replicated, sharded_batches
 from jaxsr.training.soap import soap
 from jaxsr.training.state import create_state
 from jaxsr.training.steps import compile_steps, make_pixel_step

@@ -6,7 +6,7 @@ from random_networks import images, random_variables
 from jaxsr.config import TrainConfig
 from jaxsr.errors import InputError
 from jaxsr.models import SRResNet
-from jaxsr.training.card import training_card
+from jaxsr.runs.card import training_card
 from jaxsr.upscaling.upscaler import load
 from jaxsr.weights.lineage import ancestors, content_hash, interpolated
 from jaxsr.weights.store import Weights, load_weights, save_weights

@@ -1,9 +1,9 @@
-"""The record of a run while it goes: log, TensorBoard, progress bar, curves."""
+"""The record of a running run: log, TensorBoard, progress bar and curves."""
 
 import contextlib
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +11,27 @@ import numpy as np
 from tqdm import tqdm
 
 from jaxsr.files import replacing
-from jaxsr.training.monitor import draw_curves
+from jaxsr.runs.monitor import draw_curves
 
 
 @dataclasses.dataclass
 class Record:
-    """Where a run writes what it sees.
+    """The log of a run, and the places where it is shown.
 
     Attributes:
-      workdir: of the run.
-      rows: the log so far, dicts with "step"; metrics.jsonl holds the same.
-      board: TensorBoard's writer, None where nothing is written.
+      workdir: folder of the run.
+      rows: the log so far, dicts with "step". The file metrics.jsonl has the same rows.
+      board: TensorBoard's writer, or None if nothing is written.
       bar: the progress bar.
-      title: of the curves.
-      writes: whether it writes at all; otherwise it only remembers.
-      shown: warnings that stand, kind to sentence.
-      timed: numbers of updates in one dispatch whose program has been compiled, which the time left counts.
+      title: title of the curves.
+      writes: whether the record is written. Otherwise it is only kept in memory.
+      shown: the current warnings, {kind: sentence}.
+      timed: lengths of dispatches, in updates, whose program is compiled. The estimate of the remaining time counts
+        only these.
     """
 
     workdir: Path
-    rows: list[dict]
+    rows: list[dict[str, Any]]
     board: Any
     bar: tqdm
     title: str
@@ -39,19 +40,19 @@ class Record:
     timed: set[int] = dataclasses.field(default_factory=set)
 
     def write(self, line: str) -> None:
-        """A line above the progress bar."""
+        """Print a line above the progress bar."""
         self.bar.write(line)
 
     def advance(
         self, step: int, metrics: Mapping[str, np.ndarray], *, seconds: float, waited: float, batch_size: int
     ) -> None:
-        """Note a dispatch that ended at `step`.
+        """Log a dispatch that ended at `step`.
 
         Args:
           step: updates done.
-          metrics: name to values [K].
-          seconds: that the dispatch took, from the one before to its results.
-          waited: seconds of them in which the device may have had no data.
+          metrics: {name: values [K]}, one value for each update of the dispatch.
+          seconds: time from the end of the previous dispatch to the results of this one.
+          waited: part of `seconds` in which the device may have had no data.
           batch_size: crops per update.
         """
         row = {name: float(values.mean()) for name, values in metrics.items()}
@@ -62,11 +63,11 @@ class Record:
         self.bar.set_postfix_str(f"loss {row['loss']:.5f}, {row['patches_per_second']:.0f} patches/s", refresh=False)
 
     def _count(self, count):
-        # A bar that is off has no clock.
+        # A bar that is switched off has no clock.
         if count in self.timed or self.bar.disable:
             self.bar.update(count)
             return
-        # The first dispatch of its length compiles a program, which no later one does.
+        # The first dispatch of each length compiles a program, so its time says nothing about later ones.
         self.timed.add(count)
         self.bar.unpause()
         self.bar.initial += count
@@ -74,8 +75,8 @@ class Record:
         self.bar.last_print_n = self.bar.n
         self.bar.refresh()
 
-    def show(self, step: int, scores: dict) -> None:
-        """Note validation scores, and draw the curves anew."""
+    def show(self, step: int, scores: dict[str, float]) -> None:
+        """Log validation scores, and draw the curves again."""
         if scores:
             self.write(f"step {step}: " + ", ".join(f"{name} {value:.4f}" for name, value in scores.items()))
             self._add(step, scores)
@@ -83,13 +84,13 @@ class Record:
             draw_curves(self.workdir / "curves.png", self.rows, title=self.title)
 
     def warn(self, found: Mapping[str, str]) -> None:
-        """Show the warnings of a kind that did not stand before."""
+        """Print the warnings whose kind was not in the last ones; `found` is {kind: sentence}."""
         for kind in found.keys() - self.shown.keys():
             self.write(f"warning: {found[kind]}")
         self.shown = dict(found)
 
     def cut(self, step: int) -> None:
-        """Forget all that came after `step`."""
+        """Remove all rows after `step`."""
         self.rows = read_log(self.workdir / "metrics.jsonl", until=step, rewrite=self.writes)
         if self.writes:
             self.board.close()
@@ -109,12 +110,17 @@ class Record:
 
 
 @contextlib.contextmanager
-def open_record(workdir: Path, *, until: int, total: int, title: str, writes: bool = True) -> Iterator[Record]:
-    """The record of a run that stands at step `until` of `total`; what an earlier start wrote after that is removed.
+def open_record(workdir: Path, *, until: int, total: int, title: str, writes: bool = True) -> Generator[Record]:
+    """Open the record of a run that is at step `until`, and remove the rows that an earlier start wrote after it.
 
-    Without `writes` it is kept in memory alone.
+    Args:
+      workdir: folder of the run.
+      until: updates done.
+      total: updates of the whole run.
+      title: title of the curves.
+      writes: whether to write the record. Otherwise it is only kept in memory.
     """
-    # What was seen before the first update is seen once more.
+    # A run at step 0 validates again, so the row of that step goes too.
     rows = read_log(workdir / "metrics.jsonl", until=until or -1, rewrite=writes)
     bar = tqdm(total=total, initial=until, unit="step", dynamic_ncols=True, disable=not writes)
     record = Record(workdir, rows, _board(workdir, until) if writes else None, bar, title, writes)
@@ -126,10 +132,10 @@ def open_record(workdir: Path, *, until: int, total: int, title: str, writes: bo
         bar.close()
 
 
-def read_log(path: Path, *, until: int, rewrite: bool = True) -> list[dict]:
-    """Rows of a metrics.jsonl up to and with step `until`.
+def read_log(path: Path, *, until: int, rewrite: bool = True) -> list[dict[str, Any]]:
+    """The rows of a metrics.jsonl up to step `until`, included.
 
-    With `rewrite` the file is cut to them, a torn last line included.
+    With `rewrite` the file keeps only these rows, and loses an incomplete last line.
     """
     if not path.exists():
         return []

@@ -1,6 +1,7 @@
-"""What in a run's log a person should be told of before hours are lost."""
+"""Warnings about an adversarial run that goes wrong, from its log."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -12,19 +13,22 @@ SATURATED, SATURATED_FOR = 0.999, 1000
 WORSE_VALIDATIONS, HOPELESS_VALIDATIONS = 3, 10
 
 
-def adversarial_warnings(rows: Sequence[dict]) -> dict[str, str]:
-    """What is wrong with an adversarial run at its last logged step; {} when nothing is.
+def adversarial_warnings(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The faults of an adversarial run at its last logged step; {} if there are none.
 
     Args:
       rows: the log, dicts with "step" and any of "content_ratio", "accuracy_real", "accuracy_fake", "lpips_alex".
 
     Returns:
-      Kind of trouble to the sentence to show. The kinds: "ratio" (content : weighted adversarial loss outside
-      `RATIO_BAND` over the last 100 steps), "saturated" (the discriminator right in more than 99.9 % of 1,000 steps),
-      "worse" (three validations without a new best LPIPS, and the last one above the starting network's).
+      {kind: sentence to show}. The kinds are
+
+      - "ratio": over the last 100 steps, the median of content : weighted adversarial loss is outside `RATIO_BAND`,
+      - "saturated": over the last 1,000 steps, the discriminator judged more than 99.9 % of real and of fake crops
+        correctly,
+      - "worse": three validations brought no new best LPIPS, and the last one is above the starting network's.
 
     Raises:
-      InputError: LPIPS was above the starting network's in ten validations running: more steps will not mend it.
+      InputError: LPIPS was above the starting network's in ten validations in a row, so more steps will not help.
     """
     found = {}
     ratios = _last(rows, "content_ratio", RATIO_WINDOW)
@@ -37,8 +41,8 @@ def adversarial_warnings(rows: Sequence[dict]) -> dict[str, str]:
     accuracies = [_last(rows, f"accuracy_{kind}", SATURATED_FOR) for kind in ("real", "fake")]
     if all(len(values) and values.mean() > SATURATED for values in accuracies):
         found["saturated"] = (
-            f"the discriminator has told real from fake in more than {SATURATED:.1%} of {SATURATED_FOR} steps and "
-            "teaches nothing; lower --discriminator-learning-rate or set --label-smoothing 0.1"
+            f"the discriminator judged more than {SATURATED:.1%} of the crops of {SATURATED_FOR} steps correctly and "
+            "teaches the generator nothing; lower --discriminator-learning-rate or set --label-smoothing 0.1"
         )
     scores = [row["lpips_alex"] for row in rows if "lpips_alex" in row]
     since_best = len(scores) - 1 - int(np.argmin(scores)) if scores else 0
@@ -49,7 +53,7 @@ def adversarial_warnings(rows: Sequence[dict]) -> dict[str, str]:
         )
     if len(scores) > HOPELESS_VALIDATIONS and min(scores[-HOPELESS_VALIDATIONS:]) > scores[0]:
         raise InputError(
-            f"LPIPS was worse than at the start in {HOPELESS_VALIDATIONS} validations running ({scores[-1]:.3f}, "
+            f"LPIPS was worse than at the start in {HOPELESS_VALIDATIONS} validations in a row ({scores[-1]:.3f}, "
             f"{scores[0]:.3f} at the start), so the run ends; raise --content-ratio or lower --learning-rate, in "
             "another --workdir"
         )
@@ -57,7 +61,7 @@ def adversarial_warnings(rows: Sequence[dict]) -> dict[str, str]:
 
 
 def _last(rows, name, steps):
-    """Values of the last `steps` steps, nothing while the log is shorter."""
+    """Values of the last `steps` steps; none while the log is shorter."""
     if not rows or rows[-1]["step"] < steps:
         return np.array([])
     recent = []

@@ -1,7 +1,7 @@
 import pytest
 
 from jaxsr.errors import InputError
-from jaxsr.training.devices import make_mesh
+from jaxsr.processes.devices import make_mesh
 
 
 @pytest.mark.parametrize(("batch_size", "expected"), [(16, 8), (6, 6), (9, 3), (11, 1)])

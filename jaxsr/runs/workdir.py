@@ -1,4 +1,4 @@
-"""A run's folder: held by one process at a time, and by one configuration for good."""
+"""The folder of a run, which belongs to one process at a time, and to one configuration."""
 
 import contextlib
 import dataclasses
@@ -7,30 +7,31 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from jaxsr.config import TrainConfig
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
-from jaxsr.training.checkpoint import DAMAGED
-from jaxsr.training.photos import Named, difference, summary
+from jaxsr.runs.checkpoint import DAMAGED
+from jaxsr.runs.photos import Named, difference, summary
 
-# What may change between a run and its continuation without changing the result. Photos are compared by contents.
+# Settings that a continuation may change, since they do not change the result. Photos are compared by contents.
 _FREE = {"workdir", "resume", "cache", "used", "photos", "checkpoint_every", "validate_every", "early_stop"}
 _FREE |= {"data", "validation", "validation_lr", "extend"}
-# What may change with --extend.
+# Settings that --extend may change.
 _EXTENDED = {"steps", "batch_size", "learning_rate", "discriminator_learning_rate", "schedule", "warmup"}
 _FILES = ("config.json", "photos.json", "metrics.jsonl", "curves.png")
 _FILES += ("best.safetensors", "last.safetensors", "start.safetensors")
 
 
 @contextlib.contextmanager
-def held(workdir: str | Path) -> Iterator[Path]:
-    """Create the folder if need be and hold it; the hold ends with the process, however that ends.
+def held(workdir: str | Path) -> Generator[Path]:
+    """Create the folder if it does not exist, and lock it. The lock ends with the process, in whatever way it ends.
 
     Raises:
-      InputError: another process holds it, or there is a file of that name.
+      InputError: another process has locked the folder, or there is a file of that name.
     """
     path = Path(workdir)
     if path.exists() and not path.is_dir():
@@ -44,8 +45,8 @@ def held(workdir: str | Path) -> Iterator[Path]:
         yield path
 
 
-def recorded_run(workdir: Path) -> dict | None:
-    """What `claim` wrote for the run in this folder, or None where no run has reached its first checkpoint."""
+def recorded_run(workdir: Path) -> dict[str, Any] | None:
+    """The settings that `claim` wrote into this folder, or None if no run has reached its first checkpoint here."""
     path = workdir / "config.json"
     # A start that failed before its first checkpoint has claimed nothing.
     if path.exists() and any(path.name.isdigit() for path in (workdir / "checkpoints").glob("*")):
@@ -54,16 +55,16 @@ def recorded_run(workdir: Path) -> dict | None:
 
 
 def check_settings(workdir: Path, config: TrainConfig) -> None:
-    """Refuse to go on with a run by other settings than it was begun with; photos are left to `claim`.
+    """Refuse to go on with a run with other settings than it was begun with. `claim` compares the photos.
 
     Raises:
-      InputError: the folder belongs to a run with other settings (the message shows the difference), or there is no
-        run to extend, or one that has done more steps.
+      InputError: the folder belongs to a run with other settings (the message shows the difference), there is no run
+        to extend, or the run to extend has done more steps already.
     """
     theirs = _recorded_settings(workdir) if config.resume else None
     if theirs is None:
         if config.extend:
-            raise InputError(f"--extend: there is no run in --workdir {workdir} to go on with")
+            raise InputError(f"--extend: there is no run in --workdir {workdir} to go on with; leave --extend out")
         return
     mine = json.loads(json.dumps(dataclasses.asdict(config)))
     differing = [key for key in mine if key not in _FREE and mine[key] != theirs[key]]
@@ -72,7 +73,7 @@ def check_settings(workdir: Path, config: TrainConfig) -> None:
     refused = [key for key in differing if not (config.extend and key in _EXTENDED)]
     if refused:
         shown = "; ".join(f"{key}: {theirs[key]} there, {mine[key]} here" for key in refused)
-        extend = "" if set(refused) - _EXTENDED else "--extend to go on with these from its whole state, "
+        extend = "" if set(refused) - _EXTENDED else "--extend to go on from its whole state with these, "
         raise InputError(
             f"--workdir {workdir} belongs to a run with other settings ({shown}); give the same settings, {extend}"
             "another --workdir, or --no-resume to remove that run"
@@ -81,11 +82,11 @@ def check_settings(workdir: Path, config: TrainConfig) -> None:
         raise InputError(f"--steps {config.steps}: the run in {workdir} has done {_steps_done(workdir)} already")
 
 
-def extensions(workdir: Path, config: TrainConfig) -> list[dict]:
-    """Each time that the run of this folder was extended, this start included.
+def extensions(workdir: Path, config: TrainConfig) -> list[dict[str, Any]]:
+    """The extensions of the run in this folder, this start included.
 
     Returns:
-      [{"at": updates done, "was": {setting: value until then}}], the earliest first.
+      [{"at": updates done, "was": {setting: value until then}}], the earliest extension first.
     """
     theirs = _recorded_settings(workdir) if config.resume else None
     if theirs is None:
@@ -96,7 +97,7 @@ def extensions(workdir: Path, config: TrainConfig) -> list[dict]:
 
 def _recorded_settings(workdir):
     recorded = recorded_run(workdir)
-    # A run of before a flag came has what is now its default.
+    # A run that is older than a flag used what is now its default.
     return recorded and dataclasses.asdict(TrainConfig()) | recorded
 
 
@@ -105,20 +106,20 @@ def _steps_done(workdir):
 
 
 def claim(
-    workdir: Path, config: TrainConfig, photos: Mapping[str, Sequence[Named]], *, used: dict | None = None
+    workdir: Path, config: TrainConfig, photos: Mapping[str, Sequence[Named]], *, used: dict[str, Any] | None = None
 ) -> None:
-    """Write what this run is made of into its folder, or check that it is what an earlier start wrote there.
+    """Write the settings and photos of this run into its folder, or compare them with those of an earlier start.
 
-    `config.json` has the settings, `photos.json` name and hash of each photo.
+    `config.json` has the settings, and `photos.json` has the name and hash of each photo.
 
     Args:
-      workdir: the held folder.
-      config: with `resume` off, an earlier run in the folder is removed first.
-      photos: the photos by what they are for, {"training": […], "validation": […]}.
-      used: what was measured or chosen at the start and is kept when the run goes on.
+      workdir: the folder, locked by `held`.
+      config: settings of the run. If its `resume` is False, an earlier run in the folder is removed first.
+      photos: {"training": […], "validation": […]}.
+      used: values that were measured or chosen at the start, and are kept when the run goes on.
 
     Raises:
-      InputError: the folder belongs to a run with other settings or photos; the message shows the difference.
+      InputError: the folder belongs to a run with other settings or photos. The message shows the difference.
     """
     if not config.resume:
         for name in ("checkpoints", DAMAGED, "tensorboard", "strips"):
@@ -131,7 +132,7 @@ def claim(
         _check_photos(workdir, theirs, photos)
     extended = {"extended": history} if (history := extensions(workdir, config)) else {}
     mine = dataclasses.asdict(config) | {"photos": summary(photos["training"]), "used": used or {}} | extended
-    # The settings last: where they are, all is.
+    # The settings come last, so that they exist only when all the rest does.
     _write(workdir / "photos.json", photos, indent=0)
     _write(workdir / "config.json", mine, indent=2)
 
@@ -139,7 +140,7 @@ def claim(
 def _check_photos(workdir, theirs, photos):
     path = workdir / "photos.json"
     if not path.exists():
-        # A run of before photos were compared by contents.
+        # Older runs recorded only the number of photos.
         number, count = theirs["photos"]["count"], len(photos["training"])
         found = {"training": f"{number} there, {count} here" if number != count else None}
     else:
@@ -148,8 +149,8 @@ def _check_photos(workdir, theirs, photos):
     differing = [f"{use} photos: {words}" for use, words in found.items() if words]
     if differing:
         raise InputError(
-            f"--workdir {workdir} belongs to a run with other photos ({'; '.join(differing)}); give it those it had, "
-            "wherever they are now, or another --workdir, or --no-resume to remove that run"
+            f"--workdir {workdir} belongs to a run with other photos ({'; '.join(differing)}); give the photos it had, "
+            "in any folder, or another --workdir, or --no-resume to remove that run"
         )
 
 
@@ -159,10 +160,10 @@ def _write(path, value, *, indent):
 
 
 def await_claim(workdir: Path, *, seconds: float = 60.0) -> None:
-    """Wait until what another process wrote by `claim` is seen here; network file systems take their time.
+    """Wait until this process sees what another one wrote with `claim`. Network file systems may delay it.
 
     Raises:
-      InputError: it is not seen.
+      InputError: it is not seen within `seconds`.
     """
     deadline = time.monotonic() + seconds
     while not (workdir.is_dir() and "config.json" in os.listdir(workdir)):

@@ -6,8 +6,8 @@ from random_networks import images
 
 from jaxsr.models import ESPCN
 from jaxsr.models.initialisation import initialise
+from jaxsr.runs.validation import make_validation
 from jaxsr.training.state import TrainState
-from jaxsr.training.validation import make_validation
 
 
 def test_a_photo_that_is_reproduced_exactly_does_not_hide_the_others():

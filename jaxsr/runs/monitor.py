@@ -1,8 +1,8 @@
-"""What a person sees of a run: curves, and strips of the same crops at each validation."""
+"""Pictures of a run: its curves, and strips of the same crops at each validation."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -23,19 +23,19 @@ PANELS = (
 )
 
 
-def draw_curves(path: Path, rows: Sequence[dict], *, title: str) -> None:
-    """Losses and validation scores against the step, as a PNG; arguments as of `curves`."""
+def draw_curves(path: Path, rows: Sequence[dict[str, Any]], *, title: str) -> None:
+    """Write `curves` as a PNG. The arguments are those of `curves`."""
     with replacing(path) as temporary:
         curves(rows, title=title).savefig(temporary, dpi=100)
 
 
-def curves(rows: Sequence[dict], *, title: str) -> "Figure":
-    """Losses and validation scores against the step.
+def curves(rows: Sequence[dict[str, Any]], *, title: str) -> "Figure":
+    """Plot losses and validation scores against the step.
 
     Args:
-      rows: dicts with "step" and any of the values in `PANELS`; a panel without values is left out, and so is a curve
-        without a value that its axis can show (zeros where that is logarithmic).
-      title: above the plot.
+      rows: dicts with "step" and any of the values in `PANELS`. Panels without values are left out. So are curves
+        without a value that their axis can show: a logarithmic axis shows no zeros.
+      title: shown above the plot.
     """
     from matplotlib.figure import Figure
 
@@ -51,7 +51,7 @@ def curves(rows: Sequence[dict], *, title: str) -> "Figure":
         axis.set(ylabel=label, xlabel="step", yscale=scale)
         axis.grid(alpha=0.3)
         if axis.lines:
-            # Above the axes, where it hides no curve; the last values stand in it, where they do not overlap.
+            # Above the axes it hides no curve, and the last values in it do not overlap.
             place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 2, "borderaxespad": 0.2}
             axis.legend(**place, frameon=False, fontsize="small")
     for axis in axes[len(panels) :]:
@@ -61,7 +61,7 @@ def curves(rows: Sequence[dict], *, title: str) -> "Figure":
 
 
 def _curve(rows, name, scale):
-    """Steps and values of those rows that can be shown, None where there are none."""
+    """Steps and values of the rows that can be shown, or None if there are none."""
     points = [(row["step"], row[name]) for row in rows if name in row and (scale == "linear" or row[name] > 0)]
     return tuple(map(np.array, zip(*points, strict=True))) if points else None
 
@@ -78,11 +78,11 @@ def _draw_curve(axis, steps, values, *, name, color):
 
 
 def strip(rows: Sequence[tuple[str, Sequence[np.ndarray]]], *, title: str) -> np.ndarray:
-    """Rows of crops under one another, each row named at its left.
+    """Draw rows of crops under one another, with the name of each row at its left.
 
     Args:
-      rows: (name, crops), every crop uint8 [s, s, 3] of one size, every row of one length.
-      title: above them.
+      rows: (name, crops). All crops are uint8 [s, s, 3] of one size, and all rows have one length.
+      title: shown above the rows.
 
     Returns:
       uint8 [H, W, 3].

@@ -1,11 +1,11 @@
-"""Checkpoints, by orbax: the only file that knows its API."""
+"""Checkpoints. This is the only file that uses orbax."""
 
 import contextlib
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -14,40 +14,42 @@ import numpy as np
 from orbax.checkpoint import v1 as ocp
 
 from jaxsr.errors import InputError
-from jaxsr.training.devices import gathered, is_writer
-from jaxsr.training.lost import is_lost
+from jaxsr.processes.devices import gathered, is_writer
+from jaxsr.processes.lost import is_lost
 
-# Beside the folder of the checkpoints: where those go that cannot be read.
+# Folder beside that of the checkpoints, for those that cannot be read.
 DAMAGED = "damaged"
 
 
 @contextlib.contextmanager
-def open_checkpoints(directory: str | os.PathLike) -> Iterator[ocp.training.Checkpointer]:
-    """The checkpoints in a folder; the newest two are kept."""
+def open_checkpoints(directory: str | os.PathLike[str]) -> Generator[ocp.training.Checkpointer]:
+    """Open the checkpoints in a folder, which keeps the newest two."""
     newest = ocp.training.preservation_policies.LatestN(2)
-    checkpoints = ocp.training.Checkpointer(Path(directory).resolve(), preservation_policy=newest)
+    folder = str(Path(directory).resolve())
+    # orbax annotates its own policies with narrower metadata than its Checkpointer gives them.
+    checkpoints = ocp.training.Checkpointer(folder, preservation_policy=newest)  # ty: ignore[invalid-argument-type]
     try:
         yield checkpoints
     except BaseException:
-        # Closing raises the error of a failed save once more, in place of the sentence made of it.
+        # Closing raises the error of a failed save again, and would hide the InputError made from it.
         with contextlib.suppress(Exception):
             checkpoints.close()
         raise
     checkpoints.close()
 
 
-def save_checkpoint(checkpoints: ocp.training.Checkpointer, state: Any, progress: dict) -> None:
-    """Write one checkpoint; it counts only once it is whole, so a kill in the middle loses nothing older.
+def save_checkpoint(checkpoints: ocp.training.Checkpointer, state: Any, progress: dict[str, Any]) -> None:
+    """Write one checkpoint. It counts only when it is complete, so a kill in the middle loses nothing older.
 
     Args:
       checkpoints: from `open_checkpoints`.
       state: the training state, with a `step`.
-      progress: what else the run must remember, as JSON: data position, best score.
+      progress: the other values that the run must remember, as JSON: data position, best score.
 
     Raises:
-      InputError: the disk is full or cannot be written; older checkpoints stay.
+      InputError: the disk is full or cannot be written. Older checkpoints are kept.
     """
-    # Asked first, since orbax's threads answer a full disk with pages of their own.
+    # Checked first, because orbax's threads print pages of errors when the disk is full.
     needed = 2**20 + 2 * sum(leaf.nbytes for leaf in jax.tree.leaves(state))
     free = shutil.disk_usage(checkpoints.directory).free
     if free < needed:
@@ -55,7 +57,7 @@ def save_checkpoint(checkpoints: ocp.training.Checkpointer, state: Any, progress
             f"{checkpoints.directory}: a checkpoint needs {needed / 1e6:.0f} MB and the disk has {free / 1e6:.0f} MB "
             "left; free some space and start the same command again"
         )
-    # orbax does not notice a flipped bit in an array.
+    # orbax does not detect a flipped bit in an array.
     signed = progress | {"digest": _digest(state, progress)}
     try:
         checkpoints.save_checkpointables(int(state.step), {"state": state, "progress": signed}, overwrite=True)
@@ -69,29 +71,29 @@ def save_checkpoint(checkpoints: ocp.training.Checkpointer, state: Any, progress
 
 
 def saved_steps(checkpoints: ocp.training.Checkpointer) -> list[int]:
-    """Steps of the whole checkpoints, the newest last."""
+    """Steps of the complete checkpoints, the newest last."""
     return sorted(checkpoint.step for checkpoint in checkpoints.checkpoints)
 
 
 def abstract(state: Any) -> Any:
-    """Shapes, dtypes and shardings of a state, without its values."""
+    """The shapes, dtypes and shardings of a state, without its values."""
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), state)
 
 
-def restore_newest(checkpoints: ocp.training.Checkpointer, template: Any) -> tuple[Any, dict, str | None]:
-    """The newest checkpoint that can be read; newer ones are moved into the folder `DAMAGED` beside the checkpoints.
+def restore_newest(checkpoints: ocp.training.Checkpointer, template: Any) -> tuple[Any, dict[str, Any], str | None]:
+    """Read the newest checkpoint that can be read, the same in all processes of a run.
 
-    All processes of a run take the same one.
+    Newer checkpoints, which cannot be read, are moved into the folder `DAMAGED` beside the checkpoints.
 
     Args:
-      checkpoints: from `open_checkpoints`; must hold at least one.
+      checkpoints: from `open_checkpoints`, with at least one checkpoint.
       template: see `restore_checkpoint`.
 
     Returns:
-      State and progress, see `restore_checkpoint`, and a sentence on what was moved, or None.
+      State and progress as from `restore_checkpoint`, and a sentence that names what was moved, or None.
 
     Raises:
-      InputError: none can be read; all stay where they are.
+      InputError: no checkpoint can be read. All stay where they are.
     """
     unreadable, first = [], None
     for step in reversed(saved_steps(checkpoints)):
@@ -99,12 +101,14 @@ def restore_newest(checkpoints: ocp.training.Checkpointer, template: Any) -> tup
             found = restore_checkpoint(checkpoints, template, step=step)
         except InputError as error:
             found, first = None, first or error
-        if gathered(np.bool_(found is not None)).all():
-            return *found, _set_aside(checkpoints, unreadable, first)
+        everywhere = gathered(np.bool_(found is not None)).all()
+        if found is not None and everywhere:
+            state, progress = found
+            return state, progress, _set_aside(checkpoints, unreadable, first)
         unreadable.append(step)
     raise InputError(
-        f"{first or 'another process could not read its checkpoint'}, nor is there an earlier one that can; if that is "
-        "no passing trouble with the disk, --no-resume begins the run again"
+        f"{first or 'another process could not read its checkpoint'}, and no earlier one can be read; if the disk is "
+        "sound, start the run again with --no-resume"
     ) from first
 
 
@@ -114,18 +118,21 @@ def _set_aside(checkpoints, steps, error):
     directory = Path(checkpoints.directory)
     damaged = directory.parent / DAMAGED
     if is_writer():
-        # The last trouble is enough to keep: each is as large as a checkpoint.
+        # Only the latest damage is kept, since each takes as much space as a checkpoint.
         shutil.rmtree(damaged, ignore_errors=True)
         damaged.mkdir()
         for step in steps:
             (directory / str(step)).rename(damaged / str(step))
     gathered(np.int32(0))
     checkpoints.reload()
-    return f"{error or 'another process could not read its checkpoint'}: moved to {damaged}, on from the one before"
+    cause = error or "another process could not read its checkpoint"
+    return f"{cause}: moved to {damaged}; the run goes on from the one before"
 
 
-def restore_checkpoint(checkpoints: ocp.training.Checkpointer, template: Any, *, step: int) -> tuple[Any, dict]:
-    """A checkpoint.
+def restore_checkpoint(
+    checkpoints: ocp.training.Checkpointer, template: Any, *, step: int
+) -> tuple[Any, dict[str, Any]]:
+    """Read one checkpoint.
 
     Args:
       checkpoints: from `open_checkpoints`.
@@ -133,10 +140,10 @@ def restore_checkpoint(checkpoints: ocp.training.Checkpointer, template: Any, *,
       step: one of `saved_steps`.
 
     Returns:
-      The state, placed as the template says, and the progress saved beside it.
+      The state, placed on devices as the template says, and the progress that was saved with it.
 
     Raises:
-      InputError: it cannot be read, or is not what was saved.
+      InputError: the checkpoint cannot be read, or its contents are not those that were saved.
     """
     try:
         loaded = checkpoints.load_checkpointables(step, {"state": template, "progress": None})
@@ -146,7 +153,7 @@ def restore_checkpoint(checkpoints: ocp.training.Checkpointer, template: Any, *,
             raise
         raise _unreadable(checkpoints, step, _first_line(cause)) from error
     state, progress = loaded["state"], loaded["progress"]
-    # Checkpoints of before there was a digest have none.
+    # Checkpoints of older versions have no digest.
     digest = progress.pop("digest", None)
     if digest not in (None, _digest(state, progress)):
         raise _unreadable(checkpoints, step, "its contents are not those that were saved")
@@ -165,7 +172,7 @@ def _unreadable(checkpoints, step, cause):
 
 
 def _cause(error):
-    """What orbax wrapped in errors of its own."""
+    """The first error in a chain; orbax wraps errors in its own."""
     while inner := error.__cause__ or error.__context__:
         error = inner
     return error

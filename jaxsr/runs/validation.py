@@ -1,7 +1,8 @@
-"""Validation on whole images, and strips of the same crops each time."""
+"""Validation on whole images, with a strip of the same crops each time."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -14,27 +15,27 @@ from jaxsr.evaluation.sheet import most_detailed
 from jaxsr.imaging.color import uint8_from_unit, unit_from_signed, unit_from_uint8
 from jaxsr.imaging.files import save_image
 from jaxsr.imaging.resize import resize_uint8
-from jaxsr.training.monitor import strip
+from jaxsr.runs.monitor import strip
 from jaxsr.upscaling.cells import pixels, upscale_cell_strips
 from jaxsr.upscaling.tiling import cropped, joined
 
 STRIP_SIDE = 160
 STRIP_LENGTH = 6
-# PSNR in decibels of a photo that is reproduced exactly: its infinity would hide what the others do.
+# Upper limit of a score, so that the infinite PSNR of an exact copy does not hide the other photos in the mean.
 EXACT = 100.0
 TILE = 256
 
 
 def require_room(photos: Mapping[str, np.ndarray], *, scale: int, perceptual: bool) -> None:
-    """Refuse photos that are too small to be scored.
+    """Refuse photos that are too small for the metrics.
 
     Args:
-      photos: name to HR [H, W, 3] or [H, W].
-      scale: of the network.
+      photos: {name: HR [H, W, 3] or [H, W]}.
+      scale: upscaling factor of the network.
       perceptual: whether LPIPS is measured too.
 
     Raises:
-      InputError: names the first.
+      InputError: a photo is too small; the message names the first one.
     """
     least = (32 if perceptual else 11) + 3 * scale
     for name, photo in photos.items():
@@ -50,22 +51,23 @@ def make_validation(
     *,
     low: Mapping[str, np.ndarray] | None = None,
     workdir: Path | None,
-    perceptual: Mapping[str, Callable] | None = None,
-    started_from: Mapping[str, dict] | None = None,
-) -> Callable[[object, object], dict]:
-    """The function that the loop calls every `validate_every` updates.
+    perceptual: Mapping[str, Callable[..., Any]] | None = None,
+    started_from: Mapping[str, dict[str, Any]] | None = None,
+) -> Callable[[Any, Any], dict[str, float]]:
+    """Make the function that the loop calls every `validate_every` updates.
 
     Args:
-      model: the network; its running statistics are used.
-      photos: name to HR uint8 [H, W, 3], or [H, W] for gray, which counts as luma; see `require_room`.
-      low: name to LR uint8 of the photo cropped to a multiple of the scale; MATLAB's bicubic where there is none.
-      workdir: folder of the run; strips go to `strips/step-NNNNNN.png` in it; None for no strips.
+      model: the network. Its batch norms use their running statistics.
+      photos: {name: HR uint8 [H, W, 3], or [H, W] for a gray photo, which is scored as luma}; see `require_room`.
+      low: {name: LR uint8} of photos cropped to a multiple of the scale. Photos without LR are reduced by MATLAB's
+        bicubic.
+      workdir: folder of the run, for strips in `strips/step-NNNNNN.png`; None for no strips.
       perceptual: further metrics, see `protocol.score`.
-      started_from: label to variables of the same network, for a row of the strip that stays the same.
+      started_from: {label: variables of the same network}, each for a row that is the same in all strips.
 
     Returns:
-      `validate(state, board)`: scores {"psnr_y": dB, "ssim_wang", …}, means over the photos ({} where there are none).
-      The strip is written and sent to the TensorBoard writer `board` too.
+      `validate(state, board)`, which returns the scores {"psnr_y": dB, "ssim_wang", …} as means over the photos, or {}
+      without photos. It writes the strip, and sends it to the TensorBoard writer `board`.
     """
     smallest = min((min(photo.shape[:2]) for photo in photos.values()), default=0)
     side = min(STRIP_SIDE, smallest - smallest % model.scale)
@@ -81,8 +83,15 @@ def make_validation(
         rgb = lr if lr.ndim == 3 else np.stack([lr] * 3, axis=-1)
         tile = max(TILE, 2 * model.halo + 64)
         network = cropped(lambda part: apply(variables, unit_from_uint8(part)), scale=model.scale * cell)
-        kind = {"scale": model.scale, "halo": model.halo, "tile": tile, "cell": cell}
-        strips = upscale_cell_strips(network, lambda top, bottom: rgb[top:bottom], size=rgb.shape[:2], **kind)
+        strips = upscale_cell_strips(
+            network,
+            lambda top, bottom: rgb[top:bottom],
+            size=rgb.shape[:2],
+            scale=model.scale,
+            halo=model.halo,
+            tile=tile,
+            cell=cell,
+        )
         upscaled = joined(strips, rgb.shape[0] * model.scale)
         return upscaled if lr.ndim == 3 else np.asarray(Image.fromarray(upscaled).convert("L"))
 
@@ -95,8 +104,8 @@ def make_validation(
         for label, variables in (started_from or {}).items()
     ]
 
-    def validate(state, board) -> dict:
-        # On one device: a replicated program would do the same work on each.
+    def validate(state: Any, board: Any) -> dict[str, float]:
+        # On one device, since a replicated program would do the same work on each.
         variables = jax.device_put(jax.device_get(state.exported()), jax.local_devices()[0])
         scores, shown = [], []
         for i, name in enumerate(photos):

@@ -1,20 +1,20 @@
-"""How it shows that another process of a run is gone."""
+"""Recognise the errors that tell that another process of a run is gone."""
 
 import re
 
-# In what JAX, XLA and their transports say then.
+# What JAX, XLA and their transports write then.
 TROUBLE = re.compile(
     "Gloo .*failed|gloo/transport|NCCL|[Cc]oordination ?[Ss]ervice|distributed service|UNAVAILABLE|DEADLINE_EXC"
     "|Connection (closed|reset|refused)"
 )
-# How XLA begins what it says of an error ("UNKNOWN: Gloo …").
+# XLA's errors begin with a status ("UNKNOWN: Gloo …").
 _STATUS = re.compile("[A-Z_]+: ")
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether an error, or one that it came from, says that another process is gone."""
+    """Whether an error, or one that caused it, tells that another process is gone."""
     text = str(error)
-    # Some of XLA's statuses come as a ValueError; others than XLA's are somebody's mistake.
+    # JAX raises some of XLA's statuses as a ValueError. A ValueError without a status has another cause.
     of_xla = isinstance(error, RuntimeError) or (isinstance(error, ValueError) and _STATUS.match(text))
     if of_xla and TROUBLE.search(text):
         return True

@@ -1,9 +1,10 @@
-"""What a weights file says about its own making."""
+"""The card of a weights file: how its network was trained."""
 
 import importlib.metadata
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from jaxsr.config import TrainConfig
 from jaxsr.evaluation.protocol import PROTOCOL
@@ -12,9 +13,9 @@ from jaxsr.weights.store import Weights
 
 
 def code_version() -> str:
-    """Version of the package, with the commit when it runs from a checkout that tracks it.
+    """Version of the package, with the commit if the package is tracked by git.
 
-    "0.1.0+g1a2b3c4", or "0.1.0+g1a2b3c4.modified" when the package's files differ from that commit.
+    For example "0.1.0+g1a2b3c4", or "0.1.0+g1a2b3c4.modified" if files of the package differ from that commit.
     """
     version = importlib.metadata.version("jaxsr")
     commit = _git("log", "-1", "--format=%h", "--", ".")
@@ -32,16 +33,24 @@ def _git(*arguments):
 
 
 def training_card(
-    config: TrainConfig, *, photos: dict, started_from: Weights | None, used: dict, extended: Sequence[dict] = ()
-) -> dict:
+    config: TrainConfig,
+    *,
+    photos: dict[str, Any],
+    started_from: Weights | None,
+    used: dict[str, Any],
+    extended: Sequence[dict[str, Any]] = (),
+) -> dict[str, Any]:
     """The part of the card that is known before the first update.
 
     Args:
-      config: the run's.
+      config: settings of the run.
       photos: {"count", "fingerprint"} of the training photos.
-      started_from: the weights that `--init` named, whose lineage is carried on, or None.
-      used: what the stage adds to the recipe: losses and what was measured for them.
-      extended: what the recipe was before, see `workdir.extensions`.
+      started_from: the weights that `--init` named, whose lineage the card continues, or None.
+      used: what the stage adds to the recipe: its losses, and the values measured for them.
+      extended: earlier values of the recipe, see `workdir.extensions`.
+
+    Returns:
+      The card, which can be written as JSON.
     """
     recipe = ("batch_size", "crop", "degradation", "loss", "optimizer", "learning_rate", "schedule", "warmup", "ema")
     recipe += ("seed", "dtype")

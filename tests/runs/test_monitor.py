@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxsr.training.monitor import curves, draw_curves, strip
+from jaxsr.runs.monitor import curves, draw_curves, strip
 
 
 def test_curves_show_what_is_logged(tmp_path):

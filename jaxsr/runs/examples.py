@@ -1,4 +1,4 @@
-"""What the network will see: a picture of training pairs, written before the first update."""
+"""A picture of training pairs, as the network sees them."""
 
 from pathlib import Path
 
@@ -9,20 +9,20 @@ from jaxsr.data.degradation import Degrade
 from jaxsr.imaging.color import uint8_from_unit, unit_from_signed
 from jaxsr.imaging.files import save_image
 from jaxsr.imaging.resize import resize_uint8
-from jaxsr.training.monitor import strip
+from jaxsr.runs.monitor import strip
 
 COLUMNS, ROWS = 10, 3
 
 
 def draw_degraded(path: Path, degrade: Degrade, crops: np.ndarray, *, scale: int, recipe: str) -> None:
-    """Pairs of LR, enlarged pixel by pixel, and HR, as a PNG.
+    """Write a PNG of training pairs: LR, enlarged with the nearest neighbour, above HR.
 
     Args:
       path: file to write.
-      degrade: see `jaxsr.data.degradation.make_degradation`.
-      crops: uint8 [B, S, S, 3]; they are degraded anew until the picture is full.
-      scale: of LR.
-      recipe: its name, for the title.
+      degrade: from `jaxsr.data.degradation.make_degradation`.
+      crops: uint8 [B, S, S, 3]. They are degraded again until the picture is full.
+      scale: factor between LR and HR.
+      recipe: name of the degradation, for the title.
     """
     rows, degrade = [], jax.jit(degrade)
     for number in range(ROWS):

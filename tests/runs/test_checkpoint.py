@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxsr.training.checkpoint import abstract, open_checkpoints, restore_newest, save_checkpoint
+from jaxsr.runs.checkpoint import abstract, open_checkpoints, restore_newest, save_checkpoint
 from jaxsr.training.state import create_state
 
 PROGRESS = {"best": 1.5, "order": 0, "data": {"next": 7, "parent": {"index": None}}}
@@ -18,7 +18,7 @@ RESTORE = """
 import sys
 import jax.numpy as jnp, optax
 from jaxsr.errors import reported
-from jaxsr.training.checkpoint import abstract, open_checkpoints, restore_newest
+from jaxsr.runs.checkpoint import abstract, open_checkpoints, restore_newest
 from jaxsr.training.state import create_state
 state = create_state({"params": {"w": jnp.zeros(int(sys.argv[2]))}}, optax.adam(1e-3), ema=False)
 with reported(), open_checkpoints(sys.argv[1]) as checkpoints:
@@ -30,7 +30,7 @@ DAMAGE = """
 import json, random, shutil, sys
 from pathlib import Path
 import jax.numpy as jnp, optax
-from jaxsr.training.checkpoint import abstract, open_checkpoints, restore_newest
+from jaxsr.runs.checkpoint import abstract, open_checkpoints, restore_newest
 from jaxsr.training.state import create_state
 whole, copy, places = Path(sys.argv[1]), Path(sys.argv[2], "checkpoints"), random.Random(0)
 template = abstract(create_state({"params": {"w": jnp.zeros(1000)}}, optax.adam(1e-3), ema=False))

@@ -1,4 +1,4 @@
-"""How the processes of one run find each other, and part."""
+"""How the processes of one run meet, and how they part."""
 
 from typing import NamedTuple
 
@@ -6,17 +6,17 @@ import jax
 
 from jaxsr.errors import InputError
 
-# Seconds without a sign of life after which JAX gives up on a process.
+# Seconds without a heartbeat after which JAX considers a process lost.
 HEARTBEAT = 30
 
 
 class Cluster(NamedTuple):
-    """Which processes make up a run; what is None is found out by JAX: SLURM, Open MPI, Kubernetes, Cloud TPU.
+    """The processes that make up a run. JAX finds what is None, from SLURM, Open MPI, Kubernetes or Cloud TPU.
 
     Attributes:
       coordinator: HOST:PORT on which process 0 listens.
-      count: processes in all.
-      index: of this one, from 0.
+      count: number of processes.
+      index: index of this process, from 0.
     """
 
     coordinator: str | None = None
@@ -25,12 +25,12 @@ class Cluster(NamedTuple):
 
 
 def join(cluster: Cluster) -> None:
-    """Meet the other processes; to be called before JAX's first computation. Waits for them for up to five minutes.
+    """Meet the other processes, and wait up to five minutes for them. Call this before JAX's first computation.
 
     Raises:
-      InputError: nothing says where they are, or they cannot be reached.
+      InputError: it is unknown where the other processes are, or they cannot be reached.
     """
-    # It would take SIGTERM for itself; the loop listens to it.
+    # JAX's service would take SIGTERM, which the training loop handles.
     jax.config.update("jax_enable_preemption_service", False)
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     try:
@@ -38,14 +38,14 @@ def join(cluster: Cluster) -> None:
     except ValueError as error:
         raise InputError(
             "--distributed: give --coordinator HOST:PORT, --process-count and --process-index, or start the processes "
-            f"by SLURM, Open MPI or another launcher that JAX knows ({_first_line(error)})"
+            f"with SLURM, Open MPI or another launcher that JAX knows ({_first_line(error)})"
         ) from error
     except RuntimeError as error:
         raise InputError(f"--distributed: the processes did not find each other ({_first_line(error)})") from error
 
 
 def leave() -> None:
-    """Wait for the other processes to be done too."""
+    """Wait until the other processes are done too, and part from them."""
     jax.distributed.shutdown()
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from jaxsr.config import TrainConfig
 from jaxsr.errors import InputError
-from jaxsr.training.photos import Named
-from jaxsr.training.workdir import check_settings, claim, held
+from jaxsr.runs.photos import Named
+from jaxsr.runs.workdir import check_settings, claim, held
 
 PHOTOS = {"training": [Named(f"a/{name}.png", name) for name in "xyz"], "validation": [Named("v/1", "1")]}
 

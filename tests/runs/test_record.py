@@ -4,7 +4,7 @@ import time
 import numpy as np
 import pytest
 
-from jaxsr.training.record import open_record, read_log
+from jaxsr.runs.record import open_record, read_log
 
 
 def test_the_log_is_cut_to_the_checkpoint_and_a_torn_line_dropped(tmp_path):

@@ -1,11 +1,11 @@
-"""Which photos a run is made of, told apart by their contents: names and places may change, pixels may not."""
+"""The photos of a run, identified by their contents: their names and folders may change, their pixels may not."""
 
 import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,8 +17,8 @@ class Named(NamedTuple):
     """A photo.
 
     Attributes:
-      name: its path, or what it is called otherwise.
-      digest: hash of its contents, and of those of its LR file where it has one.
+      name: its path, or another name.
+      digest: hash of its contents, combined with that of its LR file if it has one.
     """
 
     name: str
@@ -26,10 +26,10 @@ class Named(NamedTuple):
 
 
 def training_photos(source: Source) -> list[Named]:
-    """The photos of a source in their order.
+    """The photos of a source, in their order.
 
     Raises:
-      OSError: one whose contents are not known yet cannot be read.
+      OSError: a photo that has no digest yet cannot be read.
     """
     return [
         Named(photo.name, _joined(each.digest or digest_of(each) for each in (photo, photo.low) if each is not None))
@@ -38,17 +38,17 @@ def training_photos(source: Source) -> list[Named]:
 
 
 def validation_photos(photos: Mapping[str, np.ndarray], low: Mapping[str, np.ndarray]) -> list[Named]:
-    """Photos that are in memory, name to uint8 [H, W, …], and the LR pictures of those that have one."""
+    """The photos of {name: uint8 [H, W, …]}, each combined with its LR of the same name in `low` if there is one."""
     return [Named(name, _joined(map(_of_pixels, (photos[name], low.get(name))))) for name in photos]
 
 
-def summary(photos: Sequence[Named]) -> dict:
-    """{"count", "fingerprint"}; the latter is the same for the same contents in the same order alone."""
+def summary(photos: Sequence[Named]) -> dict[str, Any]:
+    """{"count", "fingerprint"}. Fingerprints are equal only for the same contents in the same order."""
     return {"count": len(photos), "fingerprint": _joined(photo.digest for photo in photos)[:16]}
 
 
 def difference(theirs: Sequence[Named], ours: Sequence[Named]) -> str | None:
-    """In what two lists of photos differ, in words, or None where they have the same contents in the same order."""
+    """How two lists of photos differ, in words, or None if they have the same contents in the same order."""
     theirs, ours = [Named(*photo) for photo in theirs], [Named(*photo) for photo in ours]
     if [photo.digest for photo in theirs] == [photo.digest for photo in ours]:
         return None
@@ -65,7 +65,7 @@ def difference(theirs: Sequence[Named], ours: Sequence[Named]) -> str | None:
 
 
 def _missing(photos, others):
-    """The photos whose contents the others lack, each as often as it is lacking."""
+    """The photos whose contents the others lack. A photo appears as often as it is lacking."""
     left, missing = Counter(photo.digest for photo in others), []
     for photo in photos:
         if left[photo.digest]:
@@ -76,7 +76,7 @@ def _missing(photos, others):
 
 
 def _divided(photos, names):
-    """File names of those that are counted in `names`, and of the others."""
+    """File names of the photos that are counted in `names`, and of the others."""
     left, inside, outside = Counter(names), [], []
     for name in (Path(photo.name).name for photo in photos):
         (inside if left[name] else outside).append(name)

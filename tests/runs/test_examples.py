@@ -3,7 +3,7 @@ import numpy as np
 from PIL import Image
 
 from jaxsr.data.degradation import make_degradation
-from jaxsr.training.examples import COLUMNS, ROWS, draw_degraded
+from jaxsr.runs.examples import COLUMNS, ROWS, draw_degraded
 
 
 def test_the_picture_shows_the_pairs_that_degrade_gives(tmp_path):

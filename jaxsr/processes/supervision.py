@@ -1,7 +1,7 @@
-"""A process of a run of several, and the sentence that is said when another one is lost.
+"""Run one of the processes of a distributed run, and report in one sentence when another one is lost.
 
-JAX ends a process from C++, with a stack trace, when its coordinator is gone or another process stops answering. So the
-work is done by a child, whose end the process that the user started explains in a sentence.
+JAX ends a process from C++, with a stack trace, when its coordinator is gone or another process stops answering.
+Therefore a child process does the work, and the process that the user started explains the end of the child.
 """
 
 import os
@@ -14,32 +14,33 @@ import traceback
 from collections.abc import Callable
 
 from jaxsr.errors import reported
-from jaxsr.training.lost import TROUBLE, is_lost
+from jaxsr.processes.lost import TROUBLE, is_lost
 
 LOST = os.EX_TEMPFAIL
 LOST_SENTENCE = (
-    "another process of this run ended or cannot be reached; see what that one says, then start all of them again "
-    "with the same command to go on from the last checkpoint"
+    "another process of this run ended or cannot be reached; read its messages, then start all processes again with "
+    "the same command to go on from the last checkpoint"
 )
 
 _STREAMS = "JAXSR_WORKER_STREAMS"
 
 
 def supervised(task: Callable[[], int]) -> int:
-    """Run the task in a child that is started by the same command as this process.
+    """Run the task in a child process, started by the same command as this process.
 
-    Ctrl-C and SIGTERM are passed on. The child ends when this process does, however that ends.
+    Ctrl-C and SIGTERM are passed on to the child. The child ends when this process ends, in whatever way.
 
     Args:
-      task: calls `distributed.join`; gives the exit code. It runs in the child only, which never returns from here.
+      task: calls `distributed.join`, and returns the exit code. It runs only in the child, where this function never
+        returns.
 
     Returns:
-      The child's exit code; `LOST` where another process of the run was lost, which is then said on stderr.
+      The exit code of the child. It is `LOST` if another process of the run was lost; stderr then says so.
     """
     if _STREAMS in os.environ:
         _work(task)
     with tempfile.TemporaryFile() as native:
-        # What C++ writes goes to a file, and is shown if nothing else explains the end.
+        # The output of C++ goes to a file. It is shown if nothing else explains the end.
         streams = [os.dup(stream) for stream in (1, 2)]
         child = subprocess.Popen(
             [sys.executable, *sys.orig_argv[1:]],
@@ -65,18 +66,19 @@ def supervised(task: Callable[[], int]) -> int:
 
 
 def _work(task):
-    """Run the task and leave at once: a process that failed must not wait for the others, who cannot know."""
+    """Run the task and exit at once: a process that failed must not wait for the others, which cannot know of it."""
     sys.stdout, sys.stderr = (os.fdopen(int(stream), "w", buffering=1) for stream in os.environ.pop(_STREAMS).split())
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    # Not imported by the parent, which has no use for JAX.
-    from jaxsr.training.distributed import leave
+    # The parent does not import it, since it does not need JAX.
+    from jaxsr.processes.distributed import leave
 
     try:
         with reported():
             code = task()
         leave()
     except SystemExit as end:
-        code = end.code
+        # As Python does it: None is success, and anything but a number is failure.
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException as error:
         code = LOST if is_lost(error) else 1
         if code != LOST:
@@ -87,6 +89,6 @@ def _work(task):
 
 
 def _end_with_parent():
-    # The pipe from the parent closes with it.
+    # The pipe from the parent closes when the parent ends.
     os.read(0, 1)
     os._exit(LOST)

@@ -13,7 +13,7 @@ LINUX = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 # Prints the process and its tunables before and after; a program that went on restarting would never end.
 PROGRAM = """
 import os, sys
-from jaxsr.training.memory import restart_with_huge_pages
+from jaxsr.processes.memory import restart_with_huge_pages
 print(os.getpid(), os.environ.get("GLIBC_TUNABLES"), sys.argv[1:], flush=True)
 restart_with_huge_pages()
 print("done")
@@ -53,7 +53,7 @@ def test_a_wish_of_the_user_stays_and_nothing_starts_for_ever(environment):
 @pytest.mark.skipif(LIBC[0] != "glibc" or LIBC[1] < (2, 35), reason="the tunable came with glibc 2.35")
 def test_large_pages_are_what_the_process_gets():
     program = """
-from jaxsr.training.memory import restart_with_huge_pages
+from jaxsr.processes.memory import restart_with_huge_pages
 restart_with_huge_pages()
 memory = bytearray(2**28)
 print([line.split()[1] for line in open("/proc/self/smaps_rollup") if line.startswith("AnonHugePages")][0])
