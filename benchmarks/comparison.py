@@ -99,7 +99,7 @@ def product_rate(size: int = 8192, repeats: int = 20) -> float:
 def counted_flops(step: Callable, *arguments: Any) -> float:
     """FLOP of one call, as XLA counts those of the program for GPUs, wherever it is asked.
 
-    That for CPUs does with fewer, or takes more, by the processor (jaxsr/models/convolution.py).
+    That for CPUs does with fewer, or takes more, by the processor (jaxsr/kernels/choice.py).
     """
     import jax
 

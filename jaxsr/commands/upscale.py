@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import tyro
 
 import jaxsr
+from jaxsr.commands.kernels import Kernels, use_kernels
 
 
 def main(
@@ -35,6 +36,7 @@ def main(
     tile: int | None = None,
     dtype: Literal["float32", "bfloat16"] = "float32",
     cache: bool = True,
+    kernels: Kernels | None = None,
     codec: str | None = None,
     crf: float | None = None,
     preset: str | None = None,
@@ -78,6 +80,7 @@ def main(
         most).
       dtype: Type of number that the network computes with.
       cache: Keep compiled programs in your cache folder, for a quicker start the next time.
+      kernels: auto, convolutions on a CPU by what is fastest there; xla, all by XLA (None: JAXSR_KERNELS, or auto).
       codec: Of clips, FFmpeg's name of an encoder (None: libx264, libx265 above 8 bits, libsvtav1 in .webm).
       crf: Of clips, constant rate factor, lower is better (None: one with which no loss is seen).
       preset: Of clips, how thorough the encoder is, by its own names (None: its usual one).
@@ -92,6 +95,7 @@ def main(
     from jaxsr.upscaling.size import parse_size
     from jaxsr.video.inputs import are_clips, check_flags, clip_command, plan_clips
 
+    use_kernels(kernels)
     clips = are_clips(inputs)
     of_clips = {"codec": codec, "crf": crf, "preset": preset, "trim": trim}
     check_flags(clips, of_clips, {"format": format, "quality": None if quality == 95 else quality})

@@ -18,8 +18,8 @@ from jaxsr.data.pipeline import crops
 from jaxsr.data.sources import Source
 from jaxsr.errors import InputError
 from jaxsr.evaluation.lpips import make_lpips
+from jaxsr.kernels import program_kind
 from jaxsr.models import ESPCN, SRCNN, Compact, RRDBNet, SRResNet
-from jaxsr.models.convolution import program_kind
 from jaxsr.models.initialisation import initialise
 from jaxsr.processes.devices import connect, gathered, is_writer, make_mesh, replicated
 from jaxsr.runs.card import training_card
@@ -177,7 +177,7 @@ def build(config: TrainConfig):
         case "espcn":
             return ESPCN(config.scale, dtype=dtype)
         case "srcnn":
-            return SRCNN(config.scale, config.kernels, dtype=dtype)
+            return SRCNN(config.scale, config.kernel_sides, dtype=dtype)
         case "rrdbnet":
             return RRDBNet(config.scale, config.features, config.growth, config.blocks, dtype=dtype)
         case "compact":

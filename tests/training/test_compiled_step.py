@@ -12,7 +12,8 @@ import pytest
 from jax.extend.mlir import ir
 from random_networks import random_variables
 
-from jaxsr.models import SRResNet, onednn
+from jaxsr.kernels import onednn
+from jaxsr.models import SRResNet
 from jaxsr.models.discriminator import Discriminator
 from jaxsr.models.vgg import VGG
 from jaxsr.training.gan import GanLosses, GanState, make_gan_step

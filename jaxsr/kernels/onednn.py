@@ -1,13 +1,12 @@
 """Convolutions and products by oneDNN, which makes PyTorch's too, on x86 processors.
 
-jaxlib for Linux on x86 contains oneDNN and the call that XLA would make of it, but XLA itself makes none: on CPUs it
-convolves in float32 whatever the dtype, and hardly faster than that with AMX. The call is written here by hand. Its
-form is no public interface and differs between versions of jaxlib, so it is made in those alone that it was tried in,
-and elsewhere convolutions and products stay XLA's; as they do where `ONEDNN_MAX_CPU_ISA` is set, to whatever, before
-jaxsr is imported: the way out should a jaxlib of these versions have been built without oneDNN.
+jaxlib for Linux on x86 contains oneDNN and the call that XLA would make, but XLA makes none. The call is written here
+by hand. Its form is not a public interface, so it is used only with versions of jaxlib in which it was tried
+(`jaxsr.kernels.trial`). With other versions, and where `ONEDNN_MAX_CPU_ISA` or `JAXSR_KERNELS=xla` is set, XLA computes
+everything.
 
-Programs with such calls cannot be serialised: `jax.export` refuses them, and where JAX was told to keep compiled
-programs it warns of a "MemoryError: std::bad_alloc" and goes on.
+Programs with such calls cannot be serialised: `jax.export` refuses them, and JAX's compilation cache warns of a
+"MemoryError: std::bad_alloc" and goes on.
 """
 
 import json
@@ -22,9 +21,9 @@ import jax.numpy as jnp
 import jaxlib
 from jax import lax
 
-from jaxsr.models.processor import processor_features
+from jaxsr.kernels.processor import processor_features
 
-_TRIED_VERSIONS = ("0.10.0", "0.10.1", "0.10.2", "0.11.0", "0.11.1", "0.11.2")
+TRIED_VERSIONS = ("0.10.0", "0.10.1", "0.10.2", "0.11.0", "0.11.1", "0.11.2")
 # Without units for it, or some that oneDNN has beside them, bfloat16 would be slow, end the process, or hang it.
 _WITH_BFLOAT16 = {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni", "avx512_bf16"}
 # With these set oneDNN may refuse what the processor has, which ends the process.
@@ -32,7 +31,8 @@ _LIMITS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
 
 
 def _dtypes():
-    built_in = sys.platform == "linux" and platform.machine() == "x86_64" and jaxlib.__version__ in _TRIED_VERSIONS
+    tried = jaxlib.__version__ in TRIED_VERSIONS or os.environ.get("JAXSR_KERNELS") == "untried"
+    built_in = sys.platform == "linux" and platform.machine() == "x86_64" and tried
     features = processor_features()
     if not built_in or "avx2" not in features or any(name in os.environ for name in _LIMITS):
         return frozenset()
@@ -64,7 +64,7 @@ def convolved(
 ) -> jax.Array:
     """`lax.conv_general_dilated`.
 
-    As all of this file it is for one device (jaxsr/models/partitioning.py) and has no derivative.
+    It is for one device (jaxsr/kernels/partitioning.py) and has no derivative.
 
     Args:
       x: [N, H, W, C], float32 or bfloat16.

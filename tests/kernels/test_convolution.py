@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from jax import lax
 
-from jaxsr.models import onednn
-from jaxsr.models.convolution import Convolution, convolved
-from jaxsr.models.weight_gradient import weight_gradient
+from jaxsr.kernels import Convolution, onednn
+from jaxsr.kernels.convolution import convolved
+from jaxsr.kernels.weight_gradient import weight_gradient
 
 KINDS = {"XLA alone": set(), "oneDNN in float32": {"float32"}, "and bfloat16": {"float32", "bfloat16"}}
 SHAPES = [

@@ -10,8 +10,8 @@ import pytest
 from jax import lax
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from jaxsr.models.convolution import Convolution, convolved
-from jaxsr.models.layers import dense_product
+from jaxsr.kernels import Convolution, dense_product
+from jaxsr.kernels.convolution import convolved
 from jaxsr.processes.devices import make_mesh, replicated, sharded_batches
 
 
