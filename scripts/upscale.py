@@ -51,7 +51,7 @@ def main(
       format: Of the results in a folder (None: png).
       quality: Of JPEG and WebP results, 1 to 100.
       compression: Of PNG results, whose pixels are the same: fast and up to 6 % larger, or small, some 5 % smaller, in
-        several times the time.
+        five to ten times the time.
       json: File for a report of every picture (None: not written).
       model: auto, the bundled network that fits each picture, for clean ones or for noise and JPEG's artefacts; a
         bundled network, weights file (.safetensors, or another program's .pth or .param) or folder of a training run;
