@@ -59,7 +59,7 @@ def main(
       format: Of the results in a folder (None: png).
       quality: Of JPEG and WebP results, 1 to 100.
       compression: Of PNG results, whose pixels are the same: fast and up to 6 % larger, or small, some 5 % smaller, in
-        several times the time.
+        five to ten times the time.
       keep_times: Give each result the times of access and change of its picture.
       salvage: Of JPEGs that are cut short, take what is there, and say how much that is.
       first_frame: Of animations and TIFFs of several pages, take the first picture alone. Otherwise animations are

@@ -17,8 +17,7 @@ from jaxsr.upscaling.claim import claimed
 from jaxsr.upscaling.plan import Job
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-# Pictures that are written at a time: a JPEG, WebP, TIFF or small PNG is work for one core, and a JPEG lies in memory
-# whole.
+# Pictures that are written at a time. Each of a format but PNG is one core's work, and a JPEG lies in memory whole.
 WRITERS = 2
 
 # (inode, time of change, size) of a file, or None where there is none.
