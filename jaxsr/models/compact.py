@@ -19,7 +19,7 @@ class Compact(nn.Module):
       scale: 2, 3, 4 or 8.
       features: channels of the body.
       convolutions: in the body, between the first and the last one: 16 or 32.
-      dtype: dtype of computation; parameters and the last convolution stay float32.
+      dtype: dtype of computation; parameters and the sum with the input stay float32.
     """
 
     scale: int = 4
@@ -44,5 +44,7 @@ class Compact(nn.Module):
         for i in range(self.convolutions + 1):
             y = Convolution(self.features, 3, dtype=self.dtype, name=f"conv_{i}")(y)
             y = PReLU(per_channel=True, name=f"prelu_{i}")(y)
-        y = pixel_shuffle(Convolution(3 * self.scale**2, 3, name="conv_last")(y), self.scale)
+        # Rounded as all before it: what is added to the input is small, and so is its rounding.
+        y = Convolution(3 * self.scale**2, 3, dtype=self.dtype, name="conv_last")(y)
+        y = pixel_shuffle(y.astype(jnp.float32), self.scale)
         return 2 * (y + x.repeat(self.scale, axis=1).repeat(self.scale, axis=2)) - 1
