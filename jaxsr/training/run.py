@@ -1,4 +1,4 @@
-"""A training run from its configuration: photos, network, step, loop."""
+"""A training run from its settings and photos: its network, its stage and the loop."""
 
 import dataclasses
 import hashlib
@@ -7,9 +7,9 @@ import math
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxsr.config import TrainConfig
@@ -19,8 +19,6 @@ from jaxsr.data.sources import Source
 from jaxsr.errors import InputError
 from jaxsr.evaluation.lpips import make_lpips
 from jaxsr.kernels import program_kind
-from jaxsr.models import ESPCN, SRCNN, Compact, RRDBNet, SRResNet
-from jaxsr.models.initialisation import initialise
 from jaxsr.processes.devices import connect, gathered, is_writer, make_mesh, replicated
 from jaxsr.runs.card import training_card
 from jaxsr.runs.examples import draw_degraded
@@ -30,10 +28,10 @@ from jaxsr.runs.validation import make_validation, require_room
 from jaxsr.runs.workdir import await_claim, claim, extensions, recorded_run
 from jaxsr.training.checks import check
 from jaxsr.training.loop import fit
+from jaxsr.training.network import starting_point
 from jaxsr.training.stages import adversarial_stage, degrade_of, pixel_stage
 from jaxsr.weights.lineage import START
-from jaxsr.weights.opening import open_weights
-from jaxsr.weights.store import Weights, architecture, save_weights
+from jaxsr.weights.store import Weights, save_weights
 
 
 def train(
@@ -43,34 +41,36 @@ def train(
     *,
     low: Mapping[str, np.ndarray] | None = None,
 ) -> bool:
-    """Train the network of `config.stage` with a pixel loss, from wherever its workdir left off.
+    """Train the network of `config.stage`, from the last checkpoint in the workdir if there is one.
 
     Args:
-      config: the run; its workdir must be held by the caller (`workdir.held`).
-      source: training photos, see `jaxsr.data.sources`; all at least `config.crop` on each side.
-      validation: name to uint8 [H, W, 3]; may be empty.
-      low: their LR, see `make_validation`.
+      config: settings of the run. The caller must hold its workdir (`workdir.held`).
+      source: training photos, see `jaxsr.data.sources`. Each side has at least `config.crop` pixels.
+      validation: {name: HR uint8 [H, W, 3]}; may be empty.
+      low: {name: LR} of `validation`, see `make_validation`.
 
     Returns:
-      True when the run is finished, False when it was interrupted and saved.
+      True if the run is finished, False if it was interrupted and saved.
 
     Raises:
-      InputError: the configuration, the workdir or the weights to start from do not fit.
+      InputError: the settings are impossible, or do not fit the workdir or the weights to start from.
     """
     check(config)
     if config.optimizer == "soap" and jax.process_count() > 1:
-        raise InputError("--optimizer soap is for one process: rounding decides on its bases, and differs between them")
+        raise InputError(
+            "--optimizer soap is for one process, since its bases depend on rounding; use adam for several"
+        )
     workdir, adversarial = Path(config.workdir), config.stage == "srgan"
     photos = {"training": training_photos(source), "validation": validation_photos(validation, low or {})}
     mesh = make_mesh(config.devices, batch_size=config.batch_size)
     _require_agreement(config, photos)
     connect(mesh)
-    # All that can be refused is refused before `claim`, which may remove an earlier run.
+    # All refusals come before `claim`, which may remove an earlier run.
     require_room(validation, scale=config.scale, perceptual=adversarial)
     perceptual = {"lpips_alex": make_lpips("alex")} if adversarial and validation else None
     recorded = recorded_run(workdir) if config.resume else None
     extended = extensions(workdir, config)
-    start = _starting_point(config, resumed=recorded is not None)
+    start = starting_point(config, resumed=recorded is not None)
     model = start.model
     mine = (jax.process_index(), jax.process_count())
 
@@ -91,7 +91,7 @@ def train(
         stage = adversarial_stage(config, model, start.variables, whole, used=recorded and recorded["used"])
     else:
         stage = pixel_stage(config, model, start.variables)
-    # Nobody changes the folder before all have read what an earlier start left there.
+    # No process changes the folder before all have read what an earlier start left there.
     gathered(np.int32(0))
     if is_writer():
         claim(workdir, config, photos, used=stage.used)
@@ -112,14 +112,11 @@ def train(
         extended=extended,
     )
 
-    def export(state, name: str, scores: dict | None) -> None:
+    def export(state: Any, name: str, scores: dict[str, float] | None) -> None:
         if not is_writer():
             return
-        scores = {key: value if math.isfinite(value) else None for key, value in (scores or {}).items()}
-        done = {
-            "steps": int(state.step),
-            "validation": _validated_on(config) | scores,
-        }
+        finite = {key: value if math.isfinite(value) else None for key, value in (scores or {}).items()}
+        done = {"steps": int(state.step), "validation": _validated_on(config) | finite}
         save_weights(workdir / name, Weights(model, jax.device_get(state.exported()), card | done))
 
     return fit(
@@ -164,48 +161,8 @@ def _name_of(start):
 
 
 def read_crop(config: TrainConfig) -> int:
-    """Side of the crops that are read (HR pixels): those trained on, and what the degradation cuts away around them."""
+    """Side of the crops that are read, in HR pixels: `config.crop` and the margin that the degradation cuts away."""
     return config.crop + 2 * margin(config.degradation, scale=config.scale)
-
-
-def build(config: TrainConfig):
-    """The network that a configuration describes, with its compute dtype; of srgan the SRResNet."""
-    dtype = jnp.dtype(config.dtype)
-    match config.stage:
-        case "srresnet" | "srgan":
-            return SRResNet(config.scale, config.features, config.blocks, config.output, dtype=dtype)
-        case "espcn":
-            return ESPCN(config.scale, dtype=dtype)
-        case "srcnn":
-            return SRCNN(config.scale, config.kernel_sides, dtype=dtype)
-        case "rrdbnet":
-            return RRDBNet(config.scale, config.features, config.growth, config.blocks, dtype=dtype)
-        case "compact":
-            return Compact(config.scale, config.features, config.convolutions, dtype=dtype)
-
-
-def _starting_point(config, *, resumed) -> Weights:
-    """The weights before the first update; their card is empty where they are fresh."""
-    model = build(config)
-    if config.init is None:
-        if config.stage == "srgan" and not config.from_scratch:
-            raise InputError(
-                "--init is missing: SRGAN goes on from a trained network (a run's folder, a weights file or a bundled "
-                "name), since an untrained generator loses to the discriminator at once; --from-scratch starts anyway"
-            )
-        key = jax.random.key(config.seed)
-        return Weights(model, initialise(key, model, initialisation=config.initialisation), {})
-    # A run that goes on keeps its own copy, whatever became of the weights that --init named.
-    kept = Path(config.workdir, START)
-    weights = open_weights(kept if resumed and kept.is_file() else config.init, dtype=model.dtype)
-    theirs, ours = architecture(weights.model), architecture(model)
-    of_its_own = config.stage == "srgan" and isinstance(weights.model, RRDBNet | Compact)
-    if theirs != ours and not (of_its_own and weights.model.scale == config.scale):
-        raise InputError(
-            f"--init {config.init} holds another network than this run trains "
-            f"({json.dumps(theirs)} there, {json.dumps(ours)} here)"
-        )
-    return weights
 
 
 def _require_agreement(config, photos):

@@ -1,12 +1,11 @@
 """SOAP: Adam in the eigenbasis of Shampoo's preconditioner (Vyas et al. 2024, arXiv 2409.11321, algorithm 3).
 
-ESPCN has more after 6,000 updates of it than after 100,000 of Adam's (configs/espcn.py), which take half the time each.
-It is in no release of optax. Against the paper's algorithm a gradient enters the bases before it is seen in them, not
-after, also the first one.
+No release of optax has it. This version differs from the paper's algorithm in one point: each gradient, the first one
+included, updates the bases before it is projected into them, not after.
 
-A kernel's gradient [H·W·C, D] has at most the rank D, and which vectors span the rest of the rows' basis is decided by
-rounding until more gradients have come: runs of other numbers of devices, or on other processors, go other ways, as
-with another seed, where Adam's stay together.
+A kernel's gradient [H·W·C, D] has at most rank D. Until more gradients have come, rounding decides which vectors span
+the rest of the basis of the rows. Runs on other processors, or other numbers of devices, therefore diverge as runs with
+another seed do.
 """
 
 from typing import Any, NamedTuple
@@ -15,16 +14,16 @@ import jax
 import jax.numpy as jnp
 import optax
 
-# A longer side of a kernel is left as it is: its covariance would cost more than the network.
+# A longer side of a kernel gets no basis, because its covariance would cost more than the network.
 _LONGEST = 1024
 
 
 class Factor(NamedTuple):
-    """What is kept of one side of a kernel, n long.
+    """The state of one side of a kernel, of length n.
 
     Attributes:
-      covariance: [n, n], running mean of G·Gᵀ (rows) or Gᵀ·G (columns) of the gradient G.
-      basis: [n, n], nearly its eigenvectors, as columns, the largest eigenvalue's first.
+      covariance: [n, n], running mean of G·Gᵀ (rows) or Gᵀ·G (columns), for gradients G.
+      basis: [n, n], approximate eigenvectors of the covariance, as columns in the order of falling eigenvalues.
     """
 
     covariance: jax.Array
@@ -32,12 +31,12 @@ class Factor(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """What is kept of one parameter, taken as a matrix: a kernel [H, W, C, D] as [H·W·C, D], a vector as one row.
+    """The state of one parameter, as a matrix: a kernel [H, W, C, D] is [H·W·C, D], and a vector is one row.
 
     Attributes:
       mean: running mean of the gradient.
       square: running mean of the squared gradient, in the eigenbasis.
-      factors: of rows and columns; None where the basis stays as it is.
+      factors: factors of rows and columns; None for a side without a basis.
     """
 
     mean: jax.Array
@@ -46,7 +45,7 @@ class Moments(NamedTuple):
 
 
 class SoapState(NamedTuple):
-    """Updates done, and `Moments` in place of each parameter."""
+    """The number of updates done, and a tree with `Moments` for each parameter."""
 
     count: jax.Array
     moments: Any
@@ -61,26 +60,26 @@ def soap(
     epsilon: float = 1e-8,
     refresh: int = 10,
 ) -> optax.GradientTransformation:
-    """SOAP on the kernels of convolutions, Adam on all else.
+    """SOAP for the kernels of convolutions, and Adam for all other parameters.
 
-    The first update leaves kernels as they are: its gradient only begins the bases.
+    The first update does not change kernels: its gradient only initialises the bases.
 
     Args:
-      learning_rate: as of Adam, whose size an update has.
+      learning_rate: learning rate, of the size that Adam needs.
       b1: decay of the mean of gradients.
       b2: decay of the mean of squared gradients.
-      covariance_decay: decay of the covariances, from which the bases come.
+      covariance_decay: decay of the covariances, whose eigenvectors are the bases.
       epsilon: added to the root of the mean square.
-      refresh: updates from one refreshing of the bases to the next.
+      refresh: number of updates between two refreshes of the bases.
     """
 
     def init(params):
         return SoapState(jnp.int32(0), jax.tree.map(_first_moments, params))
 
-    def update(gradient, state, params=None):
+    def update(updates, state, params=None):
         del params
         count = state.count + 1
-        leaves, tree = jax.tree.flatten(gradient)
+        leaves, tree = jax.tree.flatten(updates)
         pairs = zip(leaves, tree.flatten_up_to(state.moments), strict=True)
         directions, moments = zip(*(one_parameter(leaf, kept, count) for leaf, kept in pairs), strict=True)
         return tree.unflatten(directions), SoapState(count, tree.unflatten(moments))
@@ -108,16 +107,19 @@ def _as_matrix(parameter):
 
 
 def _first_moments(parameter):
-    shape = _as_matrix(parameter).shape
-    factors = (
-        Factor(jnp.zeros((length, length)), jnp.eye(length)) if parameter.ndim == 4 and length <= _LONGEST else None
-        for length in shape
-    )
-    return Moments(jnp.zeros(shape), jnp.zeros(shape), tuple(factors))
+    rows, columns = _as_matrix(parameter).shape
+    factors = (_first_factor(parameter, rows), _first_factor(parameter, columns))
+    return Moments(jnp.zeros((rows, columns)), jnp.zeros((rows, columns)), factors)
+
+
+def _first_factor(parameter, length):
+    if parameter.ndim != 4 or length > _LONGEST:
+        return None
+    return Factor(jnp.zeros((length, length)), jnp.eye(length))
 
 
 def _with_gradient(factors, matrix, decay):
-    """The factors with this gradient in their covariances."""
+    """Add a gradient to the covariances of the factors."""
     seen = (matrix, matrix.T)
     return tuple(
         factor and Factor(decay * factor.covariance + (1 - decay) * _product(rows, rows.T), factor.basis)
@@ -126,7 +128,7 @@ def _with_gradient(factors, matrix, decay):
 
 
 def _refreshed(factors, square, count):
-    """One step of power iteration, the paper's algorithm 4; the mean square moves with the vectors it belongs to."""
+    """One step of power iteration (algorithm 4 of the paper). The mean squares move with the vectors they belong to."""
     fresh = []
     for axis, factor in enumerate(factors):
         if factor is not None:
@@ -159,5 +161,5 @@ def _out_of_bases(matrix, factors):
 
 
 def _product(a, b):
-    # On a GPU the default would round the factors to 10 bits.
+    # The default precision on a GPU would round the operands to 10 bits.
     return jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST)

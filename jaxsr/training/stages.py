@@ -1,6 +1,6 @@
-"""The two stages of a training run: what state they move, and by which compiled step."""
+"""The two stages of training, each with its first state and its compiled step."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
@@ -20,28 +20,34 @@ from jaxsr.training.calibration import calibrated_feature_scale
 from jaxsr.training.gan import GanLosses, GanState, make_gan_step
 from jaxsr.training.soap import soap
 from jaxsr.training.state import create_state, learning_rate_schedule
-from jaxsr.training.steps import compile_steps, make_pixel_step
+from jaxsr.training.steps import Step, compile_steps, make_pixel_step
 from jaxsr.weights.perceptual import load_perceptual
 
 CALIBRATION_BATCHES = 8
 
 
 class Stage(NamedTuple):
-    """What the training loop needs of a stage.
+    """A stage as the training loop needs it.
 
     Attributes:
       state: the state before the first update.
       run_steps: `(state, batches)` to `(state, metrics)`, compiled.
-      used: what the card and the run record beside the configuration, JSON.
+      used: values that the card and the run record beside the configuration, as JSON.
     """
 
     state: Any
-    run_steps: Callable
-    used: dict
+    run_steps: Step[Any]
+    used: dict[str, Any]
 
 
-def pixel_stage(config: TrainConfig, model: nn.Module, variables: dict) -> Stage:
-    """A pixel loss alone (Ledig et al. 2017, section 2.2.1, equation 4)."""
+def pixel_stage(config: TrainConfig, model: nn.Module, variables: dict[str, Any]) -> Stage:
+    """Make the stage with a pixel loss only (Ledig et al. 2017, section 2.2.1, equation 4).
+
+    Args:
+      config: settings of the run.
+      model: the network.
+      variables: its weights before the first update.
+    """
     optimizer = {"adam": optax.adam, "soap": soap}[config.optimizer](_schedule(config, config.learning_rate))
     degrade = degrade_of(config)
     step = make_pixel_step(model, optimizer, seed=config.seed, degrade=degrade, loss=config.loss, ema=config.ema)
@@ -49,19 +55,24 @@ def pixel_stage(config: TrainConfig, model: nn.Module, variables: dict) -> Stage
 
 
 def adversarial_stage(
-    config: TrainConfig, model: nn.Module, variables: dict, crops: Iterator[np.ndarray], *, used: dict | None
+    config: TrainConfig,
+    model: nn.Module,
+    variables: dict[str, Any],
+    crops: Iterator[np.ndarray],
+    *,
+    used: dict[str, Any] | None,
 ) -> Stage:
-    """Content and adversarial loss (Ledig et al. 2017, section 2.2).
+    """Make the stage with content and adversarial loss (Ledig et al. 2017, section 2.2).
 
     Args:
-      config: the run's.
+      config: settings of the run.
       model: the generator.
       variables: its weights before the first update.
-      crops: the run's batches, whole, of which the first measure the feature scale.
-      used: what the run recorded when it began, or None when it begins now.
+      crops: batches of the run, not divided among processes. The first ones measure the feature scale.
+      used: `Stage.used` as it was recorded when the run began, or None if it begins now.
 
     Raises:
-      InputError: the network of the content loss cannot be had, or has no such feature maps.
+      InputError: the network of the content loss is not available, or has no such feature maps.
     """
     dtype = jnp.dtype(config.dtype)
     features, frozen, perceptual = load_perceptual(config.perceptual, taps=config.taps, dtype=dtype)
@@ -78,7 +89,9 @@ def adversarial_stage(
         sharp_targets=config.sharp_targets,
     )
     degrade = degrade_of(config)
-    scale = config.feature_scale or (used and used["losses"]["feature_scale"])
+    scale = config.feature_scale
+    if scale is None and used:
+        scale = used["losses"]["feature_scale"]
     if scale is None:
         batches = islice(crops, CALIBRATION_BATCHES)
         scale = calibrated_feature_scale(
@@ -91,15 +104,16 @@ def adversarial_stage(
             ratio=config.content_ratio,
             degrade=None if config.degradation == "bicubic" and not config.lr else degrade,
         )
-    # The last bits may differ between machines, and the scale is part of the program.
-    scale = float(of_first_process(np.float32(scale))) if jax.process_count() > 1 else scale
+    if jax.process_count() > 1:
+        # Its last bits may differ between machines, but all must compile the same program.
+        scale = float(of_first_process(np.float32(scale)))
     losses = losses._replace(feature_scale=scale)
     kinds = {"vgg": partial(Discriminator, global_pool=config.global_pool), "unet": UNetDiscriminator}
     discriminator = kinds[config.discriminator](dtype=dtype)
-    rates = (config.learning_rate, config.discriminator_learning_rate or config.learning_rate)
-    optimizers = tuple(optax.adam(_schedule(config, rate)) for rate in rates)
+    judge_rate = config.discriminator_learning_rate or config.learning_rate
+    optimizers = (optax.adam(_schedule(config, config.learning_rate)), optax.adam(_schedule(config, judge_rate)))
     image = jnp.zeros((1, config.crop, config.crop, 3))
-    # Another stream than the batches' keys, which are folded from the same seed.
+    # The keys of the batches are folded from `seed`; this one is of another stream.
     key = jax.random.key(config.seed + 1)
     judge = discriminator.init(key, image, train=False)
     state = GanState(
@@ -113,18 +127,18 @@ def adversarial_stage(
     run_steps, replicas = compile_steps(step), {}
 
     def run(state, batches):
-        # The frozen network goes where the state is, once.
+        # The frozen parameters are placed once, on the devices of the state.
         if not replicas:
             replicas["frozen"] = replicated(frozen, state.step.sharding.mesh)
         return run_steps(state, batches, replicas["frozen"])
 
-    rates = {"discriminator_learning_rate": rates[1], "content_ratio": config.content_ratio}
+    rates = {"discriminator_learning_rate": judge_rate, "content_ratio": config.content_ratio}
     used = {"losses": losses._asdict() | rates, "perceptual": perceptual, "discriminator": config.discriminator}
     return Stage(state, run, used)
 
 
 def degrade_of(config: TrainConfig) -> Degrade:
-    """From the run's crops, or pairs of crops, to LR and HR."""
+    """The function from crops, or pairs of LR and HR crops where `lr` names folders, to LR and HR."""
     return make_paired(scale=config.scale) if config.lr else make_degradation(config.degradation, scale=config.scale)
 
 

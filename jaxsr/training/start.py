@@ -1,4 +1,4 @@
-"""From the words of a command line to a run: devices, the workdir, photos in memory or on disk."""
+"""Start a run from its settings: open the devices, the workdir and the photos."""
 
 import contextlib
 import os
@@ -26,16 +26,16 @@ def start(config: TrainConfig, *, check_only: bool = False, cluster: Cluster | N
     """Check the photos, then train on those that can be used.
 
     Args:
-      config: the run.
-      check_only: decode every photo, print the table, and stop there.
-      cluster: the processes that share the run; None for this one alone. Only the first of them writes and prints.
+      config: settings of the run.
+      check_only: decode every photo, print the table of those that cannot be used, and stop.
+      cluster: the processes that share the run; None for this one only. Only the first process writes and prints.
 
     Returns:
-      The exit code: 0 when all is done, 1 when `check_only` finds no photo that can be used, 130 when the run was
+      The exit code: 0 if the run is finished, 1 if `check_only` finds no photo that can be used, 130 if the run was
       interrupted and saved.
 
     Raises:
-      InputError: a flag, folder, file or workdir is at fault.
+      InputError: a flag, folder, file or the workdir is wrong.
     """
     if not config.data:
         raise InputError("--data is missing: name folders of photos, a tfds: set, or samples")
@@ -44,9 +44,9 @@ def start(config: TrainConfig, *, check_only: bool = False, cluster: Cluster | N
     check(config)
     if cluster is not None and not check_only:
         join(cluster)
-    # The first use of JAX's devices; from here on their number is fixed.
+    # The number of devices is fixed from their first use.
     split_cpu_into_devices(config.devices)
-    # The processes meet here, within seconds of each other.
+    # All processes wait here for one another.
     gathered(np.int32(0))
     if check_only:
         return 0 if len(_inspected(config, _validation_sets(config), full=True)) else 1
@@ -56,7 +56,7 @@ def start(config: TrainConfig, *, check_only: bool = False, cluster: Cluster | N
         validation, low = _validation_pixels(config, sets)
         source = _inspected(config, sets, full=False)
         if not len(source):
-            raise InputError(f"--data {' '.join(config.data)}: none of these photos can be used; the table says why")
+            raise InputError(f"--data {' '.join(config.data)}: none of these photos can be used; see the table")
         if config.cache:
             source = cached(source)
         print(f"training {config.stage} on {len(source)} photos")
@@ -76,10 +76,10 @@ def _silence():
 
 
 def _validation_sets(config):
-    """Sets of files by name, as `evaluate.py` would take them; TFDS sets as sources."""
+    """{name: set of files, as in `jaxsr evaluate`, or source of a tfds: set}."""
     folders = [name for name in config.validation if not name.startswith("tfds:")]
     if config.validation_lr and len(folders) < len(config.validation):
-        raise InputError("--validation-lr is for folders; --validation names a tfds: set")
+        raise InputError("--validation-lr needs folders, but --validation names a tfds: set; leave one of them out")
     recipe = None if config.validation_lr else config.degradation
     sets = {name: open_source([name]) for name in config.validation if name.startswith("tfds:")}
     if not folders:
@@ -89,7 +89,7 @@ def _validation_sets(config):
 
 
 def _validation_pixels(config, sets):
-    """HR and LR by full names, gray ones as [H, W]."""
+    """({name: HR}, {name: LR}) with full names; gray photos are [H, W]."""
     photos, low = {}, {}
     for name, each in sets.items():
         if isinstance(each, Source):
@@ -104,7 +104,7 @@ def _validation_pixels(config, sets):
 
 
 def _inspected(config, sets, *, full):
-    # One set of files may be there with several kinds of LR.
+    # A set of files may occur several times, with several kinds of LR.
     files = dict.fromkeys(path for each in sets.values() if not isinstance(each, Source) for path in each.paths)
     records = [photo for each in sets.values() if isinstance(each, Source) for photo in each.photos]
     validation = Source((*records, *file_photos(list(files), headers=False)))
