@@ -51,7 +51,9 @@ def channels_last(images: Any):
     return torch.from_numpy(np.array(images, np.float32)).to(torch.get_default_device()).permute(0, 3, 1, 2)
 
 
-def in_turns(programs: dict[str, Callable[[], Any]], *, rounds: int) -> Seconds:
+def in_turns(
+    programs: dict[str, Callable[[], Any]], *, rounds: int, clock: Callable[[], float] = time.perf_counter
+) -> Seconds:
     """Seconds of each program's calls: `rounds` times, in turns, a call that is not timed and then one that is.
 
     For an update follows an update, and the first one after another program takes up to a quarter longer.
@@ -60,9 +62,9 @@ def in_turns(programs: dict[str, Callable[[], Any]], *, rounds: int) -> Seconds:
     for _ in range(rounds):
         for name, program in programs.items():
             program()
-            start = time.perf_counter()
+            start = clock()
             program()
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append(clock() - start)
     return seconds
 
 
@@ -99,7 +101,7 @@ def product_rate(size: int = 8192, repeats: int = 20) -> float:
 def counted_flops(step: Callable, *arguments: Any) -> float:
     """FLOP of one call, as XLA counts those of the program for GPUs, wherever it is asked.
 
-    That for CPUs does with fewer, or takes more, by the processor (jaxsr/models/convolution.py).
+    That for CPUs does with fewer, or takes more, by the processor (jaxsr/kernels/choice.py).
     """
     import jax
 
@@ -148,7 +150,8 @@ def report(compared: str, seconds: Seconds, *, json_file: Path | None, **more: A
     print(f"{compared}; {CORES} cores, load {os.getloadavg()[0]:.1f}")
     for name, values in seconds.items():
         low, high = np.percentile(values, [25, 75])
-        print(f"  {name:<18} {medians[name]:8.3f} s  (quartiles {low:.3f} to {high:.3f}, {len(values)} runs)")
+        spread = f"quartiles {low:.3f} to {high:.3f}, fastest {min(values):.3f}, {len(values)} runs"
+        print(f"  {name:<18} {medians[name]:8.3f} s  ({spread})")
     ratios = {
         name: medians[f"jaxsr {dtype}"] / medians[f"PyTorch {dtype}"]
         for name, dtype in (("ratio", "float32"), ("ratio_bfloat16", "bfloat16"))

@@ -36,6 +36,7 @@ def warm(
     rounds: int = 9,
     size: tuple[int, int] | None = None,
     dtypes: tuple[str, ...] = ("float32", "bfloat16"),
+    processor_time: bool = False,
     json: Path | None = None,
 ) -> None:
     """Against PyTorch within one process.
@@ -45,6 +46,8 @@ def warm(
       rounds: Timed runs of each program.
       size: Width and height of the LR picture, in pixels (None: by the network).
       dtypes: Of computation; PyTorch's bfloat16 is autocast.
+      processor_time: Count the processor's seconds, on a machine with other programs; for one core (taskset -c 0),
+        where no thread waits for another and counts.
       json: File for the figures (None: not written).
     """
     pytorch()
@@ -75,7 +78,7 @@ def warm(
         print(f"{dtype}: levels differ by {levels.max()} at most, {(levels > 0).mean():.3%} of them")
     if "float32" in dtypes:
         require_equal("PSNR", [scores["jaxsr float32"]], [scores["PyTorch float32"]], within=1e-3)
-    seconds = in_turns(programs, rounds=rounds)
+    seconds = in_turns(programs, rounds=rounds, clock=time.process_time if processor_time else time.perf_counter)
     compared = f"{Path(model).stem}, {width}×{height} to {enlarged[1]}×{enlarged[0]}, warm"
     report(compared, seconds, json_file=json, psnr=scores)
 

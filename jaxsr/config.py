@@ -102,7 +102,7 @@ class TrainConfig:
     """Compact: number of convolutions of the body."""
     output: Literal["linear", "tanh"] = "linear"
     """SRResNet: activation of the output."""
-    kernels: tuple[int, int, int] = (9, 1, 5)
+    kernel_sides: tuple[int, int, int] = (9, 1, 5)
     """SRCNN: sides of the three kernels, 9 1 5 or 9 5 5 in the paper."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Dtype of computation. Parameters and losses stay float32."""

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import tempfile
+from pathlib import Path
 
 # Programs that many tests and the processes they start have in common are compiled once.
 worker = "PYTEST_XDIST_WORKER" in os.environ
@@ -17,6 +18,12 @@ os.environ["XLA_FLAGS"] = (
 )
 
 import jax  # noqa: E402 (reads the environment)
+import pytest  # noqa: E402
+
+# What `pytest -m quick` runs: of each part that which is done in seconds, folders or files without their suffixes.
+QUICK = {"imaging", "test_conventions", "test_metrics", "test_niqe", "test_protocol", "test_sets", "test_augmentation"}
+QUICK |= {"test_inspection", "test_store", "test_torch_file", "test_ncnn", "test_lineage", "test_choice"}
+QUICK |= {"test_loop", "test_workdir"}
 
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 8)
@@ -28,3 +35,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def pytest_unconfigure():
     if not worker:
         shutil.rmtree(compiled, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        path = Path(item.path)
+        if {path.stem, path.parent.name} & QUICK:
+            item.add_marker(pytest.mark.quick)

@@ -101,6 +101,15 @@ def lay_out(*, workers: int | None = None, cores: int | None = None) -> Layout:
     return Layout(min(room, workers or room), cores)
 
 
+def resources(layout: Layout) -> dict[str, Any]:
+    """Ray's options for a replica."""
+    if layout.cores is None:
+        return {"num_gpus": 1}
+    # XLA takes NPROC for the number of cores.
+    limits = {"NPROC": str(layout.cores), "VIPS_CONCURRENCY": str(layout.cores), "JAX_PLATFORMS": "cpu"}
+    return {"num_cpus": layout.cores, "runtime_env": {"env_vars": limits}}
+
+
 def stream(work: Work, rows: dict[int, dict[str, Any]], layout: Layout) -> Iterator[dict[str, Any]]:
     """Upscale pictures on the replicas; what is yielded and held is a few names, however many the pictures are.
 
@@ -164,20 +173,12 @@ def _one_pass(work, rows, layout, *, alone):
         # a dead replica anew, with its pictures held back.
         warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated")
         results = ray.data.from_items(rows, override_num_blocks=math.ceil(len(rows) / per_call)).map(
-            Replica, fn_constructor_args=(work,), compute=pool, max_task_retries=0, **_resources(layout)
+            Replica, fn_constructor_args=(work,), compute=pool, max_task_retries=0, **resources(layout)
         )
     try:
         yield from results.iter_rows()
     except ray.exceptions.RayError as error:
         raise InputError(f"the replicas cannot start: {_last_words(error)}") from error
-
-
-def _resources(layout):
-    if layout.cores is None:
-        return {"num_gpus": 1}
-    # XLA takes NPROC for the number of cores.
-    limits = {"NPROC": str(layout.cores), "VIPS_CONCURRENCY": str(layout.cores), "JAX_PLATFORMS": "cpu"}
-    return {"num_cpus": layout.cores, "runtime_env": {"env_vars": limits}}
 
 
 def _last_words(error):

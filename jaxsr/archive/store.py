@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.files import PHOTO_SUFFIXES
+from jaxsr.imaging.picture import READ_SUFFIXES
 from jaxsr.upscaling.plan import find_sources
 
 
@@ -102,7 +102,7 @@ def find_pictures(store: Store, *, recursive: bool = False, apart_from: Store | 
     places = [
         place
         for place in _list(store, recursive=recursive)
-        if place.suffix.lower() in PHOTO_SUFFIXES
+        if place.suffix.lower() in READ_SUFFIXES
         and not any(part.startswith(".") for part in place.parts)
         and not (left_out and left_out != store.key() and (store.key() / place).is_relative_to(left_out))
     ]

@@ -25,12 +25,12 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "upscale": Command("jaxsr.commands.upscale", "Upscale pictures with a network."),
+    "upscale": Command("jaxsr.commands.upscale", "Upscale pictures, or clips, with a network."),
     "evaluate": Command(
         "jaxsr.commands.evaluate", "Score models on test sets, all by one protocol, which stands above each table."
     ),
     "train": Command("jaxsr.commands.train", "Train a network on photos."),
-    "archive": Command("jaxsr.commands.archive", "Upscale the pictures of a folder on a Ray cluster."),
+    "archive": Command("jaxsr.commands.archive", "Upscale the pictures of a folder, or a clip, on a Ray cluster."),
     "demo": Command("jaxsr.commands.demo", "Serve a page that upscales pictures, until Ctrl-C."),
     "port": Command("jaxsr.commands.port", "Bring other programs' weights into a form that jaxsr reads."),
     "export": Command(

@@ -17,7 +17,7 @@ def main(
     skip_existing: bool = False,
     overwrite: bool = False,
     dry_run: bool = False,
-    format: Literal["png", "jpg", "webp", "tif"] = "png",
+    format: Literal["png", "jpg", "webp", "gif", "tif"] = "png",
     first_frame: bool = False,
     json: Path | None = None,
     model: str = "auto",
@@ -35,22 +35,27 @@ def main(
     address: str | None = None,
     workers: int | None = None,
     cores: int | None = None,
+    codec: str | None = None,
+    crf: float | None = None,
+    preset: str | None = None,
+    trim: str | None = None,
 ) -> int:
-    """Upscale the pictures of a folder on a Ray cluster.
+    """Upscale the pictures of a folder, or a clip, on a Ray cluster.
 
     The results and the exit code are those of `jaxsr upscale`. Each machine needs this package and sees SOURCE and
     DESTINATION by these names.
 
     Args:
-      source: Folder of pictures: a path, or a URI for pyarrow or fsspec, such as s3://bucket/photos.
-      destination: Folder of the results, likewise; gets NAME_x4.png for each picture.
+      source: Folder of pictures: a path, or a URI for pyarrow or fsspec, such as s3://bucket/photos; or a clip, by a
+        path that all machines share.
+      destination: Folder of the results, likewise; gets NAME_x4.png for each picture. Of a clip the file to write.
       recursive: Take the pictures in subfolders too, and give the destination the same subfolders.
       skip_existing: Keep results that exist, do the rest; without this or --overwrite, existing results are refused.
       overwrite: Replace results that exist.
       dry_run: Only list what would be done.
       format: Of the results.
       first_frame: Of animations and TIFFs of several pages, take the first picture alone. Otherwise animations are
-        written as .webp or .png (APNG), pages as .tif.
+        written as .gif, .webp or .png (APNG), pages as .tif.
       json: File for a report of every picture (None: not written).
       model: auto, the bundled network that fits each picture, for clean ones or for noise and JPEG's artefacts; a
         bundled network, weights file (.safetensors) or folder of a training run; or nearest, bilinear, bicubic.
@@ -68,6 +73,10 @@ def main(
       address: Of Ray, host:port; auto for one that runs here, local to start it (None: RAY_ADDRESS, local).
       workers: Copies of the network at most (None: as many as the cluster has room for).
       cores: CPU cores for each copy (None: a GPU each where there are any, or else up to 4 cores).
+      codec: Of a clip, see `jaxsr upscale`.
+      crf: Likewise.
+      preset: Likewise.
+      trim: Likewise.
     """
     try:
         from jaxsr.archive.command import run
@@ -83,8 +92,9 @@ def main(
     from jaxsr.upscaling.command import existing_results
     from jaxsr.upscaling.report import check_report
     from jaxsr.upscaling.size import parse_size
+    from jaxsr.video.inputs import are_clips, check_flags, clip_command, plan_clips
 
-    parse_size(size, scale=scale)
+    target = parse_size(size, scale=scale)
     results = existing_results(skip=skip_existing, overwrite=overwrite)
     check_report(json)
     # The replicas want the GPUs.
@@ -92,9 +102,19 @@ def main(
     model, base = absolute_model(model), absolute_model(base)
     options = {"sharp": sharp, "dtype": dtype, "tile": tile, "scale": scale, "strength": strength, "base": base}
     options |= {"self_ensemble": self_ensemble, "color_lock": color_lock, "back_project": back_project}
+    where = {"address": address, "workers": workers, "cores": cores}
+    flags = {"codec": codec, "crf": crf, "preset": preset, "trim": trim}
+    clip = are_clips([source])
+    check_flags(clip, flags, {"json": json})
+    if clip:
+        video = clip_command()
+        from jaxsr.archive.clips import run as run_clip
+
+        wishes = video.wishes_of(flags, target, {name: options[name] for name in options if name != "tile"})
+        (job,) = plan_clips([source], destination, label=size or "x4")
+        return run_clip(job, model, options, wishes, existing=results, dry_run=dry_run, cache=cache, **where)
     label = size or f"x{jaxsr.load(model, **options).scale:g}"
     stores = open_store(source), open_store(destination)
     tasks = plan_archive(*stores, label=label, recursive=recursive, suffix=f".{format}")
     work = Work(*(store.everywhere for store in stores), model, options, size, overwrite, cache, first_frame)
-    where = {"address": address, "workers": workers, "cores": cores}
     return run(work, tasks, stores[1], results=results, dry_run=dry_run, report=json, **where)

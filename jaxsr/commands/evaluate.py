@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from jaxsr.commands.kernels import Kernels, use_kernels
 from jaxsr.errors import InputError
 
 Names = Annotated[tuple[str, ...], tyro.conf.arg(metavar="DIR [DIR ...]")]
@@ -28,6 +29,7 @@ def main(
     curve: Path | None = None,
     json: Path | None = None,
     sheet: Path | None = None,
+    kernels: Kernels | None = None,
 ) -> None:
     """Score models on test sets, all by one protocol, which stands above each table.
 
@@ -54,12 +56,14 @@ def main(
       curve: PNG file for LPIPS against PSNR-Y over the strengths (None: strength.png where there are several).
       json: File for all scores, those of each photo too (None: not written).
       sheet: PNG file for the most detailed crops of the photos side by side (None: not drawn).
+      kernels: auto, convolutions on a CPU by what is fastest there; xla, all by XLA (None: JAXSR_KERNELS, or auto).
     """
     from jaxsr.evaluation import command, no_reference, report
     from jaxsr.evaluation.sets import open_sets
     from jaxsr.evaluation.sheet import save_sheet
     from jaxsr.upscaling.report import check_report
 
+    use_kernels(kernels)
     if bool(model) == bool(sr) or not (data or (lr if model else sr)):
         raise InputError(
             "give --data at least one folder, and either --model at least one model or --sr pictures; of pictures "

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 import jaxsr
+from jaxsr.commands.kernels import use_kernels
 from jaxsr.config import TrainConfig
 from jaxsr.errors import InputError
 from jaxsr.processes.memory import restart_with_huge_pages
@@ -71,6 +72,7 @@ def main(arguments: Annotated[Arguments, tyro.conf.arg(name="")]) -> int:
 
     However a run stopped, the same command goes on from its last checkpoint.
     """
+    use_kernels(arguments.kernels)
     values = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(TrainConfig)}
 
     def task() -> int:

@@ -1,4 +1,4 @@
-"""Upscale pictures: `jaxsr upscale photo.jpg -o photo_x4.png`, or whole folders with `--recursive`."""
+"""Upscale pictures, folders of them, or clips: `jaxsr upscale photo.jpg -o photo_x4.png`."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import tyro
 
 import jaxsr
+from jaxsr.commands.kernels import Kernels, use_kernels
 
 
 def main(
@@ -16,8 +17,9 @@ def main(
     skip_existing: bool = False,
     overwrite: bool = False,
     dry_run: bool = False,
-    format: Literal["png", "jpg", "webp", "tif"] | None = None,
+    format: Literal["png", "jpg", "webp", "gif", "tif"] | None = None,
     quality: int = 95,
+    compression: Literal["fast", "balanced", "small"] = "balanced",
     keep_times: bool = False,
     salvage: bool = False,
     first_frame: bool = False,
@@ -34,22 +36,30 @@ def main(
     tile: int | None = None,
     dtype: Literal["float32", "bfloat16"] = "float32",
     cache: bool = True,
+    kernels: Kernels | None = None,
+    codec: str | None = None,
+    crf: float | None = None,
+    preset: str | None = None,
+    trim: str | None = None,
 ) -> int:
-    """Upscale pictures with a network.
+    """Upscale pictures, or clips, with a network.
 
     Several processes can work on one folder: none does what another is doing. A run that was interrupted or killed
-    goes on where it was with --skip-existing. Exit code: 0, 1 if some pictures failed, 2 if nothing could be done.
+    goes on where it was with --skip-existing, a clip with the same command. Exit code: 0, 1 if some failed, 2 if
+    nothing could be done.
 
     Args:
-      inputs: Pictures, or folders of which all pictures are taken.
-      output: File to write (.png, .jpg, .webp, .tif, .bmp or .gif); for several pictures a folder, which gets
-        NAME_x4.png for each.
+      inputs: Pictures, or folders of which all pictures are taken; or clips.
+      output: File to write (.png, .jpg, .webp, .tif, .bmp or .gif; for a clip .mp4, .mov, .mkv or .webm); for several
+        a folder, which gets NAME_x4.png for each, or NAME_x4.mp4.
       recursive: Take the pictures in subfolders too, and give the output folder the same subfolders.
       skip_existing: Keep results that exist, do the rest; without this or --overwrite, existing results are refused.
       overwrite: Replace results that exist.
       dry_run: Only list what would be done, and with auto by which network.
       format: Of the results in a folder (None: png).
       quality: Of JPEG and WebP results, 1 to 100.
+      compression: Of PNG results, whose pixels are the same: fast and up to 6 % larger, or small, some 5 % smaller, in
+        five to ten times the time.
       keep_times: Give each result the times of access and change of its picture.
       salvage: Of JPEGs that are cut short, take what is there, and say how much that is.
       first_frame: Of animations and TIFFs of several pages, take the first picture alone. Otherwise animations are
@@ -70,14 +80,26 @@ def main(
         most).
       dtype: Type of number that the network computes with.
       cache: Keep compiled programs in your cache folder, for a quicker start the next time.
+      kernels: auto, convolutions on a CPU by what is fastest there; xla, all by XLA (None: JAXSR_KERNELS, or auto).
+      codec: Of clips, FFmpeg's name of an encoder (None: libx264, libx265 above 8 bits, libsvtav1 in .webm).
+      crf: Of clips, constant rate factor, lower is better (None: one with which no loss is seen).
+      preset: Of clips, how thorough the encoder is, by its own names (None: its usual one).
+      trim: Of clips, the part to upscale, as 10-20 in seconds or 1:05-1:20.5; 10- to the end, -20 from the start.
     """
+    from jaxsr.imaging.picture import open_picture
     from jaxsr.upscaling import command
     from jaxsr.upscaling.automatic import AUTOMATIC
     from jaxsr.upscaling.compiled import keep_compiled
     from jaxsr.upscaling.plan import plan
     from jaxsr.upscaling.report import check_report
     from jaxsr.upscaling.size import parse_size
+    from jaxsr.video.inputs import are_clips, check_flags, clip_command, plan_clips
 
+    use_kernels(kernels)
+    clips = are_clips(inputs)
+    of_clips = {"codec": codec, "crf": crf, "preset": preset, "trim": trim}
+    check_flags(clips, of_clips, {"format": format, "quality": None if quality == 95 else quality})
+    video = clip_command() if clips else None
     if cache:
         keep_compiled()
     target = parse_size(size, scale=scale)
@@ -85,13 +107,22 @@ def main(
     command.check_quality(quality)
     check_report(json)
     refinements = {"self_ensemble": self_ensemble, "color_lock": color_lock, "back_project": back_project}
-    upscaler = jaxsr.load(
-        model, sharp=sharp, dtype=dtype, tile=tile, scale=scale, strength=strength, base=base, **refinements
-    )
+    network = {"sharp": sharp, "dtype": dtype, "scale": scale, "strength": strength, "base": base, **refinements}
+    upscaler = jaxsr.load(model, tile=tile, **network)
+    label = size or f"x{upscaler.scale:g}"
+    if video:
+        jobs = plan_clips(inputs, output, label=label)
+        if dry_run:
+            return command.list_jobs(jobs, existing=existing)
+        return video.run(upscaler, jobs, of_clips, target, network, existing=existing, report=json)
     suffix = format and f".{format}"
-    jobs = plan(inputs, output, label=size or f"x{upscaler.scale:g}", recursive=recursive, suffix=suffix)
+    jobs = plan(inputs, output, label=label, recursive=recursive, suffix=suffix)
     if dry_run:
-        choose = (lambda source: upscaler.fitting(source)[1]) if model == AUTOMATIC else None
-        return command.list_jobs(jobs, existing=existing, choose=choose)
-    files = {"quality": quality, "salvage": salvage, "keep_times": keep_times, "first_frame": first_frame}
+
+        def choose(source):
+            return upscaler.fitting(open_picture(source, salvage=salvage))[1]
+
+        return command.list_jobs(jobs, existing=existing, choose=choose if model == AUTOMATIC else None)
+    files = {"quality": quality, "compression": compression, "salvage": salvage}
+    files |= {"keep_times": keep_times, "first_frame": first_frame}
     return command.run(upscaler, jobs, size=target, existing=existing, report=json, **files)

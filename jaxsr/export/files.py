@@ -53,7 +53,7 @@ def write_pth(path: Path, weights: Weights, *, dtype: str) -> str:
     name, written = layout_of(weights), flatten_dict(weights.variables, sep="/")
     layout = LAYOUTS[name]
     with replacing(path) as temporary:
-        content = torch_file(state_dict(weights, layout), weights.card, key=layout.key, dtype=np.dtype(dtype))
+        content = torch_file(state_dict(weights, layout), weights.card, under=layout.key, dtype=np.dtype(dtype))
         temporary.write_bytes(content)
         read = port_generator(temporary, name, origin="", licence="")
         # The last bias of a layout in [0, 1] is rounded once more.

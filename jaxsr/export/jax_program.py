@@ -107,7 +107,7 @@ class JaxOperators:
 def exported_program(weights: Weights, *, dtype: np.dtype = np.float32) -> jax.export.Exported:
     """A network as a program of one argument, RGB [N, 3, H, W] to [N, 3, H·scale, W·scale], float32 in [0, 1].
 
-    N, H and W are free, H and W at least 4; it runs on `PLATFORMS`.
+    N, H and W are free, H and W at least 4; it runs on `PLATFORMS`, and JAX reads it for at least six months to come.
 
     Args:
       weights: the network.

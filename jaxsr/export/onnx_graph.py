@@ -71,7 +71,7 @@ class OnnxOperators:
 
     def repeat(self, x: str, factor: int) -> str:
         """See `Operators`."""
-        scales = self.constant([1, 1, factor, factor], np.float32)
+        scales = self.constant([1, 1, factor, factor], dtype=np.float32)
         how = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
         return self.node("Resize", x, "", scales, **how)
 
@@ -86,14 +86,14 @@ class OnnxOperators:
 
     def mirrored_to_multiple(self, x: str, multiple: int) -> str:
         """See `Operators`."""
-        missing = self.node("Mod", self.node("Neg", self._size(x)), self.constant([multiple], np.int64))
-        before = self.constant([0] * 6, np.int64)
+        missing = self.node("Mod", self.node("Neg", self._size(x)), self.constant([multiple], dtype=np.int64))
+        before = self.constant([0] * 6, dtype=np.int64)
         return self.node("Pad", x, self.node("Concat", before, missing, axis=0), mode="reflect")
 
     def cropped(self, y: str, x: str, scale: int) -> str:
         """See `Operators`."""
-        ends = self.node("Mul", self._size(x), self.constant([scale], np.int64))
-        start, axes = self.constant([0, 0], np.int64), self.constant([2, 3], np.int64)
+        ends = self.node("Mul", self._size(x), self.constant([scale], dtype=np.int64))
+        start, axes = self.constant([0, 0], dtype=np.int64), self.constant([2, 3], dtype=np.int64)
         return self.node("Slice", y, start, ends, axes)
 
     def node(self, kind: str, *inputs: str, output: str | None = None, **attributes: object) -> str:
@@ -102,7 +102,7 @@ class OnnxOperators:
         self.nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
         return name
 
-    def constant(self, values: object, dtype: object = None) -> str:
+    def constant(self, values: object, *, dtype: object = None) -> str:
         """Keep a constant, of the images' dtype if no other is given, and give its name."""
         name = f"constant_{len(self.constants)}"
         array = np.ascontiguousarray(np.asarray(values, dtype or self.dtype))
@@ -110,7 +110,7 @@ class OnnxOperators:
         return name
 
     def _slice(self, x, start, end, axis, step):
-        return self.node("Slice", x, *(self.constant([value], np.int64) for value in (start, end, axis, step)))
+        return self.node("Slice", x, *(self.constant([value], dtype=np.int64) for value in (start, end, axis, step)))
 
     def _size(self, x):
         return self.node("Shape", x, start=2)
@@ -133,7 +133,7 @@ def onnx_model(weights: Weights, *, dtype: np.dtype = np.float32) -> onnx.ModelP
     x = ops.node("Cast", "input", to=TensorProto.FLOAT16) if short else "input"
     y = network(ops, x, weights)
     y = ops.node("Cast", y, to=TensorProto.FLOAT) if short else y
-    limits = (ops.constant(np.float32(value), np.float32) for value in (0, 1))
+    limits = (ops.constant(value, dtype=np.float32) for value in (0, 1))
     ops.node("Clip", y, *limits, output="output")
     sizes = {"input": ("height", "width"), "output": (f"{scale}*height", f"{scale}*width")}
     images = [

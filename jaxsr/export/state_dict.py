@@ -45,13 +45,13 @@ def state_dict(weights: Weights, layout: Layout) -> dict[str, np.ndarray]:
     return tensors
 
 
-def torch_file(tensors: Mapping[str, np.ndarray], card: dict, *, key: str | None, dtype: np.dtype) -> bytes:
+def torch_file(tensors: Mapping[str, np.ndarray], card: dict, *, under: str | None, dtype: np.dtype) -> bytes:
     """A .pth file, with the card as JSON in a record of its own that `torch.load` does not look at.
 
     Args:
       tensors: see `state_dict`.
       card: what is known about them.
-      key: under which the program looks for the state dict; None where that is the whole file.
+      under: the key that the program looks for the state dict under; None where that is the whole file.
       dtype: of the stored floats, float32 or float16.
     """
     import torch
@@ -62,7 +62,7 @@ def torch_file(tensors: Mapping[str, np.ndarray], card: dict, *, key: str | None
         tensor = torch.from_numpy(np.array(value))
         state[name] = tensor.to(floats) if tensor.is_floating_point() else tensor
     file = io.BytesIO()
-    torch.save(state if key is None else {key: state}, file)
+    torch.save(state if under is None else {under: state}, file)
     with zipfile.ZipFile(file, "a") as archive:
         folder = archive.namelist()[0].partition("/")[0]
         record = zipfile.ZipInfo(f"{folder}/card.json")

@@ -2,13 +2,13 @@
 
 import warnings
 from pathlib import Path
-from typing import Any
 
 import pyvips
 from PIL import Image
 
 from jaxsr.imaging.apng import frame_count
 from jaxsr.imaging.files import BROKEN
+from jaxsr.imaging.metadata import field
 
 _SUBFILE, _OLD_SUBFILE = 254, 255
 # TIFF 6.0, section 8: a smaller copy of another page, and a mask of its transparency.
@@ -26,19 +26,16 @@ def picture_count(path: Path, image: pyvips.Image) -> int:
 def tiff_pages(path: Path, count: int) -> list[int]:
     """Numbers of the pages, of `count`, that are neither smaller copies nor masks; all, where that is not known."""
     try:
-        with warnings.catch_warnings(), Image.open(path, formats=["TIFF"]) as opened:
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = []
-            for number in range(count):
-                opened.seek(number)
-                tags = opened.tag_v2
-                copy = tags.get(_SUBFILE, 0) & _REDUCED_OR_MASK or tags.get(_OLD_SUBFILE) == _OLD_REDUCED
-                found += [] if copy else [number]
+            with Image.open(path, formats=["TIFF"]) as opened:
+                found = [number for number in range(count) if _is_page(opened, number)]
     except BROKEN:
         return list(range(count))
     return found or [0]
 
 
-def field(image: pyvips.Image, name: str, otherwise: Any) -> Any:
-    """A field of metadata, or `otherwise` where there is none."""
-    return image.get(name) if image.get_typeof(name) else otherwise
+def _is_page(opened, number):
+    opened.seek(number)
+    tags = opened.tag_v2
+    return not (tags.get(_SUBFILE, 0) & _REDUCED_OR_MASK or tags.get(_OLD_SUBFILE) == _OLD_REDUCED)

@@ -40,12 +40,10 @@ class Curve:
         curved = np.power(self.slope * samples + self.offset, self.exponent)
         return np.where(samples < self.end, self.linear * samples, curved)
 
-    def samples(self, light: pyvips.Image) -> pyvips.Image:
-        """Samples of light, both in [0, 1] as floats; the inverse of `light`."""
-        curved = (light ** (1 / self.exponent) - self.offset) / self.slope
-        if not self.end:
-            return curved
-        return (light < self.linear * self.end).ifthenelse(light / self.linear, curved)
+    def samples(self, light: np.ndarray) -> np.ndarray:
+        """Samples of light, both in [0, 1]; the inverse of `light`."""
+        curved = (np.power(light, 1 / self.exponent) - self.offset) / self.slope
+        return np.where(light < self.linear * self.end, light / (self.linear or 1.0), curved)
 
 
 SRGB_CURVE = Curve(2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
@@ -86,17 +84,11 @@ class Encoding:
 
     def to_srgb(self, image: pyvips.Image) -> pyvips.Image:
         """Samples, "uchar" or "ushort", of one band or three, as sRGB of 16 bits; what lies outside it is clipped."""
-        light = image.maplut(_table(self.curve, image.format))
-        if image.bands == 3:
-            light = light.recomb(_matrix(self.primaries, SRGB_PRIMARIES))
-        return _quantised(SRGB_CURVE.samples(light.clamp()), 16)
+        return _converted(image, self, SRGB, 16)
 
     def from_srgb(self, image: pyvips.Image, *, bits: int) -> pyvips.Image:
         """The inverse of `to_srgb`, as samples of 8 or 16 bits."""
-        light = image.maplut(_table(SRGB_CURVE, image.format))
-        if image.bands == 3:
-            light = light.recomb(_matrix(SRGB_PRIMARIES, self.primaries))
-        return _quantised(self.curve.samples(light.clamp()), bits)
+        return _converted(image, SRGB, self, bits)
 
 
 SRGB = Encoding()
@@ -109,16 +101,24 @@ def encoding_of_numbers(primaries: int, transfer: int) -> Encoding | None:
     return Encoding(_PRIMARIES[primaries], _CURVES[transfer])
 
 
-def _matrix(source, target):
-    return pyvips.Image.new_from_array(rgb_to_rgb(source, target).tolist())
-
-
-def _table(curve, format):
-    count = 256 if format == "uchar" else 65536
-    return pyvips.Image.new_from_array(curve.light(np.arange(count) / (count - 1)).astype(np.float32)[None])
+def _converted(image, source, target, bits):
+    count = 256 if image.format == "uchar" else 65536
+    light = source.curve.light(np.arange(count) / (count - 1))
+    if image.bands == 1 or source.primaries == target.primaries:
+        samples = image.maplut(_table(_quantised(target.curve.samples(light), bits)))
+    else:
+        matrix = rgb_to_rgb(source.primaries, target.primaries)
+        mixed = image.maplut(_table(light.astype(np.float32))).recomb(pyvips.Image.new_from_array(matrix.tolist()))
+        # Roots of light, since 16 bits of light itself are too few where it is dark.
+        roots = (mixed.clamp() ** 0.5 * 65535).rint().cast("ushort")
+        samples = roots.maplut(_table(_quantised(target.curve.samples((np.arange(65536) / 65535) ** 2), bits)))
+    space = {(8, 1): "b-w", (16, 1): "grey16", (8, 3): "srgb", (16, 3): "rgb16"}[bits, image.bands]
+    return samples.copy(interpretation=space)
 
 
 def _quantised(unit, bits):
-    format = "uchar" if bits == 8 else "ushort"
-    space = {(8, 1): "b-w", (16, 1): "grey16", (8, 3): "srgb", (16, 3): "rgb16"}[bits, unit.bands]
-    return (unit.clamp() * (2**bits - 1)).rint().cast(format).copy(interpretation=space)
+    return np.round(np.clip(unit, 0, 1) * (2**bits - 1)).astype(np.uint8 if bits == 8 else np.uint16)
+
+
+def _table(values):
+    return pyvips.Image.new_from_array(values[None])

@@ -12,10 +12,15 @@ import pyvips
 
 from jaxsr.errors import InputError
 from jaxsr.imaging.apng import frame_count, read_apng
-from jaxsr.imaging.counting import field, tiff_pages
-from jaxsr.imaging.opening import decode, without
-from jaxsr.imaging.picture import LARGEST, Picture, check_file, field_names, picture_of, vips_reason
+from jaxsr.imaging.counting import tiff_pages
+from jaxsr.imaging.metadata import field, field_names, without
+from jaxsr.imaging.opening import HEAD, decode, without_needless_opacity
+from jaxsr.imaging.picture import LARGEST, Picture, check_file, picture_of, vips_reason
 from jaxsr.imaging.pixels import image_of
+from jaxsr.imaging.png_colour import significant_only
+
+# How files begin that can have several pictures, apart from PNG.
+_OF_SEVERAL = (b"GIF8", b"RIFF", b"II", b"MM")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +57,10 @@ def open_frames(path: str | os.PathLike, *, largest: int = LARGEST) -> Frames | 
     try:
         if frame_count(path) > 1:
             return _of_png(path, largest)
-        image = decode(path, salvage=True).image
+        with path.open("rb") as file:
+            if not file.read(HEAD).startswith(_OF_SEVERAL):
+                return None
+        image = decode(path).image
         kind, count = field(image, "vips-loader", ""), field(image, "n-pages", 1)
         if count > 1 and kind.startswith(("gif", "webp")):
             return _of_roll(path, image.width * image.height * count, largest)
@@ -80,7 +88,8 @@ def _of_roll(path, pixels, largest):
     decoded = decode(path, page=-1)
     roll = decoded.image
     height, count = roll.get("page-height"), roll.get("n-pages")
-    images = [roll.crop(0, number * height, roll.width, height) for number in range(count)]
+    shown = without_needless_opacity(roll)
+    images = [shown.crop(0, number * height, roll.width, height) for number in range(count)]
     for name in ("page-height", "n-pages", "delay", "loop"):
         images = [without(image, name) for image in images]
     pictures = tuple(picture_of(path, replace(decoded, image=image)) for image in images)
@@ -93,13 +102,14 @@ def _of_png(path, largest):
     frames, milliseconds, plays = read_apng(path)
     if len(frames) == 1:
         return None
-    pictures = tuple(picture_of(path, replace(first, image=_like(frame, first.image))) for frame in frames)
+    images = [significant_only(image_of(frame), path) for frame in frames]
+    pictures = tuple(picture_of(path, replace(first, image=_like(image, first.image))) for image in images)
     return Frames("animation", pictures, tuple(milliseconds), plays)
 
 
 def _like(pixels, image):
     """Pixels with the metadata of a picture."""
-    made = image_of(pixels).copy(xres=image.xres, yres=image.yres)
+    made = pixels.copy(xres=image.xres, yres=image.yres)
     for name in field_names(image):
         if name not in made.get_fields():
             made.set_type(image.get_typeof(name), name, image.get(name))

@@ -15,7 +15,7 @@ from jaxsr.imaging.png_colour import cicp_chunk
 # ISO/IEC 23008-12, annex B.4: still pictures and sequences by HEVC, then those by any codec.
 _HEVC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 _ANY = {b"mif1", b"msf1"}
-_BROKEN = (ValueError, EOFError, SyntaxError, RuntimeError, OSError)
+_BROKEN = (ValueError, EOFError, IndexError, SyntaxError, RuntimeError, OSError)
 
 
 def is_heic(head: bytes) -> bool:
@@ -40,7 +40,7 @@ def read_heic(path: Path) -> tuple[pyvips.Image, Encoding | None, tuple[Chunk, .
         pixels = np.asarray(opened)
         info = opened.info
     except _BROKEN as error:
-        raise InputError(f"{path}: cannot be read as a picture ({error})") from error
+        raise _broken(path, error) from error
     if pixels.dtype == np.uint16 and (depth := info["bit_depth"]) < 16:
         # pillow-heif leaves the lower bits zero.
         pixels = np.round((pixels >> (16 - depth)) * (65535 / (2**depth - 1))).astype(np.uint16)
@@ -67,8 +67,13 @@ def heic_size(path: str | os.PathLike) -> tuple[int, int]:
     try:
         width, height = _opened(path).size
     except _BROKEN as error:
-        raise InputError(f"{path}: cannot be read as a picture ({error})") from error
+        raise _broken(path, error) from error
     return height, width
+
+
+def _broken(path, error):
+    first, *_ = [*str(error).splitlines(), "no reason given"]
+    return InputError(f"{path}: cannot be read as a picture ({first})")
 
 
 def _opened(path):

@@ -1,5 +1,6 @@
 """TIFFs in CIE Lab as sRGB (TIFF 6.0, section 23; technical note of 1995 on ICCLab)."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -50,8 +51,11 @@ def read_lab(path: Path, tags: Mapping[int, object], by_libvips: Callable[[], py
 
 def _by_pillow(path):
     try:
-        with Image.open(path, formats=["TIFF"]) as opened:
-            stored = np.asarray(opened)
+        with warnings.catch_warnings():
+            # Of what is odd beside the pixels.
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=["TIFF"]) as opened:
+                stored = np.asarray(opened)
     except BROKEN as error:
         raise InputError(f"{path}: {reason(error)}") from error
     signed = stored[..., 1:].view(np.int8)

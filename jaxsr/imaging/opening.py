@@ -19,6 +19,7 @@ from jaxsr.imaging.exif import read_exif, tiff_tags
 from jaxsr.imaging.files import BROKEN, reason, to_rgb
 from jaxsr.imaging.heif import is_heic, read_heic
 from jaxsr.imaging.lab import is_lab, read_lab
+from jaxsr.imaging.metadata import field, without
 from jaxsr.imaging.pixels import image_of
 from jaxsr.imaging.png_colour import read_png_colour, significant_only
 from jaxsr.imaging.salvage import is_jpeg, salvaged
@@ -34,8 +35,9 @@ pyvips.block_untrusted_set(True)
 # Ours for writing; no file is taken for raw pixels by itself.
 pyvips.operation_block_set("VipsForeignLoadRaw", False)
 pyvips.cache_set_max(0)
-# What it has to say about broken files becomes an exception; the rest is not for the user.
-logging.getLogger("pyvips").addHandler(logging.NullHandler())
+# What it and Pillow have to say about broken files becomes an exception; the rest is not for the user.
+for name in ("pyvips", "PIL"):
+    logging.getLogger(name).addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,12 +131,16 @@ def _tiff(path, page):
     return Decoded(image, notes=notes)
 
 
-def without(image: pyvips.Image, field: str) -> pyvips.Image:
-    """The image without a field of metadata."""
-    image = image.copy()
-    if image.get_typeof(field):
-        image.remove(field)
-    return image
+def without_needless_opacity(image: pyvips.Image) -> pyvips.Image:
+    """The pixels without opacity where all of a GIF or WebP is opaque: an animation has it whether it needs it or not.
+
+    Raises:
+      pyvips.Error: it is broken.
+    """
+    animated = field(image, "vips-loader", "").startswith(("gif", "webp"))
+    if not animated or not image.hasalpha() or image.extract_band(image.bands - 1).min() < 255:
+        return image
+    return image.extract_band(0, n=image.bands - 1)
 
 
 @contextlib.contextmanager

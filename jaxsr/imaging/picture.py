@@ -1,7 +1,5 @@
 """Picture files of the common formats as rows of upright pixels in the network's colours, by libvips."""
 
-import contextlib
-import itertools
 import os
 import stat
 import warnings
@@ -17,11 +15,11 @@ from jaxsr.imaging.counting import picture_count
 from jaxsr.imaging.encoding import Encoding
 from jaxsr.imaging.files import PHOTO_SUFFIXES
 from jaxsr.imaging.heif import heic_size, is_heic
-from jaxsr.imaging.opening import HEAD, Decoded, decode
+from jaxsr.imaging.opening import HEAD, Decoded, decode, without_needless_opacity
 from jaxsr.imaging.profiles import to_srgb
 
 # Of files in a folder; a file that is named itself may have any.
-READ_SUFFIXES = PHOTO_SUFFIXES | {".gif", ".heic", ".heif", ".hif", ".ico", ".jpe", ".pbm", ".tga"}
+READ_SUFFIXES = PHOTO_SUFFIXES | {".apng", ".gif", ".heic", ".heif", ".hif", ".ico", ".jpe", ".pbm", ".tga"}
 # What a picture may have at most; a file of a few bytes can claim any size.
 LARGEST = 500_000_000
 _LARGEST_OF = {"uchar": 255.0, "ushort": 65535.0, "float": 1.0}
@@ -105,27 +103,31 @@ def open_picture(path: str | os.PathLike, *, largest: int = LARGEST, salvage: bo
     check_file(path)
     try:
         decoded = decode(path, salvage=salvage)
-        picture = picture_of(path, decoded, largest=largest)
+        check_pixels(path, decoded.image, largest=largest)
+        picture = picture_of(path, replace(decoded, image=without_needless_opacity(decoded.image)))
     except pyvips.Error as error:
         raise InputError(f"{path}: {vips_reason(error)}") from error
     count = picture_count(path, decoded.image)
     return replace(picture, notes=(*picture.notes, f"the first of {count} pictures")) if count > 1 else picture
 
 
-def picture_of(path: Path, decoded: Decoded, *, largest: int = LARGEST) -> Picture:
-    """A picture of what a file has; its pixels are decoded.
-
-    Raises:
-      InputError: it is too large, or has pixels of another kind.
-      pyvips.Error: it is broken.
-    """
-    image = decoded.image
+def check_pixels(path: Path, image: pyvips.Image, *, largest: int) -> None:
+    """Raise `InputError` if a picture has more pixels than `largest`."""
     if image.width * image.height > largest:
         raise InputError(
             f"{path}: {image.width} × {image.height} pixels are more than the {largest / 1e6:g} megapixels that "
             "are taken; make it smaller"
         )
-    stored = image.autorot()
+
+
+def picture_of(path: Path, decoded: Decoded) -> Picture:
+    """A picture of what a file has; its pixels are decoded.
+
+    Raises:
+      InputError: it has pixels of another kind.
+      pyvips.Error: it is broken.
+    """
+    stored = decoded.image.autorot()
     # All is decoded now, so that what is broken is known before the network's work.
     stored.crop(0, 0, 1, 1).write_to_memory()
     colours, opacity = _parts(path, stored)
@@ -151,7 +153,7 @@ def picture_size(path: str | os.PathLike) -> tuple[int, int]:
         with path.open("rb") as file:
             if is_heic(file.read(HEAD)):
                 return heic_size(path)
-        image = decode(path, salvage=True).image.autorot()
+        image = decode(path).image.autorot()
     except pyvips.Error as error:
         raise InputError(f"{path}: {vips_reason(error)}") from error
     return image.height, image.width
@@ -170,20 +172,6 @@ def vips_reason(error: pyvips.Error) -> str:
         return "no picture in a format that can be read"
     way_out = "; salvage (--salvage) reads what is there" if "premature end of JPEG" in lines[0] else ""
     return f"cannot be read as a picture ({lines[0]}){way_out}"
-
-
-def field_names(stored: pyvips.Image) -> list[str]:
-    """Names of metadata, without those of a PNG's text that pyvips cannot read; `read_text` can."""
-    array = pyvips.vips_lib.vips_image_get_fields(stored.pointer)
-    names = []
-    for i in itertools.count():
-        if array[i] == pyvips.ffi.NULL:
-            break
-        with contextlib.suppress(UnicodeDecodeError):
-            names.append(pyvips.ffi.string(array[i]).decode())
-        pyvips.glib_lib.g_free(array[i])
-    pyvips.glib_lib.g_free(array)
-    return names
 
 
 def check_file(path: Path) -> None:

@@ -1,9 +1,8 @@
-"""Picture files from strips, with all that the file they come from had to say, by libvips."""
+"""Picture files from strips, with all that the file they come from had to say."""
 
 import contextlib
 import errno
 import os
-import re
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,9 +17,12 @@ from jaxsr.errors import InputError
 from jaxsr.files import replacing
 from jaxsr.imaging.chunks import insert_before_pixels
 from jaxsr.imaging.comments import comment_texts, write_comments
+from jaxsr.imaging.deflate import Compression
 from jaxsr.imaging.exif import write_exif
 from jaxsr.imaging.icc import icc_profile
-from jaxsr.imaging.picture import LARGEST, Picture, field_names
+from jaxsr.imaging.metadata import kept, with_metadata
+from jaxsr.imaging.picture import LARGEST, Picture
+from jaxsr.imaging.png import write_png
 from jaxsr.imaging.png_colour import chunks_for
 from jaxsr.imaging.profiles import from_srgb, has_foreign_colours, is_cmyk
 from jaxsr.imaging.text import write_text
@@ -40,7 +42,6 @@ _DEEP = {".png": ("ushort",), ".tif": ("ushort", "float"), ".tiff": ("ushort", "
 _NUMPY = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32}
 _LARGEST_OF = {"uchar": 255, "ushort": 65535, "float": 1}
 _SPACES = {("uchar", 1): "b-w", ("ushort", 1): "grey16", ("uchar", 3): "srgb", ("ushort", 3): "rgb16"}
-_KEPT = re.compile(r"exif-|xmp-data|iptc-data|png-comment-|icc-profile-data|resolution-unit|image-description")
 
 
 @dataclass(frozen=True)
@@ -102,19 +103,28 @@ def write_raw(
     return Raw(file, (height, size[1]), picture.colour.bands + (picture.opacity is not None), format)
 
 
-def write_picture(target: Path, raw: Raw, picture: Picture, *, quality: int = 95) -> None:
+def write_picture(
+    target: Path, raw: Raw, picture: Picture, *, quality: int = 95, compression: Compression = "balanced"
+) -> None:
     """Write a picture file from `write_raw`, which is closed; the target appears whole or not at all.
 
     Depth, colour profile (or what a PNG's chunks say of its colours, as a profile elsewhere), EXIF, XMP, resolution (in
     proportion), text and comments are those of `picture`, as far as the format has them. The orientation is applied and
     its tag reset.
 
+    Args:
+      target: the file; its suffix names the format.
+      raw: the pixels.
+      picture: what they come from.
+      quality: of JPEG and WebP, 1 to 100.
+      compression: of PNG, see `write_png`.
+
     Raises:
       InputError: the format cannot hold the picture.
       OSError: the file cannot be written.
     """
     with raw.file, written(target) as file:
-        save(file, finished(raw, picture, target), picture, target, quality=quality)
+        save(file, finished(raw, picture, target), picture, target, quality=quality, compression=compression)
 
 
 @contextlib.contextmanager
@@ -137,16 +147,26 @@ def written(target: Path) -> Iterator[BinaryIO]:
             ) from error
 
 
-def save(file: BinaryIO, image: pyvips.Image, picture: Picture, target: Path, *, quality: int) -> None:
+def save(
+    file: BinaryIO,
+    image: pyvips.Image,
+    picture: Picture,
+    target: Path,
+    *,
+    quality: int,
+    compression: Compression = "balanced",
+) -> None:
     """Write an image of `finished` to an open, empty file, in the format of `target`, with the metadata of `picture`.
 
     Raises:
       pyvips.Error: it cannot be written.
     """
-    suffix = target.suffix.lower()
-    # By descriptor, since libvips takes brackets in a name for options, and names need not be valid text.
-    _SAVERS[suffix](image, path_of(file), kept(picture.stored, target), quality)
-    if suffix == ".png":
+    suffix, keep = target.suffix.lower(), kept(picture.stored, target)
+    if suffix != ".png":
+        # By descriptor, since libvips takes brackets in a name for options, and names need not be valid text.
+        _SAVERS[suffix](image, path_of(file), keep, quality)
+    else:
+        write_png(file, image, keep=keep, compression=compression)
         write_text(file, (*picture.texts, *comment_texts(picture.comments)))
         bits = 16 if image.format == "ushort" else 8
         insert_before_pixels(file, chunks_for(picture.colour_chunks, bands=image.bands, bits=bits))
@@ -223,7 +243,7 @@ def finished(raw: Raw, picture: Picture, target: Path) -> pyvips.Image:
         if opacity.format != colours.format:
             opacity = (opacity / 257).rint().cast(colours.format)
         colours = colours.bandjoin(opacity)
-    finished = _with_metadata(colours, picture.stored, ratio=width / picture.size[1], profile=own_colours)
+    finished = with_metadata(colours, picture.stored, ratio=width / picture.size[1], profile=own_colours)
     if picture.encoding is not None and own_colours and target.suffix.lower() != ".png":
         # A WebP has no gray.
         gray = count == 1 and target.suffix.lower() != ".webp"
@@ -231,41 +251,6 @@ def finished(raw: Raw, picture: Picture, target: Path) -> pyvips.Image:
         profile = icc_profile(picture.encoding, gray=gray)
         finished.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
     return finished
-
-
-def kept(stored: pyvips.Image, target: Path) -> str:
-    """libvips' flags for what is written; it would make EXIF up where there is none, which only resolution needs."""
-    needed = _resolution_known(stored) and target.suffix.lower() not in (".png", ".tif", ".tiff")
-    return "xmp:iptc:icc:other" + (":exif" if needed or _has_exif(stored) else "")
-
-
-def _has_exif(stored):
-    return any(name.startswith("exif-") for name in field_names(stored))
-
-
-def _resolution_known(stored):
-    # 1 pixel per millimetre is libvips' word for unknown.
-    return (stored.xres, stored.yres) != (1.0, 1.0)
-
-
-def _with_metadata(image, stored, *, ratio, profile):
-    image = image.copy()
-    if image.get_typeof("icc-profile-data"):
-        image.remove("icc-profile-data")
-    for name in field_names(stored):
-        value = stored.get(name) if _KEPT.match(name) else None
-        # Text beyond ASCII is not libvips' to write.
-        beyond = name.startswith("png-comment-") and not (name + str(value)).isascii()
-        if value is not None and not beyond and (profile or name != "icc-profile-data"):
-            if name == "xmp-data":
-                value = re.sub(rb"""(tiff:Orientation(?:\s*=\s*["']|>\s*))\d""", rb"\g<1>1", value)
-            image.set_type(stored.get_typeof(name), name, value)
-    if _has_exif(stored):
-        image.set_type(pyvips.GValue.gint_type, "orientation", 1)
-    # After EXIF was attached, since libvips then takes the resolution that stands there: all that a WebP has.
-    source = stored if _resolution_known(stored) else image
-    scales = (source.xres * ratio, source.yres * ratio) if _resolution_known(source) else (1.0, 1.0)
-    return image.copy(xres=scales[0], yres=scales[1])
 
 
 def _save_bitmap(image, path, _keep, _quality):
@@ -286,7 +271,6 @@ def save_tiff(image: pyvips.Image, path: str, *, keep: str, large: bool) -> None
 
 
 _SAVERS: dict[str, Callable] = {
-    ".png": lambda image, path, keep, _: image.pngsave(path, keep=keep),
     ".jpg": lambda image, path, keep, quality: image.jpegsave(
         path, keep=keep, Q=quality, subsample_mode="off", optimize_coding=True
     ),
@@ -296,4 +280,4 @@ _SAVERS: dict[str, Callable] = {
     ".tif": _save_tiff,
 }
 _SAVERS |= {".jpeg": _SAVERS[".jpg"], ".tiff": _SAVERS[".tif"]}
-WRITTEN_SUFFIXES = tuple(_SAVERS)
+WRITTEN_SUFFIXES = (".png", *_SAVERS)

@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxsr.models.convolution import Convolution
+from jaxsr.kernels import Convolution
 from jaxsr.models.layers import PReLU, pixel_shuffle
 
 
@@ -19,7 +19,7 @@ class Compact(nn.Module):
       scale: 2, 3, 4 or 8.
       features: channels of the body.
       convolutions: in the body, between the first and the last one: 16 or 32.
-      dtype: dtype of computation; parameters and the last convolution stay float32.
+      dtype: dtype of computation; parameters and the sum with the input stay float32.
     """
 
     scale: int = 4
@@ -32,6 +32,11 @@ class Compact(nn.Module):
         """LR pixels on each side that an output pixel can depend on."""
         return self.convolutions + 2
 
+    @property
+    def layers_held(self) -> int:
+        """Layers of features that it holds at once, as `jaxsr.upscaling.engine.working_bytes` counts."""
+        return 4
+
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         """Upscale [N, H, W, 3] in [0, 1] to [N, H·scale, W·scale, 3] float32 in [−1, 1]; `train` changes nothing."""
@@ -39,5 +44,7 @@ class Compact(nn.Module):
         for i in range(self.convolutions + 1):
             y = Convolution(self.features, 3, dtype=self.dtype, name=f"conv_{i}")(y)
             y = PReLU(per_channel=True, name=f"prelu_{i}")(y)
-        y = pixel_shuffle(Convolution(3 * self.scale**2, 3, name="conv_last")(y), self.scale)
+        # Rounded as all before it: what is added to the input is small, and so is its rounding.
+        y = Convolution(3 * self.scale**2, 3, dtype=self.dtype, name="conv_last")(y)
+        y = pixel_shuffle(y.astype(jnp.float32), self.scale)
         return 2 * (y + x.repeat(self.scale, axis=1).repeat(self.scale, axis=2)) - 1

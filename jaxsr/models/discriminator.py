@@ -7,8 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxsr.models.convolution import Convolution
-from jaxsr.models.layers import dense_product, torch_uniform
+from jaxsr.kernels import Convolution, dense_product, torch_uniform
 
 
 class Discriminator(nn.Module):

@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxsr.models.convolution import Convolution
+from jaxsr.kernels import Convolution
 from jaxsr.models.layers import pixel_shuffle
 
 

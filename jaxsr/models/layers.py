@@ -1,15 +1,8 @@
 """Building blocks shared by the networks."""
 
-from typing import Any
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-
-from jaxsr.models.partitioning import can_split
-
-# PyTorch's default for convolutions, U(−1/√fan_in, 1/√fan_in), which the published runs started from.
-torch_uniform = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 
 # Of RGB in [0, 1], as torchvision's networks take it.
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -18,37 +11,6 @@ IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 def imagenet_normalised(unit: jax.Array) -> jax.Array:
     """RGB [..., 3] in [0, 1] less ImageNet's mean, over its deviation, as torchvision's networks take it."""
     return (unit - jnp.array(IMAGENET_MEAN)) / jnp.array(IMAGENET_DEVIATION)
-
-
-def dense_product(x: jax.Array, kernel: jax.Array, dimension_numbers: Any, **options: Any) -> jax.Array:
-    """The product of a dense layer, for `flax.linen.Dense(dot_general=…)`, whose weight gradient is made as it is kept.
-
-    JAX makes it turned and turns it back. On several devices it is summed in between, so that no product can take the
-    turning over: on two CPU devices that was 0.5 s of each SRGAN update, with 75 MB of weights in one layer.
-
-    Args:
-      x: [N, C].
-      kernel: [C, D].
-      dimension_numbers: those of this product.
-      options: of `lax.dot_general`, with their defaults.
-
-    Returns:
-      [N, D]. There is a derivative in reverse mode only.
-
-    Raises:
-      ValueError: anything else.
-    """
-    changed = {name: value for name, value in options.items() if value is not None}
-    if x.ndim != 2 or kernel.ndim != 2 or dimension_numbers != (((1,), (0,)), ((), ())) or changed:
-        raise ValueError(f"x {x.shape}, kernel {kernel.shape}, dimensions {dimension_numbers}, options {changed}")
-    return _product(x, kernel) if can_split(x) else x @ kernel
-
-
-_product = jax.custom_vjp(lambda x, kernel: x @ kernel)
-_product.defvjp(
-    lambda x, kernel: (x @ kernel, (x, kernel)),
-    lambda saved, gradient: (gradient @ saved[1].T, saved[0].T @ gradient),
-)
 
 
 def pixel_shuffle(x: jax.Array, factor: int) -> jax.Array:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from jaxsr.errors import InputError
 from jaxsr.imaging.resize import resize
-from jaxsr.models.convolution import Convolution
+from jaxsr.kernels import Convolution
 from jaxsr.models.layers import pixel_shuffle
 
 

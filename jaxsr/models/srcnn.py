@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxsr.imaging.resize import resize
-from jaxsr.models.convolution import Convolution
+from jaxsr.kernels import Convolution
 
 
 class SRCNN(nn.Module):

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxsr.errors import InputError
-from jaxsr.models.convolution import Convolution
+from jaxsr.kernels import Convolution
 from jaxsr.models.layers import PReLU, imagenet_normalised, pixel_shuffle
 
 

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxsr.imaging.resize import doubled
-from jaxsr.models.convolution import Convolution, convolved
-from jaxsr.models.layers import torch_uniform
+from jaxsr.kernels import Convolution, torch_uniform
+from jaxsr.kernels.convolution import convolved
 
 
 class Halving(nn.Module):

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxsr.errors import InputError
-from jaxsr.models.convolution import Convolution
+from jaxsr.kernels import Convolution
 from jaxsr.models.layers import imagenet_normalised
 
 _CONVOLUTIONS = {16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}

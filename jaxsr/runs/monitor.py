@@ -41,18 +41,22 @@ def curves(rows: Sequence[dict[str, Any]], *, title: str) -> "Figure":
 
     shown = {name: curve for _, names, scale in PANELS for name in names if (curve := _curve(rows, name, scale))}
     panels = [panel for panel in PANELS if set(panel[1]) & shown.keys()] or [PANELS[0]]
-    columns = 2 if len(panels) > 2 else 1
-    lines = -(-len(panels) // columns)
-    figure = Figure(figsize=(6.5 * columns, 1 + 3 * lines), layout="constrained")
-    axes = figure.subplots(lines, columns, squeeze=False, sharex=True).T.ravel()
+    across = 2 if len(panels) > 2 else 1
+    lines = -(-len(panels) // across)
+    figure = Figure(figsize=(6.5 * across, 1 + 3 * lines), layout="constrained")
+    axes = figure.subplots(lines, across, squeeze=False, sharex=True).T.ravel()
     for axis, (label, names, scale) in zip(axes, panels, strict=False):
         for color, name in enumerate(name for name in names if name in shown):
             _draw_curve(axis, *shown[name], name=name.replace("_", " "), color=f"C{color}")
         axis.set(ylabel=label, xlabel="step", yscale=scale)
+        # Shared axes number the lowest one alone, which may have no panel.
+        axis.tick_params(labelbottom=True)
         axis.grid(alpha=0.3)
         if axis.lines:
-            # Above the axes it hides no curve, and the last values in it do not overlap.
-            place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 2, "borderaxespad": 0.2}
+            # Above the axes it hides no curve, and the last values in it do not overlap. Two long entries side by side
+            # would be wider than the axes.
+            columns = 2 if max(len(line.get_label()) for line in axis.lines) < 44 else 1
+            place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": columns, "borderaxespad": 0.2}
             axis.legend(**place, frameon=False, fontsize="small")
     for axis in axes[len(panels) :]:
         axis.remove()

@@ -34,8 +34,8 @@ def check(config: TrainConfig) -> None:
         raise InputError("--adversarial-weight 0 leaves no loss for --content-ratio to refer to; set --feature-scale")
     if config.tap_weights and not (min(config.tap_weights) >= 0 and 0 < sum(config.tap_weights) < math.inf):
         raise InputError(f"--tap-weights {config.tap_weights}: must be at least 0, and one of them above 0")
-    if any(side < 1 or not side % 2 for side in config.kernels):
-        raise InputError(f"--kernels {config.kernels}: must be odd, such as 9 1 5 or 9 5 5")
+    if any(side < 1 or not side % 2 for side in config.kernel_sides):
+        raise InputError(f"--kernel-sides {config.kernel_sides}: must be odd, such as 9 1 5 or 9 5 5")
     if not -(2**63) <= config.seed < 2**63:
         raise InputError(f"--seed {config.seed}: must fit into 64 bits")
     if config.stage == "srgan" and config.optimizer != "adam":

@@ -61,7 +61,7 @@ class GanLosses(NamedTuple):
     sharp_targets: bool = False
 
     def target(self, high: jax.Array) -> jax.Array:
-        """The images that pixel and content loss compare with, from HR [N, H, W, 3] in [−1, 1], of the same shape."""
+        """Targets of pixel and content loss: HR [N, H, W, 3] in [−1, 1] to the same shape and range."""
         return signed_from_unit(sharpened(unit_from_signed(high))) if self.sharp_targets else high
 
 

@@ -24,7 +24,7 @@ def build(config: TrainConfig) -> SRResNet | ESPCN | SRCNN | RRDBNet | Compact:
         case "espcn":
             return ESPCN(config.scale, dtype=dtype)
         case "srcnn":
-            return SRCNN(config.scale, config.kernels, dtype=dtype)
+            return SRCNN(config.scale, config.kernel_sides, dtype=dtype)
         case "rrdbnet":
             return RRDBNet(config.scale, config.features, config.growth, config.blocks, dtype=dtype)
         case "compact":

@@ -18,7 +18,7 @@ from jaxsr.data.pipeline import crops
 from jaxsr.data.sources import Source
 from jaxsr.errors import InputError
 from jaxsr.evaluation.lpips import make_lpips
-from jaxsr.models.convolution import program_kind
+from jaxsr.kernels import program_kind
 from jaxsr.processes.devices import connect, gathered, is_writer, make_mesh, replicated
 from jaxsr.runs.card import training_card
 from jaxsr.runs.examples import draw_degraded

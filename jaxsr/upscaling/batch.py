@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxsr.errors import InputError
+from jaxsr.imaging.deflate import Compression
 from jaxsr.imaging.frame_writing import check_frames, write_animation, write_pages
 from jaxsr.imaging.frames import Frames, open_frames
 from jaxsr.imaging.picture import Picture, open_picture, warn_of_notes
@@ -63,6 +64,7 @@ def file_stages(
     *,
     size: Target | None = None,
     quality: int = 95,
+    compression: Compression = "balanced",
     salvage: bool = False,
     keep_times: bool = False,
     first_frame: bool = False,
@@ -73,7 +75,8 @@ def file_stages(
     Args:
       upscaler: the network or interpolation.
       size: from (height, width) of a picture to those of its result; None for the upscaler's scale.
-      quality: 1 to 100, always with full colour resolution.
+      quality: of JPEG and WebP, 1 to 100, always with full colour resolution.
+      compression: of PNG, see `jaxsr.imaging.png.write_png`.
       salvage: see `jaxsr.imaging.picture.open_picture`.
       keep_times: give each result the times of access and change of its source.
       first_frame: of an animation, or of several pages, take the first picture alone.
@@ -102,7 +105,7 @@ def file_stages(
     def write(computed, target):
         opened, raws = computed
         if opened.frames is None:
-            write_picture(target, raws[0], opened.picture, quality=quality)
+            write_picture(target, raws[0], opened.picture, quality=quality, compression=compression)
         elif opened.frames.kind == "animation":
             write_animation(target, raws[0], opened.frames, quality=quality)
         else:

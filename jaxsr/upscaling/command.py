@@ -8,6 +8,7 @@ from typing import Literal
 from tqdm import tqdm
 
 from jaxsr.errors import InputError
+from jaxsr.imaging.deflate import Compression
 from jaxsr.upscaling.automatic import AutomaticUpscaler
 from jaxsr.upscaling.batch import file_stages
 from jaxsr.upscaling.choice import Choice
@@ -92,6 +93,7 @@ def run(
     report: Path | None,
     size: Target | None = None,
     quality: int = 95,
+    compression: Compression = "balanced",
     salvage: bool = False,
     keep_times: bool = False,
     first_frame: bool = False,
@@ -104,7 +106,8 @@ def run(
       existing: what is done about results that exist: refuse to begin, keep or replace them.
       report: file for a JSON report, or None.
       size: from (height, width) of a picture to those of its result; None for the upscaler's scale.
-      quality: 1 to 100.
+      quality: of JPEG and WebP, 1 to 100.
+      compression: of PNG.
       salvage: see `jaxsr.upscaling.batch.file_stages`.
       keep_times: likewise.
       first_frame: likewise.
@@ -133,7 +136,7 @@ def run(
             # Not a plain print, which would end up inside the bar.
             tqdm.write(str(outcome.job.target))
 
-    files = {"salvage": salvage, "keep_times": keep_times, "first_frame": first_frame}
+    files = {"compression": compression, "salvage": salvage, "keep_times": keep_times, "first_frame": first_frame}
     stages = file_stages(upscaler, size=size, quality=quality, note=note, **files)
     try:
         with picture_bar(jobs, sizes) as (progress, count):

@@ -16,7 +16,7 @@ def keep_compiled() -> None:
 
     JAX itself decides what still fits: the key holds the program, its version and the processor. Where the user has
     given JAX a folder (`JAX_COMPILATION_CACHE_DIR`), it stays that one. Programs with calls of oneDNN
-    (jaxsr/models/onednn.py) cannot be kept, and are quick to compile: that JAX could not write them is not told.
+    (jaxsr/kernels/onednn.py) cannot be kept, and are quick to compile: that JAX could not write them is not told.
     """
     warnings.filterwarnings("ignore", "Error writing persistent compilation cache entry.*std::bad_alloc", UserWarning)
     if jax.config.jax_compilation_cache_dir is not None:

@@ -105,12 +105,14 @@ def _in_halves(model, variables):
 def working_bytes(model: nn.Module, refinement: Refinement) -> int:
     """Bytes that XLA needs for each LR pixel of a tile, or each cell of a network that unshuffles its input.
 
-    Of a network in halves four of its LR layers, or as many as it says, else two of its widest layer, which is an HR
-    one; for a self-ensemble, whose runs overlap, five times as many.
+    Of a network in halves four of its LR layers, or as many as it says, and so of one that enlarges last; else two of
+    its widest layer, which is an HR one; for a self-ensemble, whose runs overlap, five times as many.
     """
     layer = 4 * getattr(model, "features", 64)
     if _has_halves(model, refinement):
         return getattr(model, "layers_held", 4) * layer
+    if hasattr(model, "layers_held") and not hasattr(model, "upsampling_halo"):
+        return model.layers_held * layer * (5 if refinement.self_ensemble else 1)
     enlargement = (model.scale * getattr(model, "unshuffle", 1)) ** 2
     return 2 * layer * enlargement * (5 if refinement.self_ensemble else 1)
 

@@ -1,4 +1,4 @@
-"""Many pictures: one is read and one written while the network computes a third."""
+"""Many pictures: while the network computes one, the next is read and those before it are written."""
 
 import errno
 import os
@@ -17,6 +17,8 @@ from jaxsr.upscaling.claim import claimed
 from jaxsr.upscaling.plan import Job
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+# Pictures that are written at a time. Each of a format but PNG is one core's work, and a JPEG lies in memory whole.
+WRITERS = 2
 
 # (inode, time of change, size) of a file, or None where there is none.
 Identity = tuple[int, int, int] | None
@@ -48,9 +50,11 @@ class _Run:
     """What the threads of a run share."""
 
     stop: threading.Event = field(default_factory=threading.Event)
+    # One that is read, or waits for the network, and one that the network computes.
+    unfinished: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(2))
     reading: threading.Lock = field(default_factory=threading.Lock)
     computing: threading.Lock = field(default_factory=threading.Lock)
-    writing: threading.Lock = field(default_factory=threading.Lock)
+    writing: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(WRITERS))
     reporting: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -84,7 +88,7 @@ def upscale_all(
     progress: Callable[[Job, float], None] = lambda job, fraction: None,
     finished: Callable[[Outcome], None],
 ) -> None:
-    """Upscale pictures, past those that fail; at most three are in memory.
+    """Upscale pictures, past those that fail; at most four are in memory.
 
     A result that exists is left alone, or with `overwrite` replaced. Several processes can work on the same jobs: each
     result is claimed, and none is written that another process has written since this call began. A full disk ends
@@ -92,7 +96,7 @@ def upscale_all(
 
     Args:
       jobs: the pictures, taken up in this order.
-      stages: how to upscale one; called in threads, each stage for one picture at a time.
+      stages: how to upscale one; called in threads, `write` for up to `WRITERS` pictures at a time, the others for one.
       overwrite: replace results.
       progress: called with the job that is computed and the fraction of it that is done.
       finished: called with each outcome, one at a time, from threads and in any order.
@@ -109,7 +113,7 @@ def upscale_all(
             with run.reporting:
                 finished(outcome)
 
-    with ThreadPoolExecutor(max_workers=3) as pool:
+    with ThreadPoolExecutor(max_workers=2 + WRITERS) as pool:
         try:
             for future in as_completed([pool.submit(upscale, *pair) for pair in zip(jobs, before, strict=True)]):
                 future.result()
@@ -156,10 +160,11 @@ def _in_turn(job, stages, run, progress, times):
             raise _Stopped
         progress(job, done / total)
 
-    with _turn(run.reading, run, times):
-        opened = stages.read(job.source)
-    with _turn(run.computing, run, times):
-        computed = stages.compute(opened, job.target, show)
+    with run.unfinished:
+        with _turn(run.reading, run, times):
+            opened = stages.read(job.source)
+        with _turn(run.computing, run, times):
+            computed = stages.compute(opened, job.target, show)
     try:
         with _turn(run.writing, run, times):
             stages.write(computed, job.target)

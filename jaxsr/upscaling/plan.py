@@ -128,14 +128,14 @@ def without_results(sources: Sequence[Source], targets: Sequence[Path]) -> list[
     return [Job(source.path, target) for source, target, keep in zip(sources, targets, kept, strict=True) if keep]
 
 
-def require_apart(jobs: Sequence[Job]) -> None:
-    """Raise `InputError` if a result would replace a source or another result, or its suffix is unknown."""
+def require_apart(jobs: Sequence[Job], *, suffixes: Sequence[str] = WRITTEN_SUFFIXES) -> None:
+    """Raise `InputError` if a result would replace a source or another result, or has none of these suffixes."""
     sources = {os.path.realpath(job.source) for job in jobs}
     writers = {}
     for job in jobs:
-        if job.target.suffix.lower() not in WRITTEN_SUFFIXES:
-            suffixes = ", ".join(WRITTEN_SUFFIXES)
-            raise InputError(f"{job.target}: give the output a name in {suffixes}, or a folder's with / at its end")
+        if job.target.suffix.lower() not in suffixes:
+            names = ", ".join(suffixes)
+            raise InputError(f"{job.target}: give the output a name in {names}, or a folder's with / at its end")
         if os.path.realpath(job.target) in sources:
             raise InputError(f"{job.target}: this would replace an input; give the output another name")
         other = writers.setdefault(str(job.target).casefold(), job.source)

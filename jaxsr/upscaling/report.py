@@ -13,14 +13,14 @@ from jaxsr.upscaling.folder import Outcome
 from jaxsr.upscaling.plan import Job
 
 
-def summary(jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> str:
-    """The failures, a line for each in the order of the jobs, and a line of counts."""
+def summary(jobs: Sequence[Job], outcomes: Sequence[Outcome], *, kind: str = "pictures") -> str:
+    """The failures, a line for each in the order of the jobs, and a line of counts of this kind of thing."""
     position = {job: number for number, job in enumerate(jobs)}
     failed = sorted((o for o in outcomes if o.status == "failed"), key=lambda outcome: position[outcome.job])
     skipped = Counter(outcome.reason for outcome in outcomes if outcome.status == "skipped")
     why = f" ({', '.join(f'{count} {reason}' for reason, count in sorted(skipped.items()))})" if skipped else ""
     counts = [
-        f"{len(outcomes) - len(failed) - skipped.total()} of {len(jobs)} pictures upscaled",
+        f"{len(outcomes) - len(failed) - skipped.total()} of {len(jobs)} {kind} upscaled",
         f"{skipped.total()} skipped{why}",
         f"{len(failed)} failed",
     ]

@@ -107,7 +107,8 @@ def upscale_strips(
       size: (height, width) of the image.
       scale: output pixels per input pixel on both axes.
       halo: input pixels on each side that an output pixel of `apply` can depend on.
-      tile: largest side of a tile in input pixels, halo included.
+      tile: largest side of a tile in input pixels, halo included; an image of no more pixels than such a square is one
+        tile.
       progress: called after each tile with the number of tiles done and of all tiles.
 
     Yields:
@@ -134,6 +135,8 @@ def upscale_strips(
 
 def _even(size, tile, halo):
     """Sides of a tile that do the same number of tiles with less overlap, in steps so that few shapes are compiled."""
+    if size[0] * size[1] <= tile**2:
+        return size
     sides = []
     for length in size:
         count = max(1, -(-(length - 2 * halo) // max(1, tile - 2 * halo)))

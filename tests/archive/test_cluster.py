@@ -127,3 +127,36 @@ def test_a_cluster_without_room(cluster, tmp_path):
     _, told = process.communicate(timeout=100)
     assert process.returncode == 2
     assert "error: the cluster has no machine with 64 cores: the largest has 1\n" in told
+
+
+def test_a_clip_whose_machine_is_killed_is_that_of_one_process(cluster, tmp_path):
+    pytest.importorskip("av")
+    made, _ = cluster
+    machine = made.add_node(num_cpus=1)
+    clip, out, segments = tmp_path / "clip.mp4", tmp_path / "out.mp4", tmp_path / ".out.mp4.segments"
+    write_clip(clip, frames=700)
+    options = ["--model", "bicubic", "--preset", "ultrafast"]
+    process = start(made, clip, out, *options, "--cores", "1")
+    deadline = time.monotonic() + 120
+    while not list(segments.glob("[!.]*.nut")):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline, "the replicas did not start"
+        time.sleep(0.002)
+    made.remove_node(machine, allow_graceful=False)
+    written, told = process.communicate(timeout=200)
+    assert (process.returncode, written) == (0, f"{out}\n"), told
+    assert not segments.exists()
+    assert on_one_machine(clip, tmp_path / "expected.mp4", *options)[0] == 0
+    assert out.read_bytes() == (tmp_path / "expected.mp4").read_bytes()
+
+
+def write_clip(path, *, frames):
+    import av
+
+    random = np.random.default_rng(0)
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=25, width=32, height=32, options={"g": "60"})
+        for _ in range(frames):
+            frame = av.VideoFrame.from_ndarray(random.integers(0, 256, (32, 32, 3), np.uint8))
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode())

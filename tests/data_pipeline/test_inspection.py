@@ -1,7 +1,7 @@
 import io
 import os
 import sys
-import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -163,7 +163,7 @@ def opened():
     listening.clear()
 
 
-def test_files_that_have_not_changed_are_not_read_again(folders, tmp_path, opened):
+def test_files_that_have_not_changed_are_not_read_again(folders, tmp_path, opened, monkeypatch):
     train, validation = folders
     (train / "broken.jpg").write_bytes(b"")
     kept = tmp_path / "looks.npz"
@@ -176,11 +176,14 @@ def test_files_that_have_not_changed_are_not_read_again(folders, tmp_path, opene
         return inspection, read
 
     photos = {path.name for folder in folders for path in folder.iterdir()}
+    written = [path.stat().st_ctime_ns for folder in folders for path in folder.iterdir()]
+    clock = SimpleNamespace(time_ns=lambda: min(written))
+    monkeypatch.setattr("jaxsr.data.looks.time", clock)
     # What has only just been written may be written again within a tick of the clock.
     first, read = look()
     assert read == photos
     assert look()[1] == photos
-    time.sleep(2.1)
+    clock.time_ns = lambda: max(written) + 2_100_000_000
     assert look()[1] == photos
     again, read = look()
     assert read == {"broken.jpg"}

@@ -2,10 +2,10 @@
 
 import io
 import re
-import shutil
 
 import numpy as np
 import pytest
+from chromium import CHROMIUM, QUIET
 from PIL import Image
 
 import jaxsr
@@ -13,10 +13,7 @@ from jaxsr.upscaling.batch import upscale_file
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("starlette", reason='the page needs pip install "jaxsr[demo]"')
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
-QUIET = ("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
-QUIET += ("--disable-component-update", "--disable-sync", "--no-sandbox")
 SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
 
 

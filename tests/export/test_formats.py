@@ -1,6 +1,7 @@
 """Networks in other programs' hands: onnxruntime, jax.export and PyTorch's modules, against the network itself."""
 
 import json
+import sys
 import zipfile
 from functools import partial
 
@@ -8,6 +9,7 @@ import jax
 import jax.export
 import numpy as np
 import pytest
+import tyro
 from random_networks import images, random_variables
 
 from jaxsr.errors import InputError
@@ -63,7 +65,7 @@ def test_onnxruntime_and_jax_make_the_same_picture(name):
 @pytest.mark.parametrize("float16", [False, True])
 def test_the_command_writes_what_onnxruntime_takes_at_any_size(float16, tmp_path):
     path = tmp_path / "espcn.onnx"
-    main(arguments=["espcn", str(path), "--format", "onnx", *(["--float16"] if float16 else [])])
+    tyro.cli(main, args=["espcn", str(path), "--format", "onnx", *(["--float16"] if float16 else [])])
     model, weights = onnx.load(path), open_weights("espcn")
     assert json.loads({entry.key: entry.value for entry in model.metadata_props}["card"]) == weights.card
     tensors = {tensor.data_type for tensor in model.graph.initializer if len(tensor.dims) == 4}
@@ -74,7 +76,7 @@ def test_the_command_writes_what_onnxruntime_takes_at_any_size(float16, tmp_path
 
 
 def test_the_command_writes_a_program_that_jax_reads(tmp_path):
-    main(arguments=["espcn", str(tmp_path / "espcn.stablehlo"), "--format", "stablehlo"])
+    tyro.cli(main, args=["espcn", str(tmp_path / "espcn.stablehlo"), "--format", "stablehlo"])
     program, card = read_program(tmp_path / "espcn.stablehlo")
     weights, x = open_weights("espcn"), images(1, 9, 12)
     by_jax = jax.jit(program.call)(x.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1)
@@ -101,7 +103,7 @@ def test_pytorch_loads_a_pth_strictly_and_makes_the_same_picture(name, tmp_path)
     }[name]
     weights = Weights(model, random_variables(model), {"licence": "a test’s"})
     save_weights(tmp_path / "mine.safetensors", weights)
-    main(arguments=[str(tmp_path / "mine.safetensors"), str(tmp_path / "theirs.pth"), "--format", "pth"])
+    tyro.cli(main, args=[str(tmp_path / "mine.safetensors"), str(tmp_path / "theirs.pth"), "--format", "pth"])
     stored = torch.load(tmp_path / "theirs.pth", weights_only=True)
     twin.load_state_dict(stored if key is None else stored[key], strict=True)
     x = images(1, 9, 12)
@@ -124,7 +126,15 @@ def broken(make, weights, **options):
 def test_a_file_that_does_something_else_is_not_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(onnx_graph, "onnx_model", partial(broken, onnx_graph.onnx_model))
     with pytest.raises(InputError, match="differs from the network by"):
-        main(arguments=["espcn", str(tmp_path / "espcn.onnx"), "--format", "onnx"])
+        tyro.cli(main, args=["espcn", str(tmp_path / "espcn.onnx"), "--format", "onnx"])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("package", "format", "extra"), [("onnxruntime", "onnx", "export"), ("torch", "pth", "torch")])
+def test_what_is_not_installed_is_named_with_its_extra(package, format, extra, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(InputError, match=rf'--format {format} needs {package}: pip install "jaxsr\[{extra}\]"'):
+        tyro.cli(main, args=["srresnet", str(tmp_path / f"out.{format}"), "--format", format])
     assert not list(tmp_path.iterdir())
 
 
@@ -142,6 +152,6 @@ def test_a_file_that_does_something_else_is_not_kept(tmp_path, monkeypatch):
 def test_what_cannot_be_exported_is_said_in_one_sentence(arguments, sentence, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError) as caught:
-        main(arguments=arguments)
+        tyro.cli(main, args=arguments)
     assert sentence in str(caught.value)
     assert not list(tmp_path.iterdir())

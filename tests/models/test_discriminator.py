@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from random_networks import images, random_variables
 
+from jaxsr.kernels import dense_product
 from jaxsr.models.discriminator import Discriminator
-from jaxsr.models.layers import dense_product
 
 torch = pytest.importorskip("torch", reason="the oracle is PyTorch: pip install '.[oracles]'")
 import torch_twins  # noqa: E402

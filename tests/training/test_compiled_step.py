@@ -1,35 +1,27 @@
-"""What makes a training step fast on a GPU, read off the programs, where there may be no GPU to run them on.
+"""Properties of the training step that a GPU needs, read off the program that JAX hands to XLA for CUDA.
 
-Two programs are looked at: the one that JAX hands to XLA for CUDA, which can be had on any machine, and the optimised
-one of XLA's CPU backend. Dtypes and layouts are held in the first: the CPU backend computes bfloat16 convolutions in
-float32, and transposes the operands of weight gradients into the one layout that it can convolve.
+That program can be had on any machine, also where there is no GPU to run it on.
 """
 
-import re
 from functools import cache
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 import pytest
 from jax.extend.mlir import ir
 from random_networks import random_variables
 
-from jaxsr.models import SRResNet, onednn
+from jaxsr.kernels import onednn
+from jaxsr.models import SRResNet
 from jaxsr.models.discriminator import Discriminator
 from jaxsr.models.vgg import VGG
-from jaxsr.processes.devices import make_mesh, replicated, sharded_batches
 from jaxsr.training.gan import GanLosses, GanState, make_gan_step
 from jaxsr.training.state import create_state
 from jaxsr.training.steps import compile_steps, make_pixel_step
 
 CROP, BATCH, STEPS = 32, 4, 3
 OPTIMIZER = optax.adam(1e-3)
-# A quick compilation: the instructions stay, LLVM does less with them.
-QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
-# With one block, first, body and last convolution, and two pixel shuffles; of VGG the layers up to relu2_1.
-GENERATOR_CONVOLUTIONS, JUDGE_CONVOLUTIONS, VGG_CONVOLUTIONS = 7, 8, 3
 
 
 def pixel_stage(dtype, *, features=8):
@@ -63,18 +55,6 @@ def lowered(step, state, constants, *, platform):
 @cache
 def cuda_program(stage):
     return lowered(*STAGES[stage](jnp.bfloat16), platform="cuda")
-
-
-@cache
-def cpu_program(stage):
-    """One update on two devices, as XLA optimises it for a CPU, without oneDNN, of which XLA sees only calls."""
-    step, state, constants = STAGES[stage](jnp.float32)
-    mesh = make_mesh(2, batch_size=BATCH)
-    batches = sharded_batches(np.zeros((1, BATCH, CROP, CROP, 3), np.uint8), mesh)
-    arguments = (replicated(state, mesh), batches, *replicated(constants, mesh))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(onednn, "DTYPES", frozenset())
-        return compile_steps(step).lower(*arguments).compile(compiler_options=QUICK).as_text()
 
 
 def operations(program, name="", *, within=None):
@@ -152,74 +132,11 @@ def test_several_updates_are_one_loop_on_the_device(stage):
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_state_is_donated(stage):
     leaves = len(jax.tree.leaves(STAGES[stage](jnp.float32)[1]))
-    (aliases,) = re.findall(r"input_output_alias=\{(.*?\)) \}", cpu_program(stage))
-    pairs = re.findall(r"\{(\d+)\}: \((\d+), \{\}, \w+-alias\)", aliases)
     # The state's leaves are the first of the arguments, and the first of the results in the same order.
-    assert pairs == [(str(i), str(i)) for i in range(leaves)]
-    assert all("tf.aliasing_output" in str(attribute) for attribute in argument_attributes(stage)[:leaves])
+    for index, attributes in enumerate(argument_attributes(stage)[:leaves]):
+        assert f"tf.aliasing_output = {index} : i32" in str(attributes)
 
 
 def argument_attributes(stage):
     (main,) = [f for f in operations(cuda_program(stage), "func.func") if "main" in str(f.attributes["sym_name"])]
     return list(main.attributes["arg_attrs"])
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_nothing_is_convolved_twice(stage):
-    """Forward once, then a gradient for the weights and one for the input; both optimised program and CUDA's."""
-    # The first convolution needs no gradient for the picture.
-    generator = 3 * GENERATOR_CONVOLUTIONS - 1
-    # The discriminator's update sees real and fake; judging has no gradient for weights, but one for the pictures.
-    judge = 2 * (3 * JUDGE_CONVOLUTIONS - 1) + 2 * JUDGE_CONVOLUTIONS
-    # The originals need no gradient, the upscaled ones none for weights.
-    vgg = VGG_CONVOLUTIONS + 2 * VGG_CONVOLUTIONS
-    expected = generator + (judge + vgg if stage == "gan" else 0)
-    assert len(operations(cuda_program(stage), ".convolution")) == expected
-    # On a CPU products take the place of the generator's weight gradients and of those of the discriminator's
-    # convolutions without strides (jaxsr/models/weight_gradient.py).
-    products = GENERATOR_CONVOLUTIONS + (2 * JUDGE_CONVOLUTIONS // 2 if stage == "gan" else 0)
-    assert cpu_program(stage).count(" convolution(") == expected - products
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_features_stay_in_one_layout(stage):
-    program = cuda_program(stage)
-    layouts = {
-        re.search(r"<(\[.*\])>", str(operation.attributes["dimension_numbers"]))[1].replace(" ", "")
-        for operation in operations(program, ".convolution")
-    }
-    # Forward, gradient for the input, gradient for the weights: NHWC, whatever the axes are to each.
-    assert layouts == {
-        "[b,0,1,f]x[0,1,i,o]->[b,0,1,f]",
-        "[b,0,1,f]x[0,1,o,i]->[b,0,1,f]",
-        "[f,0,1,b]x[i,0,1,o]->[0,1,b,f]",
-    }
-    transposed = [shape(transpose.operands[0]) for transpose in operations(program, ".transpose")]
-    # Two pixel shuffles, there and back.
-    assert len([axes for axes in transposed if len(axes) == 6]) == 4
-    # Pictures of three channels are turned in the augmentation and shrunk along each axis, matrices are multiplied.
-    assert all(len(axes) == 2 or (len(axes) == 4 and 3 in axes) for axes in transposed if len(axes) != 6)
-
-
-def test_the_compiled_step_has_the_flops_that_it_needs():
-    features, side = 64, 24
-    step, state, _ = pixel_stage(jnp.float32, features=features)
-    crops = jax.ShapeDtypeStruct((1, BATCH, 4 * side, 4 * side, 3), jnp.uint8)
-    # CUDA's program, for of the CPU's XLA cannot count what oneDNN does; XLA counts it wherever it is compiled.
-    anywhere = [jax.export.DisabledSafetyCheck.platform()]
-    program = jax.export.export(compile_steps(step), platforms=["cuda"], disabled_checks=anywhere)(state, crops)
-    compiled = jax.jit(program.call).lower(state, crops).compile(compiler_options=QUICK)
-
-    def products(side, kernel, inputs, outputs):
-        # Of each axis, the pairs of a pixel and a pixel within the kernel's reach: k for each, fewer at the borders.
-        reach = kernel // 2
-        pairs = side * kernel - reach * (reach + 1)
-        return pairs**2 * inputs * outputs
-
-    first = products(side, 9, 3, features)
-    others = 3 * products(side, 3, features, features)
-    others += products(side, 3, features, 4 * features) + products(2 * side, 3, features, 4 * features)
-    others += products(4 * side, 9, features, 3)
-    # A product and a sum each; forward, and for the weights and (but for the picture) the input.
-    expected = 2 * BATCH * (2 * first + 3 * others)
-    assert compiled.cost_analysis()["flops"] == pytest.approx(expected, rel=0.05)

@@ -4,7 +4,7 @@ from PIL import Image
 
 import jaxsr
 from jaxsr.errors import InputError
-from jaxsr.upscaling.batch import upscale_file
+from jaxsr.upscaling.batch import file_stages, upscale_file
 
 
 def test_a_result_with_transparency_is_no_jpeg(tmp_path):
@@ -18,6 +18,17 @@ def test_a_result_with_transparency_is_no_jpeg(tmp_path):
         written = np.asarray(Image.open(tmp_path / f"larger{suffix}"))
         np.testing.assert_array_equal(written, np.full((20, 24, 4), (0, 128, 128, 77)))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["glass.png", "larger.png", "larger.tif"]
+
+
+def test_compression_changes_the_size_of_a_png_and_no_pixel(tmp_path):
+    rows, columns = np.mgrid[:80, :90]
+    source, upscaler = tmp_path / "waves.png", jaxsr.load("bicubic")
+    Image.fromarray(np.uint8(127 + 80 * np.sin(rows / 7) * np.cos(columns / 9))).save(source)
+    for compression in ("fast", "small"):
+        stages, target = file_stages(upscaler, compression=compression), tmp_path / f"{compression}.png"
+        stages.write(stages.compute(stages.read(source), target, None), target)
+        np.testing.assert_array_equal(np.asarray(Image.open(target)), upscaler(np.asarray(Image.open(source))))
+    assert (tmp_path / "small.png").stat().st_size < (tmp_path / "fast.png").stat().st_size
 
 
 def test_a_missing_picture_is_an_input_error_even_if_the_target_exists(tmp_path):

@@ -11,7 +11,7 @@ from random_networks import images, random_variables
 
 import jaxsr
 from jaxsr.imaging.resize import resize, resize_uint8
-from jaxsr.models import ESPCN, SRCNN, SRResNet
+from jaxsr.models import ESPCN, SRCNN, Compact, SRResNet
 from jaxsr.upscaling.engine import extract_features, fitting_tile, upscale_tile, working_bytes
 from jaxsr.upscaling.refinement import Refinement
 from jaxsr.weights import Weights, save_weights
@@ -88,6 +88,8 @@ def test_gray_of_sixteen_bits_and_floats_keep_their_depth(network):
         (SRResNet(features=16, blocks=2), Refinement(color_lock=True)),
         (ESPCN(), Refinement()),
         (SRCNN(), Refinement()),
+        (Compact(convolutions=4), Refinement()),
+        (Compact(convolutions=4), Refinement(self_ensemble=True)),
     ],
     ids=lambda value: type(value).__name__,
 )

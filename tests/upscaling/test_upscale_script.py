@@ -1,6 +1,7 @@
 """scripts/upscale.py as a person runs it."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -136,12 +137,27 @@ def test_quality_is_what_is_asked_for(tmp_path, photo):
     assert refused(upscale(photo, "-o", tmp_path / "0.jpg", "--quality", 0), "--quality 0", "1 to 100")
 
 
-def test_an_animation_in_a_folder_is_taken_by_its_first_picture_and_said_so(tmp_path):
+def test_an_animation_a_jpeg_cut_short_and_times_in_a_folder(tmp_path):
     frames = [Image.fromarray(np.full((9, 9, 3), shade, np.uint8)) for shade in (0, 255)]
-    (tmp_path / "in").mkdir()
-    frames[0].save(tmp_path / "in/moving.gif", save_all=True, append_images=frames[1:])
-    result = upscale(tmp_path / "in", "-o", tmp_path / "out", "--model", "bicubic")
-    assert result.returncode == 0
-    assert f"{tmp_path}/in/moving.gif: the first of 2 pictures\n" in result.stderr
+    folder = tmp_path / "in"
+    folder.mkdir()
+    frames[0].save(folder / "moving.gif", save_all=True, append_images=frames[1:])
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    Image.fromarray(noise).save(folder / "short.jpg")
+    (folder / "short.jpg").write_bytes((folder / "short.jpg").read_bytes()[:2500])
+    os.utime(folder / "moving.gif", (10**9, 10**9))
+    options = ("--model", "bicubic")
+    result = upscale(folder, "-o", tmp_path / "out", *options, "--keep-times")
+    assert result.returncode == 1
+    assert f"error: {folder}/short.jpg: cannot be read as a picture" in result.stderr
+    assert (tmp_path / "out/moving_x4.png").stat().st_mtime == 10**9
     with Image.open(tmp_path / "out/moving_x4.png") as written:
+        assert written.n_frames == 2
+        written.seek(1)
+        assert np.asarray(written.convert("L")).min() == 255
+    result = upscale(folder, "-o", tmp_path / "first", *options, "--first-frame", "--salvage", "--format", "jpg")
+    assert result.returncode == 0
+    assert f"{folder}/moving.gif: the first of 2 pictures\n" in result.stderr
+    assert f"{folder}/short.jpg: cut short: " in result.stderr
+    with Image.open(tmp_path / "first/moving_x4.jpg") as written:
         assert np.asarray(written.convert("L")).max() == 0

@@ -1,13 +1,12 @@
 """Convolutions and products by oneDNN, which makes PyTorch's too, on x86 processors.
 
-jaxlib for Linux on x86 contains oneDNN and the call that XLA would make of it, but XLA itself makes none: on CPUs it
-convolves in float32 whatever the dtype, and hardly faster than that with AMX. The call is written here by hand. Its
-form is no public interface and differs between versions of jaxlib, so it is made in those alone that it was tried in,
-and elsewhere convolutions and products stay XLA's; as they do where `ONEDNN_MAX_CPU_ISA` is set, to whatever, before
-jaxsr is imported: the way out should a jaxlib of these versions have been built without oneDNN.
+jaxlib for Linux on x86 contains oneDNN and the call that XLA would make, but XLA makes none. The call is written here
+by hand. Its form is not a public interface, so it is used only with versions of jaxlib in which it was tried
+(`jaxsr.kernels.trial`). With other versions, and where `ONEDNN_MAX_CPU_ISA` or `JAXSR_KERNELS=xla` is set, XLA computes
+everything.
 
-Programs with such calls cannot be serialised: `jax.export` refuses them, and where JAX was told to keep compiled
-programs it warns of a "MemoryError: std::bad_alloc" and goes on.
+Programs with such calls cannot be serialised: `jax.export` refuses them, and JAX's compilation cache warns of a
+"MemoryError: std::bad_alloc" and goes on.
 """
 
 import json
@@ -22,9 +21,9 @@ import jax.numpy as jnp
 import jaxlib
 from jax import lax
 
-from jaxsr.models.processor import processor_features
+from jaxsr.kernels.processor import processor_features
 
-_TRIED_VERSIONS = ("0.10.0", "0.10.1", "0.10.2", "0.11.0", "0.11.1", "0.11.2")
+TRIED_VERSIONS = ("0.10.0", "0.10.1", "0.10.2", "0.11.0", "0.11.1", "0.11.2")
 # Without units for it, or some that oneDNN has beside them, bfloat16 would be slow, end the process, or hang it.
 _WITH_BFLOAT16 = {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni", "avx512_bf16"}
 # With these set oneDNN may refuse what the processor has, which ends the process.
@@ -32,7 +31,8 @@ _LIMITS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
 
 
 def _dtypes():
-    built_in = sys.platform == "linux" and platform.machine() == "x86_64" and jaxlib.__version__ in _TRIED_VERSIONS
+    tried = jaxlib.__version__ in TRIED_VERSIONS or os.environ.get("JAXSR_KERNELS") == "untried"
+    built_in = sys.platform == "linux" and platform.machine() == "x86_64" and tried
     features = processor_features()
     if not built_in or "avx2" not in features or any(name in os.environ for name in _LIMITS):
         return frozenset()
@@ -59,11 +59,12 @@ def convolved(
     stride: int = 1,
     padding: Sequence[tuple[int, int]] | None = None,
     transposed: bool = False,
+    onto: jax.Array | None = None,
     dtype: Any = None,
 ) -> jax.Array:
     """`lax.conv_general_dilated`.
 
-    As all of this file it is for one device (jaxsr/models/partitioning.py) and has no derivative.
+    It is for one device (jaxsr/kernels/partitioning.py) and has no derivative.
 
     Args:
       x: [N, H, W, C], float32 or bfloat16.
@@ -71,6 +72,7 @@ def convolved(
       stride: along both axes.
       padding: pixels of zeros before and after, along each axis; None: what centres an odd kernel.
       transposed: whether the kernel is [k, l, D, C] instead.
+      onto: [N, h, w, D] to which the result is added, in its memory where nothing else reads it; None: zeros.
       dtype: of the result, which is summed in float32 (None: x's).
 
     Returns:
@@ -87,7 +89,13 @@ def convolved(
     padded = [size + sum(pixels) for size, pixels in zip(x.shape[1:3], padding, strict=True)]
     left = [(size - side) // stride + 1 for size, side in zip(padded, sides, strict=True)]
     shape = (x.shape[0], *left, kernel.shape[3 - transposed])
-    return _call("convolution", x, kernel, shape, dtype or x.dtype, {"onednn_conv_config": parts})
+    if onto is None:
+        return _call("convolution", (x, kernel), shape, dtype or x.dtype, {"onednn_conv_config": parts})
+    if onto.shape != shape:
+        # oneDNN would write beyond it.
+        raise ValueError(f"a result {shape} cannot be added to {onto.shape}")
+    parts["fusions"] = {"ops": ["SUM"]}
+    return _call("convolution", (x, kernel, onto), shape, onto.dtype, {"onednn_conv_config": parts}, aliases={2: 0})
 
 
 def product(x: jax.Array, y: jax.Array, *, transpose: bool = False) -> jax.Array:
@@ -108,10 +116,10 @@ def product(x: jax.Array, y: jax.Array, *, transpose: bool = False) -> jax.Array
         # oneDNN would end the process.
         raise ValueError(f"no product of {x.shape} and {y.shape}, transpose={transpose}")
     shape = (x.shape[int(transpose)], y.shape[1])
-    return _call("matmul", x, y, shape, jnp.float32, {"onednn_matmul_config": {"transpose_a": transpose}})
+    return _call("matmul", (x, y), shape, jnp.float32, {"onednn_matmul_config": {"transpose_a": transpose}})
 
 
-def _call(name, x, y, shape, dtype, config):
+def _call(name, arrays, shape, dtype, config, aliases=None):
     result = jax.ShapeDtypeStruct(shape, dtype)
     options = {"custom_call_api_version": 2, "legacy_backend_config": json.dumps(config)}
-    return jax.ffi.ffi_call(f"__onednn${name}", result, **options)(x, y)
+    return jax.ffi.ffi_call(f"__onednn${name}", result, input_output_aliases=aliases, **options)(*arrays)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from jax import lax
 
-from jaxsr.models import onednn
-from jaxsr.models.convolution import Convolution, convolved
-from jaxsr.models.weight_gradient import weight_gradient
+from jaxsr.kernels import Convolution, onednn
+from jaxsr.kernels.convolution import convolved
+from jaxsr.kernels.weight_gradient import weight_gradient
 
 KINDS = {"XLA alone": set(), "oneDNN in float32": {"float32"}, "and bfloat16": {"float32", "bfloat16"}}
 SHAPES = [
@@ -53,6 +53,23 @@ def both(x, kernel, **options):
     exact = [array.astype(jnp.float32) for array in (x, kernel)]
     theirs = jax.value_and_grad(lambda *arrays: loss(by_lax, *arrays, **options), argnums=(0, 1))(*exact)
     return ours, theirs
+
+
+@pytest.mark.parametrize("outputs", [3, 16])
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+def test_of_several_arrays_it_makes_what_would_come_of_them_side_by_side(kind, outputs, dtype):
+    model = Convolution(outputs, 3, dtype=dtype)
+    parts = [random(2, 7, 9, channels, seed=channels).astype(dtype) for channels in (16, 8, 4)]
+    whole = jnp.concatenate(parts, axis=-1)
+    variables = model.init(jax.random.key(0), whole)
+    gradients = jax.jit(jax.grad(lambda v, *arrays: (model.apply(v, *arrays).astype(jnp.float32) ** 2).sum(), (0, 1)))
+    for ours, theirs in zip(
+        jax.tree.leaves((model.apply(variables, *parts), gradients(variables, *parts))),
+        jax.tree.leaves((model.apply(variables, whole), gradients(variables, whole))),
+        strict=True,
+    ):
+        ours, theirs = (np.asarray(array, np.float32)[..., : ours.shape[-1]] for array in (ours, theirs))
+        np.testing.assert_allclose(ours, theirs, atol=abs(theirs).max() * (1e-5 if dtype == jnp.float32 else 0.02))
 
 
 @pytest.mark.parametrize(("side", "inputs", "outputs", "stride", "height", "width"), SHAPES)

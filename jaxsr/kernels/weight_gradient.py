@@ -1,18 +1,7 @@
 """The weight gradient of a convolution as matrix products, for CPUs.
 
-XLA's CPU backend takes three to five times as long for it as for the convolution itself. oneDNN's own is not within
-reach (jaxsr/models/onednn.py has forward convolutions and products).
-
-Milliseconds, eight crops on one core of an Intel with AMX, in pages of 2 MB: of the body's convolutions, 64 channels at
-24×24, 5.4 by XLA's products and 4.5 by oneDNN's in float32, 1.6 and 1.45 in bfloat16; 64 to 256 channels at 48×48, 80
-and 68, 23 and 20; of a strided convolution, 64 channels from 96×96 to 48×48, 52 by XLA's convolution and 36 by
-products, 57 and 29. Of an AMD with AVX-512 (Zen 4), in bfloat16: the last one, with three outputs, 74 by shifts and 29
-by flat ones; the strided one 37 with images moved as bfloat16 and 26 as bits.
-
-What did not pay: nine products instead of three (0.8 to 1.3 of their time), channels left innermost (0.9 to 2), each
-image by itself (0.7 to 1.1, but three times as long with 512 channels), a convolution of oneDNN's over whole images (a
-thousand times), all shifts of a pixel side by side for the last convolution (2.5 in bfloat16, with AMX 0.4 of shifts),
-and flat shifts in float32 or of 3×3 kernels (0.9 to 1.2).
+XLA's CPU backend takes three to five times as long for it as for the convolution itself. oneDNN's own cannot be reached
+through jaxlib. docs/design/cpu-convolutions.md has the measurements.
 """
 
 import math
@@ -21,10 +10,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsr.models import onednn
+from jaxsr.kernels import onednn
 
 
-def weight_gradient(x: jax.Array, gradient: jax.Array, *, side: int, stride: int = 1) -> jax.Array:
+def weight_gradient(x: jax.Array, gradient: jax.Array, *, side: int, stride: int = 1, flat: bool = False) -> jax.Array:
     """The derivative of a convolution whose kernel is centred on its pixel.
 
     Args:
@@ -32,6 +21,7 @@ def weight_gradient(x: jax.Array, gradient: jax.Array, *, side: int, stride: int
       gradient: of its output, [N, ⌈H/stride⌉, ⌈W/stride⌉, D], of the same dtype.
       side: of the kernel, odd.
       stride: along both axes.
+      flat: shift memory as a whole, for large kernels; for stride 1.
 
     Returns:
       [side, side, C, D] float32.
@@ -39,8 +29,7 @@ def weight_gradient(x: jax.Array, gradient: jax.Array, *, side: int, stride: int
     if stride > 1:
         return _strided_products(x, gradient, side=side, stride=stride)
     inputs, outputs = x.shape[-1], gradient.shape[-1]
-    short = x.dtype == jnp.bfloat16 and onednn.takes(x.dtype)
-    by = _flat_products if short and side > 3 else _shifted_products
+    by = _flat_products if flat else _shifted_products
     # Those with fewer channels are shifted: towards the pixel that a gradient is of, or away from it.
     if inputs < outputs:
         return by(x, gradient, range(side))

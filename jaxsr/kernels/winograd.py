@@ -1,16 +1,8 @@
 """3×3 convolutions by Winograd's minimal filtering F(2×2, 3×3) (Lavin & Gray 2016, arXiv 1509.09308, section 4.1).
 
 Each 2×2 outputs come from a tile of 4×4 inputs by 16 products of transformed inputs and kernels in place of 36.
-The products are oneDNN's (jaxsr/models/onednn.py), and as there all of this is for one device and has no derivative.
-
-Milliseconds of oneDNN's convolution and of this, eight crops on one core of an AMD with AVX-512 (Zen 4), and of weight
-gradients by jaxsr/models/weight_gradient.py and by this: 128 channels at 48×48, 47 and 39, 79 and 44; 256 at 24×24, 47
-and 31, 64 and 37; 512 at 12×12, 46 and 27, 60 and 28. The SRGAN update with VGG16 takes 3.0 s in place of 3.6, and its
-compilation 36 s in place of 25.
-
-What did not pay: the generator's 64 channels at 24×24, 2.9 and 2.3, 4.0 and 2.6 (an SRResNet update gains 2 %, and ten
-seconds of compilation); its 64 to 256 at 48×48, 50 and 39, 66 and 47 by themselves (the update loses 3 %); 64 at 96×96,
-49 and 53; the kernel's transform for the turned kernel by itself (0.25 s of an SRGAN update).
+The products are oneDNN's, so these functions are for one device and have no derivative.
+docs/design/cpu-convolutions.md has the measurements.
 """
 
 import math
@@ -18,32 +10,10 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jaxsr.models import onednn
+from jaxsr.kernels import onednn
 
 # Of the kernel turned by 180°, G has the same tiles in another order.
 _TURNED = [4 * i + j for i in (3, 1, 2, 0) for j in (3, 1, 2, 0)]
-
-
-def pays(x: jax.Array, kernel: jax.Array, *, stride: int) -> bool:
-    """Whether the functions of this file can make a convolution and its gradients, and are faster than oneDNN's.
-
-    Args:
-      x: [N, H, W, C].
-      kernel: [k, k, C, D].
-      stride: along both axes.
-    """
-    channels, pixels = sorted(kernel.shape[2:]), x.shape[1] * x.shape[2]
-    return (
-        onednn.takes(x.dtype)
-        # In bfloat16 the tiles' rounding would triple the error.
-        and x.dtype == jnp.float32
-        and (*kernel.shape[:2], stride) == (3, 3, 1)
-        # Fewer are hardly worth the transforms, and the time that the compiler takes for them.
-        and channels[0] >= 64
-        and channels[1] >= 128
-        # Tiles of larger images leave the caches; for smaller ones the kernel's transform costs what the tiles save.
-        and 12**2 <= pixels <= 48**2
-    )
 
 
 def convolved(x: jax.Array, kernel: jax.Array, *, turned: bool = False) -> jax.Array:

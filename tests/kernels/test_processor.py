@@ -3,7 +3,7 @@ import platform
 import numpy as np
 import pytest
 
-from jaxsr.models.processor import processor_features
+from jaxsr.kernels.processor import processor_features
 
 
 @pytest.mark.skipif(

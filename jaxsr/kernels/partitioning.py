@@ -18,18 +18,26 @@ def can_split(x: jax.Array) -> bool:
     return all(axis is AxisType.Auto for axis in jax.typeof(x).sharding.mesh.axis_types)
 
 
-def images_apart(function: Callable[[jax.Array, jax.Array], jax.Array]) -> Callable:
+def images_apart(function: Callable[..., jax.Array]) -> Callable:
     """A function of images [N, H, W, C] and a kernel [k, k, C, D] to images [N, h, w, D], each from its own.
 
     Where images lie on several devices, each calls it with those that it has and with the whole kernel.
     """
+    return _on_mesh(function, "n h w c, i j a b -> n y x d", _apart(function))
 
+
+def images_added(function: Callable[..., jax.Array]) -> Callable:
+    """`images_apart` of a function that takes images [N, h, w, D] besides, to add to its own."""
+    return _on_mesh(function, "n h w c, i j a b, n y x d -> n y x d", _apart(function))
+
+
+def _apart(function):
     def partition(mesh, arguments, result):
         del result
         images = NamedSharding(mesh, PartitionSpec(_axis_of(mesh, arguments)))
-        return mesh, function, images, (images, NamedSharding(mesh, PartitionSpec()))
+        return mesh, function, images, (images, NamedSharding(mesh, PartitionSpec()), images)[: len(arguments)]
 
-    return _on_mesh(function, "n h w c, i j a b -> n y x d", partition)
+    return partition
 
 
 def images_summed(function: Callable[[jax.Array, jax.Array], jax.Array]) -> Callable:
@@ -60,7 +68,7 @@ def _axis_of(mesh, arguments):
 
 
 def _on_mesh(function, rule, partition):
-    whole = custom_partitioning(lambda x, y: function(x, y))
+    whole = custom_partitioning(lambda *arrays: function(*arrays))
     infer = lambda *told: partition(*told)[2]  # noqa: E731
     whole.def_partition(infer_sharding_from_operands=infer, partition=partition, sharding_rule=rule)
     return sequential_vmap(whole)

@@ -1,13 +1,17 @@
 """Winograd's algorithm gives a convolution and its gradients, and only where nothing has to equal its parts."""
 
+from typing import get_args
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
 
-from jaxsr.models import SRResNet, onednn, winograd
-from jaxsr.models.convolution import convolved
+from jaxsr.kernels import onednn
+from jaxsr.kernels.choice import Part, case_of, chosen
+from jaxsr.kernels.convolution import convolved
+from jaxsr.models import SRResNet
 from jaxsr.processes.devices import make_mesh, replicated, sharded_batches
 
 pytestmark = pytest.mark.skipif(not onednn.takes(jnp.float32), reason="oneDNN is not there")
@@ -32,7 +36,8 @@ def test_whole_numbers_come_out_exactly(inputs, outputs, height, width):
     """The transforms add, subtract and halve: of small whole numbers nothing is rounded."""
     x, kernel = whole_numbers(2, height, width, inputs, seed=0), whole_numbers(3, 3, inputs, outputs, seed=1)
     weights = whole_numbers(2, height, width, outputs, seed=2)
-    assert winograd.pays(x, kernel, stride=1)
+    case = case_of(x, kernel, stride=1, may_tile=True, dtype=jnp.float32)
+    assert {chosen(part, case) for part in get_args(Part)} == {"winograd"}
     ours = value_and_gradients(lambda *arrays: convolved(*arrays, may_tile=True), x, kernel, weights)
     jax.tree.map(np.testing.assert_array_equal, ours, value_and_gradients(by_lax, x, kernel, weights))
 

@@ -10,8 +10,8 @@ import pytest
 from jax import lax
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from jaxsr.models.convolution import Convolution, convolved
-from jaxsr.models.layers import dense_product
+from jaxsr.kernels import Convolution, dense_product
+from jaxsr.kernels.convolution import convolved
 from jaxsr.processes.devices import make_mesh, replicated, sharded_batches
 
 
@@ -45,6 +45,16 @@ def test_two_devices_sum_their_gradients(dtype, stride):
     for ours, alone in zip(shared, both(x, kernel), strict=True):
         scale = float(abs(alone.astype(jnp.float32)).max())
         np.testing.assert_allclose(ours.astype(jnp.float32), alone.astype(jnp.float32), atol=1e-5 * scale)
+
+
+def test_two_devices_add_the_parts_of_a_sum():
+    mesh, model = make_mesh(2, batch_size=4), Convolution(16, 3)
+    parts = [random(4, 8, 8, channels, seed=channels) for channels in (16, 8)]
+    variables = model.init(jax.random.key(0), *parts)
+    shared = [sharded_batches(np.asarray(part)[None], mesh)[0] for part in parts]
+    program = jax.jit(model.apply).lower(replicated(variables, mesh), *shared).compile()
+    assert "all-gather(" not in program.as_text()
+    close(program(replicated(variables, mesh), *shared), model.apply(variables, *parts), within=1e-5)
 
 
 @pytest.mark.parametrize(("images", "devices"), [(3, 2), (2, 4), (5, 4)])

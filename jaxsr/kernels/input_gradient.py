@@ -1,14 +1,12 @@
 """The input gradient of a convolution as convolutions by oneDNN, on x86 processors.
 
-Milliseconds by XLA and by this, eight crops on one core of an AMD with AVX-512 (Zen 4), of convolutions that halve an
-image: 64 channels from 96×96, 34 and 16 in float32, 34 and 8 in bfloat16; 128 from 48×48, 17 and 15, 18 and 7; 512 from
-12×12, 22 and 17, 18 and 8. As one convolution of the gradient with zeros between its pixels: 50 and 24.
+docs/design/cpu-convolutions.md has the measurements.
 """
 
 import jax
 import jax.numpy as jnp
 
-from jaxsr.models import onednn
+from jaxsr.kernels import onednn
 
 
 def input_gradient(gradient: jax.Array, kernel: jax.Array, *, stride: int = 1) -> jax.Array:

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# What a quarter of an hour on a GPU should give: networks first, then figures beside PyTorch.
+#
+#   benchmarks/gpu.sh OUT PHOTOS VALIDATION           # about 14 minutes on one H100 or H200
+#   TINY=1 benchmarks/gpu.sh OUT PHOTOS VALIDATION    # the same steps in a few minutes on a CPU
+#
+# PHOTOS and VALIDATION are folders. Each step has a time limit and leaves a log and its results in OUT/results.tar,
+# which is whole after each step, so the script can be cut at any moment. It installs nothing.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+out=$(realpath -m "$1") photos=$2 validation=$3
+results=$out/results
+mkdir -p "$results"
+python=${PYTHON:-python}
+tiny=${TINY:-}
+[ -n "$tiny" ] && export JAX_PLATFORMS=cpu
+
+# step NAME SECONDS COMMAND...: an interrupted training run saves a checkpoint and its best weights.
+step() {
+  local name=$1 seconds=$2
+  shift 2
+  local begun=$SECONDS
+  timeout --signal=INT --kill-after=20 "$seconds" "$@" > "$results/$name.log" 2>&1
+  echo "$name: exit code $?, $((SECONDS - begun)) s" | tee -a "$results/steps.txt"
+  tar -cf "$out/.results.tar" -C "$out" results && mv "$out/.results.tar" "$out/results.tar"
+}
+
+# train NAME SECONDS FLAGS...: a run whose weights and curves are kept, whatever became of it.
+train() {
+  local name=$1 seconds=$2
+  shift 2
+  step "$name" "$seconds" "$python" scripts/train.py --data "$photos" --validation "$validation" \
+    --workdir "$out/runs/$name" --dtype bfloat16 --cache "$@"
+  mkdir -p "$results/$name"
+  cp "$out/runs/$name"/{*.safetensors,curves.png,metrics.jsonl,strips/degraded.png} "$results/$name/" 2> /dev/null
+}
+
+best() { if [ -f "$out/runs/$1/best.safetensors" ]; then echo "$out/runs/$1/best.safetensors"; else echo "$2"; fi; }
+
+if [ -n "$tiny" ]; then
+  size=(--steps 4 --batch-size 2 --crop 48 --validate-every 2 --checkpoint-every 2 --crops-per-photo 1)
+  gan_size=("${size[@]}") rounds=1 updates=1 crops=(--batch-size 2 --crop 48)
+else
+  size=(--steps 16000 --batch-size 64 --crop 128 --validate-every 2000 --checkpoint-every 2000)
+  gan_size=(--steps 12000 --batch-size 32 --crop 128 --validate-every 1500 --checkpoint-every 1500)
+  rounds=5 updates=50 crops=(--batch-size 16 --crop 96)
+fi
+
+train srresnet_real 260 --stage srresnet --init srresnet --degradation real --learning-rate 5e-4 \
+  --schedule cosine --warmup 300 --ema 0.999 "${size[@]}"
+train srgan_real 300 --stage srgan --init "$(best srresnet_real srresnet_real)" --degradation real --perceptual lpips \
+  --content-ratio 6 --loss l1 --pixel-weight 0.2 --sharp-targets --discriminator unet --learning-rate 2e-4 \
+  --discriminator-learning-rate 4e-4 --adversarial-weight 0.05 --schedule cosine --warmup 200 --ema 0.999 \
+  "${gan_size[@]}"
+step upscale 60 "$python" benchmarks/models.py --models srresnet srgan --rounds "$rounds" \
+  --size "$([ -n "$tiny" ] && echo 48 || echo 512)" --json "$results/upscale.json"
+step gan_step 90 "$python" benchmarks/gan_step.py --rounds "$rounds" --updates "$updates" "${crops[@]}" \
+  --losses 1 --json "$results/gan_step.json"
+step one_update 60 "$python" benchmarks/train_step.py --rounds "$rounds" --updates 1 "${crops[@]}" --losses 1 \
+  --json "$results/one_update.json"
+step degradation 60 "$python" benchmarks/train_step.py --rounds "$rounds" --updates "$updates" "${crops[@]}" \
+  --losses 1 --degradation real --dtypes bfloat16 --json "$results/degradation.json"

@@ -1,0 +1,174 @@
+"""What computes a convolution and its gradients on a CPU: one table, read from the top.
+
+Accelerators always use XLA's convolution. The environment variable JAXSR_KERNELS decides about CPUs:
+
+- `auto`, the default: this table.
+- `xla`: XLA for everything.
+- `untried`: this table, also with versions of jaxlib in which oneDNN's calls were not tried (`jaxsr.kernels.trial`).
+
+It is read when a program is traced. `docs/design/cpu-convolutions.md` has the measurements.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, get_args
+
+import jax
+import jax.numpy as jnp
+
+from jaxsr.errors import InputError
+from jaxsr.kernels import onednn
+
+VARIABLE = "JAXSR_KERNELS"
+Setting = Literal["auto", "xla", "untried"]
+Part = Literal["forward", "input gradient", "weight gradient"]
+Kernel = Literal["xla", "turned xla", "onednn", "two kernels", "winograd", "phases", "products", "flat products"]
+
+
+class Case(NamedTuple):
+    """A convolution, as far as the choice depends on it.
+
+    Attributes:
+      dtype: of the images, "float32" or "bfloat16".
+      result: of the result.
+      side: of the kernel.
+      stride: along both axes.
+      inputs: channels of the images.
+      outputs: channels of the result.
+      pixels: of an image.
+      may_tile: whether the rounding of a pixel may depend on its place in the image.
+    """
+
+    dtype: str
+    result: str
+    side: int
+    stride: int
+    inputs: int
+    outputs: int
+    pixels: int
+    may_tile: bool
+
+    @property
+    def exact(self) -> bool:
+        """Whether bfloat16 images meet a float32 kernel, as in the last convolution of a network."""
+        return self.result != self.dtype
+
+
+class Rule(NamedTuple):
+    """One row of the table.
+
+    Attributes:
+      part: what is computed.
+      kernel: what computes it.
+      applies: whether it is there, and pays, for a case.
+      why: for which cases, and for what reason.
+      gain: as measured.
+    """
+
+    part: Part
+    kernel: Kernel
+    applies: Callable[[Case], bool]
+    why: str
+    gain: str
+
+
+def _onednn(case):
+    return onednn.takes(case.dtype)
+
+
+def _few(case, channels):
+    # With fewer output channels oneDNN takes three times as long as XLA in float32.
+    return case.result == "float32" and channels < 16
+
+
+def _tiles(case):
+    """Whether Winograd's tiles pay."""
+    few, many = sorted((case.inputs, case.outputs))
+    return (
+        case.may_tile
+        and _onednn(case)
+        # In bfloat16 the tiles' rounding would triple the error.
+        and case.dtype == "float32"
+        and (case.side, case.stride) == (3, 1)
+        # Fewer channels are hardly worth the transforms, and the compiler's time for them.
+        and few >= 64
+        and many >= 128
+        # Larger tiles leave the caches. For smaller ones the kernel's transform costs what they save.
+        and 12**2 <= case.pixels <= 48**2
+    )
+
+
+RULES = (
+    Rule(
+        "forward",
+        "two kernels",
+        lambda case: case.exact and onednn.AMX,
+        "bfloat16 images and a float32 kernel with AMX: the kernel is the sum of two in bfloat16",
+        "36 to 8.3 ms for the last convolution",
+    ),
+    Rule(
+        "forward", "xla", lambda case: _few(case, case.outputs), "fewer than 16 outputs in float32", "31, oneDNN 83 ms"
+    ),
+    Rule(
+        "forward", "winograd", _tiles, "3×3, 64 to 128 channels or more, 12 to 48 pixels a side", "SRGAN 3.6 to 3.0 s"
+    ),
+    Rule(
+        "forward", "onednn", _onednn, "XLA convolves in float32 only, and slowly with AMX", "60 to 6.7 ms in bfloat16"
+    ),
+    Rule("forward", "xla", lambda case: True, "no oneDNN here", ""),
+    Rule("input gradient", "winograd", _tiles, "as forward", "as forward"),
+    Rule(
+        "input gradient",
+        "phases",
+        lambda case: _onednn(case) and not _few(case, case.inputs) and case.side >= 2 * case.stride - 1,
+        "a convolution of the gradient for each phase of the stride",
+        "34 to 8 ms in bfloat16, stride 2",
+    ),
+    Rule("input gradient", "xla", lambda case: case.stride > 1, "strides without oneDNN", ""),
+    Rule("input gradient", "turned xla", lambda case: True, "a convolution with the turned kernel, as XLA's own", ""),
+    Rule("weight gradient", "winograd", _tiles, "as forward", "79 to 44 ms"),
+    Rule(
+        "weight gradient",
+        "flat products",
+        lambda case: case.dtype == "bfloat16" and _onednn(case) and case.side > 3 and case.stride == 1,
+        "large kernels in bfloat16: shifts of memory as a whole",
+        "74 to 29 ms for the last convolution",
+    ),
+    Rule("weight gradient", "xla", lambda case: case.stride > 1 and not _onednn(case), "strides without oneDNN", ""),
+    Rule("weight gradient", "products", lambda case: True, "matrix products, by oneDNN or XLA", "3 to 5 times as fast"),
+)
+
+
+def setting() -> Setting:
+    """The value of JAXSR_KERNELS.
+
+    Raises:
+      InputError: there is no such setting.
+    """
+    value = os.environ.get(VARIABLE) or "auto"
+    if value not in get_args(Setting):
+        raise InputError(f"{VARIABLE}={value} is unknown: choose {', '.join(get_args(Setting))}")
+    return value
+
+
+def case_of(x: jax.Array, kernel: jax.Array, *, stride: int, may_tile: bool, dtype: Any) -> Case:
+    """The case of images [N, H, W, C] and a kernel [k, k, C, D] with a result of this dtype."""
+    names = jnp.dtype(x.dtype).name, jnp.dtype(dtype).name
+    return Case(*names, kernel.shape[0], stride, *kernel.shape[2:], x.shape[1] * x.shape[2], may_tile)
+
+
+def chosen(part: Part, case: Case) -> Kernel:
+    """The kernel of the first rule that applies."""
+    return next(rule.kernel for rule in RULES if rule.part == part and rule.applies(case))
+
+
+def program_kind() -> list[str] | None:
+    """What programs on a CPU depend on beside their code; None on accelerators.
+
+    Programs of different kinds may exchange different numbers. Processes that train together must have the same kind.
+    """
+    if jax.default_backend() != "cpu":
+        return None
+    if setting() == "xla":
+        return ["XLA"]
+    return [*sorted(onednn.DTYPES), *(["AMX"] if onednn.AMX else [])]

@@ -1,0 +1,39 @@
+"""The product of a dense layer with many weights."""
+
+from typing import Any
+
+import jax
+
+from jaxsr.kernels.choice import setting
+from jaxsr.kernels.partitioning import can_split
+
+
+def dense_product(x: jax.Array, kernel: jax.Array, dimension_numbers: Any, **options: Any) -> jax.Array:
+    """The product of a dense layer, for `flax.linen.Dense(dot_general=…)`, whose weight gradient is not transposed.
+
+    JAX computes the gradient transposed and transposes it back. On several devices it is summed in between, so the
+    product cannot absorb the transposition (docs/design/cpu-convolutions.md).
+
+    Args:
+      x: [N, C].
+      kernel: [C, D].
+      dimension_numbers: those of this product.
+      options: of `lax.dot_general`, with their defaults.
+
+    Returns:
+      [N, D]. There is a derivative in reverse mode only.
+
+    Raises:
+      ValueError: anything else.
+    """
+    changed = {name: value for name, value in options.items() if value is not None}
+    if x.ndim != 2 or kernel.ndim != 2 or dimension_numbers != (((1,), (0,)), ((), ())) or changed:
+        raise ValueError(f"x {x.shape}, kernel {kernel.shape}, dimensions {dimension_numbers}, options {changed}")
+    return _product(x, kernel) if setting() != "xla" and can_split(x) else x @ kernel
+
+
+_product = jax.custom_vjp(lambda x, kernel: x @ kernel)
+_product.defvjp(
+    lambda x, kernel: (x @ kernel, (x, kernel)),
+    lambda saved, gradient: (gradient @ saved[1].T, saved[0].T @ gradient),
+)

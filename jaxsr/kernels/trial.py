@@ -1,0 +1,71 @@
+"""Whether oneDNN's calls work with the installed jaxlib: `python -m jaxsr.kernels.trial`.
+
+Run it with a new version of jaxlib before you add that to `TRIED_VERSIONS`. It takes half a minute. The calls are made
+in a process of their own, because a wrong one ends the process.
+"""
+
+import os
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import jaxlib
+import numpy as np
+from jax import lax
+
+from jaxsr.kernels import onednn
+from jaxsr.kernels.choice import VARIABLE
+from jaxsr.kernels.convolution import added, convolved
+
+# Side of the kernel, channels in and out, stride, pixels of a side: at least one for each rule of the table.
+_CASES = ((3, 16, 24, 1, 11), (9, 16, 3, 1, 12), (9, 3, 64, 1, 12), (3, 64, 64, 2, 16), (3, 64, 128, 1, 12))
+
+
+def main() -> int:
+    """Compare values and gradients with XLA's, and say what came of it; 0 where all agree."""
+    if os.environ.get(VARIABLE) != "untried":
+        child = subprocess.run([sys.executable, "-m", "jaxsr.kernels.trial"], env={**os.environ, VARIABLE: "untried"})
+        if child.returncode:
+            print(f"jaxlib {jaxlib.__version__}: oneDNN's calls fail (exit code {child.returncode})", file=sys.stderr)
+        return child.returncode
+    if not onednn.DTYPES:
+        print("this processor or platform has no oneDNN to try", file=sys.stderr)
+        return 2
+    count = sum(_tried(case, jnp.dtype(dtype)) for dtype in sorted(onednn.DTYPES) for case in _CASES)
+    print(f"jaxlib {jaxlib.__version__}: {count} results agree with XLA's, in {', '.join(sorted(onednn.DTYPES))}")
+    return 0
+
+
+def _tried(case, dtype):
+    """The number of results compared."""
+    side, inputs, outputs, stride, pixels = case
+    rng = np.random.default_rng(0)
+    shapes = (2, pixels, pixels, inputs), (side, side, inputs, outputs)
+    x, kernel = (jnp.asarray(rng.standard_normal(shape, np.float32)).astype(dtype) for shape in shapes)
+    ours = _results(lambda x, k: convolved(x, k, stride=stride, may_tile=True, dtype=dtype), x, kernel)
+    onto = lambda x, k: added(x, k, jnp.zeros(ours[0].shape, dtype), stride=stride)  # noqa: E731
+    numbers, edges = ("NHWC", "HWIO", "NHWC"), [(side // 2,) * 2] * 2
+    by_xla = lambda x, k: lax.conv_general_dilated(x, k, (stride,) * 2, edges, dimension_numbers=numbers)  # noqa: E731
+    expected = _results(by_xla, x.astype(jnp.float32), kernel.astype(jnp.float32))
+    results = [*zip(ours, expected, strict=True), *zip(_results(onto, x, kernel), expected, strict=True)]
+    for result, exact in results:
+        largest = float(abs(exact).max())
+        within = (1e-5 if dtype == jnp.float32 else 2**-6) * largest
+        np.testing.assert_allclose(np.asarray(result, np.float32), exact, atol=within)
+    return len(results)
+
+
+def _results(convolve, x, kernel):
+    """The value, and the gradients of the sum of its squares."""
+
+    def loss(x, kernel):
+        y = convolve(x, kernel).astype(jnp.float32)
+        return (y**2).mean(), y
+
+    (_, y), gradients = jax.jit(jax.value_and_grad(loss, argnums=(0, 1), has_aux=True))(x, kernel)
+    return y, *gradients
+
+
+if __name__ == "__main__":
+    sys.exit(main())

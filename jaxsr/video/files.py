@@ -1,0 +1,160 @@
+"""A clip file in, a clip file out, by way of a folder of finished segments."""
+
+import os
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import av
+import numpy as np
+
+from jaxsr.errors import InputError
+from jaxsr.upscaling.automatic import AutomaticUpscaler
+from jaxsr.upscaling.choice import Choice
+from jaxsr.upscaling.size import Target
+from jaxsr.upscaling.upscaler import Upscaler
+from jaxsr.video.clip import Clip, open_clip
+from jaxsr.video.color import rgb_from_planes
+from jaxsr.video.decoding import decode
+from jaxsr.video.encoding import Encoding, choose_encoding
+from jaxsr.video.joining import check_streams, join
+from jaxsr.video.pipeline import Work, enlarger, upscale_segments
+from jaxsr.video.segments import Segment, cut, discard, prepare, segment_file, work_folder
+from jaxsr.video.trim import Span, trimmed
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a person wants of the result.
+
+    Attributes:
+      size: from (height, width) of a clip to those of its result; None for the upscaler's scale.
+      codec: see `choose_encoding`.
+      crf: likewise.
+      preset: likewise.
+      trim: the part that is upscaled; None for all.
+      network: all that says which network it is, in JSON's types.
+    """
+
+    size: Target | None = None
+    codec: str | None = None
+    crf: float | None = None
+    preset: str | None = None
+    trim: Span | None = None
+    network: dict[str, Any] = field(default_factory=dict)
+
+
+class Planned(NamedTuple):
+    """A clip whose upscaling is prepared.
+
+    Attributes:
+      clip: the clip, trimmed.
+      target: the file to write.
+      upscaler: the network.
+      choice: why it is that one; None where it was named.
+      encoding: of the result.
+      segments: all of the clip's.
+      folder: of the segments' files.
+      shift: see `join`.
+    """
+
+    clip: Clip
+    target: Path
+    upscaler: Upscaler
+    choice: Choice | None
+    encoding: Encoding
+    segments: list[Segment]
+    folder: Path
+    shift: bool
+
+    @property
+    def left(self) -> list[Segment]:
+        """The segments that have no file yet."""
+        return [segment for segment in self.segments if not segment_file(self.folder, segment.number).exists()]
+
+
+def plan_clip(
+    upscaler: Upscaler | AutomaticUpscaler, source: Path, target: Path, wishes: Wishes, *, anew: bool = False
+) -> Planned:
+    """Look at a clip, and make the folder for its segments or find what an earlier run finished.
+
+    Args:
+      upscaler: the network.
+      source: the clip.
+      target: the file to write.
+      wishes: of the result.
+      anew: delete segments of other wishes.
+
+    Raises:
+      InputError: the clip cannot be upscaled or the result not be written, see `open_clip`, `choose_encoding`,
+        `check_streams` and `prepare`.
+      OSError: the clip cannot be read, or there is no place for the segments.
+    """
+    clip = open_clip(source)
+    if wishes.trim is not None:
+        clip = trimmed(clip, wishes.trim)
+    size = wishes.size(clip.size) if wishes.size else upscaler.target(clip.size)
+    options = {"codec": wishes.codec, "crf": wishes.crf, "preset": wishes.preset}
+    encoding = choose_encoding(clip, size, target.suffix.lower(), **options)
+    check_streams(clip, target, codec=av.Codec(encoding.codec, "w").canonical_name)
+    upscaler, choice = upscaler.fitting(_middle(clip))
+    folder = work_folder(target)
+    prepare(folder, _recipe(clip, upscaler, encoding, wishes), anew=anew)
+    return Planned(clip, target, upscaler, choice, encoding, cut(clip), folder, wishes.trim is not None)
+
+
+def upscale_clip(planned: Planned, *, progress: Callable[[int], None] = lambda frames: None) -> Work:
+    """Upscale what is left of a clip, and write its result, which appears whole or not at all.
+
+    Args:
+      planned: the clip.
+      progress: called with 1 after each frame.
+
+    Raises:
+      InputError: see `decode`.
+      OSError: the disk is full, or the clip cannot be read any more.
+    """
+    enlarge = enlarger(planned.upscaler, planned.clip, planned.encoding)
+    work = upscale_segments(planned.clip, planned.left, enlarge, planned.encoding, planned.folder, progress=progress)
+    finish(planned)
+    return work
+
+
+def finish(planned: Planned) -> None:
+    """Write the result from the segments, and delete them.
+
+    Raises:
+      InputError: no frame could be decoded.
+      OSError: the disk is full.
+    """
+    # A segment of which nothing can be decoded has no file.
+    files = [segment_file(planned.folder, segment.number) for segment in planned.segments]
+    files = [file for file in files if file.exists()]
+    if not files:
+        raise InputError(f"{planned.clip.path}: no frame of it can be decoded")
+    join(planned.clip, files, planned.target, planned.encoding, shift=planned.shift)
+    discard(planned.folder)
+
+
+def _middle(clip):
+    """A frame from the middle as RGB, for clips often begin and end in black."""
+    start = clip.times[len(clip.times) // 2]
+    with closing(decode(clip, start, clip.times[-1] + 1)) as frames:
+        frame = next(frames, None)
+    if frame is None:
+        raise InputError(f"{clip.path}: the frame in its middle cannot be decoded; try --trim")
+    return np.asarray(rgb_from_planes(frame.planes, clip.layout, clip.coding))
+
+
+def _recipe(clip, upscaler, encoding, wishes):
+    """All that the segments depend on."""
+    status = os.stat(clip.path)
+    return {
+        "clip": [str(clip.path.absolute()), status.st_size, status.st_mtime_ns],
+        "network": {"name": upscaler.name, "card": upscaler.card, **wishes.network},
+        "codec": [encoding.codec, encoding.options, encoding.layout.name, encoding.size],
+        "times": [clip.times[0], clip.times[-1]],
+        "libraries": [av.__version__, av.library_versions],
+    }

@@ -1,0 +1,181 @@
+"""Segments joined to the result, with the sound, subtitles, chapters and descriptions of the clip."""
+
+import heapq
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from jaxsr.errors import InputError
+from jaxsr.files import replacing
+from jaxsr.video.clip import Clip
+from jaxsr.video.encoding import Encoding, segment_packets, set_picture
+from jaxsr.video.inputs import WRITTEN_FORMATS
+
+_COPIED = ("audio", "subtitle")
+# What describes the file or the coding, and not what it shows.
+_OWN = ("major_brand", "minor_version", "compatible_brands", "encoder", "vendor_id", "duration")
+
+
+def check_streams(clip: Clip, target: Path, *, codec: str) -> None:
+    """Raise `InputError`, before hours of work, if the format of `target` cannot hold what is copied, or this codec."""
+    name = WRITTEN_FORMATS[target.suffix.lower()]
+    with av.open(io.BytesIO(), "w", format=name) as output:
+        supported = set(map(_canonical, output.supported_codecs))
+    if codec not in supported:
+        raise InputError(
+            f"{target}: this format cannot hold {codec}; give the output a name in .mkv or another --codec"
+        )
+    with av.open(str(clip.path)) as source:
+        for stream in source.streams:
+            if stream.type in _COPIED and _codec(stream) not in supported:
+                raise InputError(
+                    f"{target}: this format cannot hold stream {stream.index} of {clip.path.name}, {stream.type} in "
+                    f"{_codec(stream) or 'an unknown codec'}; give the output a name in .mkv"
+                )
+
+
+def join(clip: Clip, segments: Sequence[Path], target: Path, encoding: Encoding, *, shift: bool) -> None:
+    """Write the result, whole or not at all.
+
+    Args:
+      clip: the clip, trimmed as its frames are.
+      segments: their files.
+      target: the file to write.
+      encoding: of the segments.
+      shift: let it begin at its first frame, and leave out what is heard before it or after the last.
+
+    Raises:
+      InputError: the segments do not fit together.
+    """
+    origin = clip.times[0] * clip.time_base if shift else Fraction(0)
+    name = WRITTEN_FORMATS[target.suffix.lower()]
+    _check_alike(segments)
+    with ExitStack() as stack:
+        temporary = stack.enter_context(replacing(target))
+        source = stack.enter_context(av.open(str(clip.path)))
+        options = _mp4_options(clip.time_base) if name in ("mp4", "mov") else {}
+        output = stack.enter_context(av.open(str(temporary), "w", format=name, container_options=options))
+        first = stack.enter_context(av.open(str(segments[0])))
+        output.metadata.update(_described(source.metadata))
+        video = _video_stream(output, first.streams.video[0], source.streams[clip.stream], clip, encoding)
+        others = {}
+        for stream in source.streams:
+            if stream.type in _COPIED or (stream.type == "attachment" and name == "matroska"):
+                others[stream.index] = _copy_stream(output, stream)
+        _copy_chapters(source, output, clip, shift)
+        packets = _video_packets(clip, segments, encoding, video, origin)
+        copied = _copied_packets(source, others, clip, origin, shift)
+        for _, packet in heapq.merge(packets, copied, key=lambda pair: pair[0]):
+            output.mux(packet)
+
+
+def _check_alike(segments):
+    """The result has one header for all."""
+    headers = {}
+    for path in segments:
+        with av.open(str(path)) as container:
+            headers.setdefault(container.streams.video[0].codec_context.extradata, path)
+    if len(headers) > 1:
+        raise InputError(
+            f"{[*headers.values()][1]}: another encoder than the first segment's; --overwrite begins again"
+        )
+
+
+def _mp4_options(time_base):
+    # In the usual milliseconds, the time of the first frame would be rounded.
+    return {"movflags": "+faststart", "movie_timescale": str(time_base.denominator)}
+
+
+def _described(metadata):
+    return {key: value for key, value in metadata.items() if key.lower() not in _OWN}
+
+
+def _canonical(name):
+    """The name of a codec, by that of one that reads or writes it: hdmv_pgs_subtitle by pgssub."""
+    try:
+        return av.Codec(name, "r").canonical_name
+    except av.codec.codec.UnknownCodecError:
+        return av.Codec(name, "w").canonical_name
+
+
+def _codec(stream):
+    return stream.codec_context.codec.canonical_name if stream.codec_context else None
+
+
+def _video_stream(output, template, original, clip, encoding):
+    video = output.add_stream_from_template(template, opaque=True)
+    # Not every codec says itself what its colours are.
+    set_picture(video.codec_context, encoding)
+    if output.format.name in ("mp4", "mov") and _codec(template) == "hevc":
+        # The tag that Apple's players ask for.
+        video.codec_context.codec_tag = "hvc1"
+    video.set_display_matrix(clip.display_matrix)
+    video.metadata.update(_described(original.metadata))
+    video.disposition = original.disposition
+    return video
+
+
+def _copy_stream(output, stream):
+    copy = output.add_stream_from_template(stream)
+    copy.metadata.update(_described(stream.metadata))
+    copy.disposition = stream.disposition
+    return copy
+
+
+def _copy_chapters(source, output, clip, shift):
+    chapters = source.chapters()
+    if shift:
+        begin, end = clip.times[0] * clip.time_base, (clip.times[-1] + clip.last) * clip.time_base
+        inside = [c for c in chapters if c["end"] * c["time_base"] > begin and c["start"] * c["time_base"] < end]
+        chapters = [
+            chapter
+            | {
+                "start": round(max(chapter["start"] * chapter["time_base"] - begin, 0) / chapter["time_base"]),
+                "end": round((min(chapter["end"] * chapter["time_base"], end) - begin) / chapter["time_base"]),
+            }
+            for chapter in inside
+        ]
+    output.set_chapters(chapters)
+
+
+def _video_packets(clip, segments, encoding, video, origin) -> Iterator[tuple[Fraction, av.Packet]]:
+    """(time of decoding, packet) of all frames, with times of decoding that rise over all segments."""
+    order = [packet.pts for path in segments for packet in segment_packets(path, encoding)]
+    times = sorted(order)
+    place = {time: number for number, time in enumerate(times)}
+    until = dict(zip(times, [*times[1:], times[-1] + clip.last], strict=True))
+    # So many frames are decoded before they are shown; as long before the first begins decoding.
+    delay = max(number - place[time] for number, time in enumerate(order))
+    step = times[1] - times[0] if len(times) > 1 else clip.last
+    decoding = [times[0] - (delay - number) * step for number in range(delay)] + times
+    moved = round(origin / clip.time_base)
+    packets = (packet for path in segments for packet in segment_packets(path, encoding))
+    for dts, packet in zip(decoding, packets, strict=False):
+        packet.duration = until[packet.pts] - packet.pts
+        packet.pts, packet.dts = packet.pts - moved, dts - moved
+        packet.stream = video
+        yield packet.dts * clip.time_base, packet
+
+
+def _copied_packets(source, others, clip, origin, shift) -> Iterator[tuple[Fraction, av.Packet]]:
+    """(time, packet) of the streams that are copied."""
+    end = (clip.times[-1] + clip.last) * clip.time_base
+    wanted = [stream for stream in source.streams if stream.index in others and stream.type in _COPIED]
+    if not wanted:
+        return
+    for packet in source.demux(wanted):
+        packet.pts = packet.dts if packet.pts is None else packet.pts
+        packet.dts = packet.pts if packet.dts is None else packet.dts
+        if packet.pts is None or not packet.size:
+            continue
+        time = packet.pts * packet.time_base
+        if shift and not origin <= time < end:
+            continue
+        moved = round(origin / packet.time_base)
+        packet.pts, packet.dts = packet.pts - moved, packet.dts - moved
+        packet.stream = others[packet.stream.index]
+        yield packet.dts * packet.time_base, packet

@@ -1,0 +1,187 @@
+"""Decoding, network and encoding, each in a thread, with a few frames between them."""
+
+import itertools
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from operator import itemgetter
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from jaxsr.upscaling.upscaler import Upscaler
+from jaxsr.video.clip import Clip
+from jaxsr.video.color import planes_from_rgb, rgb_from_planes
+from jaxsr.video.decoding import decode
+from jaxsr.video.encoding import Encoding, segment_writer
+from jaxsr.video.planes import Planes
+from jaxsr.video.segments import Segment, segment_file
+
+Item = TypeVar("Item")
+
+# Frames that wait: small ones for the network, large ones for the encoder.
+_DECODED, _UPSCALED = 8, 3
+
+
+@dataclass
+class Work:
+    """What was done, each part by one thread.
+
+    Attributes:
+      decoding: seconds.
+      network: seconds, of the conversion to RGB and back too.
+      encoding: seconds.
+      frames: how many were written.
+      held: how many of them were equal to the one before, and so were not computed.
+    """
+
+    decoding: float = 0.0
+    network: float = 0.0
+    encoding: float = 0.0
+    frames: int = 0
+    held: int = 0
+
+
+def upscale_segments(
+    clip: Clip,
+    segments: Sequence[Segment],
+    enlarge: Callable[[Planes], Planes],
+    encoding: Encoding,
+    folder: Path,
+    *,
+    progress: Callable[[int], None] = lambda frames: None,
+) -> Work:
+    """Upscale segments of a clip, each to its file.
+
+    Args:
+      clip: the clip.
+      segments: of it, ascending.
+      enlarge: from planes of the clip to those of the result, see `enlarger`.
+      encoding: of the result.
+      folder: for the files.
+      progress: called with 1 after each frame.
+    """
+    work = Work()
+    frames = ahead(_upscaled(ahead(_decoded(clip, segments, work), most=_DECODED), enlarge, work), most=_UPSCALED)
+    # Closed also when the encoder fails, so that the threads end.
+    with closing(frames):
+        for number, group in itertools.groupby(frames, key=itemgetter(0)):
+            with segment_writer(segment_file(folder, number), encoding) as write:
+                for _, shown, planes in group:
+                    start = time.perf_counter()
+                    write(shown, planes)
+                    work.encoding += time.perf_counter() - start
+                    work.frames += 1
+                    progress(1)
+                start = time.perf_counter()
+            work.encoding += time.perf_counter() - start
+    return work
+
+
+def enlarger(upscaler: Upscaler, clip: Clip, encoding: Encoding) -> Callable[[Planes], Planes]:
+    """From planes of a clip's frame to those of its result.
+
+    Args:
+      upscaler: the network.
+      clip: the clip.
+      encoding: of the result.
+    """
+
+    def enlarge(planes):
+        rgb = np.asarray(rgb_from_planes(planes, clip.layout, clip.coding))
+        larger = upscaler(rgb, size=encoding.size)
+        return tuple(map(np.asarray, planes_from_rgb(larger, encoding.layout, encoding.coding)))
+
+    return enlarge
+
+
+def ahead(items: Iterator[Item], *, most: int) -> Iterator[Item]:
+    """The same items, made in a thread while those before them are used; its errors are raised here.
+
+    Args:
+      items: a generator; closed in the thread when this one is closed.
+      most: how many wait at most.
+    """
+    waiting: queue.Queue = queue.Queue(most)
+    stopped = threading.Event()
+
+    def put(entry):
+        while not stopped.is_set():
+            try:
+                return waiting.put(entry, timeout=0.1)
+            except queue.Full:
+                continue
+
+    def make():
+        try:
+            for item in items:
+                put((item, None))
+                if stopped.is_set():
+                    break
+            put((None, StopIteration()))
+        except BaseException as error:
+            put((None, error))
+        finally:
+            items.close()
+
+    thread = threading.Thread(target=make, daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = waiting.get()
+            if isinstance(error, StopIteration):
+                return
+            if error is not None:
+                raise error
+            yield item
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def _decoded(clip, segments, work):
+    """(number of the segment, time, planes) of all frames; what follows one another is decoded in one go."""
+    for run in _runs(segments):
+        frames = decode(clip, run[0].start, run[-1].stop)
+        remaining = iter(run)
+        segment = next(remaining)
+        while True:
+            start = time.perf_counter()
+            frame = next(frames, None)
+            work.decoding += time.perf_counter() - start
+            if frame is None:
+                break
+            while frame.time >= segment.stop:
+                segment = next(remaining)
+            yield segment.number, *frame
+
+
+def _runs(segments):
+    runs = []
+    for segment in segments:
+        if runs and runs[-1][-1].number + 1 == segment.number:
+            runs[-1].append(segment)
+        else:
+            runs.append([segment])
+    return runs
+
+
+def _upscaled(frames, enlarge, work):
+    """The same with the planes of the result; a frame that equals the one before is not computed again."""
+    before = result = None
+    try:
+        for number, shown, planes in frames:
+            if before is not None and all(map(np.array_equal, planes, before)):
+                work.held += 1
+            else:
+                start = time.perf_counter()
+                result = enlarge(planes)
+                work.network += time.perf_counter() - start
+                before = planes
+            yield number, shown, result
+    finally:
+        frames.close()

@@ -1,0 +1,76 @@
+"""Frames of PyAV as arrays, one for each plane, and back."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import av
+import numpy as np
+
+# A frame's planes: [H, W] each, chroma [H/2, W/2], [H, W/2] or [H, W] rounded up; uint8, or uint16 above 8 bits.
+Planes = tuple[np.ndarray, ...]
+
+_SUBSAMPLING = {"420": (True, True), "422": (False, True), "444": (False, False)}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the planes of a frame are.
+
+    Attributes:
+      kind: yuv for luma, Cb and Cr; rgb for G, B and R; gray for luma.
+      bits: of a sample.
+      halved: whether chroma has half the rows, and half the columns.
+    """
+
+    kind: Literal["yuv", "rgb", "gray"]
+    bits: int
+    halved: tuple[bool, bool]
+
+    @property
+    def name(self) -> str:
+        """FFmpeg's name of the pixel format."""
+        depth = "" if self.bits == 8 else f"{self.bits}le"
+        if self.kind == "yuv":
+            sampling = next(name for name, halved in _SUBSAMPLING.items() if halved == self.halved)
+            return f"yuv{sampling}p{depth}"
+        return {"rgb": "gbrp", "gray": "gray"}[self.kind] + depth
+
+
+def layout_of(format: av.VideoFormat) -> Layout:
+    """The layout that a pixel format is brought to, with no fewer bits and no less chroma; transparency is left out."""
+    components = [component for component in format.components if not component.is_alpha]
+    most = max(component.bits for component in components)
+    bits = next((bits for bits in (8, 10, 12, 16) if bits >= most), 16)
+    if format.is_rgb or format.has_palette or format.is_bayer:
+        return Layout("rgb", bits, (False, False))
+    if len(components) == 1:
+        return Layout("gray", bits, (False, False))
+    halved = (format.chroma_height(4) <= 2, format.chroma_width(4) <= 2)
+    return Layout("yuv", bits, halved if halved in _SUBSAMPLING.values() else (False, False))
+
+
+def planes_of(frame: av.VideoFrame, layout: Layout) -> Planes:
+    """Copies of a frame's planes.
+
+    Args:
+      frame: in any pixel format of this layout.
+      layout: of the result.
+    """
+    # yuvj420p is yuv420p by another name, which swscale would convert to limited range.
+    if frame.format.name.replace("yuvj", "yuv") != layout.name:
+        frame = frame.reformat(format=layout.name)
+    return tuple(_samples(plane, layout)[:, : plane.width].copy() for plane in frame.planes)
+
+
+def frame_of(planes: Planes, layout: Layout) -> av.VideoFrame:
+    """A frame with these planes."""
+    height, width = planes[0].shape
+    frame = av.VideoFrame(width, height, layout.name)
+    for plane, samples in zip(frame.planes, planes, strict=True):
+        _samples(plane, layout)[:, : plane.width] = samples
+    return frame
+
+
+def _samples(plane, layout):
+    """[rows, columns and padding] of a plane, in its own memory."""
+    return np.frombuffer(plane, np.uint8 if layout.bits == 8 else np.uint16).reshape(plane.height, -1)

@@ -1,0 +1,202 @@
+"""Clips from file to file."""
+
+import dataclasses
+import io
+import subprocess
+import sys
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+import jaxsr
+from jaxsr.errors import InputError
+from jaxsr.imaging.resize import resize
+from jaxsr.video.clip import open_clip
+from jaxsr.video.decoding import decode
+from jaxsr.video.files import Wishes, plan_clip, upscale_clip
+from jaxsr.video.joining import _canonical
+from jaxsr.video.segments import cut, segment_file, work_folder
+from jaxsr.video.trim import parse_trim
+
+QUARTER = [0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30]
+UNEVEN = [100, 3700, 4900, 12000, 15600, 30000, 31000, 45000, 50000, 61111, 70000, 90000]
+
+
+@pytest.fixture(scope="module")
+def bicubic():
+    return jaxsr.load("bicubic", scale=2)
+
+
+def upscale(upscaler, source, target, **wishes):
+    return upscale_clip(plan_clip(upscaler, source, target, Wishes(**wishes)))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_times_sound_and_rotation_are_kept(tmp_path, clip_file, read, bicubic, suffix):
+    options = {"codec": "libx264", "options": {"bf": "2"}, "matrix": QUARTER, "sound": True, "held": (3, 4)}
+    options["context"] = {"sample_aspect_ratio": Fraction(4, 3)}
+    source, target = clip_file(f"clip{suffix}", times=UNEVEN, **options), tmp_path / f"larger{suffix}"
+    work = upscale(bicubic, source, target)
+    assert (work.frames, work.held) == (12, 2)
+    before, after = read(source), read(target)
+    assert [f.pts * f.time_base for f in after["frames"]] == [f.pts * f.time_base for f in before["frames"]]
+    assert after["packets"][1] == before["packets"][1]
+    assert after["packets"][1]
+    assert {frame.rotation for frame in after["frames"]} == {before["frames"][0].rotation} != {0}
+    assert {(frame.width, frame.height) for frame in after["frames"]} == {(128, 96)}
+    assert after["pixel aspect"] == before["pixel aspect"] == Fraction(4, 3)
+    assert not work_folder(target).exists()
+
+
+def test_subtitles_are_kept(tmp_path, clip_file, read, bicubic):
+    source = clip_file("clip.mkv", subtitles=[(40, "Hallo"), (240, "Welt")])
+    upscale(bicubic, source, tmp_path / "larger.mkv")
+    before, after = read(source), read(tmp_path / "larger.mkv")
+    assert after["packets"][1] == before["packets"][1]
+    assert [words for _, words in after["packets"][1]] == [b"Hallo", b"Welt"]
+    assert (after["kinds"], after["languages"]) == (["video", "subtitle"], [None, "deu"])
+    with pytest.raises(InputError, match=r"cannot hold stream 1 .* subrip; give the output a name in .mkv"):
+        upscale(bicubic, source, tmp_path / "larger.mp4", codec="libx264")
+
+
+@pytest.mark.parametrize(
+    ("pixels", "tags"),
+    [
+        ("yuv420p10le", (1, 9, 9, 14)),
+        ("yuv420p", (1, 1, 1, 1)),
+        ("yuv420p", (2, 5, 5, 6)),
+        ("yuv422p", (1, 1, 1, 13)),
+    ],
+)
+def test_colours_bits_and_tags_are_kept(tmp_path, clip_file, read, bicubic, pixels, tags):
+    names = ("color_range", "colorspace", "color_primaries", "color_trc")
+    source = clip_file("clip.mkv", pixels=pixels, frames=2, context=dict(zip(names, tags, strict=True)))
+    upscale(bicubic, source, tmp_path / "larger.mkv", codec="ffv1")
+    before, after = (read(path)["frames"][1] for path in (source, tmp_path / "larger.mkv"))
+    assert after.format.name == pixels
+    assert tuple(getattr(after, name) for name in names) == tags
+    # By libswscale's conversion and our bicubic of its RGB; it places chroma elsewhere, hence means.
+    theirs = np.asarray(resize(before.to_ndarray(format="rgb24").astype(np.float32)[None], 2))[0]
+    difference = after.to_ndarray(format="rgb24") - np.clip(theirs, 0, 255)
+    assert np.abs(difference.mean((0, 1))).max() < 0.7
+    assert np.abs(difference).mean() < 3
+
+
+@pytest.mark.parametrize(("codec", "pixels"), [("ffv1", "bgr0"), ("mjpeg", "yuvj420p")])
+def test_rgb_and_jpeg_become_what_players_play(tmp_path, clip_file, read, bicubic, codec, pixels):
+    source = clip_file("clip.mkv", codec=codec, pixels=pixels, frames=2)
+    upscale(bicubic, source, tmp_path / "larger.mp4", crf=1)
+    before, after = (read(path)["frames"][1] for path in (source, tmp_path / "larger.mp4"))
+    theirs = np.asarray(resize(before.to_ndarray(format="rgb24").astype(np.float32)[None], 2))[0]
+    # libswscale itself is up to one and a half levels too dark on the way back from luma and chroma.
+    assert after.format.name in ("yuv420p", "yuvj420p")
+    assert np.abs((after.to_ndarray(format="rgb24") - np.clip(theirs, 0, 255)).mean((0, 1))).max() < 2
+
+
+def test_formats_are_known_by_the_codec_not_by_its_decoder():
+    with av.open(io.BytesIO(), "w", format="matroska") as output:
+        names = set(map(_canonical, output.supported_codecs))
+    assert {"hdmv_pgs_subtitle", "dvd_subtitle", "mp3", "opus", "subrip"} <= names
+
+
+def test_an_unnamed_matrix_is_named_as_players_take_it(tmp_path, clip_file, read, bicubic):
+    upscale(bicubic, clip_file("clip.mkv", frames=2), tmp_path / "larger.mkv", codec="ffv1")
+    assert read(tmp_path / "larger.mkv")["frames"][0].colorspace == 6
+
+
+def test_a_killed_run_goes_on_to_the_same_result(tmp_path, clip_file, read, bicubic):
+    options = {"codec": "libx264", "options": {"g": "50", "preset": "ultrafast"}, "size": (32, 32)}
+    source = clip_file("clip.mp4", frames=300, **options)
+    whole, resumed = tmp_path / "whole.mp4", tmp_path / "resumed.mp4"
+    wishes = {"codec": "libx264", "preset": "ultrafast"}
+    upscale(bicubic, source, whole, **wishes)
+    killed = (
+        "import os, signal, sys; from pathlib import Path; import jaxsr; from jaxsr.video.files import *\n"
+        f"plan = plan_clip(jaxsr.load('bicubic', scale=2), *map(Path, sys.argv[1:]), Wishes(**{wishes}))\n"
+        "count = iter(range(9999))\n"
+        "upscale_clip(plan, progress=lambda _: next(count) == 200 and os.kill(os.getpid(), signal.SIGKILL))"
+    )
+    ended = subprocess.run([sys.executable, "-c", killed, source, resumed], check=False)
+    assert ended.returncode == -9
+    planned = plan_clip(bicubic, source, resumed, Wishes(**wishes))
+    assert len(planned.segments) > len(planned.left) > 0
+    work = upscale_clip(planned)
+    assert work.frames < 200
+    assert not resumed.with_name(f".{resumed.name}.segments").exists()
+    assert read(resumed)["packets"] == read(whole)["packets"]
+    assert resumed.read_bytes() == whole.read_bytes()
+
+
+def test_segments_of_other_wishes_are_not_mixed_in(tmp_path, clip_file, bicubic):
+    source, target = clip_file("clip.mkv"), tmp_path / "larger.mkv"
+    planned = plan_clip(bicubic, source, target, Wishes(codec="ffv1"))
+    segment_file(planned.folder, 0).write_bytes(b"something")
+    with pytest.raises(InputError, match="--overwrite to begin again"):
+        plan_clip(bicubic, source, target, Wishes(codec="libx264"))
+    anew = plan_clip(bicubic, source, target, Wishes(codec="libx264"), anew=True)
+    assert anew.left == anew.segments
+
+
+def test_segments_cover_each_frame_once_and_begin_with_key_frames(clip_file):
+    clip = open_clip(clip_file("clip.mkv", frames=3))
+    times = tuple(range(0, 1000 * 40, 40))
+    clip = dataclasses.replace(clip, times=times, keys=times[::50], last=40)
+    segments = cut(clip)
+    assert [time for s in segments for time in times if s.start <= time < s.stop] == list(times)
+    assert [s.frames for s in segments] == [150] * 6 + [100]
+    assert all(s.start in clip.keys for s in segments)
+    assert [s.frames for s in cut(dataclasses.replace(clip, keys=times[:1]))] == [240] * 4 + [40]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+def test_a_part_has_the_frames_of_the_whole(clip_file, suffix):
+    coder = {"codec": "libx264", "options": {"g": "12", "bf": "3", "x264-params": "open-gop=1"}}
+    clip = open_clip(clip_file(f"clip{suffix}", frames=60, **coder))
+    whole = list(decode(clip, clip.times[0], clip.times[-1] + 1))
+    assert [frame.time for frame in whole] == list(clip.times)
+    for first in (0, 11, 12, 13, 30, 59):
+        part = list(decode(clip, clip.times[first], clip.times[-1] + 1))
+        assert [frame.time for frame in part] == list(clip.times[first:])
+        for ours, theirs in zip(part, whole[first:], strict=True):
+            assert all(map(np.array_equal, ours.planes, theirs.planes))
+
+
+def test_trimming_keeps_sound_in_step(tmp_path, clip_file, read, bicubic):
+    source, target = clip_file("clip.mkv", frames=50, sound=True), tmp_path / "part.mkv"
+    upscale(bicubic, source, target, codec="ffv1", trim=parse_trim("0.4-1.2"))
+    before, after = read(source), read(target)
+    assert len(after["frames"]) == 20
+    assert after["frames"][0].pts == 0
+    heard = dict(map(reversed, before["packets"][1]))
+    shifts = {heard[sound] - time for time, sound in after["packets"][1]}
+    assert max(abs(shift - Fraction(2, 5)) for shift in shifts) <= Fraction(1, 500)
+    with pytest.raises(InputError, match=r"leaves no frame of its 1\.96 seconds"):
+        upscale(bicubic, source, target, trim=parse_trim("5-"))
+
+
+def test_spans():
+    assert parse_trim("1:05-1:20.5") == (65, Fraction(161, 2))
+    assert (parse_trim("10-"), parse_trim("-20"), parse_trim("1:00:00-")) == ((10, None), (0, 20), (3600, None))
+    for text in ("-", "10", "20-10", "a-b", "1:2:3:4-"):
+        with pytest.raises(InputError, match="give start and end as 10-20"):
+            parse_trim(text)
+
+
+def test_what_cannot_be_upscaled_is_told_in_a_sentence(tmp_path, clip_file, bicubic):
+    fields = clip_file("fields.mp4", codec="libx264", options={"x264-params": "interlaced=1"})
+    with pytest.raises(InputError, match=r"interlaced; make whole frames .* `ffmpeg -i fields.mp4 -vf bwdif"):
+        open_clip(fields)
+    (tmp_path / "text.mp4").write_text("no clip")
+    with pytest.raises(InputError, match="not a clip that can be decoded"):
+        open_clip(tmp_path / "text.mp4")
+    clip = clip_file("clip.mkv", frames=2)
+    for wishes, message in [
+        ({"codec": "none"}, "--codec none: FFmpeg has no such encoder here; take one of libx264"),
+        ({"codec": "ffv1", "crf": 20}, "--crf 20: ffv1 has no such option"),
+        ({"codec": "libx264", "preset": "hasty"}, "libx264 refuses .* --preset hasty"),
+        ({"size": lambda size: (95, 127)}, "127x95 has an odd side"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            plan_clip(bicubic, clip, tmp_path / "larger.mp4", Wishes(**wishes))

@@ -1,0 +1,60 @@
+"""scripts/upscale.py with clips, as a person runs it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import jaxsr.video
+from jaxsr.errors import InputError
+from jaxsr.video.inputs import are_clips, check_flags, clip_command, plan_clips
+
+SCRIPT = Path(__file__).parents[2] / "scripts/upscale.py"
+
+
+def upscale(*arguments):
+    return subprocess.run([sys.executable, SCRIPT, *map(str, arguments)], capture_output=True, text=True, check=False)
+
+
+def test_clips_go_to_a_folder(tmp_path, clip_file, read):
+    clips = [clip_file(f"{name}.mkv", frames=2) for name in "ab"]
+    options = ("--model", "bicubic", "--codec", "libx264", "--crf", 30, "--preset", "fast")
+    result = upscale(*clips, "-o", f"{tmp_path}/out/", *options, "--json", tmp_path / "report.json")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "".join(f"{tmp_path}/out/{name}_x4.mkv\n" for name in "ab")
+    assert "2 of 2 clips upscaled" in result.stderr
+    assert json.loads((tmp_path / "report.json").read_text())["counts"]["done"] == 2
+    assert len(read(tmp_path / "out/a_x4.mkv")["frames"]) == 2
+
+
+def test_flags_of_the_other_kind_are_refused():
+    with pytest.raises(InputError, match="--quality is for pictures"):
+        check_flags(True, {"crf": 20}, {"format": None, "quality": 80})
+    with pytest.raises(InputError, match="--crf is for clips"):
+        check_flags(False, {"crf": 20}, {"quality": 80})
+    with pytest.raises(InputError, match="a clip among pictures"):
+        are_clips(["photo.png", "clip.mkv"])
+    assert (are_clips(["a.MP4", "b.mkv"]), are_clips(["photo.png"])) == (True, False)
+
+
+def test_results_have_names_of_their_own(tmp_path):
+    jobs = plan_clips(["a/one.mp4", "b/two.avi", "b/two.mov"], str(tmp_path), label="x4")
+    assert [job.target.name for job in jobs] == ["one_x4.mp4", "two.avi_x4.mkv", "two.mov_x4.mov"]
+    for inputs, output, message in [
+        (["one.mp4"], "one.gif", r"give the output a name in \.mp4"),
+        (["one.mp4", "two.mp4"], "three.mp4", "name a folder"),
+        (["one.mp4"], "one.mp4", "this would replace an input"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            plan_clips(inputs, output, label="x4")
+
+
+def test_the_missing_extra_is_named(monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("jaxsr.video.") and not name.endswith("inputs")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr(jaxsr.video, "command", raising=False)
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(InputError, match=r'pip install "jaxsr\[video\]"'):
+        clip_command()
