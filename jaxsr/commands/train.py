@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 import jaxsr
-from jaxsr.commands.kernels import use_kernels
+from jaxsr.commands.kernels import Kernels, use_kernels
 from jaxsr.config import TrainConfig
 from jaxsr.errors import InputError
 from jaxsr.processes.memory import restart_with_huge_pages
@@ -40,6 +40,8 @@ class Arguments(TrainConfig):
     """Recipe that gives the defaults of all other flags (None: the recipe named like --stage)."""
     check_data: bool = False
     """Decode all photos, print a table of those that cannot be used, and stop."""
+    kernels: Kernels | None = None
+    """auto: convolutions on a CPU by what is fastest there. xla: all by XLA (None: JAXSR_KERNELS, or auto)."""
     distributed: bool = False
     """Share the run with other processes that were started by the same command, on this machine or on others."""
     coordinator: str | None = None
