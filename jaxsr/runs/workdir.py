@@ -22,6 +22,8 @@ _FREE = {"workdir", "resume", "cache", "used", "photos", "checkpoint_every", "va
 _FREE |= {"data", "validation", "validation_lr", "extend"}
 # Settings that --extend may change.
 _EXTENDED = {"steps", "batch_size", "learning_rate", "discriminator_learning_rate", "schedule", "warmup"}
+# Settings of older runs whose names have changed.
+_RENAMED = {"kernels": "kernel_sides"}
 _FILES = ("config.json", "photos.json", "metrics.jsonl", "curves.png")
 _FILES += ("best.safetensors", "last.safetensors", "start.safetensors")
 
@@ -97,8 +99,11 @@ def extensions(workdir: Path, config: TrainConfig) -> list[dict[str, Any]]:
 
 def _recorded_settings(workdir):
     recorded = recorded_run(workdir)
+    if recorded is None:
+        return None
+    renamed = {_RENAMED.get(name, name): value for name, value in recorded.items()}
     # A run that is older than a flag used what is now its default.
-    return recorded and dataclasses.asdict(TrainConfig()) | recorded
+    return dataclasses.asdict(TrainConfig()) | renamed
 
 
 def _steps_done(workdir):

@@ -45,6 +45,16 @@ def test_a_run_of_before_a_flag_came_goes_on_with_its_default(tmp_path):
         claim(tmp_path, dataclasses.replace(config, optimizer="soap"), PHOTOS)
 
 
+def test_a_run_of_before_a_flag_was_renamed_goes_on_with_its_value(tmp_path):
+    config = TrainConfig(data=("a",), workdir=str(tmp_path), stage="srcnn", kernel_sides=(9, 5, 5))
+    claim(tmp_path, config, PHOTOS)
+    (tmp_path / "checkpoints" / "0").mkdir(parents=True)
+    recorded = json.loads((tmp_path / "config.json").read_text())
+    recorded["kernels"] = recorded.pop("kernel_sides")
+    (tmp_path / "config.json").write_text(json.dumps(recorded))
+    claim(tmp_path, config, PHOTOS)
+
+
 def test_another_configuration_is_refused_with_the_difference(tmp_path):
     config = TrainConfig(data=("a",), workdir=str(tmp_path))
     claim(tmp_path, config, PHOTOS)
