@@ -60,7 +60,7 @@ def test_pairs_without_folders_of_their_own_are_to_be_put_apart(tmp_path):
     write_pairs(tmp_path, "{}.png", "{}_LR.png", scale=2)
     found = inspect([str(tmp_path)], crop=96)
     assert len(found.usable) == 3
-    assert "put these into a folder of their own, and name it by --lr" in format_table(found)
+    assert "put these into a folder of their own and pass it as --lr" in format_table(found)
 
 
 def test_photos_that_only_share_names_and_shapes_are_no_pairs(tmp_path):
