@@ -35,7 +35,7 @@ def test_without_a_command_and_with_an_unknown_one_it_ends_with_2():
     assert (nothing.returncode, nothing.stdout) == (2, "")
     assert "usage: jaxsr COMMAND" in nothing.stderr
     assert (unknown.returncode, unknown.stdout) == (2, "")
-    assert unknown.stderr.startswith("error: upscael is no command of jaxsr; choose one of upscale, ")
+    assert unknown.stderr.startswith("error: upscael is not a command of jaxsr; choose one of upscale, ")
     assert unknown.stderr.count("\n") == 1
 
 
