@@ -11,7 +11,8 @@ from jaxsr.imaging.deflate import Compression
 from jaxsr.imaging.frame_writing import check_frames, write_animation, write_pages
 from jaxsr.imaging.frames import Frames, open_frames
 from jaxsr.imaging.picture import Picture, open_picture, warn_of_notes
-from jaxsr.imaging.writing import WRITTEN_SUFFIXES, check_target, write_picture, write_raw
+from jaxsr.imaging.raw import write_raw
+from jaxsr.imaging.writing import WRITTEN_SUFFIXES, check_target, write_picture
 from jaxsr.upscaling.automatic import AutomaticUpscaler, load
 from jaxsr.upscaling.choice import Choice
 from jaxsr.upscaling.frames import upscale_frames

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from jaxsr.imaging.frames import Frames, repeats
 from jaxsr.imaging.picture import Picture
-from jaxsr.imaging.writing import Raw
+from jaxsr.imaging.raw import Raw
 
 _BLOCK = 2**22
 # From a picture, what is to stand above its result, and what is told of its tiles, to the pixels of the result.

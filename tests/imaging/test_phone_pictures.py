@@ -69,7 +69,7 @@ def test_heic_of_ten_bits_in_display_p3_without_a_profile(heif, tmp_path):
     np.testing.assert_allclose(picture.rows(0, 24)[9, 9], 1.055 * light ** (1 / 2.4) - 0.055, atol=2e-3)
     numbers["transfer_characteristics"] = 16
     heif.from_bytes("RGB;16", (40, 24), flat.tobytes()).save(tmp_path / "b.heic", **save | numbers)
-    with pytest.raises(InputError, match=r"b\.heic: its colours are HDR \(PQ\), which is not taken"):
+    with pytest.raises(InputError, match=r"b\.heic: its colours are HDR \(PQ\), which is not supported"):
         open_picture(tmp_path / "b.heic")
 
 
