@@ -48,9 +48,9 @@ class Work:
     first_frame: bool = False
 
 
-def absolute_model(name: str | None) -> str | None:
-    """A model's name, or the absolute path that it is, for processes in other folders."""
-    known = name is None or name in (AUTOMATIC, *bundled_names(), *INTERPOLATIONS)
+def absolute_model(name: str) -> str:
+    """The name of a model, or the absolute path of a model's file, for processes in other folders."""
+    known = name in (AUTOMATIC, *bundled_names(), *INTERPOLATIONS)
     return name if known or not os.path.exists(name) else os.path.abspath(name)
 
 
