@@ -1,11 +1,11 @@
-"""A shell's script that completes the commands and their flags."""
+"""Shell scripts that complete the commands and their flags."""
 
 import contextlib
 
 from jaxsr.commands import COMMANDS, module
 from jaxsr.errors import InputError
 
-# What is added to tyro's scripts, which complete no file where one stands without a flag.
+# Added to tyro's scripts, which do not complete the file names of positional arguments.
 _FILES = {
     "bash": """
 _jaxsr() { _tyro_jaxsr; [[ -n ${COMPREPLY[0]} ]] || COMPREPLY=(); }
@@ -16,13 +16,13 @@ complete -o bashdefault -o default -o filenames -F _jaxsr jaxsr""",
 
 
 def print_completion(shell: str) -> None:
-    """Print the script.
+    """Print the completion script of a shell.
 
     Args:
       shell: bash or zsh.
 
     Raises:
-      InputError: another shell.
+      InputError: the shell is neither of these.
     """
     if shell not in _FILES:
         raise InputError(f"{f'--completion {shell}'.strip()}: choose one of {', '.join(_FILES)}")
