@@ -27,7 +27,7 @@ class SRCNN(nn.Module):
 
     @property
     def halo(self) -> int:
-        """LR pixels on each side that an output pixel can depend on: the reach of the kernels plus 2 for the bicubic."""
+        """LR pixels on each side that an output pixel can depend on: the reach of the kernels, and 2 for bicubic."""
         return math.ceil(sum(k // 2 for k in self.kernels) / self.scale) + 2
 
     @nn.compact
