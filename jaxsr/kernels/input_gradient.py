@@ -12,9 +12,9 @@ from jaxsr.kernels import onednn
 def input_gradient(gradient: jax.Array, kernel: jax.Array, *, stride: int = 1) -> jax.Array:
     """The input gradient of a convolution whose kernel is centred on its pixel.
 
-    Pixels at the same offset from the stride's grid, a phase, meet the same weights of the kernel. Their gradients are a
-    convolution of the output's gradient with these weights, turned by 180°. As in `onednn`, this works on one device and
-    has no derivative.
+    Pixels at the same offset from the stride's grid (a phase) meet the same weights of the kernel. Their gradients are
+    a convolution of the output's gradient with these weights, turned by 180°. As in `onednn`, this works on one device
+    and has no derivative.
 
     Args:
       gradient: gradient of the output, [N, h, w, D], float32 or bfloat16.
