@@ -3,9 +3,10 @@
     python benchmarks/archive.py [--model srresnet] [--count 48] [--side 96] [--repeats 3] [--json FILE]
 
 Each machine is a Ray node whose processes are pinned to one core. The head, which computes nothing, and the driver run
-on any core. Runs with one and with two workers alternate on one cluster. The rate is measured after the first quarter of
-the results, so it leaves out the start of Ray, the start of the replicas and their first pictures (import, compilation).
-scripts/upscale.py runs on the same pictures, pinned to one core, and is measured in the same way. Linux only.
+on any core. Runs with one and with two workers alternate on one cluster. The rate is measured after the first quarter
+of the results, so it leaves out the start of Ray, the start of the replicas and their first pictures (import,
+compilation). scripts/upscale.py runs on the same pictures, pinned to one core, and is measured in the same way. Linux
+only.
 
 On a shared machine, workers do not get a whole core each. The processor time that they get is therefore measured too.
 From it follows the ratio for whole cores: twice the ratio of pictures per processor second.

@@ -21,7 +21,7 @@ Seconds = dict[str, list[float]]
 
 
 def pytorch() -> tuple[ModuleType, ModuleType]:
-    """PyTorch with one thread per core, on the GPU if JAX has one, and the module of our networks written in PyTorch."""
+    """PyTorch with one thread per core, on the GPU if JAX has one, and the module of our networks in PyTorch."""
     try:
         import torch
     except ModuleNotFoundError:

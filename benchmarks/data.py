@@ -4,8 +4,9 @@
 
 Photos of 481×321 (BSDS) and 2048×1365 pixels are cut from those of --data, or assembled from the bundled samples, and
 written as JPEG of quality 95. Waiting is measured for a step that keeps all cores busy, like training on a CPU, and for
-one that leaves them free, like training on an accelerator. PyTorch's DataLoader has a worker for each core, which decodes
-a photo for each crop. It runs in turns with ours from disk, with one crop per photo and with the default of four.
+one that leaves them free, like training on an accelerator. PyTorch's DataLoader has a worker for each core, which
+decodes a photo for each crop. It runs in turns with ours from disk, with one crop per photo and with the default of
+four.
 """
 
 import dataclasses

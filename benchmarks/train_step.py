@@ -3,8 +3,9 @@
     python benchmarks/train_step.py [--losses 200] [--updates 50] [--degradation real] [--json FILE]
 
 An update has 16 crops of 96×96, 24×24 in LR: forward, backward, Adam. jaxsr's time includes sending uint8 crops to the
-devices, augmentation and degradation; PyTorch gets LR and HR ready-made. PyTorch uses channels_last and fused Adam, with
-one thread per core, or the GPU if JAX has one. Both start from the same weights, and their losses are compared first.
+devices, augmentation and degradation; PyTorch gets LR and HR ready-made. PyTorch uses channels_last and fused Adam,
+with one thread per core, or the GPU if JAX has one. Both start from the same weights, and their losses are compared
+first.
 
 With --updates, each call makes that many updates: in one dispatch in jaxsr, and without waiting in between in PyTorch.
 With --degradation, jaxsr is timed a second time with that recipe, and the time that it adds is printed.

@@ -2,10 +2,10 @@
 
     python benchmarks/video.py [--models espcn srresnet] [--json FILE]
 
-All programs use the same threads, decoder and encoder (libx264, CRF 18, medium). They differ in what upscales the planes
-of a frame: jaxsr's network, the same weights in PyTorch (channels_last, inference mode, one thread per core), or FFmpeg's
-`scale=flags=lanczos`, which needs no network. The clip pans over a bundled photo. The results for the first frame are
-compared first.
+All programs use the same threads, decoder and encoder (libx264, CRF 18, medium). They differ in what upscales the
+planes of a frame: jaxsr's network, the same weights in PyTorch (channels_last, inference mode, one thread per core), or
+FFmpeg's `scale=flags=lanczos`, which needs no network. The clip pans over a bundled photo. The results for the first
+frame are compared first.
 
 The seconds of a part are those in which its thread works. The parts overlap, and on few cores they also wait for each
 other. Processor seconds do not depend on what else the machine does.
