@@ -1,1 +1,1 @@
-"""Processes and devices: memory pages, the mesh, how the processes of one run meet, and the loss of one."""
+"""The processes and devices of a run: how they start, meet, exchange arrays and part."""

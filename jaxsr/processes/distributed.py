@@ -41,7 +41,10 @@ def join(cluster: Cluster) -> None:
             f"with SLURM, Open MPI or another launcher that JAX knows ({_first_line(error)})"
         ) from error
     except RuntimeError as error:
-        raise InputError(f"--distributed: the processes did not find each other ({_first_line(error)})") from error
+        raise InputError(
+            "--distributed: the processes did not find each other; check --coordinator and start all of "
+            f"them within five minutes ({_first_line(error)})"
+        ) from error
 
 
 def leave() -> None:

@@ -1,1 +1,1 @@
-"""Runs: the folder of one, its checkpoints, its photos, its log, its validation and its card."""
+"""The folder of a run, with its checkpoints, photos, log, validation scores, pictures and cards."""

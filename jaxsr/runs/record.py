@@ -1,4 +1,4 @@
-"""The record of a running run: log, TensorBoard, progress bar and curves."""
+"""The record of a run in progress: log, TensorBoard, progress bar and curves."""
 
 import contextlib
 import dataclasses

@@ -105,7 +105,7 @@ def test_a_damaged_checkpoint_without_another_is_named_with_the_way_out(saved):
     done = elsewhere(RESTORE, folder, 1000)
     assert done.returncode == 2
     assert f"error: {folder}: the checkpoint of step 0 cannot be read" in done.stderr
-    assert "--no-resume begins the run again" in done.stderr
+    assert "start the run again with --no-resume" in done.stderr
     assert (folder / "0").exists()
 
 
