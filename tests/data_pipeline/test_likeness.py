@@ -85,9 +85,7 @@ def test_lr_files_that_are_scored_as_if_they_were_hr_are_told_of(tmp_path):
         )
         with pytest.warns(UserWarning, match=f"{low}: these photos look like the {words} {low}$"):
             open_sets([str(low)])
-    with pytest.warns(
-        UserWarning, match=r"3 of 6 photos look like .* \(cityx2.png of city.png\); .* pass it as --lr"
-    ):
+    with pytest.warns(UserWarning, match=r"3 of 6 photos look like .* \(cityx2.png of city.png\); .* pass it as --lr"):
         open_sets([str(tmp_path / "flat")])
     # The suite takes a warning for an error.
     open_sets([str(tmp_path / "HR")], low=[str(tmp_path / "LR")])
