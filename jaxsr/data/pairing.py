@@ -21,7 +21,7 @@ def counterparts(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
 
     Args:
       names: paths relative to their folder, without suffixes.
-      others: likewise.
+      others: paths relative to another folder, without suffixes.
 
     Returns:
       {name: other}; names without a counterpart are left out.
@@ -63,7 +63,7 @@ def find_counterparts(paths: Sequence[Path], folder: str | Path, *, flag: str) -
     found = counterparts([path.stem for path in paths], others)
     missing = [path.name for path in paths if path.stem not in found]
     if missing:
-        more = f", nor for {len(missing) - 1} others" if len(missing) > 1 else ""
+        more = f" and {len(missing) - 1} others" if len(missing) > 1 else ""
         raise InputError(
             f"{flag} {folder}: no file for {missing[0]}{more}; files are paired by name, as 0001x4 and 0001"
         )

@@ -94,7 +94,7 @@ def visits(source: Source, *, crop: int) -> np.ndarray:
       InputError: there are no photos, or a photo is known to be smaller than the crop.
     """
     if not len(source):
-        raise InputError("there is no photo to train on")
+        raise InputError("there are no photos to train on")
     for name, size in zip(source.names, source.sizes, strict=True):
         if size is not None:
             _require_size(name, size, crop)

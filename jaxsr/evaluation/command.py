@@ -124,5 +124,5 @@ def curve_file(path: Path | None, strengths: Sequence[float | None]) -> Path | N
     if path.suffix.lower() != ".png":
         raise InputError(f"--curve {path}: give it a name that ends in .png")
     if len(strengths) < 2:
-        raise InputError("--curve is drawn over --strength: give several, as 0,0.25,0.5,0.75,1")
+        raise InputError("--curve needs several values of --strength, as 0,0.25,0.5,0.75,1")
     return path

@@ -61,8 +61,8 @@ def detect(tensors: Mapping[str, np.ndarray], *, source: str) -> str:
         if layout.mark in tensors:
             return name
     raise InputError(
-        f"{source}: none of the generators known here ({', '.join(LAYOUTS)}); its tensors begin with "
-        f"{', '.join(list(tensors)[:3]) or 'nothing'}"
+        f"{source}: not one of the known generators ({', '.join(LAYOUTS)}); its first tensors are "
+        f"{', '.join(list(tensors)[:3]) or 'missing'}"
     )
 
 

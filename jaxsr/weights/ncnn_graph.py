@@ -167,7 +167,7 @@ def _interpolation(layer, e, values, numbers):
     return e.of("nearest", int(across), *values) if nearest else None
 
 
-def _shuffled(name: str) -> Callable:
+def _shuffled(name: str) -> Callable[..., Value | None]:
     def rule(layer, e, values, numbers):
         mode, factor = layer.options.get(1, 0), layer.options.get(0, 1)
         return e.of(name, int(factor), *values) if mode == 0 and len(values) == 1 else None

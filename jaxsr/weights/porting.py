@@ -139,7 +139,7 @@ def _read_torch(path):
         if isinstance(stored, dict) and isinstance(stored.get(key), dict):
             stored = stored[key]
     if not isinstance(stored, dict) or not all(isinstance(value, np.ndarray) for value in stored.values()):
-        raise InputError(f"{path}: no state dict of tensors in it")
+        raise InputError(f"{path}: it contains no state dict of tensors")
     return {str(name).removeprefix("module."): np.asarray(value, np.float32) for name, value in stored.items()}
 
 

@@ -38,7 +38,7 @@ class _Reader(pickle.Unpickler):
             ("torch._utils", "_rebuild_parameter"): lambda tensor, *given: tensor,
         }
         if (module, name) not in known:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is no part of a tensor")
+            raise pickle.UnpicklingError(f"it needs {module}.{name}, which is not part of a tensor")
         return known[module, name]
 
     def persistent_load(self, pid: Any) -> tuple[str, str]:
