@@ -59,7 +59,7 @@ class AutomaticUpscaler:
         size: tuple[int, int] | None = None,
         progress: Progress | None = None,
     ) -> np.ndarray | Image.Image:
-        """Upscale as `Upscaler` does, with the same arguments and errors. Each image of a batch gets its own network."""
+        """Upscale as `Upscaler` does, with the same arguments and errors; a network is chosen per image of a batch."""
         if isinstance(image, np.ndarray) and image.ndim == 4 and len(image):
             return np.stack([self(one, size=size, progress=progress) for one in image])
         upscaler, _ = self.fitting(image)

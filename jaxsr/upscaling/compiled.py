@@ -14,13 +14,13 @@ _MOST_BYTES = 500_000_000
 def keep_compiled() -> None:
     """Let JAX keep the programs that it compiles in the user's cache folder, and reuse them from there.
 
-    JAX decides what can be reused: its key holds the program, JAX's version and the processor. If the user has given JAX
-    a folder (`JAX_COMPILATION_CACHE_DIR`), that folder is used. Programs that call oneDNN (jaxsr/kernels/onednn.py)
+    JAX decides what can be reused: its key holds the program, JAX's version and the processor. If the user has given
+    JAX a folder (`JAX_COMPILATION_CACHE_DIR`), that folder is used. Programs that call oneDNN (jaxsr/kernels/onednn.py)
     cannot be kept, but compile quickly. JAX's warning about these is therefore silenced.
     """
     warnings.filterwarnings("ignore", "Error writing persistent compilation cache entry.*std::bad_alloc", UserWarning)
     # JAX defines the attributes of its configuration at run time.
-    if jax.config.jax_compilation_cache_dir is not None:  # ty: ignore[unresolved-attribute]
+    if jax.config.jax_compilation_cache_dir is not None:  # ty: ignore[missing-attribute]
         return
     folder = Path(platformdirs.user_cache_dir("jaxsr"))
     forget_oldest(folder, most=_MOST_BYTES)

@@ -90,9 +90,9 @@ def upscale_all(
 ) -> None:
     """Upscale pictures, and continue past those that fail. At most four are in memory.
 
-    An existing result is kept, or replaced with `overwrite`. Several processes can work on the same jobs: each result is
-    claimed, and a result that another process has written since this call began is left alone. A full disk ends the run;
-    pictures that are not being written at that time have no outcome.
+    An existing result is kept, or replaced with `overwrite`. Several processes can work on the same jobs: each result
+    is claimed, and a result that another process has written since this call began is left alone. A full disk ends the
+    run; pictures that are not being written at that time have no outcome.
 
     Args:
       jobs: the pictures, started in this order.

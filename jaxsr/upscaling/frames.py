@@ -8,7 +8,7 @@ from jaxsr.imaging.picture import Picture
 from jaxsr.imaging.raw import Raw
 
 _BLOCK = 2**22
-# From a picture, the pixels to append its result to (or None), and a callback for progress, to the pixels of the result.
+# From a picture, the pixels to append its result to, and a callback for progress, to the pixels of the result.
 Compute = Callable[[Picture, Raw | None, Callable[[int, int], None] | None], Raw]
 
 

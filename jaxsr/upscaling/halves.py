@@ -1,8 +1,8 @@
 """Runs a network in two halves, on tiles of two sizes.
 
-The first half works on LR pixels: it has a wide halo and needs little memory per pixel. The second half enlarges: it has
-a narrow halo and needs several times the memory. So features are computed in large tiles, of which the halo is a small
-part. They are enlarged in small pieces, and only where they are kept.
+The first half works on LR pixels: it has a wide halo and needs little memory per pixel. The second half enlarges: it
+has a narrow halo and needs several times the memory. So features are computed in large tiles, of which the halo is a
+small part. They are enlarged in small pieces, and only where they are kept.
 """
 
 import math

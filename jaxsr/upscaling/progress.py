@@ -39,8 +39,8 @@ def picture_bar(
       sizes: their megapixels; unknown ones do not count.
 
     Yields:
-      The arguments `progress` and `finished` of `upscale_all`: a function to call with a job and the fraction of it that
-      is computed, and one to call with each outcome. Skipped and failed pictures do not count as work done.
+      The arguments `progress` and `finished` of `upscale_all`: a function to call with a job and the fraction of it
+      that is computed, and one to call with each outcome. Skipped and failed pictures do not count as work done.
     """
     size_of = {job: size or 0.0 for job, size in zip(jobs, sizes, strict=True)}
     computed = dict.fromkeys(jobs, 0.0)

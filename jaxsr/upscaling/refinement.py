@@ -89,7 +89,7 @@ def back_projected(sr: jax.Array, lr: jax.Array, *, scale: int) -> jax.Array:
 
 
 def color_locked(sr: jax.Array, lr: jax.Array, *, scale: int) -> jax.Array:
-    """The result with its low frequencies replaced by the input's. A Gaussian of 4 LR pixels separates low from high."""
+    """The result with its low frequencies, by a Gaussian of 4 LR pixels, replaced by those of the input."""
     difference = lr - resize(sr, 1 / scale)
     rows, columns = (jnp.asarray(_gaussian_matrix(length), sr.dtype) for length in lr.shape[:2])
     low = jnp.einsum("ih,hwc,jw->ijc", rows, difference, columns, precision=jax.lax.Precision.HIGHEST)
