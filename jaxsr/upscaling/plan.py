@@ -98,7 +98,7 @@ def find_sources(
             # Opening a pipe or a device would wait for it. A dangling link is kept, so that its error is reported.
             sources = [Source(p, p.relative_to(path), False) for p in photos if p.is_file() or not p.exists()]
             if not sources:
-                way_out = "" if recursive else "; --recursive searches its subfolders"
+                way_out = "" if recursive else "; --recursive looks into its subfolders"
                 raise InputError(f"{path}: no photos in this folder{way_out}")
         for source in sources:
             found.setdefault(os.path.abspath(source.path), source)
