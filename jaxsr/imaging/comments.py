@@ -62,7 +62,7 @@ def _text(comment):
 
 
 def _segments(file):
-    """Yield (marker, length of body) of the segments before the first scan, with the file positioned at the body."""
+    """Yield (marker, length of the body) of each segment before the first scan; the file is positioned at the body."""
     file.seek(2)
     while len(header := file.read(4)) == 4:
         begin, marker, length = struct.unpack(">BBH", header)

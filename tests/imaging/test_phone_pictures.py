@@ -128,7 +128,7 @@ def test_lab(photometric, depth, tmp_path):
     picture = open_picture(tmp_path / "a.tif")
     rows = picture.rows(0, 24)[5, 5]
     np.testing.assert_allclose(rows / 255 if depth == 8 else rows, srgb_of_lab(*colour), atol=0.004)
-    assert picture.notes == ("its colours are CIE Lab, those of the result sRGB",)
+    assert picture.notes == ("its colours are CIE Lab; those of the result are sRGB",)
     with (
         pytest.warns(UserWarning, match="CIE Lab"),
         tifffile.TiffFile(through(tmp_path / "a.tif", tmp_path / "b.tif")) as file,

@@ -163,15 +163,15 @@ def test_an_interpolation_of_floats_stays_in_range(photo):
     ("image", "message"),
     [
         (np.zeros((0, 8, 3), np.uint8), "the image is empty"),
-        (np.zeros((8, 8, 4), np.uint8), r"shape \(8, 8, 4\) is no image"),
-        (np.zeros(8, np.uint8), "is no image"),
-        (np.zeros((8, 8, 3), np.int64), "array of int64 is no image"),
-        (np.zeros((8, 8), bool), "array of bool is no image"),
+        (np.zeros((8, 8, 4), np.uint8), r"shape \(8, 8, 4\) is not an image"),
+        (np.zeros(8, np.uint8), "is not an image"),
+        (np.zeros((8, 8, 3), np.int64), "array of int64 is not an image"),
+        (np.zeros((8, 8), bool), "array of bool is not an image"),
         (np.full((8, 8, 3), np.nan), "NaN"),
         (np.full((8, 8, 3), 255.0), "values from 255 to 255: floats must be in"),
         (np.linspace(-1, 1, 64).reshape(8, 8), "values from -1 to 1"),
-        ([[1, 2], [3, 4]], "a list is no image"),
-        (None, "a NoneType is no image"),
+        ([[1, 2], [3, 4]], "a list is not an image"),
+        (None, "a NoneType is not an image"),
     ],
 )
 @pytest.mark.parametrize("kind", ["network", "bicubic"])
