@@ -1,10 +1,14 @@
 """Shell scripts that complete the commands and their flags."""
 
 import contextlib
+import io
+import re
 
 from jaxsr.commands import COMMANDS, module
 from jaxsr.errors import InputError
 
+# The line of tyro's scripts that holds the help. Shells would offer what follows a line break as another word.
+_HELP = re.compile(r"^COMPLETION_SPEC = .*$", re.MULTILINE)
 # Added to tyro's scripts, which do not complete the file names of positional arguments.
 _FILES = {
     "bash": """
@@ -29,6 +33,11 @@ def print_completion(shell: str) -> None:
     import tyro
 
     mains = {name: module(name).main for name in COMMANDS}
-    with contextlib.suppress(SystemExit):
+    script = io.StringIO()
+    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(script):
         tyro.extras.subcommand_cli_from_dict(mains, prog="jaxsr", args=["--tyro-write-completion", shell, "-"])
-    print(_FILES[shell])
+    print(_HELP.sub(_one_line, script.getvalue()), _FILES[shell], sep="\n")
+
+
+def _one_line(spec):
+    return re.sub(r"(\\n)+ *", " ", spec[0])

@@ -61,6 +61,7 @@ def test_bash_completes_commands_flags_recipes_and_files(tmp_path):
 
     assert completed("") == ["-h", "--help", *sorted(COMMANDS)]
     assert completed("upscale", "--skip") == ["--skip-existing"]
+    assert completed("upscale", "--mod") == ["--model"]
     assert sorted(completed("train", "--config", "srgan_")) == ["srgan_gpu", "srgan_real", "srgan_short"]
     assert completed("upscale", "photo") == []
     refused = run("-m", "jaxsr", "--completion", "ksh")
