@@ -16,6 +16,6 @@ def open_network(name_or_path: str | os.PathLike) -> Weights:
     Raises:
       InputError: see `jaxsr.weights.opening.open_weights`.
     """
-    if name_or_path in INTERPOLATIONS:
-        return Weights(Interpolation(str(name_or_path)), {"params": {}}, {"interpolation": name_or_path, "scale": 4})
+    if isinstance(name_or_path, str) and name_or_path in INTERPOLATIONS:
+        return Weights(Interpolation(name_or_path), {"params": {}}, {"interpolation": name_or_path, "scale": 4})
     return open_weights(name_or_path)
