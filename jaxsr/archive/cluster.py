@@ -171,7 +171,7 @@ def _one_pass(work, rows, layout, *, alone):
     )
     with warnings.catch_warnings():
         # The deprecated argument sets `max_task_retries`, and there is no other way yet. With retries, Ray holds back
-        # the pictures of a dead replica until there is room to start it again, possibly for ever.
+        # the pictures of a dead replica until there is room to start it again, possibly forever.
         warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated")
         results = ray.data.from_items(rows, override_num_blocks=math.ceil(len(rows) / per_call)).map(
             # ray.data accepts a class whose instances are called with rows; its stubs do not say so.

@@ -40,9 +40,9 @@ def main(
       model: nearest, bilinear, bicubic, bundled networks, weights files, or folders of training runs.
       data: Folders of HR photos. If a folder has a subfolder HR, its photos are used. Subfolders are not searched.
         None given: the pictures have no original.
-      lr: Folders of LR files to use in place of reduced photos, paired by name (NAME, NAMEx4, NAME_LR ...).
+      lr: Folders of LR files to use instead of reduced photos, paired by name (NAME, NAMEx4, NAME_LR ...).
         One for each folder of --data, or several for a single one.
-      sr: Folders of results of any other program, paired in the same way, to score in place of models.
+      sr: Folders of results of any other program, paired in the same way, to score instead of models.
       degrade: Make LR as training with this --degradation does: bicubic, real or wang2021. None: bicubic.
       seed: Seed of --degrade.
       lpips: Backbones of LPIPS. vgg16 takes five times as long as alex.

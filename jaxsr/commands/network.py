@@ -29,7 +29,7 @@ class Network:
     """Output pixels per input pixel. None: the network's own, 4.
     For any other scale, the network's result is resized bicubically."""
     size: str | None = None
-    """Size of the result in place of a scale: WIDTHxHEIGHT in pixels, such as 3840x2160.
+    """Size of the result instead of a scale: WIDTHxHEIGHT in pixels, such as 3840x2160.
     3840x and x2160 keep the aspect ratio."""
     tile: int | None = None
     """Side of a tile in input pixels. None: as large as the free memory allows, 512 at most."""
