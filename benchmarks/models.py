@@ -1,8 +1,8 @@
-"""Seconds per megapixel of result and parameters of each bundled network and interpolation, warm, within one process.
+"""Parameters, and seconds per megapixel of result, of each bundled network and interpolation, warm in one process.
 
     python benchmarks/models.py [--json docs/results/speed.json]
 
-The picture is cut from a photo of the package.
+The picture is cut from a bundled photo.
 """
 
 from functools import partial
@@ -25,7 +25,7 @@ def main(
     """Time them in turns.
 
     Args:
-      models: Names or files, as of scripts/upscale.py.
+      models: Names or files, as in scripts/upscale.py.
       size: Side of the LR picture, in pixels.
       rounds: Timed runs of each.
       json: File for the figures (None: not written).

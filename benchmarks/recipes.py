@@ -1,10 +1,10 @@
-"""What SRResNet's recipe is made of: short runs, each with one thing changed.
+"""The effect of each part of SRResNet's recipe: short runs, each with one change.
 
     python benchmarks/recipes.py --data DIR… --validation DIR --json docs/results/recipes.json [--workdir runs/recipes]
 
-Each run is one of `scripts/train.py`, of as many updates and pixels; what it changes stands in `RUNS`. Runs that are in
-the workdir already are not run again: remove it when anything of them changes. Where a random start breaks the way of
-R, G and B through the network, it breaks the cancelling of the twins too.
+Each run is one of `scripts/train.py`, with the same number of updates and pixels. `RUNS` lists the changes. Runs that
+are already in the workdir are not repeated: remove it when a run changes. A random start that breaks the path of R, G
+and B through the network also breaks the cancelling of the twins (`jaxsr/models/initialisation.py`).
 """
 
 import subprocess
@@ -32,7 +32,7 @@ Variables = dict
 
 
 def _papers(*prefixes: str) -> Callable[[Variables, Variables], Variables]:
-    """The upscaler's start with the paper's weights where a module's name begins so."""
+    """The upscaler's start, with the paper's weights in modules whose names begin with a prefix."""
 
     def changed(upscaler, paper):
         return {name: (paper if name.startswith(prefixes) else upscaler)[name] for name in upscaler}
@@ -46,13 +46,13 @@ def _silent_twins(upscaler, _):
 
 
 def _loud_branches(upscaler, paper):
-    """Residual branches, and the body's end, as the paper's weights have them: batch norms of gain 1."""
+    """The upscaler's start, with the paper's batch norms of gain 1 in residual branches and at the body's end."""
     loud = {name: upscaler[name] | {"norm_2": paper[name]["norm_2"]} for name in upscaler if name.startswith("block")}
     return upscaler | loud | {"norm_body": paper["norm_body"]}
 
 
 def _bicubic(upscaler, _):
-    """The last kernel that makes of nearest-neighbour upscaling what is closest to bicubic (least squares)."""
+    """The upscaler's start, with a last kernel that turns nearest-neighbour into nearly bicubic (least squares)."""
     impulse = resize_matrix(9, 4)[:, 4]
     nearest = np.zeros(36)
     nearest[16:20] = 1.0
@@ -60,12 +60,12 @@ def _bicubic(upscaler, _):
     taps = np.linalg.lstsq(shifts, impulse, rcond=None)[0]
     taps /= taps.sum()
     last = upscaler["conv_last"]
-    # `begin_as_interpolation` doubles, from [0, 1] to [−1, 1]; a convolution of XLA is a correlation.
+    # The factor 2 converts [0, 1] to [−1, 1]. The taps are reversed, because XLA's convolution is a correlation.
     smooth = 2 * np.einsum("h,w,io->hwio", taps[::-1], taps[::-1], np.eye(3))
     return upscaler | {"conv_last": last | {"kernel": last["kernel"].at[:, :, :3].set(smooth)}}
 
 
-# Title: what differs in the flags, and in the start.
+# Title: (changed flags, changed start).
 RUNS: dict[str, tuple[dict, Callable | None]] = {
     "as it is": ({}, None),
     "as it is, seed 1": ({"seed": 1}, None),
@@ -93,7 +93,7 @@ RUNS: dict[str, tuple[dict, Callable | None]] = {
 def main(
     data: tuple[str, ...], validation: str, json: Path, workdir: Path = Path("runs/recipes"), devices: int | None = None
 ) -> None:
-    """Make the runs and write their scores.
+    """Run all recipes and write their scores.
 
     Args:
       data: Folders of training photos.

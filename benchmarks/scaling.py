@@ -1,11 +1,11 @@
-"""Weak scaling of an SRResNet update: the same crops per device, on more and more devices and processes.
+"""Weak scaling of an SRResNet update: the same number of crops per device, on more and more devices and processes.
 
     python benchmarks/scaling.py [--json FILE]
 
-Simulated devices share this machine's cores; processes, at most as many as there are cores, have one core each and talk
-over the loopback. The exchanges between them are counted in the compiled program, held against the formula of
-docs/scaling.md, and timed alone, which gives the model's time for the whole update: that of its crops, on as many cores
-as the fewest devices had that used all of them, and that of the exchanges.
+Simulated devices share this machine's cores. Processes have one core each and communicate over the loopback; there are
+at most as many as cores. The exchanges are counted in the compiled program, compared with the formula of
+docs/scaling.md and timed alone. The model's time for an update is the time of its crops, taken from the smallest number
+of devices that uses all cores, plus the time of the exchanges.
 """
 
 import dataclasses
@@ -51,11 +51,11 @@ class Options:
     json: Path | None = None
     """Write the figures here too."""
     place: tuple[str, int, int] | None = None
-    """Of a process that this program starts: coordinator, count, index."""
+    """Used only for processes that this program starts: coordinator, count, index."""
 
 
 def programs(options: Options, devices: int) -> tuple[dict, list[int]]:
-    """An update and its exchanges alone, as functions to be timed, and the bytes of each exchange."""
+    """Functions to time, an update and its exchanges alone, and the bytes of each exchange."""
     mesh = make_mesh(devices, batch_size=options.crops * devices * jax.process_count())
     connect(mesh)
     optimizer = optax.adam(1e-4)
@@ -78,7 +78,7 @@ def programs(options: Options, devices: int) -> tuple[dict, list[int]]:
 
     @jax.jit
     def exchange(small, large):
-        # One after the other, as batch norms do it.
+        # One after the other, as the batch norms make them.
         for _ in range(len(sizes) - 1):
             total = jax.lax.with_sharding_constraint(small.sum(axis=0), whole)
             small = jax.lax.with_sharding_constraint(0.5 * small + total, split)
@@ -90,7 +90,7 @@ def programs(options: Options, devices: int) -> tuple[dict, list[int]]:
 
 
 def exchanged(program: str) -> list[int]:
-    """Bytes of each all-reduce of float32 in the text of a compiled program, or one number where there is none."""
+    """Bytes of each float32 all-reduce in the text of a compiled program, or [4] if there is none."""
     results = re.findall(r"= (.*?) all-reduce(?:-start)?\(", program)
     shapes = [re.findall(r"f32\[([\d,]*)\]", result) for result in results]
     sums = [4 * sum(math.prod(map(int, filter(None, shape.split(",")))) for shape in each) for each in shapes]
@@ -98,9 +98,9 @@ def exchanged(program: str) -> list[int]:
 
 
 def by_the_formula() -> int:
-    """Bytes: gradients and the loss once, of each batch norm two sums over the batch forward and two backward.
+    """Bytes of an update: the gradients and the loss, and two sums of each batch norm, forward and backward.
 
-    One of the latter is the gradient of its bias already.
+    One of the two backward sums is the gradient of the batch norm's bias, so it is not counted twice.
     """
     variables = jax.eval_shape(lambda: initialise(jax.random.key(0), SRResNet(), initialisation="paper"))
     parameters, sums = (
@@ -110,7 +110,7 @@ def by_the_formula() -> int:
 
 
 def worker(options: Options) -> None:
-    """One of several processes, on a core of its own; the first prints its seconds."""
+    """One of several processes, on its own core. The first one prints its seconds."""
     coordinator, count, index = options.place
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[index]})
@@ -125,7 +125,7 @@ def worker(options: Options) -> None:
 
 
 def in_processes(options: Options, count: int) -> dict:
-    """The figures of `count` processes."""
+    """Run `count` processes and return their figures."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         port = listening.getsockname()[1]
@@ -143,7 +143,7 @@ def in_processes(options: Options, count: int) -> dict:
 
 
 def rows(options: Options) -> Iterator[dict]:
-    """One row of the table after the other."""
+    """Yield the rows of the table."""
     timed, sizes = {}, {}
     for count in options.devices:
         functions, sizes[count] = programs(options, count)

@@ -1,8 +1,8 @@
-"""What a person waits for: `import jaxsr`, and a small picture through the command line, the first time and later.
+"""Start-up time: `import jaxsr`, and a small picture by the command line, the first time and later.
 
     python benchmarks/startup.py [--rounds 5] [--json FILE]
 
-Each in a process of its own, in turns with PyTorch: `import torch`, and the same network and weights from file to file
+Each runs in its own process, in turns with PyTorch: `import torch`, and the same network and weights from file to file
 by benchmarks/torch_upscale.py. The first time there is no compilation cache; later there is. The results are compared.
 """
 

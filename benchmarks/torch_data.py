@@ -1,4 +1,4 @@
-"""Crops as PyTorch programs for super-resolution read them: a DataLoader whose workers decode a photo for each crop."""
+"""Crops as super-resolution programs in PyTorch read them: DataLoader workers decode a photo for each crop."""
 
 from collections.abc import Iterator
 from pathlib import Path

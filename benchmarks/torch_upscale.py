@@ -2,8 +2,8 @@
 
     python benchmarks/torch_upscale.py WEIGHTS.pt SOURCE TARGET [--tile 256]
 
-Without a tile, the plain program that one writes first: Pillow, the whole picture at once. With one, all but the
-network is ours: reading, tiles, writing.
+Without --tile, it is the simplest program: Pillow, and the whole picture at once. With --tile, reading, tiling and
+writing are jaxsr's, and only the network is PyTorch's.
 """
 
 import os
@@ -22,7 +22,7 @@ import torch_twins
 
 
 def network(weights: Path) -> Callable[[np.ndarray], np.ndarray]:
-    """uint8 [H, W, 3] to uint8 [4H, 4W, 3]."""
+    """A function from uint8 [H, W, 3] to uint8 [4H, 4W, 3]."""
     torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     twin = torch_twins.SRResNet()
     twin.load_state_dict(torch.load(weights, weights_only=True))
@@ -30,7 +30,7 @@ def network(weights: Path) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def twin_of(model: str) -> torch.nn.Module:
-    """The twin of the bundled SRResNet, or that of a file of an RRDBNet or an SRVGGNetCompact."""
+    """The PyTorch twin of the bundled SRResNet, or of a file with an RRDBNet or an SRVGGNetCompact."""
     from jaxsr.weights.community import renamed
     from jaxsr.weights.opening import open_weights
     from jaxsr.weights.porting import read_tensors
@@ -51,9 +51,9 @@ def twin_of(model: str) -> torch.nn.Module:
 
 
 def upscaler(twin: torch.nn.Module, dtype: str) -> Callable[[np.ndarray], np.ndarray]:
-    """uint8 [H, W, 3] to uint8 [H·scale, W·scale, 3] by a twin; "bfloat16" is autocast."""
+    """A function from uint8 [H, W, 3] to uint8 [H·scale, W·scale, 3] that runs a twin. "bfloat16" is autocast."""
     twin = twin.to(memory_format=torch.channels_last).eval()
-    # The community's networks are in [0, 1], the papers' in [−1, 1].
+    # The output of the community's networks is in [0, 1], that of the papers' networks in [−1, 1].
     darkest = 0 if twin.__module__ == "torch_community" else -1
     device = torch.get_default_device()
 
@@ -76,7 +76,7 @@ def main(
       weights: A state_dict of the twin.
       source: The picture.
       target: The file to write.
-      tile: Side of the tiles in LR pixels (None: the picture is not divided).
+      tile: Side of the tiles, in LR pixels (None: no tiles).
     """
     apply = network(weights)
     if tile is None:

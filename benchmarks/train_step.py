@@ -1,12 +1,14 @@
-"""One update of SRResNet by its pixel loss, here and in PyTorch.
+"""One update of SRResNet with its pixel loss, in jaxsr and in PyTorch.
 
     python benchmarks/train_step.py [--losses 200] [--updates 50] [--degradation real] [--json FILE]
 
-16 crops of 96×96, 24×24 in LR; forward, backward, Adam. Ours includes augmentation and degradation from uint8 crops and
-their way to the devices; PyTorch gets the pairs ready. PyTorch: channels_last, fused Adam, one thread per core, or the
-GPU where JAX has one. Both start from the same weights, and their losses are compared first. With --updates a call is
-so many of them: one dispatch of ours, and in PyTorch no wait in between. With --degradation ours is timed a second time
-with that recipe, and the part that it adds is printed.
+An update has 16 crops of 96×96, 24×24 in LR: forward, backward, Adam. jaxsr's time includes sending uint8 crops to the
+devices, augmentation and degradation; PyTorch gets LR and HR ready-made. PyTorch uses channels_last and fused Adam,
+with one thread per core, or the GPU if JAX has one. Both start from the same weights, and their losses are compared
+first.
+
+With --updates, each call makes that many updates: in one dispatch in jaxsr, and without waiting in between in PyTorch.
+With --degradation, jaxsr is timed a second time with that recipe, and the time that it adds is printed.
 """
 
 import dataclasses
@@ -50,7 +52,7 @@ class Options:
     rounds: int = 7
     """Timed calls of each program."""
     losses: int = 3
-    """Calls whose losses are compared before."""
+    """Calls before the timing, whose losses are compared."""
     updates: int = 1
     """Updates in one call."""
     batch_size: int = 16
@@ -58,17 +60,20 @@ class Options:
     crop: int = 96
     """Side of the HR crops, in pixels."""
     dtypes: tuple[str, ...] = ("float32", "bfloat16")
-    """Dtypes of computation; PyTorch's bfloat16 is autocast."""
+    """Dtypes of computation. PyTorch's bfloat16 is autocast."""
     devices: int | None = None
-    """Devices of ours (None: one per CPU core)."""
+    """Devices of jaxsr (None: one per CPU core)."""
     degradation: Literal["bicubic", "real", "wang2021"] = "bicubic"
-    """Recipe of the second timing of ours (bicubic: none)."""
+    """Recipe of the second timing of jaxsr (bicubic: none)."""
     json: Path | None = None
     """Write the figures here too."""
 
 
 def our_steps(dtype: str, variables: dict, *, batch_size: int, devices: int | None, degradation: str = "bicubic"):
-    """From uint8 crops [updates, B, …] to the loss of each of so many updates, and a function that counts FLOP."""
+    """Two functions of uint8 crops [updates, B, …].
+
+    The first makes the updates and returns the loss of each. The second counts the FLOP of an update.
+    """
     optimizer, mesh = optax.adam(RATE), make_mesh(devices, batch_size=batch_size)
     degrade = make_degradation(degradation, scale=4)
     step = make_pixel_step(SRResNet(dtype=jnp.dtype(dtype)), optimizer, seed=0, degrade=degrade)
@@ -84,7 +89,7 @@ def our_steps(dtype: str, variables: dict, *, batch_size: int, devices: int | No
 
 
 def their_steps(dtype: str, variables: dict):
-    """From pairs of LR and HR to the loss of one more update with each."""
+    """A function that makes an update for each pair of LR and HR and returns the losses."""
     torch, torch_twins = pytorch()
     twin = torch_twins.load(torch_twins.SRResNet(), variables).to(memory_format=torch.channels_last).train()
     adam = torch.optim.Adam(twin.parameters(), RATE, fused=True)
@@ -102,13 +107,13 @@ def their_steps(dtype: str, variables: dict):
 
 
 def pairs_of(crops: np.ndarray, *, first: int) -> list:
-    """PyTorch's pairs for crops [updates, B, …], the first of which is for the update of that number."""
+    """PyTorch's pairs for crops [updates, B, …] of the updates from number `first` on."""
     return [tuple(map(channels_last, pair(first + i, batch))) for i, batch in enumerate(crops)]
 
 
 @jax.jit
 def pair(number, crops):
-    """LR and HR as our step makes them in its update of that number."""
+    """LR and HR as jaxsr's step makes them in the update of that number."""
     return degrade(augment(jax.random.fold_in(jax.random.key(0), number), crops), scale=4)
 
 
@@ -154,7 +159,7 @@ def _degraded(dtype):
 
 
 def photo_batches(options: Options, side: int, *, seed: int) -> np.ndarray:
-    """uint8 [updates, B, side, side, 3]."""
+    """Crops of the bundled photos, uint8 [updates, B, side, side, 3]."""
     crops = photo_crops(options.updates * options.batch_size, side, seed=seed)
     return crops.reshape(options.updates, options.batch_size, *crops.shape[1:])
 

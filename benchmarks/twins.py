@@ -1,9 +1,9 @@
-"""SRResNet's training here and in PyTorch, update by update: same photos in the same order, weights and schedule.
+"""SRResNet's training in jaxsr and in PyTorch, update by update, with the same photos, order, weights and schedule.
 
     python benchmarks/twins.py --json docs/results/twins.json [--steps 300]
 
-Each update's crops are augmented and reduced once, by jaxsr, and given to both; the losses that come out should differ
-by no more than rounding, which grows slowly, as training carries every difference on.
+jaxsr augments and reduces the crops of each update once and gives them to both. The losses should differ by rounding
+only. That difference grows slowly, because training carries each difference on.
 """
 
 from pathlib import Path
@@ -44,7 +44,7 @@ def main(
       learning_rate: Peak of the half cosine, Adam.
       warmup: Updates of linear warm-up.
       initialisation: upscaler or paper.
-      seed: Of weights, crops and augmentation.
+      seed: Seed of weights, crops and augmentation.
     """
     torch, torch_twins = pytorch()
     model = SRResNet()

@@ -1,17 +1,16 @@
-"""Upscaling: a small picture with everything warm, and photos through the command line.
+"""Upscaling: a small picture in a warm process, and photos by the command line.
 
     python benchmarks/upscale.py [warm] [--model FILE] [--size WIDTH HEIGHT] [--json FILE]
     python benchmarks/upscale.py photos [--megapixels 0.1 1 12] [--pytorch] [--json FILE]
 
-`warm`: from uint8 to uint8 within one process, by `jaxsr.load` and by the same weights in PyTorch (channels_last,
-inference mode, one thread per core): the bundled SRResNet from 128×128, a file of an RRDBNet from 256×256, or one of an
-SRVGGNetCompact from 640×360. PSNR is of the photo that was shrunk for it.
+`warm` goes from uint8 to uint8 in one process, with `jaxsr.load` and with the same weights in PyTorch (channels_last,
+inference mode, one thread per core). The network is the bundled SRResNet on 128×128, or a file of an RRDBNet on 256×256
+or of an SRVGGNetCompact on 640×360. PSNR is measured against the photo that was reduced for it.
 
-`photos`: each goes through scripts/upscale.py twice, in a process of its own, reading and writing included: the first
-run fills the compilation cache, the second one counts (of photos above 4 megapixels the first counts). Memory is the
-largest resident set of that process, as the operating system has it. With --pytorch the same network in PyTorch
-follows each time, with the same tiles, reading and writing, by benchmarks/torch_upscale.py. The photos are cut from, or
-mirrored from, a photo of the package.
+`photos` runs scripts/upscale.py twice on each photo, in a process of its own, with reading and writing. The first run
+fills the compilation cache, and the second one counts; above 4 megapixels there is one run, which counts. Memory is the
+largest resident set of the process. With --pytorch, benchmarks/torch_upscale.py runs after it: the same network in
+PyTorch, with the same tiles, reading and writing. The photos are cut or mirrored from a bundled photo.
 """
 
 import os
@@ -39,15 +38,15 @@ def warm(
     processor_time: bool = False,
     json: Path | None = None,
 ) -> None:
-    """Against PyTorch within one process.
+    """Compare with PyTorch in one process.
 
     Args:
       model: srresnet, or another program's file of an RRDBNet or an SRVGGNetCompact.
       rounds: Timed runs of each program.
       size: Width and height of the LR picture, in pixels (None: by the network).
-      dtypes: Of computation; PyTorch's bfloat16 is autocast.
-      processor_time: Count the processor's seconds, on a machine with other programs; for one core (taskset -c 0),
-        where no thread waits for another and counts.
+      dtypes: Dtypes of computation. PyTorch's bfloat16 is autocast.
+      processor_time: Measure processor seconds, for machines with other programs. Use it on one core (taskset -c 0),
+        where no thread waits for another in a busy loop.
       json: File for the figures (None: not written).
     """
     pytorch()
@@ -84,7 +83,7 @@ def warm(
 
 
 def photo(megapixels: float) -> Image.Image:
-    """A 4:3 photo of that many pixels, by mirroring a sample as often as need be."""
+    """A 4:3 photo of that many megapixels, mirrored from a sample as often as necessary."""
     height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
     width = round(height * 4 / 3)
     pixels = np.asarray(Image.open(ROOT / "jaxsr/samples/flowers.jpg"))
@@ -95,7 +94,7 @@ def photo(megapixels: float) -> Image.Image:
 
 
 def measure(command: list, *, cache: Path) -> dict:
-    """Seconds and peak megabytes of one run of a Python program."""
+    """Seconds, processor seconds and peak megabytes of one run of a Python program."""
     command = [sys.executable, *map(str, command)]
     start = time.perf_counter()
     process = subprocess.Popen(command, env=os.environ | {"XDG_CACHE_HOME": str(cache)}, stdout=subprocess.DEVNULL)
@@ -107,7 +106,7 @@ def measure(command: list, *, cache: Path) -> dict:
 
 
 def save_torch_weights(path: Path) -> None:
-    """The bundled SRResNet as a state_dict."""
+    """Write the bundled SRResNet as a state_dict."""
     torch, torch_twins = pytorch()
     from jaxsr.weights import load_weights
 
@@ -123,14 +122,14 @@ def photos(
     pytorch: bool = False,
     json: Path | None = None,
 ) -> None:
-    """Through the command line.
+    """Upscale photos by the command line.
 
     Args:
-      model: As of scripts/upscale.py.
+      model: As in scripts/upscale.py.
       megapixels: Sizes of the photos, in 10⁶ pixels.
-      suffix: Of the results.
-      tile: Side of the tiles in LR pixels.
-      pytorch: Do the same in PyTorch in turn (srresnet alone).
+      suffix: Suffix of the results.
+      tile: Side of the tiles, in LR pixels.
+      pytorch: Do the same in PyTorch, in turns (srresnet only).
       json: File for the figures (None: not written).
     """
     rows = []

@@ -1,13 +1,14 @@
-"""A clip of 640×360 to 2560×1440: frames a second, and what decoding, network and encoding take of it.
+"""A clip of 640×360 to 2560×1440: frames per second, and the shares of decoding, network and encoding.
 
     python benchmarks/video.py [--models espcn srresnet] [--json FILE]
 
-All programs go through the same threads with the same decoder and encoder (libx264, CRF 18, medium); what differs is
-what makes of a frame's planes those of the result: our network, the same weights in PyTorch (channels_last, inference
-mode, one thread per core), or FFmpeg's `scale=flags=lanczos`, which needs no network. The clip pans over a photo of the
-package. The first frame's results are compared before. Seconds of a part are those that its
-thread was at work, and the parts overlap: on few cores they also wait for each other. Seconds of the
-processor do not grow with what else the machine does.
+All programs use the same threads, decoder and encoder (libx264, CRF 18, medium). They differ in what upscales the
+planes of a frame: jaxsr's network, the same weights in PyTorch (channels_last, inference mode, one thread per core), or
+FFmpeg's `scale=flags=lanczos`, which needs no network. The clip pans over a bundled photo. The results for the first
+frame are compared first.
+
+The seconds of a part are those in which its thread works. The parts overlap, and on few cores they also wait for each
+other. Processor seconds do not depend on what else the machine does.
 """
 
 import os
@@ -33,7 +34,7 @@ from jaxsr.video.segments import cut
 from jaxsr.weights import load_weights
 
 HEIGHT, WIDTH = 360, 640
-# PSNR in dB of luma that is rounded to one level beside now and then.
+# PSNR in dB of luma whose rounding differs by one level now and then.
 _EQUAL = 60
 
 
@@ -48,9 +49,9 @@ def main(
 
     Args:
       models: Bundled networks.
-      frames: Of the clip, for each of them.
-      preset: Of libx264.
-      torch: Do the same in PyTorch too.
+      frames: Frames of the clip, for each network.
+      preset: Preset of libx264.
+      torch: Also do the same in PyTorch.
       json: File for the figures (None: not written).
     """
     rows = []
@@ -63,7 +64,7 @@ def main(
                 programs[f"PyTorch {model}"] = enlarger(torch_upscaler(model), clip, encoding)
             programs["scale=lanczos"] = lanczos(clip, encoding)
             first = next(decoded(clip))
-            # Compiles, and lets PyTorch choose its programs.
+            # This compiles jaxsr's programs and lets PyTorch choose its own.
             results = {name: program(first)[0] for name, program in programs.items()}
             for name, result in results.items():
                 score = float(psnr(result[None, ..., None], results[f"jaxsr {model}"][None, ..., None])[0])
@@ -78,7 +79,7 @@ def main(
 
 
 def pan(path: Path, count: int) -> Path:
-    """A clip that moves over a photo."""
+    """Write a clip that moves over a photo."""
     photo = Image.open(Path(jaxsr.__file__).parent / "samples/flowers.jpg")
     photo = np.asarray(photo.resize((WIDTH + 2 * count, (WIDTH + 2 * count) * photo.height // photo.width)))
     with av.open(str(path), "w") as output:
@@ -91,7 +92,7 @@ def pan(path: Path, count: int) -> Path:
 
 
 def decoded(clip):
-    """The planes of its frames."""
+    """Yield the planes of each frame."""
     with av.open(str(clip.path)) as container:
         for frame in container.decode(video=0):
             yield planes_of(frame, clip.layout)
@@ -132,7 +133,7 @@ def lanczos(clip, encoding):
 
 
 def measured(clip, encoding, enlarge):
-    """Frames a second of one run, and the three parts' seconds a frame and shares."""
+    """Frames per second of one run, and the seconds per frame and the shares of the three parts."""
     with tempfile.TemporaryDirectory() as folder:
         start, processor = time.perf_counter(), time.process_time()
         work = upscale_segments(clip, cut(clip), enlarge, encoding, Path(folder))

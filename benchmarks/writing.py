@@ -1,9 +1,9 @@
-"""Writing PNGs on one core and more: by our writer, by Pillow, and by libvips as it is by default.
+"""Writing PNGs on one core and more: with jaxsr's writer, Pillow, and libvips with its defaults.
 
     python benchmarks/writing.py [--cores 1 2 4] [--compressions fast balanced small] [--json FILE]
 
-Photos of the package are upscaled (×4) and joined side by side. Each program writes the result in turn, in processes
-that have as many cores as they say. Pixels are read back and compared; sizes are in proportion to Pillow's.
+Bundled photos are upscaled (×4) and joined side by side. The programs write the result in turns, in processes with a
+given number of cores. Pixels are read back and compared. Sizes are relative to Pillow's.
 """
 
 import json as json_module
@@ -26,12 +26,12 @@ from jaxsr.imaging.deflate import Compression
 from jaxsr.imaging.png import write_png
 from jaxsr.upscaling.batch import upscale_file
 
-# What a process with fewer cores runs; its figures are JSON.
+# The code of a process with fewer cores. It prints its figures as JSON.
 _MEASURED = "import sys, json, writing; print(json.dumps(writing.measure(*sys.argv[1:])))"
 
 
 def measure(picture: str, *compressions: Compression) -> dict:
-    """Seconds, processor seconds and bytes of each program, on the cores that this process has."""
+    """Seconds, processor seconds and bytes of each program, on the cores of this process."""
     stored = pyvips.Image.new_from_file(picture).copy_memory()
     expected = stored.numpy()
     programs = {f"jaxsr {compression}": partial(_ours, stored, compression) for compression in compressions}
@@ -55,7 +55,7 @@ def _ours(image, compression, path):
 
 
 def upscaled(photos: tuple[str, ...], model: str, folder: Path) -> Path:
-    """Photos of the package, upscaled, side by side."""
+    """Write bundled photos, upscaled, side by side in one file."""
     upscaler, parts = jaxsr.load(model), []
     for name in photos:
         upscale_file(upscaler, ROOT / f"jaxsr/samples/{name}.jpg", folder / f"{name}.png")
@@ -72,13 +72,13 @@ def main(
     rounds: int = 3,
     json: Path | None = None,
 ) -> None:
-    """Megapixels a second.
+    """Print megapixels per second.
 
     Args:
-      cores: How many to measure with.
-      compressions: Of our writer.
-      photos: Of the package, 5 megapixels of the result each.
-      model: What upscales the photos, as of scripts/upscale.py.
+      cores: Numbers of cores to measure with.
+      compressions: Compressions of jaxsr's writer.
+      photos: Bundled photos, each of 5 megapixels in the result.
+      model: The network that upscales the photos, as in scripts/upscale.py.
       rounds: Runs of each program.
       json: File for the figures (None: not written).
     """

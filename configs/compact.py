@@ -1,7 +1,7 @@
-"""Compact ×4 with a pixel loss, as Real-ESRGAN's small networks begin, begun as an upscaler.
+"""Compact ×4 with a pixel loss, the first stage of Real-ESRGAN's small networks. It starts as an upscaler.
 
 Command:   python scripts/train.py --stage compact --data DIR --validation DIR --workdir RUN [--init FILE]
-Cost:      not measured: a quarter of the products of SRResNet for each LR pixel.
+Cost:      not measured. For each LR pixel there are a quarter of the multiplications of SRResNet.
 """
 
 from jaxsr.config import TrainConfig

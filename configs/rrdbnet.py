@@ -1,7 +1,9 @@
-"""RRDBNet ×4 with a pixel loss, as ESRGAN and Real-ESRGAN begin (Wang et al. 2018, section 4.1), begun as an upscaler.
+"""RRDBNet ×4 with a pixel loss, the first stage of ESRGAN and Real-ESRGAN (Wang et al. 2018, section 4.1).
+
+It starts as an upscaler.
 
 Command:   python scripts/train.py --stage rrdbnet --data DIR --validation DIR --workdir RUN [--init FILE]
-Cost:      not measured: eight times the products of SRResNet for each LR pixel; for a GPU.
+Cost:      not measured. For each LR pixel there are eight times the multiplications of SRResNet, so use a GPU.
 """
 
 from jaxsr.config import TrainConfig

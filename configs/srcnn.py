@@ -1,9 +1,9 @@
-"""SRCNN 9-1-5 ×4 on RGB (Dong et al. 2014), begun as a bicubic upscaler.
+"""SRCNN 9-1-5 ×4 on RGB (Dong et al. 2014). It starts as a bicubic upscaler.
 
 Command:   python scripts/train.py --stage srcnn --data DIR --validation DIR --workdir runs/srcnn
 Cost:      22 updates a second on one core of an AVX-512 server CPU: a quarter of an hour.
-Measured:  PSNR-Y 30.00 dB on Set5, 27.90 dB on Kodak24. With crops of 96 pixels at 5e-4, 1,500 updates gave 29.34 dB.
-Expected:  PSNR-Y 30.07 dB on Set5 for a long run (published, as the SRGAN paper's table has it).
+Measured:  PSNR-Y 30.00 dB on Set5, 27.90 dB on Kodak24.
+Expected:  PSNR-Y 30.07 dB on Set5 after a long run (published, in the SRGAN paper's table).
 """
 
 from jaxsr.config import TrainConfig

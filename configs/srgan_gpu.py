@@ -1,14 +1,15 @@
-"""SRGAN ×4 on a GPU in minutes: that of srgan_short.py, with larger batches of larger crops at a constant rate.
+"""SRGAN ×4 on a GPU in minutes: srgan_short.py with larger batches of larger crops and a constant learning rate.
 
 Command:   python scripts/train.py --config srgan_gpu --init srresnet --data DIR --validation DIR --workdir RUN
 Data:      the 570 photos named in jaxsr/weights/bundled/README.md.
-Cost:      127 s on one NVIDIA H200, 128 updates a second while it trains.
-Measured:  from srresnet_gpu's network, on eight photos of Kodak24, in bfloat16:
+Cost:      127 s on one NVIDIA H200, at 128 updates a second.
+Measured:  starting from srresnet_gpu's network, on eight photos of Kodak24, in bfloat16:
              updates        0  1,500  3,000  4,500  6,000  7,500  9,000
              LPIPS-Alex  .313   .232   .191   .185   .192   .190   .191
              PSNR-Y     27.97  27.13  26.93  26.43  26.63  26.28  26.15
-           The best, update 4,500: on Set5 LPIPS-Alex .175 → .105 and PSNR-Y 31.83 → 30.00 dB. From update 3,300 on the
-           discriminator is ahead and the generator follows it away from the picture; a lower rate is the next to try.
+           At update 4,500, the best, Set5 goes from LPIPS-Alex .175 to .105 and from PSNR-Y 31.83 to 30.00 dB. After
+           update 3,300 the discriminator is ahead, and the generator drifts away from the picture. A lower learning
+           rate was not tried.
 """
 
 from jaxsr.config import TrainConfig

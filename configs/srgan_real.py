@@ -1,11 +1,9 @@
-"""SRGAN ×4 for photos as people have them, on a CPU: LPIPS, pixel and adversarial loss by a U-Net discriminator.
+"""SRGAN ×4 for real photos, on a CPU: LPIPS, a pixel loss, and the adversarial loss of a U-Net discriminator.
 
 Command:   python scripts/train.py --config srgan_real --init srresnet_real --data DIR --validation DIR --workdir RUN
 Data:      the photos named in jaxsr/weights/bundled/README.md, the wallpapers reduced by half.
-
-The bundled network had 1,700 updates of eight 64-pixel crops before, with a content ratio of 10 and equal learning
-rates: LPIPS-Alex on Kodak24's web, phone and old photos was .396, .392 and .473 then, and .374,
-.368 and .444 after these.
+Measured:  LPIPS-Alex .374, .368 and .444 on Kodak24's web, phone and old photos. The bundled network had an earlier run
+           before this one (docs/design/real-photos.md).
 """
 
 from jaxsr.config import TrainConfig

@@ -1,10 +1,10 @@
-"""SRResNet ×4 by the paper's recipe (Ledig et al. 2017, section 3.2), begun as an upscaler.
+"""SRResNet ×4 by the paper's recipe (Ledig et al. 2017, section 3.2). It starts as an upscaler.
 
 Command:   python scripts/train.py --stage srresnet --data tfds:div2k/bicubic_x4 --validation tests/data/Set14
            --workdir RUN
-Data:      any few hundred sharp photos; DIV2K's 800 are enough.
-Cost:      1e6 updates are 1.2e17 FLOP: an hour on one NVIDIA H200 at the 276 updates a second of --dtype bfloat16 that
-           were measured there, five days on two AVX-512 cores. See srresnet_gpu.py and srresnet_short.py.
+Data:      a few hundred sharp photos; DIV2K's 800 are enough.
+Cost:      10⁶ updates are 1.2e17 FLOP: an hour on one NVIDIA H200, at the 276 updates a second that were measured with
+           --dtype bfloat16, or five days on two AVX-512 cores. For less, see srresnet_gpu.py and srresnet_short.py.
 Expected:  PSNR-Y 32.05 dB on Set5 (published).
 """
 

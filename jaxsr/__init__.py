@@ -3,16 +3,17 @@
     import jaxsr
 
     sharper = jaxsr.load("srresnet")(photo)  # an array, a PIL image or a path
-    jaxsr.upscale("photo.tif", "photo_x4.tif", model="srgan")  # files: depth, colour profile, EXIF … are kept
+    jaxsr.upscale("photo.tif", "photo_x4.tif", model="srgan")  # a file keeps its depth, colour profile, EXIF …
 
-`jaxsr.models` are the Flax modules, `jaxsr.metrics` the measures of quality, `jaxsr.resize` MATLAB's `imresize` in JAX.
+`jaxsr.models` has the Flax modules, `jaxsr.metrics` the quality metrics, and `jaxsr.resize` is MATLAB's `imresize` in
+JAX.
 
-The image contract: arrays are NHWC, RGB, float32, in [0, 1], unless a name says otherwise (`uint8`, `signed` for
-[−1, 1]); `jaxsr.imaging.color` has the converters.
+The image contract: arrays are NHWC, RGB, float32, in [0, 1], unless a name says otherwise (`uint8`, or `signed` for
+[−1, 1]). `jaxsr.imaging.color` has the converters.
 """
 
 import importlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jaxsr import metrics, models
@@ -25,8 +26,8 @@ _HOMES = {"load": "jaxsr.upscaling", "upscale": "jaxsr.upscaling", "resize": "ja
 _MODULES = ("metrics", "models")
 
 
-def __getattr__(name):
-    # On first use, since JAX takes a second to import.
+def __getattr__(name: str) -> Any:
+    # Imported on first use, because importing JAX takes a second.
     if name in _MODULES:
         return importlib.import_module(f"jaxsr.{name}")
     if name in _HOMES:
@@ -34,6 +35,6 @@ def __getattr__(name):
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     dunder = {name for name in globals() if name.startswith("__")}
     return sorted({*dunder, *__all__})

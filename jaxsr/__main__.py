@@ -1,4 +1,4 @@
-"""The command `jaxsr`, which is `python -m jaxsr` too: it finds the command that is meant, and runs it."""
+"""The command `jaxsr`, also `python -m jaxsr`: it finds the named command and runs it."""
 
 import os
 import sys
@@ -11,9 +11,9 @@ from jaxsr.errors import InputError, reported
 
 
 def main() -> int:
-    """Run the command that the process was started with; gives the exit code.
+    """Run the command in the process's arguments and return the exit code.
 
-    Without importing JAX where the help is asked for, since that takes a second.
+    The help is printed without importing JAX, which takes a second.
     """
     with reported():
         match sys.argv[1:]:
@@ -29,12 +29,14 @@ def main() -> int:
             case [name, *arguments] if name in COMMANDS:
                 run(name, arguments=arguments, prog=f"jaxsr {name}")
             case [name, *_]:
-                raise InputError(f"{name} is no command of jaxsr; choose one of {', '.join(COMMANDS)}, or give --help")
+                raise InputError(
+                    f"{name} is not a command of jaxsr; choose one of {', '.join(COMMANDS)}, or use --help"
+                )
     return 0
 
 
 def overview() -> str:
-    """The help: a line for each command."""
+    """The help text, with a line for each command."""
     width = max(map(len, COMMANDS)) + 2
     lines = "\n".join(f"  {name:{width}}{command.line}" for name, command in COMMANDS.items())
     return f"""usage: jaxsr COMMAND [FLAGS]
@@ -44,7 +46,7 @@ Single-image super-resolution in pure-functional JAX.
 {lines}
 
   jaxsr COMMAND --help       The flags of a command.
-  jaxsr --version            Versions of jaxsr and of JAX, and the device that they compute on.
+  jaxsr --version            Versions of jaxsr and JAX, and the device that they use.
   jaxsr --completion SHELL   A script for bash or zsh that completes commands and flags."""
 
 
@@ -52,10 +54,10 @@ def print_version() -> None:
     """Print the versions of jaxsr and JAX, then the devices.
 
     Raises:
-      InputError: JAX finds none.
+      InputError: JAX finds no device.
     """
     print(f"jaxsr {version('jaxsr')}, jax {version('jax')}", flush=True)
-    # To name a GPU is no reason to take its memory.
+    # Naming a GPU does not need its memory.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     import jax
 

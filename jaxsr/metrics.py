@@ -1,4 +1,4 @@
-"""The measures of quality under the package's own name: `from jaxsr.metrics import psnr`."""
+"""The quality metrics at the top of the package: `from jaxsr.metrics import psnr`."""
 
 from jaxsr.evaluation.metrics import psnr, ssim_daala, ssim_wang
 from jaxsr.evaluation.niqe import niqe

@@ -1,4 +1,4 @@
-"""Put weights into the package under a name: `python scripts/bundle_weights.py runs/mine srresnet --licence "CC0"`."""
+"""Bundle weights under a name: `python scripts/bundle_weights.py runs/mine srresnet --licence "CC0"`."""
 
 from pathlib import Path
 
@@ -13,9 +13,9 @@ def main(source: tyro.conf.Positional[str], name: tyro.conf.Positional[str], *, 
     """Store weights in half precision where `jaxsr.load(NAME)` finds them.
 
     Args:
-      source: Folder of a training run (its best.safetensors, or else last.safetensors) or weights file.
-      name: The bundled name; weights of that name are replaced.
-      licence: What the owners of the training photos allow, or where that is written.
+      source: Weights file, or folder of a training run (its best.safetensors, otherwise its last.safetensors).
+      name: The bundled name. Existing weights of that name are replaced.
+      licence: What the owners of the training photos allow, or where they say it.
     """
     weights = load_weights(source)
     card = weights.card | {"licence": licence, "stored_as": "float16"}

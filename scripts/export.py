@@ -1,4 +1,4 @@
-"""Write a network for other programs: `python scripts/export.py srresnet srresnet.onnx --format onnx`."""
+"""Export a network for other programs: `python scripts/export.py srresnet srresnet.onnx --format onnx`."""
 
 from jaxsr.commands import run
 

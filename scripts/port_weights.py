@@ -1,4 +1,4 @@
-"""Bring other programs' weights into a form that jaxsr reads: `python scripts/port_weights.py SOURCE DEST`."""
+"""Convert other programs' weights to jaxsr's format: `python scripts/port_weights.py SOURCE DEST`."""
 
 from jaxsr.commands import run
 

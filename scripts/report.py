@@ -20,16 +20,16 @@ def main(
     title: str | None = None,
     command: str | None = None,
 ) -> None:
-    """Write results.md, its figures, and the README's table; or keep what a training run measured.
+    """Write results.md, its figures, and the README's table; or record the measurements of a training run.
 
     Args:
       figures: Folder with scores/, runs/, speed.json, budgets.json and twins.json.
       output: Folder for results.md and the figures.
-      readme: File whose table is renewed between its two marks (None: none).
-      add_run: Folder of a training run, whose validation scores are added to --figures; nothing else is done.
-      name: Of that run, as file name.
-      title: Of that run, above its curve.
-      command: That it was started with.
+      readme: File whose table is replaced between its two marks. None: no file.
+      add_run: Folder of a training run. Its validation scores are added to --figures; nothing else is done.
+      name: File name for that run in --figures.
+      title: Title of that run's curve.
+      command: Command that started that run.
     """
     from jaxsr.evaluation import figures as draw
     from jaxsr.evaluation import page, results
@@ -42,7 +42,9 @@ def main(
     read = results.read_figures(figures)
     text = readme.read_text(encoding="utf-8") if readme else None
     if text is not None and (text.count(BEGIN), text.partition(BEGIN)[2].count(END)) != (1, 1):
-        raise jaxsr.errors.InputError(f"{readme} has no place for the table: put {BEGIN} and {END} around it, once")
+        raise jaxsr.errors.InputError(
+            f"{readme} has no place for the table: put {BEGIN} before it and {END} after it, once"
+        )
     draw.draw_runs(output / "curves.png", read.runs)
     draw_strengths(output / "strength.png", [r for r in read.scores.values() if "strength" in (r["card"] or {})])
     paper = page.PAPERS_BATCH * max(page.PAPERS_UPDATES)

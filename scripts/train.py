@@ -2,7 +2,7 @@
 
     python scripts/train.py --stage srresnet --data PHOTOS --validation PHOTOS --workdir RUN
 
-Start the same command again to go on where it stopped, however it stopped.
+The same command resumes a run from its last checkpoint, whatever stopped it.
 """
 
 from jaxsr.commands import run

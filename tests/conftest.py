@@ -42,3 +42,10 @@ def pytest_collection_modifyitems(items):
         path = Path(item.path)
         if {path.stem, path.parent.name} & QUICK:
             item.add_marker(pytest.mark.quick)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forgotten_programs():
+    """Gigabytes of programs of other files slow a worker down; those that files share are on the disk."""
+    yield
+    jax.clear_caches()

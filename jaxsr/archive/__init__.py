@@ -1,4 +1,4 @@
-"""An archive of pictures upscaled by a Ray cluster, from and to wherever a path or a URI leads.
+"""Upscaling of an archive of pictures on a Ray cluster. Source and destination are paths or URIs.
 
-It needs the extra `ray`.
+This package needs the extra `ray`.
 """

@@ -1,13 +1,15 @@
-"""A clip by several replicas, each given segment after segment."""
+"""Upscaling of one clip by several replicas, segment by segment."""
 
 import contextlib
 import sys
 import warnings
 from collections import deque
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import ray
+from ray.exceptions import RayActorError, RayTaskError
 from tqdm import tqdm
 
 from jaxsr.archive.cluster import Layout, check_counts, connected, lay_out, resources
@@ -18,6 +20,7 @@ from jaxsr.upscaling.command import Existing, list_jobs
 from jaxsr.upscaling.compiled import keep_compiled
 from jaxsr.upscaling.folder import has_result, refuse_existing
 from jaxsr.upscaling.plan import Job
+from jaxsr.upscaling.upscaler import Upscaler
 from jaxsr.video.command import tell
 from jaxsr.video.files import Planned, Wishes, finish, plan_clip
 from jaxsr.video.pipeline import enlarger, upscale_segments
@@ -37,24 +40,27 @@ def run(
     workers: int | None,
     cores: int | None,
 ) -> int:
-    """Upscale a clip, with a progress bar on stderr and the result's path on stdout; 0.
+    """Upscale a clip, with a progress bar on stderr and the result's path on stdout.
 
-    All machines see the clip and the folder of the result by these paths.
+    The paths of the clip and of the result must be valid on all machines.
 
     Args:
       job: the clip.
-      model: see `jaxsr.load`; a path is one of every machine.
-      options: of `jaxsr.load`.
-      wishes: of the result.
-      existing: what is done about a result that exists.
+      model: see `jaxsr.load`. A path must be valid on all machines.
+      options: keyword arguments of `jaxsr.load`.
+      wishes: what the user wants of the result.
+      existing: what to do with a result that exists.
       dry_run: only list what would be done.
       cache: keep compiled programs.
       address: see `jaxsr.archive.cluster.connected`.
       workers: see `jaxsr.archive.cluster.lay_out`.
-      cores: likewise.
+      cores: see `jaxsr.archive.cluster.lay_out`.
+
+    Returns:
+      The exit code, 0.
 
     Raises:
-      InputError: see `plan_clip`, `connected` and `lay_out`; another process is at work on the clip, or all replicas
+      InputError: see `plan_clip`, `connected` and `lay_out`; or another process is working on the clip, or all replicas
         died.
       OSError: the result cannot be written.
     """
@@ -65,12 +71,12 @@ def run(
         refuse_existing([job])
     if existing == "keep" and has_result(job):
         return 0
-    stdout, source, target = sys.stdout, job.source.absolute(), job.target.absolute()
-    # Ray starts its processes by fork and exec, of which JAX warns whatever follows the fork.
+    stdout, source, target = sys.stdout, Path(job.source).absolute(), Path(job.target).absolute()
+    # Ray starts processes by fork and exec. JAX warns of every fork, but only a fork without exec is a danger.
     warnings.filterwarnings("ignore", message="os.fork", category=RuntimeWarning)
     with claimed(target) as mine, contextlib.redirect_stdout(sys.stderr):
         if not mine:
-            raise InputError(f"{target}: another process is at work on it; wait for it or stop it")
+            raise InputError(f"{target}: another process is working on it; wait for it or stop it")
         planned = plan_clip(load(model, **options), source, target, wishes, anew=existing == "replace")
         tell(planned)
         if planned.left:
@@ -85,42 +91,46 @@ def run(
 
 
 class _Replica:
-    """The network in a process of the cluster."""
+    """The network in one process of the cluster."""
 
-    def __init__(self, planned, model, options, cache):
+    def __init__(self, clip, encoding, folder, model, options, cache):
         if cache:
             keep_compiled()
-        self._planned = planned
-        self._enlarge = enlarger(load(model, **options), planned.clip, planned.encoding)
+        self._clip, self._encoding, self._folder = clip, encoding, folder
+        upscaler = load(model, **options)
+        # The driver has replaced auto by the network that it chose.
+        assert isinstance(upscaler, Upscaler), model
+        self._enlarge = enlarger(upscaler, clip, encoding)
 
     def upscale(self, segment):
-        planned = self._planned
-        upscale_segments(planned.clip, [segment], self._enlarge, planned.encoding, planned.folder)
+        upscale_segments(self._clip, [segment], self._enlarge, self._encoding, self._folder)
 
 
 def _upscaled(planned: Planned, model, options, layout: Layout, cache) -> Iterator[Segment]:
-    """The segments that are left, as they are finished; what a dead replica had is given to another."""
+    """Yield the segments that are left, as each is finished. Another replica gets the segment of one that died."""
     if planned.choice is not None:
         model, options = planned.choice.model, {name: value for name, value in options.items() if name != "sharp"}
     left = deque(planned.left)
     kind = ray.remote(_Replica).options(**resources(layout))
-    alike = planned._replace(upscaler=None)
-    idle = [kind.remote(alike, model, options, cache) for _ in range(min(layout.count, len(left)))]
+    arguments = planned.clip, planned.encoding, planned.folder, model, options, cache
+    idle: list[Any] = [kind.remote(*arguments) for _ in range(min(layout.count, len(left)))]
     busy = {}
     while left or busy:
         while left and idle:
             replica, segment = idle.pop(), left.popleft()
             busy[replica.upscale.remote(segment)] = replica, segment
         if not busy:
-            raise InputError(f"{planned.clip.path}: all replicas died; memory may be short (--tile, --cores)")
+            raise InputError(
+                f"{planned.clip.path}: all replicas died; if memory was short, try a smaller --tile or more --cores"
+            )
         (ended,), _ = ray.wait(list(busy))
         replica, segment = busy.pop(ended)
         try:
             ray.get(ended)
-        except ray.exceptions.RayActorError:
+        except RayActorError:
             left.appendleft(segment)
-            tqdm.write(f"a process or machine died; segment {segment.number} is given to another", file=sys.stderr)
-        except ray.exceptions.RayTaskError as error:
+            tqdm.write(f"a process or machine died; another one gets segment {segment.number}", file=sys.stderr)
+        except RayTaskError as error:
             raise error.cause from error
         else:
             idle.append(replica)

@@ -1,11 +1,11 @@
-"""Ray: a cluster, replicas on it, and a stream of pictures through them that survives the loss of machines."""
+"""A Ray cluster, replicas on it, and a stream of pictures through them that survives the loss of machines."""
 
 import logging
 import math
 import os
 import socket
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +13,12 @@ from typing import Any
 import ray
 import ray.data
 from ray.data import ActorPoolStrategy
+from ray.exceptions import RayError
 
 from jaxsr.archive.replica import Replica, Work
 from jaxsr.errors import InputError
 
-# Of an archive's parts, each of which is one call: what a call did is told when it ends, and all calls are listed.
+# An archive is divided into about this many calls. Ray lists all calls, and reports a call's results when it ends.
 _CALLS = 10_000
 _MOST_PER_CALL = 16
 _DEFAULT_CORES = 4
@@ -28,8 +29,8 @@ class Layout:
     """The replicas on a cluster.
 
     Attributes:
-      count: how many.
-      cores: CPU cores of each; None for a GPU each.
+      count: number of replicas.
+      cores: CPU cores of each; None if each has a GPU.
     """
 
     count: int
@@ -37,28 +38,28 @@ class Layout:
 
 
 def check_counts(*, workers: int | None, cores: int | None) -> None:
-    """Raise `InputError` if `lay_out` cannot take them."""
+    """Raise `InputError` if a count is less than 1."""
     for name, value in (("--workers", workers), ("--cores", cores)):
         if value is not None and value < 1:
             raise InputError(f"{name} {value}: must be at least 1")
 
 
 @contextmanager
-def connected(address: str | None) -> Iterator[None]:
-    """Connect to a Ray cluster, or start one of this machine that ends with the context.
+def connected(address: str | None) -> Generator[None]:
+    """Connect to a Ray cluster, or start one on this machine that ends with the context.
 
     Args:
-      address: host:port, "auto" for the one that runs on this machine, "local" for a new one; None for RAY_ADDRESS, or
-        else a new one.
+      address: host:port, "auto" for the cluster that runs on this machine, or "local" for a new one. None is
+        RAY_ADDRESS if that is set, otherwise "local".
 
     Raises:
-      InputError: no cluster answers there.
+      InputError: no cluster answers at the address.
     """
     address = address or os.environ.get("RAY_ADDRESS") or "local"
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    # Pictures never enter Ray's store, only names do. Otherwise Ray would take a third of the memory for it.
-    new = {"object_store_memory": 10**8, "include_dashboard": False} if address == "local" else {}
+    # Ray reserves a third of the memory for its object store by default. Only file names enter it here, never pictures.
+    new: dict[str, Any] = {"object_store_memory": 10**8, "include_dashboard": False} if address == "local" else {}
     try:
         _knock(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **new)
@@ -72,28 +73,28 @@ def connected(address: str | None) -> Iterator[None]:
 
 
 def _knock(address):
-    """Raise `OSError` if nobody listens there, for which Ray would take minutes."""
+    """Raise `OSError` at once if nothing listens at the address. Ray itself would take minutes."""
     host, separator, port = address.rpartition(":")
     if separator and port.isdecimal():
         socket.create_connection((host.removeprefix("ray://"), int(port)), timeout=10).close()
 
 
 def lay_out(*, workers: int | None = None, cores: int | None = None) -> Layout:
-    """The replicas that the connected cluster has room for.
+    """The replicas for which the connected cluster has room.
 
     Args:
-      workers: at most so many; None for all that fit.
-      cores: CPU cores of each; None for a GPU each where there are any, or else up to 4 cores.
+      workers: largest number of replicas; None for all that fit.
+      cores: CPU cores of each. None: one GPU each if there are GPUs, otherwise up to 4 cores.
 
     Raises:
-      InputError: there is room for none.
+      InputError: there is no room for a replica.
     """
     machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     gpus = sum(int(machine.get("GPU", 0)) for machine in machines)
     cpus = [int(machine.get("CPU", 0)) for machine in machines]
     if cores is None and gpus:
         return Layout(min(gpus, workers or gpus), None)
-    # A machine without cores, as that of a cluster's head often is, has no say.
+    # Machines without cores are left out; the head of a cluster is often one.
     cores = cores or min([_DEFAULT_CORES, *(count for count in cpus if count)])
     room = sum(count // cores for count in cpus)
     if not room:
@@ -105,25 +106,25 @@ def resources(layout: Layout) -> dict[str, Any]:
     """Ray's options for a replica."""
     if layout.cores is None:
         return {"num_gpus": 1}
-    # XLA takes NPROC for the number of cores.
+    # XLA reads the number of cores from NPROC.
     limits = {"NPROC": str(layout.cores), "VIPS_CONCURRENCY": str(layout.cores), "JAX_PLATFORMS": "cpu"}
     return {"num_cpus": layout.cores, "runtime_env": {"env_vars": limits}}
 
 
 def stream(work: Work, rows: dict[int, dict[str, Any]], layout: Layout) -> Iterator[dict[str, Any]]:
-    """Upscale pictures on the replicas; what is yielded and held is a few names, however many the pictures are.
+    """Upscale pictures on the replicas. Only names are yielded and held in memory, never pictures.
 
-    When a machine or process dies, the pictures that it had are given to the others. Where that does not help, it is
-    taken for the pictures' own doing.
+    When a machine or process dies, other replicas get its pictures, one at a time. A picture whose replica dies again
+    counts as failed.
 
     Args:
-      work: what all replicas are told.
-      rows: what `Replica` takes for each picture, by number.
-      layout: of the replicas.
+      work: settings of all replicas.
+      rows: arguments of `Replica` for each picture, by number.
+      layout: layout of the replicas.
 
     Yields:
-      What `Replica` gives, for each picture once, in any order, and with it `again`: whether it was given to a replica
-      more than once.
+      The result of `Replica` for each picture, once and in any order. `again` is added: whether a replica got the
+      picture more than once.
 
     Raises:
       InputError: the replicas cannot start.
@@ -137,12 +138,12 @@ def stream(work: Work, rows: dict[int, dict[str, Any]], layout: Layout) -> Itera
         if left and alone and len(left) == before:
             break
         if left:
-            warnings.warn(f"a process or machine died; its {len(left)} pictures are given to others", stacklevel=2)
-        # One call at a time, so that a picture that kills its replica takes no other with it.
+            warnings.warn(f"a process or machine died; others get the {len(left)} pictures that are left", stacklevel=2)
+        # One picture at a time, so that a picture that kills its replica does not take others with it.
         alone = True
         layout = lay_out(workers=layout.count, cores=layout.cores) if left else layout
     for number in left:
-        reason = b"the process that upscaled it died, and so did the next; memory may be short (--tile, --cores)"
+        reason = b"two processes died while upscaling it; if memory was short, try a smaller --tile or more --cores"
         yield {
             "number": number,
             "status": "failed",
@@ -169,15 +170,20 @@ def _one_pass(work, rows, layout, *, alone):
         enable_true_multi_threading=True,
     )
     with warnings.catch_warnings():
-        # There is no other way yet to say it: without it Ray waits, for ever if need be, until there is room to start
-        # a dead replica anew, with its pictures held back.
+        # The deprecated argument sets `max_task_retries`, and there is no other way yet. With retries, Ray holds back
+        # the pictures of a dead replica until there is room to start it again, possibly forever.
         warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated")
         results = ray.data.from_items(rows, override_num_blocks=math.ceil(len(rows) / per_call)).map(
-            Replica, fn_constructor_args=(work,), compute=pool, max_task_retries=0, **resources(layout)
+            # ray.data accepts a class whose instances are called with rows; its stubs do not say so.
+            Replica,  # ty: ignore[invalid-argument-type]
+            fn_constructor_args=(work,),
+            compute=pool,
+            max_task_retries=0,
+            **resources(layout),
         )
     try:
         yield from results.iter_rows()
-    except ray.exceptions.RayError as error:
+    except RayError as error:
         raise InputError(f"the replicas cannot start: {_last_words(error)}") from error
 
 

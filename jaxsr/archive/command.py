@@ -1,4 +1,4 @@
-"""What `jaxsr archive` does with pictures that are planned: tell a person, and write a report."""
+"""Run `jaxsr archive` for planned pictures: show progress and write a report."""
 
 import contextlib
 import math
@@ -36,21 +36,21 @@ def run(
     """Upscale an archive, with a progress bar and a summary on stderr and each result's name on stdout.
 
     Args:
-      work: what the replicas are told.
+      work: settings of all replicas.
       tasks: the pictures.
-      destination: where the results go.
-      results: what is done about results that exist: refuse to begin, keep or replace them.
+      destination: folder of the results.
+      results: what to do with results that exist: refuse to start, keep them, or replace them.
       dry_run: only list what would be done.
       report: file for a JSON report, or None.
       address: see `jaxsr.archive.cluster.connected`.
       workers: see `jaxsr.archive.cluster.lay_out`.
-      cores: likewise.
+      cores: see `jaxsr.archive.cluster.lay_out`.
 
     Returns:
       The exit code: 0, or 1 if a picture failed or the disk was full.
 
     Raises:
-      InputError: there are results already, the cluster cannot do it, or results do not arrive in the destination.
+      InputError: results exist, the cluster is missing or too small, or results are missing in the destination.
       KeyboardInterrupt: after the summary and the report.
       OSError: the destination or the report cannot be written.
     """
@@ -77,7 +77,7 @@ def run(
                         choices[task.job.source] = Choice(row["model"], row["why"])
                         tqdm.write(f"{task.job.source}: by {choices[task.job.source]}", file=sys.stderr)
     except KeyboardInterrupt:
-        how = "begins again" if results == "replace" else "goes on from here with --skip-existing"
+        how = "starts again" if results == "replace" else "resumes from here with --skip-existing"
         print(f"{summary(jobs, list(outcomes.values()))}\nthe same command {how}", file=sys.stderr)
         raise
     finally:
@@ -96,7 +96,7 @@ def _stream(work, tasks, address, workers, cores):
         for number, task in enumerate(tasks)
     }
     stdout = sys.stdout
-    # Ray's own words go to stdout.
+    # Ray prints to stdout.
     with contextlib.redirect_stdout(sys.stderr), connected(address):
         layout = lay_out(workers=workers, cores=cores)
         where = "a GPU" if layout.cores is None else f"{layout.cores} of a machine's cores"
@@ -113,10 +113,10 @@ def _stream(work, tasks, address, workers, cores):
 
 
 def _check_arrived(destination, written):
-    """Look for the results from here: a folder of that name may be another one on each machine."""
+    """Check that the results are visible here. The destination could be a different folder on each machine."""
     missing = set(written) - existing(destination, written)
     if missing:
         raise InputError(
-            f"{destination.name}: {len(missing)} results are not there, as seen from here; give a folder that all "
-            "machines of the cluster share"
+            f"{destination.name}: {len(missing)} results are missing here; give a folder that all machines of the "
+            "cluster share"
         )

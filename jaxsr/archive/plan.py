@@ -1,4 +1,4 @@
-"""Which pictures of an archive are upscaled, and where each result goes."""
+"""The pictures of an archive to upscale, and the place of each result."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +12,9 @@ class Task:
     """A picture of an archive.
 
     Attributes:
-      job: what a person calls it and its result.
-      source: its place in the source.
-      target: the place of its result in the destination.
+      job: names of the picture and its result, as shown to the user.
+      source: place of the picture in the source.
+      target: place of its result in the destination.
     """
 
     job: Job
@@ -25,16 +25,16 @@ class Task:
 def plan_archive(
     source: Store, destination: Store, *, label: str, recursive: bool = False, suffix: str = ".png"
 ) -> list[Task]:
-    """What there is to do, with the names that `jaxsr.upscaling.plan.plan` gives to the results of one folder.
+    """One task for each picture. Results are named as `jaxsr.upscaling.plan.plan` names those of one folder.
 
-    Only names are held, however many the pictures are.
+    Only names are held in memory.
 
     Args:
       source: the folder of pictures.
-      destination: the folder of results. Within the source it is no source itself.
-      label: what the results' names end with, "x4".
-      recursive: take the pictures in subfolders too.
-      suffix: of the results.
+      destination: the folder of results. If it lies in the source, its pictures are left out.
+      label: end of the results' names, such as "x4".
+      recursive: include the pictures in subfolders.
+      suffix: suffix of the results.
 
     Raises:
       InputError: there is no such folder, it has no pictures, or a result would replace a source or another result.
@@ -45,5 +45,5 @@ def plan_archive(
     sources = [Source(here / place, place, False) for place in places]
     jobs = without_results(sources, name_results(sources, there, label=label, suffix=suffix))
     require_apart(jobs)
-    pairs = [(job.source.relative_to(here), job.target.relative_to(there)) for job in jobs]
+    pairs = [(Path(job.source).relative_to(here), Path(job.target).relative_to(there)) for job in jobs]
     return [Task(Job(source.label(place), destination.label(target)), place, target) for place, target in pairs]

@@ -1,4 +1,4 @@
-"""One copy of the network, in a process of the cluster that is given picture after picture."""
+"""One copy of the network in a process of the cluster, which upscales one picture after another."""
 
 import os
 import tempfile
@@ -25,17 +25,17 @@ from jaxsr.weights import bundled_names
 
 @dataclass(frozen=True)
 class Work:
-    """What all replicas are told.
+    """Settings of all replicas.
 
     Attributes:
       source: the folder of pictures, a URI or an absolute path.
-      destination: the folder of results, likewise.
-      model: see `jaxsr.load`; a path is one of every machine.
-      options: of `jaxsr.load`.
+      destination: the folder of results, a URI or an absolute path.
+      model: see `jaxsr.load`. A path must be valid on all machines.
+      options: keyword arguments of `jaxsr.load`.
       size: see `jaxsr.upscaling.size.parse_size`.
       overwrite: replace results that exist.
       cache: keep compiled programs.
-      first_frame: of an animation, or of several pages, take the first picture alone.
+      first_frame: upscale only the first picture of an animation or of several pages.
     """
 
     source: str
@@ -48,14 +48,14 @@ class Work:
     first_frame: bool = False
 
 
-def absolute_model(name: str | None) -> str | None:
-    """A model's name, or the absolute path that it is, for processes in other folders."""
-    known = name is None or name in (AUTOMATIC, *bundled_names(), *INTERPOLATIONS)
+def absolute_model(name: str) -> str:
+    """The name of a model, or the absolute path of a model's file, for processes in other folders."""
+    known = name in (AUTOMATIC, *bundled_names(), *INTERPOLATIONS)
     return name if known or not os.path.exists(name) else os.path.abspath(name)
 
 
 class Replica:
-    """Upscales pictures, called in up to three threads: while the network computes, one is read and one written.
+    """Upscales pictures. Up to three threads can call it: while the network computes, one reads and one writes.
 
     Raises:
       InputError: see `jaxsr.load`.
@@ -75,12 +75,14 @@ class Replica:
         """Upscale one picture.
 
         Args:
-          row: its number, and the places of source and target as bytes, since names need not be text.
+          row: number of the picture, and the places of source and target as bytes, since names need not be text.
 
         Returns:
-          number; status and reason (as bytes) and seconds as of `jaxsr.upscaling.folder.Outcome`; megapixels of the
-          picture, NaN if unknown; disk_full, if that is why it failed; the model that was chosen for it and why, empty
-          where it was named.
+          number: as in the row.
+          status, reason (as bytes), seconds: see `jaxsr.upscaling.folder.Outcome`.
+          megapixels: of the picture; NaN if unknown.
+          disk_full: whether it failed because the disk is full.
+          model, why: the network that was chosen for it and the reason; empty if the network was named.
         """
         source, target = Path(os.fsdecode(row["source"])), Path(os.fsdecode(row["target"]))
         times, size, full, choice = [], None, False, None
@@ -88,7 +90,7 @@ class Replica:
             local = _here(self._source, source, Path(scratch, "source"))
             result = _here(self._destination, target, Path(scratch, "result"))
             try:
-                # Either another run's, or this run's, written by a replica that died before it could tell.
+                # Another run wrote it, or a replica of this run that died before it could report it.
                 if not self._overwrite and exists(self._destination, target):
                     status, reason = "skipped", "written meanwhile"
                 else:
@@ -106,7 +108,7 @@ class Replica:
                         if self._destination.remote is not None:
                             put(self._destination, result, target)
                     status, reason = "done", ""
-            # Whatever is wrong with one picture, the others are worth having.
+            # An error in one picture must not stop the others.
             except Exception as error:
                 full = isinstance(error, OSError) and error.errno in DISK_FULL
                 known = isinstance(error, InputError | OSError)
@@ -126,7 +128,7 @@ class Replica:
 
 
 def _here(store, place, folder):
-    """Where a file of a store is on this machine, or will be."""
+    """The path of a store's file on this machine, or the path to which it will be copied."""
     return Path(store.path(place)) if store.remote is None else folder / place.name
 
 

@@ -1,4 +1,4 @@
-"""Folders of files: on disks of this machine, or wherever pyarrow and fsspec reach."""
+"""Folders on this machine, or anywhere that pyarrow or fsspec can reach."""
 
 import os
 from collections.abc import Iterable
@@ -16,12 +16,12 @@ from jaxsr.upscaling.plan import find_sources
 
 @dataclass(frozen=True)
 class Store:
-    """A folder, whose files are known by their paths within it, their places.
+    """A folder. The place of a file is its path within the folder.
 
     Attributes:
-      name: the path or URI that it was opened by.
-      root: its path in the file system, absolute for one of this machine.
-      remote: the file system; None for this machine's own, whose files are used where they are.
+      name: the path or URI of the folder, as it was given.
+      root: path of the folder in its file system; an absolute path if it is on this machine.
+      remote: the file system; None for this machine's own.
     """
 
     name: str
@@ -30,30 +30,30 @@ class Store:
 
     @property
     def everywhere(self) -> str:
-        """What opens it in a process in another folder, or on another machine."""
+        """A name that opens the folder from any working directory and on any machine."""
         return self.root if self.remote is None else self.name
 
     def label(self, place: Path) -> Path | str:
-        """What a person calls a file of it: a path, or a URI."""
+        """The name of a file as shown to the user: a path or a URI."""
         return Path(self.name, place) if self.remote is None else f"{self.name.rstrip('/')}/{place}"
 
     def path(self, place: Path) -> str:
-        """A file's path in the file system."""
+        """The path of a file in the file system."""
         return f"{self.root.rstrip('/')}/{place}" if self.root else str(place)
 
     def key(self) -> Path:
-        """What two names of one folder have in common."""
+        """A path that is equal for all names of the same folder."""
         kind = "" if self.remote is None else f"{self.remote.type_name}:"
         return Path(f"{kind}/{self.root.strip('/')}")
 
 
 def open_store(name: str) -> Store:
-    """A folder by a path, a URI that pyarrow knows (file, s3, gs, hdfs, abfs) or one that fsspec knows.
+    """Open a folder by a path, or by a URI that pyarrow (file, s3, gs, hdfs, abfs) or fsspec knows.
 
-    Whether the folder exists is not asked.
+    The folder need not exist.
 
     Raises:
-      InputError: neither knows the URI, or a package is missing for it.
+      InputError: neither knows the URI, or a package for it is missing.
       OSError: the file system cannot be reached.
     """
     if "://" not in name:
@@ -68,23 +68,23 @@ def open_store(name: str) -> Store:
 def _by_fsspec(name):
     try:
         remote, root = fsspec.core.url_to_fs(name)
-    # Each of fsspec's many file systems has its own way to refuse.
+    # Each of fsspec's file systems raises its own errors.
     except Exception as error:
         raise InputError(f"{name}: cannot be opened ({error})") from error
     return fs.PyFileSystem(fs.FSSpecHandler(remote)), root
 
 
 def find_pictures(store: Store, *, recursive: bool = False, apart_from: Store | None = None) -> list[Path]:
-    """The places of a folder's pictures, by suffix, sorted; hidden files and folders are left out.
+    """The sorted places of a folder's pictures, recognised by suffix. Hidden files and folders are left out.
 
     Args:
       store: the folder.
-      recursive: look into its subfolders too.
-      apart_from: a subfolder that is left out.
+      recursive: search its subfolders too.
+      apart_from: a subfolder to leave out.
 
     Raises:
-      InputError: there is no such folder, or it has no pictures.
-      OSError: it cannot be listed.
+      InputError: the folder does not exist or has no pictures.
+      OSError: the folder cannot be listed.
     """
     if store.remote is None:
         left_out = apart_from.root if apart_from and apart_from.remote is None else None
@@ -113,21 +113,21 @@ def find_pictures(store: Store, *, recursive: bool = False, apart_from: Store | 
 
 
 def existing(store: Store, places: Iterable[Path]) -> set[Path]:
-    """Those of the places where there is a file."""
+    """The places at which a file exists."""
     if store.remote is None:
         return {place for place in places if os.path.lexists(store.path(place))}
     return set(places) & set(_list(store, recursive=True))
 
 
 def exists(store: Store, place: Path) -> bool:
-    """Whether there is a file at a place."""
+    """Whether a file exists at a place."""
     if store.remote is None:
         return os.path.lexists(store.path(place))
     return store.remote.get_file_info(store.path(place)).type == fs.FileType.File
 
 
 def _list(store, *, recursive):
-    """The places of all files."""
+    """The places of all files of a remote folder."""
     selector = fs.FileSelector(store.root, recursive=recursive, allow_not_found=True)
     files = (info.path for info in store.remote.get_file_info(selector) if info.type == fs.FileType.File)
     return [Path(path.removeprefix(store.root).lstrip("/")) for path in files]

@@ -1,4 +1,4 @@
-"""Files to and from stores, whole or not at all."""
+"""Copies of files to and from stores. A file arrives complete or not at all."""
 
 import contextlib
 import os
@@ -15,10 +15,10 @@ from jaxsr.upscaling.plan import require_writable
 
 
 def fetch(store: Store, place: Path, to: Path) -> None:
-    """Copy a file of a remote folder to this machine.
+    """Copy a file from a remote folder to this machine.
 
     Raises:
-      OSError: it is not there, or cannot be read.
+      OSError: the file does not exist or cannot be read.
     """
     fs.copy_files(
         store.path(place),
@@ -30,31 +30,32 @@ def fetch(store: Store, place: Path, to: Path) -> None:
 
 
 def put(store: Store, file: Path, place: Path) -> None:
-    """Copy a file of this machine to a remote folder, where it appears whole or not at all.
+    """Copy a file from this machine to a remote folder, where it appears complete or not at all.
 
     Raises:
-      OSError: it cannot be written.
+      OSError: the file cannot be written.
     """
+    remote = _remote(store)
     target = PurePosixPath(store.path(place))
-    # Of the form that `replacing` gives, so that what a killed process leaves is known for it.
+    # The same form of name as in `replacing`, so that the leftovers of a killed process are recognised.
     temporary = str(target.with_name(f".{target.stem}.{secrets.token_hex(4)}.partial{target.suffix}"))
-    store.remote.create_dir(str(target.parent), recursive=True)
+    remote.create_dir(str(target.parent), recursive=True)
     try:
-        with file.open("rb") as source, store.remote.open_output_stream(temporary) as stream:
+        with file.open("rb") as source, remote.open_output_stream(temporary) as stream:
             while chunk := source.read(2**22):
                 stream.write(chunk)
-        store.remote.move(temporary, str(target))
+        remote.move(temporary, str(target))
     except BaseException:
         _delete(store, temporary)
         raise
 
 
 def check_writable(store: Store) -> None:
-    """Find out, before hours of work, whether results have a place in a folder, which need not exist.
+    """Check that results can be written to a folder, before hours of work. The folder need not exist.
 
     Raises:
-      InputError: they have none on this machine.
-      OSError: a small file cannot be written, and deleted, in a remote one.
+      InputError: a folder on this machine cannot be written.
+      OSError: a small file cannot be written to a remote folder and deleted there.
     """
     if store.remote is None:
         require_writable(Path(store.root))
@@ -67,7 +68,7 @@ def check_writable(store: Store) -> None:
 
 
 def clear_abandoned(store: Store, places: Iterable[Path]) -> None:
-    """Delete the temporary files of killed processes that were writing these places, which nobody writes now."""
+    """Delete the temporary files of killed processes that were writing these places. Nobody may be writing them now."""
     patterns = defaultdict(list)
     for place in places:
         patterns[os.path.dirname(store.path(place))].append(abandoned_names(place))
@@ -75,6 +76,11 @@ def clear_abandoned(store: Store, places: Iterable[Path]) -> None:
         for name in _names(store, folder):
             if ".partial" in name and any(pattern.fullmatch(name) for pattern in of_folder):
                 _delete(store, f"{folder}/{name}")
+
+
+def _remote(store) -> fs.FileSystem:
+    assert store.remote is not None, f"{store.name} is a folder of this machine"
+    return store.remote
 
 
 def _names(store, folder):
@@ -85,7 +91,7 @@ def _names(store, folder):
 
 
 def _delete(store, path):
-    # Someone may have been quicker.
+    # Another process may have deleted it already.
     with contextlib.suppress(FileNotFoundError):
         if store.remote is None:
             os.unlink(path)

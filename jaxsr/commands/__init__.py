@@ -1,9 +1,10 @@
-"""The commands of `jaxsr`, one module each, whose `main` has the flags as its arguments.
+"""The commands of `jaxsr`, one module each. The arguments of a module's `main` are the command's flags.
 
 `scripts/` has the same commands as files.
 """
 
 import importlib
+import io
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -13,11 +14,11 @@ from jaxsr.errors import reported
 
 
 class Command(NamedTuple):
-    """Where a command is, and what it does.
+    """Where a command is defined, and what it does.
 
     Attributes:
-      module: name of the module, imported when the command is asked for.
-      line: the first one of its help.
+      module: name of the module, which is imported only when the command runs.
+      line: first line of the command's help.
     """
 
     module: str
@@ -27,15 +28,15 @@ class Command(NamedTuple):
 COMMANDS = {
     "upscale": Command("jaxsr.commands.upscale", "Upscale pictures, or clips, with a network."),
     "evaluate": Command(
-        "jaxsr.commands.evaluate", "Score models on test sets, all by one protocol, which stands above each table."
+        "jaxsr.commands.evaluate", "Score models on test sets by one protocol, which is printed above each table."
     ),
     "train": Command("jaxsr.commands.train", "Train a network on photos."),
     "archive": Command("jaxsr.commands.archive", "Upscale the pictures of a folder, or a clip, on a Ray cluster."),
     "demo": Command("jaxsr.commands.demo", "Serve a page that upscales pictures, until Ctrl-C."),
-    "port": Command("jaxsr.commands.port", "Bring other programs' weights into a form that jaxsr reads."),
+    "port": Command("jaxsr.commands.port", "Convert other programs' weights to jaxsr's format."),
     "export": Command(
         "jaxsr.export.command",
-        "Write a network for other programs, once it is found to do there what it does here.",
+        "Export a network for other programs, and check that it gives the same results there.",
     ),
 }
 
@@ -50,16 +51,17 @@ def run(name: str, *, arguments: Sequence[str] | None = None, prog: str | None =
 
     Args:
       name: one of `COMMANDS`.
-      arguments: of the command (None: those of the process).
-      prog: what the help calls it (None: the file that was started).
+      arguments: the command line after the command's name. None: the process's own.
+      prog: name of the command in its help. None: the file that was started.
     """
     with reported():
-        # Here, as jax in the commands themselves: the help of all commands is quick.
+        # Imported here, so that the list of commands appears at once.
         import tyro
 
-        # Names of files need not be valid text; they are printed as the bytes they are.
-        sys.stdout.reconfigure(errors="surrogateescape")
+        # File names need not be valid text. They are printed as the bytes that they are.
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="surrogateescape")
         command = module(name)
-        # That of `train` has other defaults for another recipe.
+        # `train` parses its own flags, because their defaults depend on the recipe.
         parse = getattr(command, "parse", tyro.cli)
         sys.exit(parse(command.main, args=arguments, prog=prog))

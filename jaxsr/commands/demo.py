@@ -20,13 +20,13 @@ def main(
     """Serve a page that upscales pictures, until Ctrl-C.
 
     Args:
-      host: Address to listen on; 0.0.0.0 lets everyone on the network use the page.
-      port: Port to listen on; 0 for any free one.
-      models: What the page offers: bundled networks, weights files, folders of runs, interpolations (none given: all
-        bundled networks and bicubic).
-      max_megapixels: Largest picture taken, in millions of pixels.
-      max_megabytes: Largest file taken, in millions of bytes.
-      keep_minutes: How long a picture and its result are kept after they were last asked for.
+      host: Address to listen on. With 0.0.0.0, everyone on the network can use the page.
+      port: Port to listen on. 0: any free port.
+      models: Models that the page offers: bundled networks, weights files, folders of runs, or interpolations.
+        None given: auto, all bundled networks, and bicubic.
+      max_megapixels: Largest picture accepted, in millions of pixels.
+      max_megabytes: Largest file accepted, in millions of bytes.
+      keep_minutes: Minutes for which a picture and its result are kept after the last request for them.
       open: Open the page in the browser.
     """
     try:
@@ -34,7 +34,7 @@ def main(
         from jaxsr.demo.server import serve
         from jaxsr.demo.upload import Limits
     except ModuleNotFoundError as error:
-        if error.name.partition(".")[0] not in ("starlette", "uvicorn", "pyvips"):
+        if (error.name or "").partition(".")[0] not in ("starlette", "uvicorn", "pyvips"):
             raise
         raise InputError(f'the page needs {error.name}: pip install "jaxsr[demo]"') from error
 
@@ -43,7 +43,7 @@ def main(
         if open:
             webbrowser.open(url)
 
-    # The way out of Ctrl-C, past everything that cleans up.
+    # SIGTERM ends the process as Ctrl-C does, so that everything is cleaned up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     limits = Limits(megapixels=max_megapixels, megabytes=max_megabytes, keep_minutes=keep_minutes)
     serve(host=host, port=port, models=models or default_models(), limits=limits, announce=announce)

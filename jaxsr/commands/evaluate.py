@@ -31,32 +31,33 @@ def main(
     sheet: Path | None = None,
     kernels: Kernels | None = None,
 ) -> None:
-    """Score models on test sets, all by one protocol, which stands above each table.
+    """Score models on test sets by one protocol, which is printed above each table.
 
-    Pictures without an original are scored by NIQE: without --data, those in --sr as they are, or those in --lr as
-    each --model upscales them.
+    Without --data, pictures that have no original are scored by NIQE: those in --sr as they are, or those in --lr after
+    each --model has upscaled them.
 
     Args:
-      model: Each of nearest, bilinear, bicubic, a bundled network, a weights file or the folder of a training run.
-      data: Folders of HR photos; of a folder that has a subfolder HR, the photos in that. Subfolders are not searched.
-        None of them for pictures without an original.
-      lr: Folders of LR files, paired with the photos by name (NAME, NAMEx4, NAME_LR ...), in place of reduced photos:
-        one for each of --data, or several for a single one.
-      sr: Folders of pictures that any other program made of the photos, paired likewise, to be scored in place of
-        models.
-      degrade: Make LR as training with this --degradation does: bicubic, real or wang2021 (None: bicubic).
-      seed: Of --degrade.
-      lpips: Networks of LPIPS; that of vgg16 takes five times as long as that of alex.
-      scale: Output pixels per input pixel (None: each network's own; 4 for interpolations and --sr).
-      strength: One or more strengths of each SRGAN, as 0,0.25,0.5,0.75,1; see `jaxsr upscale` (None: 1).
-      base: The SRResNet that strength 0 is (None: found by what the SRGAN's card says).
-      self_ensemble: Average over the 8 flips and turns of the LR picture.
+      model: nearest, bilinear, bicubic, bundled networks, weights files, or folders of training runs.
+      data: Folders of HR photos. If a folder has a subfolder HR, its photos are used. Subfolders are not searched.
+        None given: the pictures have no original.
+      lr: Folders of LR files to use instead of reduced photos, paired by name (NAME, NAMEx4, NAME_LR ...).
+        One for each folder of --data, or several for a single one.
+      sr: Folders of results of any other program, paired in the same way, to score instead of models.
+      degrade: Make LR as training with this --degradation does: bicubic, real or wang2021. None: bicubic.
+      seed: Seed of --degrade.
+      lpips: Backbones of LPIPS. vgg16 takes five times as long as alex.
+      scale: Output pixels per input pixel. None: each network's own; 4 for interpolations and --sr.
+      strength: One or more strengths of each SRGAN, such as 0,0.25,0.5,0.75,1; see `jaxsr upscale`. None: 1.
+      base: The SRResNet of strength 0. None: the one that the SRGAN's card names.
+      self_ensemble: Average the results for the 8 flips and turns of the LR picture.
       color_lock: Take the low frequencies of the result from the LR picture.
-      back_project: Iterations of back-projection (0: none).
-      curve: PNG file for LPIPS against PSNR-Y over the strengths (None: strength.png where there are several).
-      json: File for all scores, those of each photo too (None: not written).
-      sheet: PNG file for the most detailed crops of the photos side by side (None: not drawn).
-      kernels: auto, convolutions on a CPU by what is fastest there; xla, all by XLA (None: JAXSR_KERNELS, or auto).
+      back_project: Iterations of back-projection. 0: none.
+      curve: PNG file for a curve of LPIPS against PSNR-Y over the strengths.
+        None: strength.png if there are several strengths.
+      json: File for all scores, including those of each photo. None: no file.
+      sheet: PNG file that shows the most detailed crops of the photos side by side. None: no file.
+      kernels: auto uses the fastest convolutions for this CPU; xla leaves all of them to XLA.
+        None: JAXSR_KERNELS, or auto.
     """
     from jaxsr.evaluation import command, no_reference, report
     from jaxsr.evaluation.sets import open_sets
@@ -66,13 +67,13 @@ def main(
     use_kernels(kernels)
     if bool(model) == bool(sr) or not (data or (lr if model else sr)):
         raise InputError(
-            "give --data at least one folder, and either --model at least one model or --sr pictures; of pictures "
-            "without an original, --sr alone, or --lr and --model"
+            "give --data with at least one folder, and either --model or --sr; for pictures without an original, give "
+            "--sr alone, or --lr and --model"
         )
     if not data and (degrade or curve or sheet or (lr and sr)):
-        raise InputError("--degrade, --curve, --sheet, and --lr beside --sr, are for photos: name them by --data")
+        raise InputError("--degrade, --curve, --sheet, and --lr together with --sr need photos: name them with --data")
     if sheet and (sr or sheet.suffix.lower() != ".png"):
-        raise InputError(f"--sheet {sheet}: give it a name in .png, and models")
+        raise InputError(f"--sheet {sheet}: give a file name that ends in .png, and give --model")
     check_report(json)
     sets = open_sets(data, low=lr, results=sr, recipe=degrade, seed=seed) if data else {}
     strengths = command.parse_strengths(strength)

@@ -1,4 +1,4 @@
-"""The flag --kernels of the commands that compute networks."""
+"""The flag --kernels, shared by the commands that run networks."""
 
 import os
 from typing import Literal
@@ -7,6 +7,6 @@ Kernels = Literal["auto", "xla"]
 
 
 def use_kernels(kernels: Kernels | None) -> None:
-    """Set JAXSR_KERNELS for this process and those it starts; None leaves it as it is."""
+    """Set JAXSR_KERNELS for this process and the processes that it starts. None leaves it unchanged."""
     if kernels is not None:
         os.environ["JAXSR_KERNELS"] = kernels

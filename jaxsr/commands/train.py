@@ -1,6 +1,6 @@
 """Train a network on photos: `jaxsr train --stage srresnet --data PHOTOS --validation PHOTOS --workdir RUN`.
 
-However a run stopped, the same command goes on from its last checkpoint.
+The same command resumes a run from its last checkpoint, whatever stopped it.
 """
 
 import argparse
@@ -22,13 +22,13 @@ from jaxsr.errors import InputError
 from jaxsr.processes.memory import restart_with_huge_pages
 
 _PACKAGE = Path(jaxsr.__file__).parent
-# A wheel has the recipes inside the package, a checkout beside it.
+# In a wheel the recipes are inside the package; in a checkout they are beside it.
 _CONFIGS = next(folder / "configs" for folder in (_PACKAGE, _PACKAGE.parent) if (folder / "configs").is_dir())
 RECIPES = {path.stem: path for path in sorted(_CONFIGS.glob("*.py"))}
 if TYPE_CHECKING:
     Recipe = str
 else:
-    # Known only at run time: the names of the files there.
+    # The choices of --config are the file names in that folder, known only at run time.
     Recipe = Literal[*RECIPES]
 
 
@@ -37,26 +37,26 @@ class Arguments(TrainConfig):
     """The flags of `jaxsr train`: the settings of a run, its recipe, and the processes that share it."""
 
     config: Recipe | None = None
-    """Recipe that gives the defaults of all other flags (None: the recipe named like --stage)."""
+    """Recipe that sets the defaults of all other flags. None: the recipe with the name of --stage."""
     check_data: bool = False
-    """Decode all photos, print a table of those that cannot be used, and stop."""
-    kernels: Kernels | None = None
-    """auto: convolutions on a CPU by what is fastest there. xla: all by XLA (None: JAXSR_KERNELS, or auto)."""
+    """Decode all photos, list those that cannot be used, and stop."""
     distributed: bool = False
-    """Share the run with other processes that were started by the same command, on this machine or on others."""
+    """Share the run with other processes of the same command, on this machine or on others."""
     coordinator: str | None = None
-    """HOST:PORT at which process 0 can be reached (None: JAX asks SLURM, Open MPI and other launchers)."""
+    """HOST:PORT of process 0. None: JAX asks SLURM, Open MPI or another launcher."""
     process_count: int | None = None
-    """Number of processes (None: JAX asks the launcher)."""
+    """Number of processes. None: JAX asks the launcher."""
     process_index: int | None = None
-    """Index of this process, from 0 (None: JAX asks the launcher)."""
+    """Index of this process, from 0. None: JAX asks the launcher."""
+    kernels: Kernels | None = None
+    """auto uses the fastest convolutions for this CPU; xla leaves all of them to XLA. None: JAXSR_KERNELS, or auto."""
 
 
 def chosen_config(arguments: Sequence[str]) -> TrainConfig:
-    """The recipe of configs/ that --config names, or --stage where there is no --config.
+    """The recipe of configs/ that --config names. Without --config, the recipe that --stage names.
 
     Raises:
-      InputError: there is no recipe or stage of that name.
+      InputError: no recipe or stage has that name.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--stage", nargs="?", default="srresnet")
@@ -72,7 +72,7 @@ def chosen_config(arguments: Sequence[str]) -> TrainConfig:
 def main(arguments: Annotated[Arguments, tyro.conf.arg(name="")]) -> int:
     """Train a network on photos.
 
-    However a run stopped, the same command goes on from its last checkpoint.
+    The same command resumes a run from its last checkpoint, whatever stopped it.
     """
     use_kernels(arguments.kernels)
     values = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(TrainConfig)}
@@ -95,18 +95,18 @@ def main(arguments: Annotated[Arguments, tyro.conf.arg(name="")]) -> int:
 def parse(main: Callable[[Arguments], int], *, args: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Parse the flags and call `main` with them, in a process with large memory pages.
 
-    The defaults are those of the recipe that --config or --stage names.
+    The recipe that --config or --stage names sets the defaults.
 
     Args:
-      main: the command; its docstring is the description in --help.
-      args: the words of the command line (None: those of this process).
-      prog: name of the command in --help (None: that of this process).
+      main: the command. Its docstring is the description in --help.
+      args: the command line as words. None: the process's own.
+      prog: name of the command in --help. None: the file that was started.
 
     Returns:
       The exit code of `main`.
 
     Raises:
-      InputError: there is no recipe or stage of that name.
+      InputError: no recipe or stage has that name.
     """
     restart_with_huge_pages()
     defaults = dataclasses.asdict(chosen_config(sys.argv[1:] if args is None else args))

@@ -1,4 +1,4 @@
-"""Looking a set of photos over before training on it, so that nothing goes wrong hours later."""
+"""Inspect a set of photos before training on it, so that a run does not fail hours later."""
 
 import dataclasses
 import os
@@ -16,7 +16,7 @@ _NONE = Source(())
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """One row of the table: a photo and what is wrong with it, or should be known of it."""
+    """One row of the table: a photo, and what is wrong with it or worth knowing about it."""
 
     name: str
     problem: str
@@ -24,15 +24,15 @@ class Problem:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Inspection:
-    """What an inspection found.
+    """The result of an inspection.
 
     Attributes:
-      rows: the photos with a problem, in the order of the sources; those of the validation set last.
-      notes: what should be known of photos that are usable all the same.
-      usable: the photos without a problem, ready to train on, their sizes and digests known.
-      total: photos looked at, without those of the validation set.
-      uncompared: large photos that are no JPEG, which a quick inspection does not decode.
-      hint: what a person may have meant, where the photos look like pairs of HR and LR.
+      rows: the photos with a problem, in the order of the sources; those of the validation set come last.
+      notes: remarks on usable photos.
+      usable: the photos without a problem, with known sizes and digests.
+      total: number of inspected photos, without those of the validation set.
+      uncompared: number of large photos in other formats than JPEG, which a quick inspection does not decode.
+      hint: how to train on pairs, if some photos look like LR files of others; None otherwise.
     """
 
     rows: tuple[Problem, ...]
@@ -52,18 +52,18 @@ def inspect(
     tfds_directory: str | os.PathLike | None = None,
     kept: Path | None = None,
 ) -> Inspection:
-    """Look for photos that are unreadable, too small, there twice, or also in the validation set.
+    """Find photos that are unreadable, too small, duplicates, LR files of others, or also in the validation set.
 
     Args:
       source_names: as for `open_source`.
       crop: side of the training crops in pixels; no usable photo is smaller.
-      validation: the photos validated on.
-      full: decode every photo whole, see `look_at`.
+      validation: the validation photos.
+      full: decode every photo completely, see `look_at`.
       tfds_directory: as for `open_source`.
-      kept: file for what was seen, so that files that have not changed need not be read the next time.
+      kept: file that stores the looks, so that unchanged photos are not read again the next time.
 
     Raises:
-      InputError: a source cannot be opened at all.
+      InputError: a source cannot be opened.
     """
     source = open_source(source_names, tfds_directory=tfds_directory, headers=False)
     looks = look_at(source.photos + validation.photos, full=full, kept=kept)
@@ -83,7 +83,7 @@ def inspect(
     low = low_files(source.photos, looks)
     for index, (other, scale) in low.items():
         problems[index] = f"looks like the LR file of {names[other]}, at ×{scale}"
-    # The largest copy is the one to keep.
+    # Of several copies, the largest is kept.
     comparable = sorted(_comparable(looks, problems), key=lambda index: -np.prod(looks[index].size))
     for position, other in copies([looks[i] for i in comparable]).items():
         problems[comparable[position]] = f"duplicate of {names[comparable[other]]}"
@@ -95,7 +95,7 @@ def inspect(
         if look.problem
     ]
     usable = [index for index in range(len(source)) if index not in problems]
-    notes = [Problem(names[index], looks[index].note) for index in usable if looks[index].note]
+    notes = [Problem(names[index], note) for index in usable if (note := looks[index].note)]
     photos = [
         dataclasses.replace(source.photos[index], size=looks[index].size, digest=looks[index].digest)
         for index in usable
@@ -106,7 +106,7 @@ def inspect(
 
 
 def format_table(inspection: Inspection, *, limit: int | None = None) -> str:
-    """The findings as text: one line a photo, at most `limit` of them, and a summary."""
+    """Format the findings as text: one line per photo, at most `limit` of them, and a summary."""
     found = inspection.rows + inspection.notes
     rows = found[:limit]
     width = max((len(row.name) for row in rows), default=0)
@@ -126,7 +126,7 @@ def _hint(names, low):
     index, (other, _) = next(iter(low.items()))
     folders = pair_of_folders(Path(names[other]), Path(names[index]))
     how = (
-        "--data {} --lr {}".format(*folders) if folders else "put these into a folder of their own, and name it by --lr"
+        "--data {} --lr {}".format(*folders) if folders else "put these into a folder of their own and pass it as --lr"
     )
     look = (
         "1 photo looks like the LR file of another"

@@ -1,8 +1,7 @@
-"""Which photos show the same: copies, and LR files of others.
+"""Find photos that show the same picture: copies, and LR files of other photos.
 
-Copies are recognised by 16×16 thumbnails in colour: they survive recompression and resizing, but not cropping or
-retouching. Among the 640 photos of BSDS500, T91, Kodak, Set5, Set14 and two further sets, different photos of the same
-shape correlate by less than 0.95, copies at half size or at JPEG quality 30 by more than 0.98.
+Copies are recognised by colour thumbnails of 16×16 pixels. These survive recompression and resizing, but not cropping
+or retouching.
 """
 
 import re
@@ -17,20 +16,25 @@ from jaxsr.data.pairing import bare_name
 from jaxsr.data.sources import Photo, file_photos
 from jaxsr.imaging.folders import find_photos
 
+# Among the 640 photos of BSDS500, T91, Kodak, Set5, Set14 and two further sets, different photos of the same shape
+# correlate by less than 0.95, and copies at half size or at JPEG quality 30 by more than 0.98.
 _CORRELATION = 0.98
 _LEVELS = 8.0
 _ASPECT = 0.03
-# So many pairs are looked at closely where their names and sizes alone say that they are pairs.
+# Number of pairs to decode when only names and sizes say that they are pairs.
 _SAMPLE = 5
 _HR_NAME = re.compile(r"(^|[._-])(hr|gt|originals?|high)($|[._-])", re.IGNORECASE)
 
 
 def copies(looks: Sequence[Look], *, originals: Sequence[Look] | None = None) -> dict[int, int]:
-    """The positions in `looks` that are copies, each with that of its original.
+    """Find copies.
 
     Args:
-      looks: with thumbnails.
-      originals: likewise; None for the earlier entries of `looks` itself.
+      looks: all with thumbnails.
+      originals: looks to compare with, all with thumbnails; None compares with the earlier entries of `looks`.
+
+    Returns:
+      {position of a copy in `looks`: position of its original}.
     """
     if not looks or (originals is not None and not originals):
         return {}
@@ -58,13 +62,13 @@ def _features(looks):
 
 
 def low_files(photos: Sequence[Photo], looks: Sequence[Look]) -> dict[int, tuple[int, int]]:
-    """The photos that are LR files of others: of one name, a whole fraction of their size, and alike.
+    """Find photos that are LR files of others: same name, a whole fraction of the size, and a similar thumbnail.
 
-    Where a thumbnail is missing, a few of the pairs are decoded, and if these are alike all are taken to be.
+    If thumbnails are missing, a few of these pairs are decoded. If all of those match, the others are assumed to match.
 
     Args:
-      photos: files; records of TFDS have no names to go by.
-      looks: of each.
+      photos: photos from files; records of TFDS have no names to compare and are skipped.
+      looks: one per photo.
 
     Returns:
       {position: (position of HR, scale)}.
@@ -95,9 +99,9 @@ def low_files(photos: Sequence[Photo], looks: Sequence[Look]) -> dict[int, tuple
 
 
 def pair_of_folders(high: Path, low: Path) -> tuple[Path, Path] | None:
-    """The folders of HR and LR that two files of a pair are in, None where that is one.
+    """The HR and LR folders that contain the two files of a pair; None if both are in one folder.
 
-    Subfolders of the same name are left to be found in both: HR/a/1.png and LR/a/1x4.png are in HR and LR.
+    Common subfolders are removed: for HR/a/1.png and LR/a/1x4.png, the result is HR and LR.
     """
     high, low = high.parent, low.parent
     if high == low:
@@ -108,9 +112,9 @@ def pair_of_folders(high: Path, low: Path) -> tuple[Path, Path] | None:
 
 
 def hr_folder_beside(folder: Path, paths: Sequence[Path]) -> Path | None:
-    """The folder of HR photos that the photos of this one seem to be LR files of, by names and sizes; or None.
+    """Find the folder of HR photos whose LR files seem to be in this folder, by names and sizes; None if there is none.
 
-    Looked for above the folder, and in folders called HR, GT or original beside it and beside the one above.
+    The candidates are the parent folder, and folders called HR, GT or original beside this folder and its parent.
     """
     folder = folder.absolute()
     near = [path for above in folder.parents[:2] for path in _entries(above) if _HR_NAME.search(path.name)]
@@ -121,7 +125,7 @@ def hr_folder_beside(folder: Path, paths: Sequence[Path]) -> Path | None:
 
 
 def low_among(paths: Sequence[Path]) -> list[tuple[Path, Path]]:
-    """The photos of one folder that are LR files of others in it, each with its HR."""
+    """Find the photos of one folder that are LR files of others in it, and pair each with its HR file."""
     photos = file_photos(paths)
     if len({bare_name(path.stem) for path in paths}) == len(paths):
         return []
@@ -148,6 +152,6 @@ def _all_low(paths, folder):
 
 
 def _whole_scale(low, high):
-    """How many times as large, from 2 to 8, or None where that is no whole number; HR may have a few pixels more."""
+    """The scale between two sizes, from 2 to 8; None if it is not whole. HR may have a few pixels more."""
     scales = [scale for scale in range(2, 9) if tuple(side // scale for side in high) == tuple(low)]
     return scales[0] if scales else None

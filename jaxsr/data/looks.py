@@ -1,6 +1,6 @@
-"""One look at each photo: its size, a thumbnail, a hash of its contents, and what is wrong with it.
+"""A look at each photo: its size, a thumbnail, a hash of its contents, and what is wrong with it.
 
-Looks can be kept in a file; photos whose size and times of change are as they were then are not read again.
+Looks can be stored in a file. A photo whose file size and times have not changed is then not read again.
 """
 
 import contextlib
@@ -25,27 +25,27 @@ from jaxsr.imaging.files import BROKEN, is_tiff, read_photo, reason, to_rgb, upr
 from jaxsr.imaging.picture import open_picture
 
 SIDE = 16
-# JPEGs give a thumbnail at an eighth of the work; other formats have to be decoded whole.
+# A JPEG gives a thumbnail at an eighth of the work; other formats must be decoded completely.
 _QUICK_PIXELS = 2**20
-# A file that is written again within the tick of its file system's clock may keep its times.
+# A file that is rewritten within one tick of its file system's clock may keep its times.
 _TICK = 2 * 10**9
 _FIELDS = ("problem", "note", "size", "digest", "whole")
 _VERSION = 1
 _HAS_ALPHA = "has an alpha channel: trained on as it looks on white"
-_TRANSPARENT = "is transparent in part: trained on as it looks on white"
+_TRANSPARENT = "is partly transparent: trained on as it looks on white"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Look:
-    """What was seen of a photo.
+    """What is known about a photo.
 
     Attributes:
-      size: (height, width) of the upright photo, None where it is unreadable.
-      thumbnail: [16, 16, 3] uint8, None where only the header was read.
-      digest: hash of the file's bytes, hexadecimal; None where the file cannot be opened.
-      problem: why it cannot be used.
-      note: what a person should know of it all the same.
-      whole: whether it was decoded whole.
+      size: (height, width) of the upright photo; None if it is unreadable.
+      thumbnail: [16, 16, 3] uint8; None if only the header was read.
+      digest: hash of the file's bytes, hexadecimal; None if the file cannot be opened.
+      problem: why the photo cannot be used; None if it can.
+      note: a remark on a usable photo.
+      whole: whether the photo was decoded completely.
     """
 
     size: tuple[int, int] | None = None
@@ -57,13 +57,13 @@ class Look:
 
 
 def look_at(photos: Sequence[Photo], *, full: bool = False, kept: Path | None = None) -> list[Look]:
-    """A look at each photo, with a progress bar.
+    """Look at each photo, with a progress bar.
 
     Args:
-      photos: of files or records.
-      full: decode every photo whole. Otherwise JPEGs are decoded at a reduced size, and of other photos above a
-        million pixels only the header is; the bytes of all are read for the hash.
-      kept: file for the looks at files, read first and then written; None for none.
+      photos: photos from files or records.
+      full: decode every photo completely. Otherwise JPEGs are decoded at a reduced size, and only the headers of other
+        photos above a million pixels are decoded. All bytes are read for the hash in both cases.
+      kept: file that stores the looks at files; it is read first and written afterwards. None stores nothing.
     """
     known, began = _read(kept) if kept else {}, time.time_ns()
     marks, paths = [_mark(photo) for photo in photos], [os.path.abspath(photo.name) for photo in photos]
@@ -77,21 +77,21 @@ def look_at(photos: Sequence[Photo], *, full: bool = False, kept: Path | None = 
         looks = list(tqdm(each, "Checking photos", len(photos), unit="photo", delay=1, leave=False))
     if kept:
         seen = zip(paths, marks, looks, strict=True)
-        # What was wrong with a file may have been its disk.
+        # A problem may have been the disk's, so such a file is read again.
         settled = {
             path: (mark, look)
             for path, mark, look in seen
             if mark and max(mark[1:]) < began - _TICK and not look.problem
         }
         if {path: mark for path, (mark, _) in known.items()} != {path: mark for path, (mark, _) in settled.items()}:
-            # Without them photos are read anew, no more; a full disk is told of where it matters.
+            # Without the file, photos are only read again. A full disk is reported where it matters.
             with contextlib.suppress(OSError):
                 _write(kept, settled)
     return looks
 
 
 def digest_of(photo: Photo) -> str:
-    """The hash of a photo's bytes, as in `Look`; that of its pixels where it has no file.
+    """The hash of a photo's bytes, as in `Look`; the hash of its pixels if it has no file.
 
     Raises:
       OSError: the file cannot be read.
@@ -126,8 +126,9 @@ def _look(photo, *, full):
                 return Look(size, digest=digest, note=_HAS_ALPHA if alpha else None)
             if not full:
                 image.draft("RGB", (4 * SIDE, 4 * SIDE))
-            # Most alpha channels are opaque throughout.
-            note = _TRANSPARENT if alpha and image.convert("RGBA").getextrema()[3][0] < 255 else None
+            # Most alpha channels are fully opaque.
+            opaque = not alpha or image.convert("RGBA").getchannel("A").getextrema() == (255, 255)
+            note = None if opaque else _TRANSPARENT
             upright = to_rgb(ImageOps.exif_transpose(image))
     except BROKEN as error:
         if not is_tiff(file):
@@ -143,7 +144,7 @@ def _look(photo, *, full):
 
 
 def _mark(photo):
-    """What changes with a file: its size, and the times of the last change of contents and of anything else."""
+    """Values that change with a file: its size, and the times of the last change of its contents and of its status."""
     path = photo.file() if photo.pixels is None and not photo.name.startswith("tfds:") else None
     try:
         status = path.stat() if isinstance(path, Path) else None
@@ -153,7 +154,7 @@ def _mark(photo):
 
 
 def _read(path):
-    """{name: (mark, look)}; {} where there is no such file, or one that is broken or of another version."""
+    """{name: (mark, look)}; {} if the file does not exist, is broken, or has another version."""
     try:
         with np.load(path, allow_pickle=False) as stored:
             listed, thumbnails = json.loads(stored["looks"].tobytes()), stored["thumbnails"]

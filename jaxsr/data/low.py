@@ -1,4 +1,4 @@
-"""LR files for photos to train on: a pair each, or a row of the table that says what does not match."""
+"""LR files for training photos: each photo gets its LR file, or a row of the table that says what does not match."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -15,17 +15,20 @@ from jaxsr.errors import InputError
 def with_low(
     found: Inspection, data: Sequence[str], low: Sequence[str], *, scale: int, kept: Path | None = None
 ) -> Inspection:
-    """An inspection whose usable photos have LR files, paired by relative paths without suffixes.
+    """Pair the usable photos of an inspection with LR files, by relative paths without suffixes.
 
     Args:
-      found: of the photos.
-      data: the folders that they are in.
-      low: for each of them the folder of LR files.
-      scale: HR pixels per LR pixel; HR may have up to scale − 1 rows and columns more than LR has pixels for.
-      kept: see `look_at`; another file than that of the photos.
+      found: the inspection of the photos.
+      data: the folders that contain the photos.
+      low: the folder of LR files for each folder of `data`.
+      scale: HR pixels per LR pixel; HR may have up to scale − 1 more rows and columns than LR covers.
+      kept: see `look_at`; not the file that stores the looks at the HR photos.
+
+    Returns:
+      The inspection with only the paired photos as usable, and a row for each photo that does not match.
 
     Raises:
-      InputError: one of `data` is no folder, or one of `low` cannot be read.
+      InputError: one of `data` is not a folder, or one of `low` cannot be read.
     """
     rows, usable = list(found.rows), []
     left = list(found.usable.photos)
@@ -34,15 +37,18 @@ def with_low(
     looks = dict(zip((photo.name for photo in photos), look_at(photos, kept=kept), strict=True))
     for folder, low_folder, files in zip(map(Path, data), low, listed, strict=True):
         if not folder.is_dir():
-            raise InputError(f"--lr {low_folder}: LR files are for a folder of photos, and --data {folder} is none")
+            raise InputError(f"--lr {low_folder}: LR files are for a folder of photos, and --data {folder} is not one")
         here = {photo.name: photo for photo in left if Path(photo.name).is_relative_to(folder)}
         left = [photo for photo in left if photo.name not in here]
         names = {Path(name).relative_to(folder).with_suffix("").as_posix(): photo for name, photo in here.items()}
         partners = counterparts(names, files)
         for name, photo in names.items():
-            path = files[partners[name]] if name in partners else None
-            look = path and looks[str(path)]
-            problem = _problem(photo, low_folder, path, look, scale)
+            if name not in partners:
+                rows.append(Problem(photo.name, f"no LR file of this name in {low_folder}"))
+                continue
+            path = files[partners[name]]
+            look = looks[str(path)]
+            problem = _problem(photo, path, look, scale)
             if problem:
                 rows.append(Problem(photo.name, problem))
             else:
@@ -57,14 +63,12 @@ def with_low(
     return dataclasses.replace(found, rows=tuple(rows), notes=notes, usable=Source(tuple(usable)))
 
 
-def _problem(photo, folder, path, look, scale):
-    if path is None:
-        return f"no LR file of this name in {folder}"
+def _problem(photo, path, look, scale):
     if look.problem:
         return f"its LR file {path} cannot be read ({look.problem.removeprefix('unreadable: ')})"
     size = look.size
     expected = (photo.size[0] // scale, photo.size[1] // scale)
     if size != expected:
         asked = f"{expected[1]}×{expected[0]}"
-        return f"its LR file {path} has {size[1]}×{size[0]} pixels, and ×{scale} asks for {asked}"
+        return f"its LR file {path} has {size[1]}×{size[0]} pixels, and ×{scale} needs {asked}"
     return None

@@ -1,4 +1,4 @@
-"""Which files show the same photo in LR, SR and HR: paired by name."""
+"""Pair the files that show the same photo in LR, SR and HR, by name."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -10,21 +10,21 @@ from jaxsr.errors import InputError
 from jaxsr.imaging.files import read_photo
 from jaxsr.imaging.folders import find_photos
 
-# What programs and test sets put behind the name of a photo: 0001x4, head_x4, baby_LR, img_SRF_4_HR, photo_out.
+# Endings that programs and test sets add to a photo's name: 0001x4, head_x4, baby_LR, img_SRF_4_HR, photo_out.
 _ADDED = re.compile(r"([ ._-]?x\d+(\.\d+)?|[._-](srf[._-]?\d+|lr|hr|sr|out|bicubic|lrbi))+$", re.IGNORECASE)
 
 
 def counterparts(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
-    """For each name the one of the others that is of the same photo.
+    """Find the name of the same photo among the others, for each name.
 
-    Names are equal, or equal without what programs add behind them (`x4`, `_x4`, `_LR`, `_out` …).
+    Names match if they are equal, or equal without the endings that programs add (`x4`, `_x4`, `_LR`, `_out` …).
 
     Args:
       names: paths relative to their folder, without suffixes.
-      others: likewise.
+      others: paths relative to another folder, without suffixes.
 
     Returns:
-      {name: other}, without the names that have no counterpart.
+      {name: other}; names without a counterpart are left out.
     """
     others = list(others)
     exact, bare = set(others), {}
@@ -35,10 +35,12 @@ def counterparts(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
 
 
 def files_by_name(folder: str | Path, *, recursive: bool) -> dict[str, Path]:
-    """The photos of a folder by their relative paths without suffixes; of two that differ in it alone the first.
+    """The photos of a folder by their relative paths without suffixes.
+
+    If two paths differ only in the suffix, the first is taken.
 
     Raises:
-      InputError: there is no such folder, or no photo in it.
+      InputError: the folder does not exist, or has no photo.
     """
     paths = find_photos(folder, recursive=recursive, follow=True)
     if not paths:
@@ -47,21 +49,21 @@ def files_by_name(folder: str | Path, *, recursive: bool) -> dict[str, Path]:
 
 
 def find_counterparts(paths: Sequence[Path], folder: str | Path, *, flag: str) -> list[Path]:
-    """For each photo its counterpart in another folder.
+    """Find the counterpart of each photo in another folder.
 
     Args:
-      paths: of one folder.
-      folder: the other one; its subfolders are not searched.
-      flag: that named the folder, for errors.
+      paths: photos of one folder.
+      folder: the other folder; its subfolders are not searched.
+      flag: the flag that named the folder, for errors.
 
     Raises:
-      InputError: one has none; the sentence names the first.
+      InputError: a photo has no counterpart; the message names the first.
     """
     others = files_by_name(folder, recursive=False)
     found = counterparts([path.stem for path in paths], others)
     missing = [path.name for path in paths if path.stem not in found]
     if missing:
-        more = f", nor for {len(missing) - 1} others" if len(missing) > 1 else ""
+        more = f" and {len(missing) - 1} others" if len(missing) > 1 else ""
         raise InputError(
             f"{flag} {folder}: no file for {missing[0]}{more}; files are paired by name, as 0001x4 and 0001"
         )
@@ -69,28 +71,32 @@ def find_counterparts(paths: Sequence[Path], folder: str | Path, *, flag: str) -
 
 
 def require_size(path: Path, size: tuple[int, int], expected: tuple[int, int], *, of: str) -> None:
-    """Refuse a counterpart of another size.
+    """Check the size of a counterpart.
 
     Args:
       path: the counterpart.
       size: its (height, width).
-      expected: what it should be.
+      expected: the (height, width) that it should have.
       of: the photo that it belongs to.
 
     Raises:
-      InputError: they differ.
+      InputError: the sizes differ.
     """
     if size != expected:
-        raise InputError(
-            f"{path}: {size[1]}×{size[0]} pixels do not fit {of}, which asks for {expected[1]}×{expected[0]}"
-        )
+        raise InputError(f"{path}: {size[1]}×{size[0]} pixels do not fit {of}, which needs {expected[1]}×{expected[0]}")
 
 
 def read_counterpart(path: Path, expected: tuple[int, int], *, of: str, gray: bool = False) -> np.ndarray:
-    """The pixels of a counterpart: uint8 [H, W, 3], or [H, W] where the photo that it belongs to is gray.
+    """Read the pixels of a counterpart: uint8 [H, W, 3], or [H, W] if its photo is gray.
+
+    Args:
+      path: the counterpart.
+      expected: the (height, width) that it should have.
+      of: the photo that it belongs to.
+      gray: whether that photo is gray; the result is then BT.601 full-range luma.
 
     Raises:
-      InputError: it cannot be read, or is of another size than expected.
+      InputError: the file cannot be read, or has another size than expected.
     """
     pixels = read_photo(path)
     require_size(path, pixels.shape[:2], expected, of=of)
@@ -100,5 +106,5 @@ def read_counterpart(path: Path, expected: tuple[int, int], *, of: str, gray: bo
 
 
 def bare_name(name: str) -> str:
-    """A name without suffix and without what programs add behind it."""
+    """A name (without suffix) without the endings that programs add."""
     return _ADDED.sub("", name)

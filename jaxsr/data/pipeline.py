@@ -1,7 +1,7 @@
-"""An endless, resumable stream of crops, by grain: decode and crop on the host, nothing else.
+"""An endless, resumable stream of crops with grain. The host only decodes and crops.
 
-Photos are visited in proportion to their area, so that every part of every photo is as likely as any other. Everything
-follows from the seed and the position in the stream, whatever the number of threads.
+Photos are visited in proportion to their area, so that all parts of all photos are equally likely. The stream depends
+only on the seed and the position in it, not on the number of threads.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from jaxsr.data.sources import Source
 from jaxsr.errors import InputError
 
 _SHUFFLED_TOGETHER = 2**13
-# Epochs; without a number, grain cannot count batches of one.
+# Number of epochs; without it, grain cannot count batches of one.
 _ENDLESS = 2**32
 
 
@@ -33,68 +33,68 @@ def crops(
     shard: tuple[int, int] = (0, 1),
     threads: int | None = None,
 ) -> grain.IterDataset:
-    """Batches of HR crops, without end.
+    """An endless stream of batches of HR crops.
 
-    `batch_size` photos are decoded at a time, and give one crop each to each of the next `crops_per_photo` batches: so
-    the crops of a batch always come from as many visits to photos as there are crops. Of few photos, several epochs are
+    `batch_size` photos are decoded at a time. Each of them gives one crop to each of the next `crops_per_photo`
+    batches, so every crop of a batch comes from another visit to a photo. If there are few photos, several epochs are
     shuffled together.
 
     Args:
       source: the photos.
       crop: side of the square crops in pixels.
       batch_size: crops in a batch.
-      seed: the order of the photos and the places of the crops; at least 0.
+      seed: determines the order of the photos and the places of the crops; at least 0.
       crops_per_photo: crops taken from each decoded photo.
       scale: HR pixels per LR pixel, for photos with LR files.
-      shard: (index, count): the `index`-th of `count` equal parts of every batch; only its photos are decoded. A
-        position in the stream is the same for all parts.
-      threads: decoding threads; by default one per CPU core, or a single one where photos are in memory: several only
-        wait for one another (of crops of 96×96 on two cores, 15,000 a second by 16 threads and 27,000 by one; on 16
-        cores, 5,500 by 16).
+      shard: (index, count): return the `index`-th of `count` equal parts of every batch; only its photos are decoded.
+        A position in the stream is the same for all parts.
+      threads: decoding threads; by default one per CPU core, or one if photos are in memory, because several threads
+        would only wait for one another (docs/design/training.md).
 
     Returns:
-      An iterable of [batch_size / count, crop, crop, 3] uint8, or where the photos have LR files, of {"hr": that,
-      "lr": [batch_size / count, crop / scale, crop / scale, 3] uint8} of the same places. Its iterator has grain's
-      `get_state` and `set_state`, and orbax saves it as it is.
+      An iterable of [batch_size / count, crop, crop, 3] uint8. If the photos have LR files, it yields {"hr": that
+      array, "lr": [batch_size / count, crop / scale, crop / scale, 3] uint8}, cut at the same places. Its iterator has
+      grain's `get_state` and `set_state`, and orbax can save it.
 
     Raises:
-      InputError: no photos, or one smaller than the crop (while iterating, where sizes are unknown), or none that can
-        be decoded (while iterating). A photo that alone cannot be decoded is replaced and warned about.
+      InputError: there are no photos, or a photo is smaller than the crop (raised while iterating if its size is
+        unknown), or no photo can be decoded (raised while iterating). If only some photos cannot be decoded, others
+        replace them, with a warning.
     """
     index, count = shard
     part = slice(index * batch_size // count, (index + 1) * batch_size // count)
-    # Of those that were to be in memory, some may not have been decodable.
+    # Not all: a photo that could not be decoded stays out of the cache.
     in_memory = any(photo.pixels is not None for photo in source.photos)
     threads = threads or (1 if in_memory else os.cpu_count() or 1)
     cut = _CutCrops(source, crop, crops_per_photo, part, scale)
     epoch = visits(source, crop=crop)
-    # The shuffle of grain takes some 2**16 / length steps for each index: milliseconds where there are few photos.
+    # Grain's shuffle takes about 2**16 / length steps for each index, which is milliseconds if there are few photos.
     epochs = np.tile(epoch, -(-_SHUFFLED_TOGETHER // len(epoch)))
-    blocks = (
-        grain.MapDataset.source(epochs).seed(seed % 2**32).shuffle().repeat(_ENDLESS).batch(batch_size).random_map(cut)
-    )
+    # Grain takes everything with a length and an index; its annotation leaves arrays out.
+    positions = grain.MapDataset.source(epochs)  # ty: ignore[invalid-argument-type]
+    blocks = positions.seed(seed % 2**32).shuffle().repeat(_ENDLESS).batch(batch_size).random_map(cut)
     options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)
     return FlatMapIterDataset(blocks.to_iter_dataset(options), _Split(max_fan_out=crops_per_photo))
 
 
 def visits(source: Source, *, crop: int) -> np.ndarray:
-    """One epoch: the index of each photo, as often as its share of the total area asks for, and at least once.
+    """One epoch: the index of each photo, repeated in proportion to its area, at least once.
 
-    The smallest photo is visited once, unless it is below 1/16 of the mean area, which bounds the length of an epoch.
-    Photos of unknown size count as the mean of the others.
+    The smallest photo is visited once. Areas below 1/16 of the mean count as 1/16 of it, which bounds the length of an
+    epoch. Photos of unknown size count as the mean of the others.
 
     Args:
       source: the photos.
-      crop: side of the crops, against which sizes are checked.
+      crop: side of the crops in pixels; no photo may be smaller.
 
     Returns:
       [visits] int64, ascending.
 
     Raises:
-      InputError: no photos, or one that is known to be smaller than the crop.
+      InputError: there are no photos, or a photo is known to be smaller than the crop.
     """
     if not len(source):
-        raise InputError("there is no photo to train on")
+        raise InputError("there are no photos to train on")
     for name, size in zip(source.names, source.sizes, strict=True):
         if size is not None:
             _require_size(name, size, crop)
@@ -106,9 +106,9 @@ def visits(source: Source, *, crop: int) -> np.ndarray:
 
 
 def cached(source: Source, *, threads: int | None = None) -> Source:
-    """The same source with all photos decoded and kept in memory (3 bytes a pixel), with a progress bar.
+    """Decode all photos of a source and keep them in memory (3 bytes per pixel), with a progress bar.
 
-    Photos that cannot be decoded stay as they are, so that the stream of crops is the same with and without the cache.
+    Photos that cannot be decoded stay undecoded, so that the stream of crops is the same with and without the cache.
     """
 
     def in_memory(photo):
@@ -126,7 +126,7 @@ def cached(source: Source, *, threads: int | None = None) -> Source:
 
 @dataclasses.dataclass(frozen=True)
 class _CutCrops(grain.transforms.RandomMap):
-    """[photos] indices to [crops_per_photo, photos of the part, crop, crop, 3], or to such pairs of HR and LR."""
+    """From indices [photos] to crops [crops_per_photo, photos of the part, crop, crop, 3], or to HR and LR of these."""
 
     source: Source
     crop: int
@@ -135,7 +135,7 @@ class _CutCrops(grain.transforms.RandomMap):
     scale: int
 
     def random_map(self, element, rng):
-        # One draw for the whole block: a generator call costs as much as copying a crop, and parts draw alike.
+        # One draw for the whole block: a generator call costs as much as copying a crop, and all parts draw the same.
         places = rng.random((len(element), self.crops_per_photo, 2))[self.part]
         element = element[self.part]
         paired = any(photo.low is not None for photo in self.source.photos[:1])
@@ -145,7 +145,7 @@ class _CutCrops(grain.transforms.RandomMap):
             for name, side in sides.items()
         }
         for column, (index, photo_places) in enumerate(zip(element.tolist(), places, strict=True)):
-            pictures = self._readable(index, paired)
+            pictures = self._readable(index)
             smallest = "lr" if paired else "hr"
             room = np.array(pictures[smallest].shape[:2]) - sides[smallest] + 1
             for row, corner in enumerate((photo_places * room).astype(int).tolist()):
@@ -154,15 +154,15 @@ class _CutCrops(grain.transforms.RandomMap):
                     block[name][row, column] = pictures[name][top : top + side, left : left + side]
         return block if paired else block["hr"]
 
-    def _readable(self, index, paired):
-        """HR, and LR where there are pairs, or in place of a photo that cannot be decoded always the same other one."""
+    def _readable(self, index):
+        """HR, and LR of a pair. A photo that cannot be decoded is always replaced by the same other photo."""
         count = len(self.source)
         for other in range(index, index + count):
             photo = self.source.photos[other % count]
             try:
-                pictures = {"hr": photo.read()} | ({"lr": photo.low.read()} if paired else {})
+                pictures = {"hr": photo.read()} | ({"lr": photo.low.read()} if photo.low else {})
             except InputError as error:
-                # Told once for each photo, as warnings are.
+                # Python shows equal warnings once, so each photo is named once.
                 warnings.warn(f"left out of the training: {error}", stacklevel=2)
             else:
                 _require_size(photo.name, pictures["hr"].shape, self.crop)
@@ -170,7 +170,7 @@ class _CutCrops(grain.transforms.RandomMap):
         raise InputError("none of the training photos can be read any more; the warnings name them")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(eq=False)
 class _Split(FlatMapTransform):
     max_fan_out: int
 

@@ -1,4 +1,4 @@
-"""Where photos come from: folders, TFDS sets and the bundled samples, all as one kind of sequence."""
+"""Sources of photos: folders, TFDS sets and the bundled samples, all as one kind of sequence."""
 
 import dataclasses
 import io
@@ -26,15 +26,15 @@ _TFDS_NAME = re.compile(r"tfds:(?P<builder>[\w./-]+(:(\d+|\*)\.(\d+|\*)\.(\d+|\*
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Photo:
-    """One photo that can be opened when it is needed.
+    """A photo that is opened when it is needed.
 
     Attributes:
       name: its path, or `tfds:SET:SPLIT#INDEX`.
-      file: gives a path or an open binary file to decode.
-      size: (height, width), or None where it is not known without decoding.
-      pixels: [H, W, 3] uint8 where the photo is kept in memory.
-      low: its LR picture, where that is a file of its own.
-      digest: hash of its bytes, where it is known, see `jaxsr.data.looks`.
+      file: returns a path or an open binary file to decode.
+      size: (height, width); None if it is unknown without decoding.
+      pixels: [H, W, 3] uint8 if the photo is kept in memory; None otherwise.
+      low: its LR picture if that is a separate file; None otherwise.
+      digest: hash of its bytes (see `jaxsr.data.looks`); None if unknown.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Photo:
     digest: str | None = None
 
     def read(self) -> np.ndarray:
-        """[H, W, 3] uint8; raises as `read_photo`."""
+        """Decode to [H, W, 3] uint8; raises the errors of `read_photo`."""
         return read_photo(self.file(), name=self.name) if self.pixels is None else self.pixels
 
 
@@ -68,7 +68,7 @@ class Source:
 
     @property
     def sizes(self) -> list[tuple[int, int] | None]:
-        """(height, width) of each photo, None where unknown."""
+        """(height, width) of each photo; None if unknown."""
         return [photo.size for photo in self.photos]
 
 
@@ -78,15 +78,15 @@ def open_source(
     """Open one or several sources as one.
 
     Args:
-      names: each is a folder (read with its subfolders, linked ones too), `samples` for the photos that come with
-        jaxsr, or `tfds:SET`, `tfds:SET/CONFIG`, `tfds:SET/CONFIG:SPLIT` for a set of TensorFlow Datasets, which is
+      names: each is a folder (read with its subfolders, including linked ones), `samples` for the photos that come
+        with jaxsr, or `tfds:SET`, `tfds:SET/CONFIG`, `tfds:SET/CONFIG:SPLIT` for a set of TensorFlow Datasets, which is
         downloaded on first use. SPLIT defaults to train and takes slices such as `train[:10%]`.
       tfds_directory: where TFDS keeps its sets; by default `$TFDS_DATA_DIR` or `~/tensorflow_datasets`.
-      headers: read the sizes of files from their headers; without it they stay unknown, and no file is opened.
+      headers: read the sizes of files from their headers. Without it, sizes stay unknown and no file is opened.
 
     Raises:
-      InputError: no such folder, a folder without photos, or a TFDS set that is unknown, holds no images, cannot be
-        downloaded, or needs TensorFlow where that is not installed.
+      InputError: a folder does not exist or has no photos; or a TFDS set is unknown, has no images, cannot be
+        downloaded, or needs TensorFlow and it is not installed.
     """
     photos = []
     for name in map(str, names):
@@ -102,7 +102,7 @@ def open_source(
 
 
 def file_photos(paths: Sequence[Path], *, headers: bool = True) -> list[Photo]:
-    """Photos of files; arguments as of `open_source`."""
+    """Make photos of files; `headers` is as for `open_source`."""
     with ThreadPoolExecutor() as threads:
         sizes = threads.map(_size_if_readable, paths) if headers else [None] * len(paths)
         return [Photo(str(path), partial(Path, path), size) for path, size in zip(paths, sizes, strict=True)]
@@ -133,7 +133,7 @@ def _tfds_photos(name, directory):
     _prepare(name, builder)
     split = matched["split"] or "train"
     try:
-        # Undecoded, so that reading is the same code as for files, and headers are cheap.
+        # Not decoded, so that the code that reads files reads these too, and headers are cheap.
         records = builder.as_data_source(split=split, decoders={feature: decode.SkipDecoding()})
     except (ValueError, KeyError) as error:
         raise InputError(f"{name}: no split {split!r}; it has {', '.join(builder.info.splits)}") from error
@@ -173,27 +173,27 @@ def _prepare(name, builder):
 
 
 def _missing_module(name, error):
-    # TFDS raises the error anew with a longer message and without its `name`.
+    # TFDS raises the error again, with a longer message and without its `name`.
     if "No module named 'tensorflow" in str(error):
         return InputError(f'{name} needs TensorFlow: pip install "jaxsr[tensorflow]"')
     return InputError(f"{name}: TFDS lacks a Python package to prepare it ({error})")
 
 
 def _require_network(name, urls):
-    # TFDS itself tries for minutes before it gives up. Behind a proxy, names may not resolve and yet all is well.
+    # TFDS itself tries for minutes before it gives up. Behind a proxy, a name that does not resolve means nothing.
     host = next((urllib.parse.urlparse(url).hostname for url in urls), None)
     if host is None or urllib.request.getproxies():
         return
     try:
         socket.getaddrinfo(host, 443)
     except OSError as error:
-        raise InputError(f"{name} has to be downloaded, and {host} cannot be reached; is there a network?") from error
+        raise InputError(f"{name} must be downloaded, and {host} cannot be reached; check the network") from error
 
 
 def _image_feature(name, features):
     from tensorflow_datasets.core.features import Image
 
-    # TFDS packs float images into the bytes of RGBA pictures.
+    # TFDS packs float images into the bytes of RGBA pictures, so only integer images count.
     images = [
         key
         for key, feature in features.items()

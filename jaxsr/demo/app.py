@@ -4,13 +4,13 @@
 |---|---|
 | `GET /`, `/page/…`, `/samples/…` | the page, its parts, the bundled photos |
 | `GET /options` | the models offered and the limits |
-| `POST /jobs?name=…&model=…[&strength=…]`, the file as body | a new job's token |
-| `GET /jobs/TOKEN` | how far it is |
+| `POST /jobs?name=…&model=…[&strength=…]`, with the file as the body | a new job's token |
+| `GET /jobs/TOKEN` | the job's progress |
 | `GET /jobs/TOKEN/tiles/PICTURE/LEVEL/COLUMN/ROW` | a tile of "before", "enlarged" or "after" |
 | `GET /jobs/TOKEN/file` | the upscaled file |
-| `DELETE /jobs/TOKEN` | nothing; the job ends and its files are gone |
+| `DELETE /jobs/TOKEN` | no content; the job ends and its files are deleted |
 
-Only numbers and names from fixed sets become parts of paths. Refusals are `{"error": sentence}`.
+Paths are built only from numbers and from names in fixed sets. A refusal is `{"error": sentence}`.
 """
 
 import asyncio
@@ -44,13 +44,13 @@ SAMPLES = Path(__file__).parents[1] / "samples"
 
 
 def create_app(folder: Path, *, offers: dict[str, Offer], limits: Limits, hosts: Sequence[str]) -> Starlette:
-    """The application.
+    """Make the application.
 
     Args:
-      folder: private to it; everything it writes lies there and goes when it ends.
+      folder: private folder of the application. Everything that it writes is there, and is deleted when it ends.
       offers: the models, by name.
-      limits: what it takes.
-      hosts: names under which it answers, "*" for any.
+      limits: limits on the pictures.
+      hosts: host names to which it answers; "*" for any.
     """
 
     @contextlib.asynccontextmanager
@@ -85,7 +85,7 @@ def create_app(folder: Path, *, offers: dict[str, Offer], limits: Limits, hosts:
         },
         lifespan=lifespan,
     )
-    # A redirect would be made of what the request says its host is.
+    # A redirect would use the host name that the request states.
     app.router.redirect_slashes = False
     app.state.offers, app.state.limits = offers, limits
     return app
@@ -111,10 +111,10 @@ async def _submit(request: Request) -> Response:
     queue, limits = request.app.state.queue, request.app.state.limits
     model, strength = _chosen(request.query_params, request.app.state.offers)
     if queue.waiting() >= limits.waiting:
-        raise HTTPException(503, f"{queue.waiting()} pictures are waiting already; try again in a few minutes")
+        raise HTTPException(503, f"{queue.waiting()} pictures are already waiting; try again in a few minutes")
     folder = queue.new_folder()
     try:
-        # In a folder of its own, so that no name can meet those of what is made of it.
+        # A separate folder, so that the upload's name cannot collide with the names of results.
         source = folder / "upload" / safe_name(request.query_params.get("name", ""))
         source.parent.mkdir()
         length = request.headers.get("content-length", "")
@@ -134,7 +134,7 @@ async def _submit(request: Request) -> Response:
 
 
 def _chosen(parameters, offers):
-    """(model, strength) of a request, or an `InputError`."""
+    """(model, strength) of a request. Raises `InputError` if they are not offered."""
     offer = offers.get(parameters.get("model", next(iter(offers))))
     if offer is None:
         raise InputError(f"model: choose one of {', '.join(offers)}")
@@ -153,7 +153,9 @@ def _job(request):
     job = request.app.state.queue.find(request.path_params["token"])
     if job is None:
         minutes = request.app.state.limits.keep_minutes
-        raise HTTPException(404, f"this picture is gone: it was cancelled, or not asked for in {minutes:g} minutes")
+        raise HTTPException(
+            404, f"this picture was deleted: it was cancelled, or nobody asked for it for {minutes:g} minutes"
+        )
     return job
 
 
@@ -185,7 +187,7 @@ async def _tile(request: Request) -> Response:
 async def _file(request: Request) -> Response:
     job = _job(request)
     if job.state != "done":
-        raise HTTPException(404, "this picture is not done")
+        raise HTTPException(404, "this picture is not finished yet")
     return FileResponse(job.result, filename=job.result.name)
 
 

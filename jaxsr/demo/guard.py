@@ -1,23 +1,23 @@
-"""What stands before every request: headers that tie the browser down, and no requests from other sites' pages."""
+"""The guard before every request: security headers on answers, and no requests from the pages of other sites."""
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _HEADERS = {
-    # blob: is the visitor's own file, shown while it is being upscaled.
+    # The visitor's own file, which is shown while it is being upscaled, has a blob: address.
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob:; object-src 'none'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
-    # Nothing of a picture stays behind in the browser's cache.
+    # No part of a picture may stay in the browser's cache.
     "Cache-Control": "no-store",
 }
 
 
 class Guard:
-    """ASGI middleware: refuse what another site's page would have changed here, and add the headers to all answers."""
+    """ASGI middleware that refuses changes requested by other sites' pages, and adds headers to all answers."""
 
     def __init__(self, app: ASGIApp):
         self._app = app
@@ -36,7 +36,7 @@ class Guard:
 
 
 def _is_foreign(scope):
-    """Whether a browser says that the request comes from another origin; programs that are no browsers say nothing."""
+    """Whether a browser states that the request comes from another origin. Other programs do not state an origin."""
     headers = Headers(scope=scope)
     if headers.get("sec-fetch-site", "same-origin") != "same-origin":
         return True

@@ -1,4 +1,4 @@
-"""Pictures that wait, one that is being upscaled, and those that are done."""
+"""The queue of jobs: pictures that wait, the one that is being upscaled, and those that are done."""
 
 import secrets
 import shutil
@@ -20,29 +20,29 @@ State = Literal["queued", "running", "done", "failed"]
 
 
 class Cancelled(Exception):
-    """The job's owner does not want it any more."""
+    """The job's owner no longer wants it."""
 
 
 @dataclass(eq=False)
 class Job:
-    """One picture on its way. The worker's thread writes all but `seen`, requests read it.
+    """One picture to upscale. The worker's thread writes all attributes except `seen`; requests read them.
 
     Attributes:
-      folder: private to the job; holds the upload and all that is made of it.
+      folder: private folder of the job, with the upload and everything made from it.
       source: the upload.
       model: name of the model among those offered.
-      strength: of the model, in [0, 1]; None where it has none.
-      token: what a request must know to reach the job.
-      state: how far it is.
-      stage: what is being done while it runs.
-      done: tiles done, of `total`; 0 of 0 before the first.
-      total: all tiles.
-      error: why it failed, in a sentence.
-      note: what a person should know of the picture, or "".
-      result: the upscaled file, once it is done.
-      pyramids: what the page shows, by "before", "enlarged" and "after"; {} where the format cannot be shown.
-      seen: when it was last asked for, by `time.monotonic`.
-      cancelled: set to end it.
+      strength: strength of the model, in [0, 1]; None if it has none.
+      token: secret that a request must name to reach the job.
+      state: state in the queue.
+      stage: "upscaling", then "view" while tiles for the page are made.
+      done: number of tiles done, of `total`. Both are 0 before the first tile.
+      total: number of all tiles.
+      error: sentence that says why it failed.
+      note: sentence for the visitor, or "".
+      result: the upscaled file, once the job is done.
+      pyramids: tiles that the page shows of "before", "enlarged" and "after"; {} if the format cannot be shown.
+      seen: time of the last request for it, from `time.monotonic`.
+      cancelled: set to end the job.
     """
 
     folder: Path
@@ -62,51 +62,56 @@ class Job:
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     def check(self) -> None:
-        """Raise `Cancelled` if the job is not wanted any more."""
+        """Raise `Cancelled` if the job was cancelled."""
         if self.cancelled.is_set():
             raise Cancelled
 
 
 class Queue:
-    """Jobs in the order in which they came, done one at a time by one thread."""
+    """Jobs in the order of arrival. One thread does them one at a time."""
 
     def __init__(self, folder: Path, work: Callable[[Job], None]):
-        """`folder` takes a private folder for each job; `work` does a job and may raise `InputError`."""
+        """Make an empty queue.
+
+        Args:
+          folder: gets a private folder for each job.
+          work: does a job, and may raise `InputError`.
+        """
         self._folder, self._work = folder, work
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="upscaling")
 
     def new_folder(self) -> Path:
-        """An empty folder for one job."""
+        """Make an empty folder for one job."""
         return Path(tempfile.mkdtemp(dir=self._folder))
 
     def add(self, job: Job) -> None:
-        """Put a job at the end."""
+        """Append a job to the queue."""
         with self._lock:
             self._jobs[job.token] = job
         self._executor.submit(self._run, job)
 
     def find(self, token: str) -> Job | None:
-        """The job of this token, which counts as asked for now; None if there is none any more."""
+        """The job with this token, whose time of last request becomes now; None if it does not exist."""
         job = self._jobs.get(token)
         if job is not None:
             job.seen = time.monotonic()
         return job
 
     def waiting(self) -> int:
-        """Jobs that are not done, the running one included."""
+        """Number of jobs that are not done, including the running one."""
         with self._lock:
             return sum(job.state in ("queued", "running") for job in self._jobs.values())
 
     def ahead(self, job: Job) -> int:
-        """Jobs that will be done before this one, the running one included."""
+        """Number of jobs that will be done before this one, including the running one."""
         with self._lock:
             jobs = list(self._jobs.values())
         return sum(other.state in ("queued", "running") for other in jobs[: jobs.index(job)]) if job in jobs else 0
 
     def drop(self, job: Job) -> None:
-        """End a job and delete its files: at once, or when the tile that is being computed is done."""
+        """End a job and delete its files, at once or after the tile that is being computed."""
         with self._lock:
             self._jobs.pop(job.token, None)
             job.cancelled.set()
@@ -114,7 +119,7 @@ class Queue:
                 shutil.rmtree(job.folder, ignore_errors=True)
 
     def drop_unseen(self, seconds: float) -> None:
-        """Drop what nobody has asked for in so long."""
+        """Drop jobs that nobody has asked for in this many seconds."""
         limit = time.monotonic() - seconds
         for job in list(self._jobs.values()):
             if job.seen < limit:
@@ -138,11 +143,13 @@ class Queue:
         except Cancelled:
             pass
         except (InputError, OSError) as error:
-            # The visitor knows the picture by its name, and the folder is nobody's business.
+            # Show the visitor only the picture's name, not the server's folders.
             job.error = str(error).replace(f"{job.source.parent}/", "").replace(f"{job.folder}/", "")
         except Exception as error:
             traceback.print_exc(file=sys.stderr)
-            job.error = f"{job.source.name}: {type(error).__name__} inside; the terminal of the page has the details"
+            job.error = (
+                f"{job.source.name}: an internal {type(error).__name__}; the server's terminal shows the details"
+            )
         with self._lock:
             job.state = state
             if state == "failed" or job.cancelled.is_set():

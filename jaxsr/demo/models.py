@@ -1,4 +1,4 @@
-"""The models that the page offers, and the upscalers made of them."""
+"""The models that the page offers, and their upscalers."""
 
 import os
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from jaxsr.errors import InputError
 from jaxsr.upscaling import AutomaticUpscaler, Upscaler, load
 from jaxsr.weights.store import bundled_names
 
-# What the page calls the two kinds of `auto`, and whether they are sharp.
+# The page's names for the two kinds of `auto`, and whether each is sharp.
 AUTOMATIC = {"auto": False, "auto, sharp": True}
 
 
@@ -19,10 +19,10 @@ class Offer:
     """A model as the page lists it.
 
     Attributes:
-      name: what the page shows and sends.
-      source: what `jaxsr.load` is given.
+      name: name that the page shows and sends.
+      source: argument of `jaxsr.load`.
       scale: output pixels per input pixel on both axes.
-      strength: whether it has a strength.
+      strength: whether the model has a strength.
     """
 
     name: str
@@ -32,18 +32,18 @@ class Offer:
 
 
 def default_models() -> list[str]:
-    """The network that fits a picture, faithful or sharp, all bundled ones by name, and bicubic to compare with."""
+    """The automatic choices, faithful and sharp; all bundled networks; and bicubic for comparison."""
     return [*AUTOMATIC, *sorted(bundled_names(), key=lambda name: (name != "srresnet", name)), "bicubic"]
 
 
 def offered(sources: Sequence[str | os.PathLike]) -> dict[str, Offer]:
-    """The models by the name that they get on the page, in the order given.
+    """The offers by their names on the page, in the order given.
 
     Args:
       sources: bundled names, interpolations, weights files or folders of runs.
 
     Raises:
-      InputError: one cannot be loaded, two would have the same name, or none is given.
+      InputError: a model cannot be loaded, two would have the same name, or none is given.
     """
     offers = {}
     for source in map(str, sources):
@@ -51,16 +51,16 @@ def offered(sources: Sequence[str | os.PathLike]) -> dict[str, Offer]:
         name = Path(source).name.removesuffix(".safetensors")
         if name in offers:
             raise InputError(f"--models: {offers[name].source} and {source} would both be called {name}; rename one")
-        offers[name] = Offer(name, source, upscaler.scale, _has_strength(source))
+        offers[name] = Offer(name, source, int(upscaler.scale), _has_strength(source))
     if not offers:
         raise InputError("--models: name at least one model")
     return offers
 
 
-# A few, since each holds its weights and its compiled program.
+# Only a few, since each holds its weights and its compiled program.
 @lru_cache(maxsize=4)
 def upscaler_of(source: str, strength: float | None) -> Upscaler | AutomaticUpscaler:
-    """`jaxsr.load`, remembered: a second picture starts without compiling again."""
+    """`jaxsr.load` with a cache, so that a second picture starts without compiling again."""
     if source in AUTOMATIC:
         return load(sharp=AUTOMATIC[source])
     return load(source, strength=strength)

@@ -1,4 +1,4 @@
-"""The page on a socket."""
+"""The server of the page."""
 
 import contextlib
 import socket
@@ -19,24 +19,24 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 def serve(*, host: str, port: int, models: Sequence[str], limits: Limits, announce: Callable[[str], None]) -> None:
     """Serve the page until SIGINT or SIGTERM.
 
-    Uploads and results lie in a private temporary folder, which is deleted on the way out. On loopback only requests
-    that name a loopback host are answered, so that no other site's name can be pointed here (DNS rebinding).
+    Uploads and results are in a private temporary folder, which is deleted at the end. On a loopback address, only
+    requests that name a loopback host are answered. This prevents DNS rebinding, where another site's name points here.
 
     Args:
-      host: address to listen on; all but loopback lets others on the network in.
-      port: to listen on; 0 for any free one.
-      models: what the page offers, see `offered`.
-      limits: what it takes.
+      host: address to listen on. With any address but loopback, others on the network can use the page.
+      port: port to listen on; 0 for any free port.
+      models: models that the page offers, see `offered`.
+      limits: limits on the pictures.
       announce: called with the page's URL once it can be opened.
 
     Raises:
-      InputError: a model cannot be loaded, or the address cannot be listened on.
+      InputError: a model cannot be loaded, or the server cannot listen on the address.
     """
     offers = offered(models)
     with _listening(host, port) as listener, tempfile.TemporaryDirectory(prefix="jaxsr-demo-") as folder:
         hosts = [*LOOPBACK, "[::1]"] if host in LOOPBACK else ["*"]
         app = create_app(Path(folder), offers=offers, limits=limits, hosts=hosts)
-        # An open request does not keep it from ending for longer than two seconds.
+        # An open request delays the end of the server by at most two seconds.
         config = uvicorn.Config(
             app, log_level="warning", lifespan="on", ws="none", server_header=False, timeout_graceful_shutdown=2
         )

@@ -1,4 +1,4 @@
-"""A picture from the network to a file, no larger than allowed."""
+"""Receiving a picture into a file, within the limits."""
 
 import re
 from collections.abc import AsyncIterator
@@ -8,19 +8,19 @@ from pathlib import Path
 from jaxsr.errors import InputError
 from jaxsr.imaging.picture import picture_size
 
-# With the suffix and what temporary names add it stays within the 255 bytes of most file systems.
+# With a suffix and the additions of temporary names, a name stays within the 255 bytes of most file systems.
 _LONGEST_STEM = 40
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What the page takes.
+    """Limits on uploaded pictures.
 
     Attributes:
-      megapixels: of an uploaded picture, in 10⁶ pixels.
-      megabytes: of its file, in 10⁶ bytes.
-      keep_minutes: for which a picture and its result are kept after they were last asked for.
-      waiting: pictures that are taken before the first of them is done.
+      megapixels: largest picture, in 10⁶ pixels.
+      megabytes: largest file, in 10⁶ bytes.
+      keep_minutes: minutes for which a picture and its result are kept after the last request for them.
+      waiting: largest number of pictures that are not done.
     """
 
     megapixels: float = 12.0
@@ -40,24 +40,24 @@ class TooLarge(InputError):
 
 
 def safe_name(name: str) -> str:
-    """A name from a browser as a file name: no folders, no leading dots, nothing but letters, digits and ` ._()-`."""
+    """A safe file name from a browser's: no folders or leading dots, only letters, digits and ` ._()-`."""
     name = re.sub(r"[^\w .()-]", "_", re.split(r"[/\\]", name)[-1]).strip(" .") or "picture"
     stem, dot, suffix = name.rpartition(".")
     return f"{stem[:_LONGEST_STEM]}.{suffix[:8]}" if dot else name[:_LONGEST_STEM]
 
 
 async def receive(chunks: AsyncIterator[bytes], path: Path, *, limits: Limits, announced: int | None = None) -> None:
-    """Write the body of a request to `path`, and stop as soon as it is too large.
+    """Write the body of a request to `path`. Stop as soon as it is too large.
 
     Args:
       chunks: the body.
       path: a new file.
-      limits: how large it may be.
-      announced: its length in bytes as its sender says, if it does.
+      limits: limits on the picture.
+      announced: length in bytes that the sender states; None if it states none.
 
     Raises:
-      TooLarge: it has, or is said to have, more bytes than allowed.
-      InputError: it has none.
+      TooLarge: the received or the announced length exceeds the limit.
+      InputError: the body is empty.
     """
     received, most = 0, limits.megabytes * 1e6
     with path.open("xb") as file:
@@ -69,7 +69,7 @@ async def receive(chunks: AsyncIterator[bytes], path: Path, *, limits: Limits, a
                 file.write(chunk)
     if max(received, announced or 0) > most:
         raise TooLarge(
-            f"{path.name} is larger than the {limits.megabytes:g} megabytes that this page takes; "
+            f"{path.name} is larger than the {limits.megabytes:g} megabytes that this page accepts; "
             "save it smaller, or start the page with a larger --max-megabytes"
         )
     if not received:
@@ -77,15 +77,15 @@ async def receive(chunks: AsyncIterator[bytes], path: Path, *, limits: Limits, a
 
 
 def check_megapixels(path: Path, *, limits: Limits) -> None:
-    """Hold a picture's size, as its header gives it, against the limit.
+    """Compare a picture's size, as its header states it, with the limit.
 
     Raises:
-      TooLarge: it has more pixels than allowed.
-      InputError: it is no picture that can be read.
+      TooLarge: the picture has more pixels than allowed.
+      InputError: the file cannot be read as a picture.
     """
     height, width = picture_size(path)
     if height * width > limits.megapixels * 1e6:
         raise TooLarge(
             f"{path.name} has {width} × {height} pixels, more than the {limits.megapixels:g} megapixels that this page "
-            "takes; make it smaller, or start the page with a larger --max-megapixels"
+            "accepts; make it smaller, or start the page with a larger --max-megapixels"
         )

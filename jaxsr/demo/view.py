@@ -1,4 +1,4 @@
-"""What a browser is shown of a picture of any size: small tiles at each halving of it, in 8-bit sRGB."""
+"""Tiles of a picture of any size for the browser: small tiles of it and of each halving, in 8-bit sRGB."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ import pyvips
 from jaxsr.imaging.picture import open_picture
 
 TILE = 512
-# What is shown was let in before.
+# The upload was already checked against the limits.
 _ANY = 10**12
 
 
@@ -17,12 +17,12 @@ class Pyramid:
     """Tiles of a picture.
 
     Attributes:
-      folder: with the tile of column c and row r at `LEVEL/c_r` and `suffix`; level 0 is one tile, each further level
-        twice as large, and the last the picture itself.
-      suffix: ".jpg", or ".png" where there is transparency.
-      width: of the picture in pixels.
-      height: of the picture in pixels.
-      levels: how many there are.
+      folder: folder with the tile of column c and row r at `LEVEL/c_r` and `suffix`. Level 0 is one tile. Each further
+        level is twice as large, and the last one is the picture itself.
+      suffix: ".jpg", or ".png" if there is transparency.
+      width: width of the picture in pixels.
+      height: height of the picture in pixels.
+      levels: number of levels.
     """
 
     folder: Path
@@ -35,15 +35,15 @@ class Pyramid:
 def write_pyramid(picture: Path, folder: Path, *, scale: int = 1) -> Pyramid:
     """Cut a picture file into tiles.
 
-    It streams: memory is bounded whatever the size.
+    The picture is streamed, so memory is bounded for any size.
 
     Args:
       picture: a file that `open_picture` reads.
-      folder: to write to; must not exist.
-      scale: to enlarge it by first, bicubically; within 3 of 255 of `resize_uint8`.
+      folder: folder to write; it must not exist.
+      scale: factor of a bicubic enlargement before cutting. It differs from `resize_uint8` by at most 3 of 255.
 
     Raises:
-      InputError: it cannot be read.
+      InputError: the picture cannot be read.
       pyvips.Error: the tiles cannot be written.
     """
     opened = open_picture(picture, largest=_ANY)
@@ -57,7 +57,7 @@ def write_pyramid(picture: Path, folder: Path, *, scale: int = 1) -> Pyramid:
 
 
 def _eight_bits(colour, opacity):
-    """sRGB as the network is given it, with opacity."""
+    """The picture as the network gets it, in 8-bit sRGB, with its opacity."""
     factor = {"uchar": 1.0, "ushort": 255 / 65535, "float": 255.0}
     bands = [(band * factor[band.format]).rint().cast("uchar") for band in (colour, opacity) if band is not None]
     space = "srgb" if colour.bands == 3 else "b-w"
@@ -68,7 +68,7 @@ def _enlarged(image, scale):
     if scale == 1:
         return image
     colors = image.premultiply() if image.hasalpha() else image
-    # Not `resize`, whose upscaling is half a pixel beside MATLAB's and so beside the network's.
+    # Not `resize`: its enlargement is shifted by half a pixel against MATLAB's and so against the network's.
     offset = (scale - 1) / 2
     large = colors.affine(
         (scale, 0, 0, scale),

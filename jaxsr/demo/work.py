@@ -1,4 +1,4 @@
-"""One job: the picture upscaled as the command line does it, and tiles of it for the page."""
+"""The work of one job: upscale the picture as the command line does, and cut tiles for the page."""
 
 import pyvips
 
@@ -9,7 +9,7 @@ from jaxsr.upscaling.batch import upscale_file
 
 
 def upscale_job(job: Job, *, offers: dict[str, Offer]) -> None:
-    """Do a job.
+    """Do one job.
 
     Raises:
       InputError: the picture cannot be upscaled.
@@ -28,7 +28,7 @@ def upscale_job(job: Job, *, offers: dict[str, Offer]) -> None:
         job.note = "; ".join((*opened.picture.notes, *chosen))
 
     upscaler = upscaler_of(offer.source, job.strength)
-    # The page shows one picture; its note says that it is the first.
+    # The page shows one picture. The note says if it is the first of several.
     upscale_file(upscaler, job.source, result, progress=progress, first_frame=True, note=note)
     job.stage = "view"
     shown = {"before": (job.source, 1), "enlarged": (job.source, offer.scale), "after": (result, 1)}
@@ -39,6 +39,6 @@ def upscale_job(job: Job, *, offers: dict[str, Offer]) -> None:
             pyramids[name] = write_pyramid(picture, job.folder / name, scale=scale)
         job.pyramids = pyramids
     except pyvips.Error:
-        # The file is right, and the page says that it cannot show it.
+        # The file itself is fine. The page says that it cannot show it.
         job.pyramids = {}
     job.result = result

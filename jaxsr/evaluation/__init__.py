@@ -1,1 +1,1 @@
-"""How good a result is: PSNR, SSIM, LPIPS, and the one protocol that every number of this project stands under."""
+"""Quality of results: PSNR, SSIM, LPIPS, NIQE, and the one protocol behind every score of this project."""

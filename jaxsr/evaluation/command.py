@@ -1,8 +1,9 @@
-"""What `jaxsr evaluate` does, apart from its flags."""
+"""The work of `jaxsr evaluate`, apart from its flags."""
 
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -22,29 +23,30 @@ def load_models(
     color_lock: bool = False,
     back_project: int = 0,
 ) -> dict[str, Upscaler]:
-    """Upscalers by the names that their rows get, each SRGAN once for each strength.
+    """Load upscalers, by the names of their rows in the table. Each SRGAN is loaded once for each strength.
 
     Args:
       names: see `jaxsr.load`.
-      scale: that all must have; interpolations take it on.
-      strengths: see `jaxsr.load`.
-      base: likewise.
-      self_ensemble: likewise.
-      color_lock: likewise.
-      back_project: likewise.
+      scale: the scale that all must have; interpolations upscale by it. None takes each network's own.
+      strengths: one or more values of `strength`, see `jaxsr.load`.
+      base: see `jaxsr.load`.
+      self_ensemble: see `jaxsr.load`.
+      color_lock: see `jaxsr.load`.
+      back_project: see `jaxsr.load`.
 
     Raises:
-      InputError: one cannot be loaded, or has another scale.
+      InputError: an upscaler cannot be loaded, or has another scale.
     """
-    refinements = {"self_ensemble": self_ensemble, "color_lock": color_lock, "back_project": back_project, "base": base}
     if tuple(strengths) != (None,) and names and set(names) <= set(INTERPOLATIONS):
         raise InputError(f"--strength is for an SRGAN; --model names interpolations only ({', '.join(names)})")
     upscalers, given = [], []
     for name in names:
         plain = name in INTERPOLATIONS
+        options: dict[str, Any] = {"back_project": back_project}
+        if not plain:
+            options |= {"self_ensemble": self_ensemble, "color_lock": color_lock, "base": base}
         for value in [None] if plain else strengths:
-            more = {"back_project": back_project} if plain else refinements | {"strength": value}
-            upscalers.append(load(name, scale=scale if plain else None, **more))
+            upscalers.append(load(name, scale=scale if plain else None, strength=value, **options))
             if scale not in (None, upscalers[-1].scale):
                 raise InputError(f"--scale {scale}: {name} upscales by {upscalers[-1].scale}")
             given.append(name if value is None else f"{name} {value:g}")
@@ -57,19 +59,20 @@ def score_all(
     *,
     scale: int | None,
     lpips: Sequence[str] = tuple(protocol.PERCEPTUAL.values()),
-) -> list[dict]:
-    """Score every model on every set, and the results that sets bring along, and print a table for each set and scale.
+) -> list[dict[str, Any]]:
+    """Score every model on every set, and print a table for each set and scale.
 
-    LPIPS is left out, with a line on stderr, where its weights are not installed.
+    For sets with results of another program, those are scored instead of the models. If the weights of LPIPS are not
+    installed, LPIPS is left out, with a line on stderr.
 
     Args:
       sets: see `open_sets`.
-      models: see `load_models`; sets with results do without.
-      scale: of results that another program made (None: 4).
+      models: see `load_models`; unused for sets with results.
+      scale: scale of the results of another program; None means 4.
       lpips: backbones, "alex" and "vgg16".
 
     Returns:
-      Those of `jaxsr.evaluation.protocol.evaluate`, with "model", "data", "card" and "protocol".
+      The results of `jaxsr.evaluation.protocol.evaluate`, with "model", "data", "card" and "protocol" added.
     """
     results, perceptual = [], {}
     try:
@@ -82,10 +85,7 @@ def score_all(
             photos = tqdm(
                 protocol.read_set(each.paths), f"{name} on {data}", len(each.paths), unit="photo", disable=None
             )
-            if upscaler is None:
-                scores = protocol.score_results(each.results, photos, scale=scale or 4, perceptual=perceptual)
-            else:
-                scores = protocol.evaluate(upscaler, photos, scale=upscaler.scale, low=each.low, perceptual=perceptual)
+            scores = _scores(each, upscaler, photos, scale=scale, perceptual=perceptual)
             card = (upscaler and upscaler.card) or None
             rows.append({"model": name, "data": data, "card": card, "protocol": each.protocol, **scores})
         print(report.table_of_each_scale(rows))
@@ -93,30 +93,36 @@ def score_all(
     return results
 
 
+def _scores(each, upscaler, photos, *, scale, perceptual):
+    if each.results:
+        return protocol.score_results(each.results, photos, scale=scale or 4, perceptual=perceptual)
+    return protocol.evaluate(upscaler, photos, scale=upscaler.scale, low=each.low, perceptual=perceptual)
+
+
 def parse_strengths(text: str | None) -> list[float | None]:
-    """The values of --strength, [None] where there are none.
+    """Parse the values of --strength; [None] if there are none.
 
     Raises:
-      InputError: they are no numbers.
+      InputError: a value is not a number.
     """
     if text is None:
         return [None]
     try:
         return [float(value) for value in text.split(",")]
     except ValueError:
-        raise InputError(f"--strength {text}: give numbers from 0 to 1 with commas between, as 0,0.5,1") from None
+        raise InputError(f"--strength {text}: give numbers from 0 to 1, separated by commas, as 0,0.5,1") from None
 
 
 def curve_file(path: Path | None, strengths: Sequence[float | None]) -> Path | None:
-    """Where the curve over the strengths goes, if anywhere.
+    """The file for the curve over the strengths; None if no curve is drawn.
 
     Raises:
-      InputError: --curve is no PNG, or there is nothing to draw it over.
+      InputError: --curve is not a PNG, or there are fewer than two strengths.
     """
     if path is None:
         return Path("strength.png") if len(strengths) > 1 else None
     if path.suffix.lower() != ".png":
-        raise InputError(f"--curve {path}: give it a name in .png")
+        raise InputError(f"--curve {path}: give it a name that ends in .png")
     if len(strengths) < 2:
-        raise InputError("--curve is drawn over --strength: give several, as 0,0.25,0.5,0.75,1")
+        raise InputError("--curve needs several values of --strength, as 0,0.25,0.5,0.75,1")
     return path

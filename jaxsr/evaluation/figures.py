@@ -2,19 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from jaxsr.files import replacing
 
 
-def draw_runs(path: Path, runs: Mapping[str, dict], *, columns: int = 2) -> None:
-    """PSNR-Y on validation photos against updates, and LPIPS where it was measured, a panel for each run.
+def draw_runs(path: Path, runs: Mapping[str, dict[str, Any]], *, columns: int = 2) -> None:
+    """Plot PSNR-Y on validation photos against updates, and LPIPS if it was measured, with one panel per run.
 
     Args:
       path: PNG to write.
-      runs: {name: {"title", "scores": [{"step", "psnr_y", …}], "reference": {title: [[step, dB], …]} or none}}.
-      columns: of panels.
+      runs: {name: {"title", "scores": [{"step", "psnr_y", …}], "reference": {title: [[step, dB], …]}}}; "reference"
+        is optional.
+      columns: number of columns of panels.
     """
     from matplotlib.figure import Figure
 
@@ -41,19 +43,23 @@ def draw_runs(path: Path, runs: Mapping[str, dict], *, columns: int = 2) -> None
 
 
 def slope(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """PSNR-Y of the two longest runs as a straight line over log₁₀(crops): dB per tenfold crops, and dB at one crop."""
+    """Fit a line to PSNR-Y of the two longest runs over log₁₀(crops); return dB per tenfold crops, and dB at one crop.
+
+    Args:
+      points: (crops that a run saw, PSNR-Y at its end), the shortest run first.
+    """
     crops, psnr = np.array(points[-2:], float).T
     rise, start = np.polyfit(np.log10(crops), psnr, 1)
     return float(rise), float(start)
 
 
 def draw_budgets(path: Path, budgets: Mapping[str, Sequence[tuple[int, float]]], *, until: int) -> None:
-    """PSNR-Y against the crops that whole runs saw, and the lines through the two longest carried on, dashed.
+    """Plot PSNR-Y against the crops that whole runs saw, and extrapolate the lines through the two longest, dashed.
 
     Args:
       path: PNG to write.
-      budgets: {network: [(crops that a run saw, PSNR-Y at its end), …]}.
-      until: crops to carry the lines on to.
+      budgets: {network: [(crops that a run saw, PSNR-Y at its end), …]}, the shortest run first.
+      until: number of crops that the dashed lines reach.
     """
     from matplotlib.figure import Figure
 
@@ -75,12 +81,12 @@ def draw_budgets(path: Path, budgets: Mapping[str, Sequence[tuple[int, float]]],
 
 
 def draw_twins(path: Path, ours: Sequence[float], theirs: Sequence[float]) -> None:
-    """Losses of two programs that do the same, over one another, and their relative difference below.
+    """Plot the losses of the same run in two programs in one panel, and their relative difference below.
 
     Args:
       path: PNG to write.
-      ours: our loss of each update.
-      theirs: PyTorch's.
+      ours: our loss at each update.
+      theirs: PyTorch's loss at each update.
     """
     from matplotlib.figure import Figure
 

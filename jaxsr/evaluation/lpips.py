@@ -1,4 +1,4 @@
-"""LPIPS as a measure: a function of two batches of images."""
+"""LPIPS as a metric: a function of two batches of images."""
 
 from collections.abc import Callable
 
@@ -11,16 +11,17 @@ from jaxsr.weights.lpips import read_lpips
 
 
 def make_lpips(backbone: Backbone) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """The distance as a function `(sr, hr) -> [N]` of two batches [N, H, W, 3] in [−1, 1]; compiled once a shape.
+    """Make the distance `(sr, hr) -> [N]` of two batches [N, H, W, 3] in [−1, 1]; it is compiled once per shape.
 
     Raises:
-      InputError: the package with the weights is not installed; from the function: images below 32×32 pixels.
+      InputError: the package with the weights is not installed. The function itself raises it for images below 32×32
+        pixels.
     """
     variables, apply = read_lpips(backbone), jax.jit(LPIPS(backbone).apply)
 
     def distance(sr, hr):
         if min(sr.shape[1:3]) < 32:
-            raise InputError(f"LPIPS needs at least 32×32 pixels, and there are {sr.shape[1]}×{sr.shape[2]}")
+            raise InputError(f"LPIPS needs at least 32×32 pixels; these images have {sr.shape[2]}×{sr.shape[1]}")
         return np.asarray(apply(variables, sr, hr))
 
     return distance

@@ -1,7 +1,7 @@
-"""PSNR and two conventions of SSIM, in float64; one value per image.
+"""PSNR and two conventions of SSIM, in float64, one value per image.
 
-Images are [H, W] or [..., H, W, C], of any real dtype, in the range 0 to `peak`; leading axes are kept in the result.
-Channels are averaged: the squared error before the logarithm, SSIM after.
+Images are [H, W] or [..., H, W, C], of any real dtype, in the range 0 to `peak`. The result keeps the leading axes.
+Channels are averaged: PSNR averages their squared errors before the logarithm, SSIM averages their similarities.
 """
 
 import math
@@ -18,10 +18,10 @@ def psnr(sr: np.ndarray, hr: np.ndarray, *, peak: float = 255.0) -> np.ndarray:
     Args:
       sr: [H, W] or [..., H, W, C].
       hr: the same shape.
-      peak: the largest value a sample can have (255 for luma of studio range too, as the literature does in MATLAB).
+      peak: the largest value that a sample can have; 255 also for luma of studio range, as in the literature's MATLAB.
 
     Returns:
-      [...] float64, in decibel; infinite for equal images.
+      [...] float64, in dB; infinite for equal images.
     """
     sr, hr = _planes(sr, hr)
     error = np.mean((sr - hr) ** 2, axis=(-3, -2, -1))
@@ -30,14 +30,15 @@ def psnr(sr: np.ndarray, hr: np.ndarray, *, peak: float = 255.0) -> np.ndarray:
 
 
 def ssim_wang(sr: np.ndarray, hr: np.ndarray, *, peak: float = 255.0) -> np.ndarray:
-    """Structural similarity as MATLAB's `ssim_index` has it (Wang et al. 2004, IEEE TIP 13(4)).
+    """Structural similarity as in MATLAB's `ssim_index` (Wang et al. 2004, IEEE TIP 13(4)).
 
-    Gaussian window of 11×11 samples, σ = 1.5, only where it lies wholly inside; K₁ = 0.01, K₂ = 0.03.
+    The Gaussian window has 11×11 samples and σ = 1.5. Only places where it lies completely inside the image count.
+    K₁ = 0.01, K₂ = 0.03.
 
     Args:
       sr: [H, W] or [..., H, W, C], at least 11 samples on each side.
       hr: the same shape.
-      peak: the largest value a sample can have.
+      peak: the largest value that a sample can have.
 
     Returns:
       [...] float64, 1 for equal images.
@@ -48,7 +49,7 @@ def ssim_wang(sr: np.ndarray, hr: np.ndarray, *, peak: float = 255.0) -> np.ndar
     sr, hr = _planes(sr, hr)
     height, width = sr.shape[-3:-1]
     if min(height, width) < 11:
-        raise InputError(f"SSIM needs at least 11×11 pixels, and there are {height}×{width}")
+        raise InputError(f"SSIM needs at least 11×11 pixels; this image has {width}×{height}")
     window = _gaussian(1.5, 5)
 
     def smooth(image):
@@ -59,16 +60,16 @@ def ssim_wang(sr: np.ndarray, hr: np.ndarray, *, peak: float = 255.0) -> np.ndar
 
 
 def ssim_daala(sr: np.ndarray, hr: np.ndarray, *, peak: float = 255.0) -> np.ndarray:
-    """Structural similarity as xiph daala's `tools/dump_ssim.c` has it, the SSIM of the SRGAN paper.
+    """Structural similarity as in `tools/dump_ssim.c` of Xiph's daala, the SSIM of the SRGAN paper.
 
-    The Gaussian window grows with the picture, σ = 1.5·H/256, and has weights of 8 bits. At the borders it is cut off
-    and normalised by what is left, and such places count less by that much. With exact
-    weights instead of 8-bit ones the bicubic rows of the paper would be missed by 0.001.
+    The Gaussian window grows with the picture, σ = 1.5·H/256, and has 8-bit weights. At the borders it is cut off and
+    normalised by the sum of the remaining weights, and this sum weights the place in the mean. With exact weights
+    instead of 8-bit ones, the result for the paper's bicubic rows would differ from the paper by 0.001.
 
     Args:
       sr: [H, W] or [..., H, W, C].
       hr: the same shape.
-      peak: the largest value a sample can have.
+      peak: the largest value that a sample can have.
 
     Returns:
       [...] float64, 1 for equal images.
@@ -90,7 +91,7 @@ def ssim_daala(sr: np.ndarray, hr: np.ndarray, *, peak: float = 255.0) -> np.nda
 
 def _planes(sr, hr):
     if np.shape(sr) != np.shape(hr):
-        raise ValueError(f"images of different shapes, {np.shape(sr)} and {np.shape(hr)}")
+        raise ValueError(f"the images have different shapes, {np.shape(sr)} and {np.shape(hr)}")
     sr, hr = np.asarray(sr, np.float64), np.asarray(hr, np.float64)
     return (sr[..., None], hr[..., None]) if sr.ndim == 2 else (sr, hr)
 
@@ -101,7 +102,7 @@ def _gaussian(sigma, reach):
 
 
 def _daala_window(sigma, longest):
-    # The weight at distance r, 256·exp(−r²/2σ²)/(√(2π)·σ), rounds to zero beyond this r.
+    # Beyond this distance r, the weight 256·exp(−r²/2σ²)/(√(2π)·σ) rounds to zero.
     smallest = math.sqrt(math.pi / 2) * sigma / 256
     reach = math.floor(sigma * math.sqrt(-2 * math.log(smallest))) if smallest < 1 else 0
     reach = min(reach, longest)
@@ -115,6 +116,6 @@ def _similarity(sr, hr, smooth, peak):
     mean_sr, mean_hr = smooth(sr), smooth(hr)
     product, squares = mean_sr * mean_hr, mean_sr**2 + mean_hr**2
     covariance = smooth(sr * hr) - product
-    # Only the sum of the two variances is needed, which saves a smoothing.
+    # Only the sum of the two variances is needed, which saves one smoothing.
     variances = smooth(sr**2 + hr**2) - squares
     return (2 * product + c1) * (2 * covariance + c2) / ((squares + c1) * (variances + c2))

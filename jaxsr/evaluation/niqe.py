@@ -1,10 +1,10 @@
-"""NIQE, which says without an original how natural a picture looks.
+"""NIQE measures how natural a picture looks, without an original.
 
 Mittal, Soundararajan & Bovik 2013, "Making a completely blind image quality analyzer" (IEEE SPL 20(3)).
 
-In pictures of the world, luma that is freed of local mean and contrast has much the same statistics everywhere. NIQE is
-the distance between those of a picture's blocks and those of pristine photos, both taken as Gaussians: 2 to 6 for most
-clean photos, more for blur, noise and artefacts. It does not know whether a picture is true to anything.
+In natural pictures, luma normalised by local mean and contrast has similar statistics everywhere. NIQE models these
+statistics as Gaussians, once for a picture's blocks and once for pristine photos, and is the distance between the two.
+Most clean photos have 2 to 6; blur, noise and artefacts have more. NIQE does not measure fidelity to an original.
 """
 
 from functools import cache
@@ -24,23 +24,23 @@ BLOCK = 96
 def niqe(image: np.ndarray) -> float:
     """The Natural Image Quality Evaluator; lower is more natural.
 
-    Equals MATLAB's and BasicSR's where these are published (see the test). Whole blocks of 96×96 pixels count, from the
-    top left corner on; what is left of them at the right and the bottom does not.
+    The result equals the published values of MATLAB and BasicSR (see the test). Only whole blocks of 96×96 pixels
+    count, starting at the top left corner. The remainder at the right and the bottom is ignored.
 
     Args:
-      image: uint8 [H, W, 3], whose luma of studio range is rounded, or [H, W], which counts as luma.
+      image: uint8 [H, W, 3], whose luma of studio range is rounded, or [H, W], which is taken as luma.
 
     Returns:
       The distance, without unit, at least 0.
 
     Raises:
-      InputError: there are fewer than two blocks, or fewer than two that are not flat.
+      InputError: the image has fewer than two blocks, or fewer than two blocks that are not flat.
     """
     plane = np.asarray(image, np.float64) if image.ndim == 2 else 255 * luma(image / 255)
     rows, columns = (side // BLOCK for side in plane.shape)
     if rows * columns < 2:
         size = f"{plane.shape[1]}×{plane.shape[0]}"
-        raise InputError(f"NIQE needs two blocks of {BLOCK}×{BLOCK} pixels, and {size} have {rows * columns}")
+        raise InputError(f"NIQE needs two blocks of {BLOCK}×{BLOCK} pixels; an image of {size} has {rows * columns}")
     plane = np.round(plane[: rows * BLOCK, : columns * BLOCK])
     height, width = (resize_matrix(side, 0.5) for side in plane.shape)
     scales = (plane, height @ plane @ width.T)
@@ -49,13 +49,13 @@ def niqe(image: np.ndarray) -> float:
     if len(textured) < 2:
         raise InputError(f"NIQE needs two blocks of {BLOCK}×{BLOCK} pixels that are not flat")
     mean, covariance = _pristine()
-    # As in the authors' code, a flat block counts in the mean with those features that it has.
+    # As in the authors' code, the features that a flat block has count in the mean.
     away = np.nanmean(features, axis=0) - mean
     return float(np.sqrt(away @ np.linalg.pinv((covariance + np.cov(textured, rowvar=False)) / 2) @ away))
 
 
 def _normalised(plane):
-    """Luma less its local mean, over one more than its local deviation (equation 1 of the paper)."""
+    """(Luma − local mean) / (local deviation + 1), equation 1 of the paper."""
     window = np.exp(-(np.arange(-3, 4) ** 2) / (2 * (7 / 6) ** 2))
     window /= window.sum()
 
@@ -63,19 +63,19 @@ def _normalised(plane):
         return correlate1d(correlate1d(image, window, axis=0, mode="nearest"), window, axis=1, mode="nearest")
 
     mean = smooth(plane)
-    # Where luma is flat, rounding errors would count as values below and above zero, and change the score by tenths.
+    # Where luma is flat, rounding errors would count as values below and above zero and change the score by tenths.
     away = np.where(np.abs(plane - mean) < 1e-6, 0, plane - mean)
     return away / (np.sqrt(np.abs(smooth(plane**2) - mean**2)) + 1)
 
 
 def _blocks(plane, rows, columns):
-    """[rows · columns, h, w]: a plane cut into equal blocks."""
+    """Cut a plane into equal blocks, [rows · columns, h, w]."""
     height, width = plane.shape[0] // rows, plane.shape[1] // columns
     return plane.reshape(rows, height, columns, width).swapaxes(1, 2).reshape(-1, height, width)
 
 
 def _features(blocks):
-    """[blocks, 18]: the shape of the distribution of the values, and of products of neighbours in four directions."""
+    """[blocks, 18]: parameters of the distributions of the values, and of products of neighbours in four directions."""
     shape, left, right = _asymmetric_gaussian(blocks)
     features = [shape, (left + right) / 2]
     for shift in ((0, 1), (1, 0), (1, 1), (1, -1)):
@@ -85,10 +85,10 @@ def _features(blocks):
 
 
 def _asymmetric_gaussian(blocks):
-    """Shape, left and right scale, [blocks] each, of the asymmetric generalised Gaussian that has a block's moments.
+    """Fit an asymmetric generalised Gaussian to each block; return shape, left scale and right scale, [blocks] each.
 
-    By Lasmar, Stitou & Berthoumieu 2009 ("Multiscale skewed heavy tailed model for texture analysis"). Blocks without
-    values on one side of zero have NaN.
+    The fit matches moments (Lasmar, Stitou & Berthoumieu 2009, "Multiscale skewed heavy tailed model for texture
+    analysis"). A block without values on one side of zero gives NaN.
     """
     values = blocks.reshape(len(blocks), -1)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -100,7 +100,7 @@ def _asymmetric_gaussian(blocks):
         moments = np.abs(values).mean(axis=1) ** 2 / np.mean(values**2, axis=1)
         moments *= (ratio**3 + 1) * (ratio + 1) / (ratio**2 + 1) ** 2
     shapes, expected = _moments_of_shapes()
-    # The nearest of the shapes tabled, whose moments rise with them; the first where there is none, as in MATLAB.
+    # The nearest tabulated shape; moments rise with the shapes. NaN gives the first, as in MATLAB.
     moments = np.nan_to_num(moments, nan=0)
     shape = shapes[np.searchsorted((expected[1:] + expected[:-1]) / 2, moments)]
     spread = np.sqrt(gamma(1 / shape) / gamma(3 / shape))

@@ -1,8 +1,9 @@
-"""Pictures without an original, scored by how natural they look."""
+"""Score pictures without an original by how natural they look."""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -20,18 +21,18 @@ PROTOCOL = (
 )
 
 
-def score_all(folders: Sequence[str], models: Mapping[str, Upscaler]) -> list[dict]:
+def score_all(folders: Sequence[str], models: Mapping[str, Upscaler]) -> list[dict[str, Any]]:
     """Score every model on the LR pictures of folders, and print a table for each folder and scale.
 
     Args:
-      folders: of pictures; their subfolders are not searched.
-      models: by name; none to score the pictures as they are.
+      folders: folders of pictures; their subfolders are not searched.
+      models: upscalers by name; if empty, the pictures themselves are scored.
 
     Returns:
-      As `jaxsr.evaluation.command.score_all`; "scale" is None, and there are no "seconds", where nothing was upscaled.
+      As `jaxsr.evaluation.command.score_all`. If nothing was upscaled, "scale" is None and "seconds" is absent.
 
     Raises:
-      InputError: a folder has no pictures, or one cannot be read or is too small for NIQE.
+      InputError: a folder has no pictures, or a picture cannot be read or is too small for NIQE.
     """
     found = [(Path(folder).resolve().name, _pictures(folder)) for folder in folders]
     results = []

@@ -9,7 +9,7 @@ from jaxsr.evaluation.protocol import PROTOCOL
 from jaxsr.evaluation.real import real_section, real_table
 from jaxsr.evaluation.results import METRICS, PUBLISHED, ROWS, SETS, Figures, generations, markdown
 
-# Of SRResNet's training (Ledig et al. 2017, section 3.2).
+# The training of SRResNet in Ledig et al. 2017, section 3.2.
 PAPERS_BATCH, PAPERS_UPDATES = 16, (10**5, 10**6)
 
 _EVALUATE = "python scripts/evaluate.py --data tests/data/Set5 tests/data/Set14 Kodak24"
@@ -54,13 +54,13 @@ COMMANDS = {
 
 _PAGE = """# Results
 
-Made by `scripts/report.py` from the files in `docs/results`, which the commands at the end wrote; the curves of the
-PyTorch reference were added by hand.
+`scripts/report.py` makes this page from the files in `docs/results`. The commands at the end of the page wrote these
+files; only the curves of the PyTorch reference were added by hand.
 
-One protocol for all: {protocol}.
+All scores follow one protocol: {protocol}.
 
-In brackets the published value where one is known: Ledig et al. 2017, and LPIPS of an SRGAN from Ma et al. 2020.
-Strength 0.5 lies halfway between the SRResNet (0) and the SRGAN (1).
+Published values are in brackets. They are from Ledig et al. 2017; LPIPS of an SRGAN is from Ma et al. 2020. Strength
+0.5 is halfway between the SRResNet (0) and the SRGAN (1).
 
 {scores}
 
@@ -68,15 +68,16 @@ Strength 0.5 lies halfway between the SRResNet (0) and the SRGAN (1).
 
 {networks}
 
-Seconds per megapixel of the result, {speed}. The code, photos and licences behind each file stand in
+Times are per megapixel of the result, {speed}. The code, photos and licences behind each file are listed in
 [jaxsr/weights/bundled/README.md](../jaxsr/weights/bundled/README.md).
 
-**Why they differ from what is published.** {gaps}
+**Why the scores differ from the published ones.** {gaps}
 
-Curves of runs; the PyTorch ones are a reference on the same photos. "Eight of Kodak24", in the commands `Kodak8`, are
-the photos 1, 2, 3, 5, 6, 7, 8 and 11, scored in bfloat16, 0.01 to 0.02 dB below float32. The bundled `srgan` is the
-best update by LPIPS of its run, not the last, on those eight: its scores on Kodak24 are a little flattered. That run
-had been given 200,000 updates and was stopped after 9,000.
+The curves show the validation scores of the runs. The PyTorch curves are a reference on the same photos. "Eight of
+Kodak24" (`Kodak8` in the commands) are the photos 1, 2, 3, 5, 6, 7, 8 and 11. They were scored in bfloat16, which gives
+0.01 to 0.02 dB less than float32. The bundled `srgan` is the update of its run with the best LPIPS on those eight
+photos, not the last update, so its scores on Kodak24 are slightly too good. That run was planned for 200,000 updates
+and stopped after 9,000.
 
 ![PSNR-Y against updates, for each run](curves.png)
 
@@ -86,7 +87,7 @@ had been given 200,000 updates and was stopped after 9,000.
 
 ## Side by side
 
-The most detailed crops (greatest sum of squared differences of luma) of the photos that have the most detail:
+These are the most detailed crops of the photos with the most detail. Detail is the sum of squared differences of luma.
 
 ![Crops of Set5 and Set14 by every network](sheet.jpg)
 
@@ -98,8 +99,9 @@ The most detailed crops (greatest sum of squared differences of luma) of the pho
 
 ![Losses of both programs, and their difference](twins.png)
 
-**More crops.** Whole runs of different length, each with its own cosine schedule to zero; the longest of `srresnet` is
-the bundled network's, on a GPU, with another learning rate and batch than the others. {budgets}
+**More crops.** These are whole runs of different length, each with its own cosine schedule to zero. The longest run of
+`srresnet` is that of the bundled network. It ran on a GPU, with another learning rate and batch size than the other
+runs. {budgets}
 
 ![PSNR-Y on Set5 against the crops that a whole run saw](budgets.png)
 
@@ -114,10 +116,11 @@ the bundled network's, on a GPU, with another learning rate and batch than the o
 
 
 def results_page(figures: Figures) -> str:
-    """The page, Markdown, for the folder that its pictures lie in."""
+    """Make the page as Markdown, for the folder of its pictures."""
     scores = "\n\n".join(f"### {data}\n\n{scores_table(figures, data)}" for data in SETS)
     machine, size = figures.speed["machine"], figures.speed["size"]
-    speed = f"warm, of a {size} × {size} picture, in float32 on {machine['cores']} cores ({machine['processor']})"
+    speed = f"without compilation, for a picture of {size}×{size} pixels, in float32 on {machine['cores']} cores"
+    speed += f" ({machine['processor']})"
     commands = COMMANDS | {run["title"]: run["command"] for run in figures.runs.values()}
     return _PAGE.format(
         protocol=PROTOCOL,
@@ -134,7 +137,7 @@ def results_page(figures: Figures) -> str:
 
 
 def scores_table(figures: Figures, data: str) -> str:
-    """Markdown: every row's scores on a set, the published value in brackets where there is one."""
+    """Make the table of all scores on a set as Markdown, with published values in brackets."""
     lines = [["", *(title for title, _ in METRICS.values())]]
     for row in ROWS:
         mean, published = figures.scores[row, data]["mean"], PUBLISHED.get((row, data), {})
@@ -147,8 +150,8 @@ def scores_table(figures: Figures, data: str) -> str:
 
 
 def networks_table(figures: Figures) -> str:
-    """Markdown: size, training and speed of each network."""
-    lines = [["", "parameters", "updates", "crops an update", "photos", "seconds per megapixel"]]
+    """Make the table of size, training and speed of each network as Markdown."""
+    lines = [["", "parameters", "updates", "crops per update", "photos", "seconds per megapixel"]]
     for name, speed in figures.speed["networks"].items():
         row = next((row for row in reversed(ROWS) if row.split(",")[0] == name), None)
         if row is None:
@@ -165,7 +168,7 @@ def networks_table(figures: Figures) -> str:
 
 
 def readme_table(figures: Figures) -> str:
-    """Markdown: the README's short tables, of clean pictures and of real photos."""
+    """Make the README's short tables, for clean pictures and for real photos, as Markdown."""
     chosen = ("bicubic", "srcnn", "espcn", "srresnet", "srgan, strength 0.5", "srgan, strength 1")
     lines = [["PSNR-Y (dB) / SSIM Wang / LPIPS-Alex", *chosen]]
     for data in SETS:
@@ -180,7 +183,7 @@ def readme_table(figures: Figures) -> str:
 
 
 def gaps(figures: Figures) -> str:
-    """What stands between each network and its published PSNR-Y on Set5, in sentences."""
+    """Compare each network with its published PSNR-Y on Set5, in sentences, and explain the differences."""
     sentences = []
     for row in ("srcnn", "espcn", "srresnet", "srgan, strength 1"):
         result = figures.scores[row, "Set5"]
@@ -188,30 +191,31 @@ def gaps(figures: Figures) -> str:
         card = result["card"]
         updates = sum(each["steps"] for each in generations(card))
         sentences.append(
-            f"`{row.split(',')[0]}` is {abs(below):.2f} dB {'below' if below > 0 else 'above'} the paper's after "
+            f"`{row.split(',')[0]}` is {abs(below):.2f} dB {'below' if below > 0 else 'above'} the paper's value after "
             f"{updates:,} updates on {card['training_photos']['count']} photos."
         )
     return " ".join(sentences) + (
-        " The papers trained SRResNet for 10⁶ updates and SRGAN for 2·10⁵ more, on 350,000 photos of ImageNet; their"
-        " SRCNN and ESPCN work on luma alone, ours on RGB. Our `srgan` has the higher PSNR-Y and the worse LPIPS: fewer"
-        " updates took it away from its SRResNet, and it had a pixel loss beside the others, and VGG16."
+        " The papers trained SRResNet for 10⁶ updates and SRGAN for 2·10⁵ more, on 350,000 photos of ImageNet. Their"
+        " SRCNN and ESPCN work on luma alone, ours on RGB. Our `srgan` has a higher PSNR-Y and a worse LPIPS than the"
+        " paper's: it is fewer updates away from its SRResNet, it was trained with an additional pixel loss, and its"
+        " content loss uses VGG16."
     )
 
 
 def twins(figures: Figures) -> str:
-    """What the two programs' losses say, in a sentence."""
+    """Compare the losses of the two programs, in sentences."""
     recipe, ours, theirs = (figures.twins[name] for name in ("recipe", "jaxsr", "PyTorch"))
     difference = np.abs(np.divide(ours, theirs) - 1)
     return (
-        f"From the same weights, the same {recipe['batch_size']} crops at each update and the same schedule, the "
-        f"losses of {recipe['steps']} updates here and in PyTorch differ by {np.median(difference):.1e} in the median "
-        f"and {difference.max():.1e} at most (relative), beginning at {difference[0]:.1e}: rounding, carried on by "
-        "training."
+        f"jaxsr and PyTorch start from the same weights and use the same {recipe['batch_size']} crops at each update "
+        f"and the same schedule. Over {recipe['steps']} updates, the relative difference of their losses is "
+        f"{np.median(difference):.1e} in the median and {difference.max():.1e} at most. At the first update it is "
+        f"{difference[0]:.1e}. It comes from rounding, which training amplifies."
     )
 
 
 def budgets(figures: Figures) -> str:
-    """The slope over the crops and what a straight line says, in sentences."""
+    """State the slope of PSNR-Y over the crops and its extrapolation by a straight line, in sentences."""
     sentences = []
     for network, points in figures.budgets.items():
         rise, start = slope(points)
@@ -220,24 +224,26 @@ def budgets(figures: Figures) -> str:
         ends = " and ".join(
             f"{start + rise * math.log10(crops):.1f} dB after {updates}" for updates, crops in beyond.items()
         )
-        more = f" Extrapolated, not measured: {ends} updates of {PAPERS_BATCH} crops, the paper's." if ends else ""
+        more = f" Extrapolated, not measured: {ends} updates of {PAPERS_BATCH} crops, as in the paper." if ends else ""
         sentences.append(
-            f"`{network}`: {measured} crops; between the two longest {rise:.2f} dB per tenfold crops.{more}"
+            f"`{network}` has {measured} crops. Between its two longest runs, PSNR-Y rises by {rise:.2f} dB per "
+            f"tenfold crops.{more}"
         )
-    return " ".join(sentences) + " A straight line through two runs is a guess, not a promise."
+    return " ".join(sentences) + " A straight line through two runs is only a rough estimate."
 
 
 def recipes(figures: Figures) -> str:
-    """Markdown: short runs of SRResNet, each with one change, and how far runs without any lie apart."""
+    """Describe short runs of SRResNet with one change each, and the spread of runs without a change, as Markdown."""
     base, runs = figures.recipes["base"], figures.recipes["runs"]
     alike = [run["psnr_y"] for run in runs.values() if set(run["flags"]) <= {"seed"} and not run["start"]]
     middle = float(np.mean(alike))
     lines = [["", "PSNR-Y (dB)", "difference"]]
     lines += [[title, f"{run['psnr_y']:.2f}", f"{run['psnr_y'] - middle:+.2f}"] for title, run in runs.items()]
     return (
-        f"Runs of `srresnet`, {base['steps']} updates of {base['batch-size']} crops at {base['learning-rate']:g}, each "
-        f"with one change, on {' '.join(figures.recipes['data'])}; PSNR-Y on {figures.recipes['validation']}, and the "
-        f"difference to the mean of the {len(alike)} seeds without any, which lie {np.ptp(alike):.2f} dB apart. What "
-        "helps so early need not help in the end. An update by SOAP takes longer than one by Adam, and a random layer "
-        f"of the start breaks the way of the colours through the others too.\n\n{markdown(lines)}"
+        f"Each row is a run of `srresnet` with one change: {base['steps']} updates of {base['batch-size']} crops at a "
+        f"learning rate of {base['learning-rate']:g}, on {' '.join(figures.recipes['data'])}. PSNR-Y is on "
+        f"{figures.recipes['validation']}. Differences are from the mean of the {len(alike)} seeds without a change, "
+        f"which span {np.ptp(alike):.2f} dB. A change that helps this early need not help in the end. An update by "
+        "SOAP takes longer than one by Adam. A random layer in the initialisation also breaks the path of the colours "
+        f"through the other layers.\n\n{markdown(lines)}"
     )

@@ -1,9 +1,9 @@
-"""The one way in which a network is scored, from a folder of photos to the mean of its scores.
+"""The one protocol that scores a network, from a folder of photos to the mean of its scores.
 
-A gray file counts as luma itself, as in the published numbers: it is scaled down gray, the upscaler gives gray back
-(of an RGB network the BT.601 full-range gray of its answer to three equal channels, see `jaxsr.upscaling`), and
-PSNR-RGB and LPIPS see that gray as three equal channels. Read as RGB instead, Set14's gray `bridge` would come out
-1.3 dB higher, because studio range squeezes its errors by 219/255.
+A gray file counts as luma, as in the published numbers. It is reduced as gray, and the upscaler returns gray. An RGB
+network gets three equal channels, and the BT.601 full-range gray of its result is taken (see `jaxsr.upscaling`).
+PSNR-RGB and LPIPS get the gray as three equal channels. If Set14's gray `bridge` were read as RGB instead, its PSNR-Y
+would be 1.3 dB higher, because studio range scales the errors by 219/255.
 """
 
 import os
@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -24,6 +24,7 @@ from jaxsr.imaging.files import read_photo
 from jaxsr.imaging.folders import find_photos
 from jaxsr.imaging.picture import open_picture
 from jaxsr.imaging.resize import resize_uint8
+from jaxsr.models.lpips import Backbone
 
 BICUBIC = "LR = MATLAB bicubic of HR (antialiased, mirrored border, uint8)"
 PROTOCOL = (
@@ -35,32 +36,35 @@ PROTOCOL = (
 
 T = TypeVar("T")
 
+# From two batches [N, H, W, 3] in [−1, 1] to [N].
+Distance = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
 METRICS = ("psnr_y", "psnr_rgb", "ssim_wang", "ssim_daala")
-PERCEPTUAL = {"lpips_alex": "alex", "lpips_vgg16": "vgg16"}
+PERCEPTUAL: dict[str, Backbone] = {"lpips_alex": "alex", "lpips_vgg16": "vgg16"}
 
 
 def degraded(photo: np.ndarray, *, scale: int) -> tuple[np.ndarray, np.ndarray]:
-    """HR and LR of a photo.
+    """Make HR and LR of a photo.
 
     Args:
       photo: uint8 [H, W, 3] or [H, W], at least `scale` pixels on each side.
       scale: HR pixels per LR pixel.
 
     Returns:
-      The photo cropped at the bottom and right to multiples of `scale`, and MATLAB's bicubic of that, scaled down.
+      HR, the photo cropped at the bottom and right to multiples of `scale`, and LR, its reduction by MATLAB's bicubic.
     """
     photo = cropped(photo, scale=scale)
     return photo, resize_uint8(photo, 1 / scale)
 
 
 def cropped(photo: np.ndarray, *, scale: int) -> np.ndarray:
-    """A photo [H, W, …] cropped at the bottom and right to multiples of the scale."""
+    """Crop a photo [H, W, …] at the bottom and right to multiples of the scale."""
     height, width = (side - side % scale for side in photo.shape[:2])
     return photo[:height, :width]
 
 
 def reduced(name: str, hr: np.ndarray, *, scale: int) -> np.ndarray:
-    """LR by MATLAB's bicubic, whatever the photo's name."""
+    """LR by MATLAB's bicubic; `name` is ignored."""
     return resize_uint8(hr, 1 / scale)
 
 
@@ -70,23 +74,22 @@ def score(
     *,
     scale: int,
     metrics: Sequence[str] = ("psnr_y", "ssim_wang"),
-    perceptual: Mapping[str, Callable] | None = None,
+    perceptual: Mapping[str, Distance] | None = None,
 ) -> dict[str, float]:
-    """Scores of one image under `PROTOCOL`.
+    """Score one image under `PROTOCOL`.
 
     Args:
       sr: uint8 [H, W, 3], or [H, W], which counts as luma.
       hr: the same shape.
-      scale: border pixels that are cut.
-      metrics: any of `METRICS`, in the order wanted.
-      perceptual: further metrics by name, functions of two batches [1, H, W, 3] in [−1, 1] to [1], as
-        `perceptual_metrics` gives them.
+      scale: number of border pixels to cut off.
+      metrics: any of `METRICS`; the result has their order.
+      perceptual: further metrics by name, see `perceptual_metrics`.
 
     Returns:
       {name: value}: PSNR in dB (infinite for equal images), SSIM and LPIPS without unit.
 
     Raises:
-      InputError: too few pixels for a metric.
+      InputError: the image has too few pixels for a metric.
     """
     inside = slice(scale, -scale)
     rgb = [image[inside, inside] for image in (sr, hr)]
@@ -113,24 +116,24 @@ def evaluate(
     scale: int = 4,
     low: Callable[..., np.ndarray] = reduced,
     metrics: Sequence[str] = METRICS,
-    perceptual: Mapping[str, Callable] | None = None,
-) -> dict:
-    """Scale photos down, have them upscaled, and score the result under `PROTOCOL`.
+    perceptual: Mapping[str, Distance] | None = None,
+) -> dict[str, Any]:
+    """Reduce photos, upscale them, and score the results under `PROTOCOL`.
 
     Args:
-      upscaler: from uint8 [h, w, 3] to uint8 [h·scale, w·scale, 3], and from [h, w] to [h·scale, w·scale].
-      photos: (name, uint8 [H, W, 3] or gray [H, W]); read one at a time, so that a generator takes little memory.
-      scale: what the upscaler upscales by.
-      low: `low(name, hr, scale=scale)` gives LR of HR, whose sides are multiples of the scale.
+      upscaler: maps uint8 [h, w, 3] to uint8 [h·scale, w·scale, 3], and [h, w] to [h·scale, w·scale].
+      photos: (name, uint8 [H, W, 3] or gray [H, W]). They are read one at a time, so a generator takes little memory.
+      scale: scale of the upscaler.
+      low: `low(name, hr, scale=scale)` returns LR of HR, whose sides are multiples of the scale.
       metrics: see `score`.
       perceptual: see `score`.
 
     Returns:
-      {"scale": scale, "mean": {metric: value}, "images": {name: {metric: value}}, "seconds": s}, the latter being the
-      time spent in the upscaler, compilation included.
+      {"scale": scale, "mean": {metric: value}, "images": {name: {metric: value}}, "seconds": s}, where s is the time
+      spent in the upscaler, including compilation.
 
     Raises:
-      InputError: a photo is too small to be scored, or its LR cannot be had; or there are no photos.
+      InputError: a photo is too small to be scored, its LR cannot be read or made, or there are no photos.
     """
     seconds = 0.0
 
@@ -152,16 +155,19 @@ def score_results(
     *,
     scale: int = 4,
     metrics: Sequence[str] = METRICS,
-    perceptual: Mapping[str, Callable] | None = None,
-) -> dict:
-    """Score pictures of photos, whoever made them; arguments and result as those of `evaluate`, without "seconds".
+    perceptual: Mapping[str, Distance] | None = None,
+) -> dict[str, Any]:
+    """Score SR pictures of photos, whatever program made them.
 
     Args:
-      results: `results(name, hr)` gives SR of the size of HR, whose sides are multiples of the scale.
+      results: `results(name, hr)` returns SR of the size of HR, whose sides are multiples of the scale.
       photos: see `evaluate`.
-      scale: border pixels that are cut.
+      scale: number of border pixels to cut off.
       metrics: see `score`.
       perceptual: see `score`.
+
+    Returns:
+      As `evaluate`, without "seconds".
 
     Raises:
       InputError: see `evaluate`.
@@ -184,8 +190,8 @@ def score_results(
     return {"scale": scale, "mean": mean, "images": images}
 
 
-def perceptual_metrics(names: Iterable[str]) -> dict[str, Callable]:
-    """LPIPS by the names of `PERCEPTUAL`, for `score` and `evaluate`.
+def perceptual_metrics(names: Iterable[str]) -> dict[str, Distance]:
+    """Make the LPIPS metrics of these names of `PERCEPTUAL`, for `score` and `evaluate`.
 
     Raises:
       InputError: the package with the weights is not installed.
@@ -194,10 +200,10 @@ def perceptual_metrics(names: Iterable[str]) -> dict[str, Callable]:
 
 
 def find_set(directory: str | os.PathLike) -> tuple[str, list[Path]]:
-    """Name and photos of a test set: the files in DIRECTORY/HR where that exists, else those in DIRECTORY itself.
+    """Find name and photos of a test set: the files in DIRECTORY/HR if that exists, otherwise those in DIRECTORY.
 
     Raises:
-      InputError: there is no such folder, or no photo directly in it.
+      InputError: the folder does not exist, or has no photo (its subfolders are not searched).
     """
     folder = Path(directory)
     folder = folder / "HR" if (folder / "HR").is_dir() else folder
@@ -209,18 +215,18 @@ def find_set(directory: str | os.PathLike) -> tuple[str, list[Path]]:
 
 
 def distinct(named: Sequence[tuple[str, T]], given: Sequence[str]) -> dict[str, T]:
-    """A dict by name; what was given stands in for a name that occurs twice ("best" of two runs: their files).
+    """Make a dict by name. If a name occurs twice ("best" of two runs), the given names are used instead of it.
 
     Args:
       named: names and values.
-      given: for each the longer name that a person gave.
+      given: the longer name of each that a person gave.
     """
     count = Counter(name for name, _ in named)
     return {name if count[name] == 1 else full: value for (name, value), full in zip(named, given, strict=True)}
 
 
 def read_set(paths: Iterable[Path]) -> Iterator[tuple[str, np.ndarray]]:
-    """Names and photos for `evaluate`, one after the other: uint8 [H, W] of gray files, else [H, W, 3].
+    """Yield names and photos for `evaluate`: uint8 [H, W] for gray files, otherwise [H, W, 3].
 
     Raises:
       InputError: a file cannot be read.
@@ -232,7 +238,7 @@ def read_set(paths: Iterable[Path]) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def photo_names(paths: Sequence[Path]) -> list[str]:
-    """The name of each file without its suffix, unless two files would then have the same."""
+    """The name of each file, without its suffix unless two files would then have the same name."""
     stems = Counter(path.stem for path in paths)
     return [path.stem if stems[path.stem] == 1 else path.name for path in paths]
 

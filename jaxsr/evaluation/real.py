@@ -4,16 +4,18 @@ from jaxsr.evaluation.results import REAL_ROWS, REAL_SETS, Figures, generations,
 
 _SECTION = """## Real photos
 
-Kodak24 as people have their photos, a quarter of its size: `web` was reduced and compressed (JPEG 30 to 90), `phone`
-blurred, reduced, made noisy and compressed (70 to 95), `old` blurred, reduced, made noisy, compressed, reduced again,
-in part sharpened too much, and compressed once more (40 to 90). Nothing was trained on them. PSNR-Y (dB) / LPIPS-Alex:
+Three degradations reduce Kodak24 to a quarter of its size and imitate everyday photos. `web` is reduced and compressed
+(JPEG quality 30 to 90). `phone` is blurred, reduced, made noisy and compressed (70 to 95). `old` is blurred, reduced,
+made noisy, compressed, reduced again, in some cases sharpened too much, and compressed once more (40 to 90). No network
+was trained on these photos. The scores are PSNR-Y (dB) / LPIPS-Alex:
 
 {table}
 
-`srresnet` is for clean pictures: what a camera or a program reduced itself, PNGs, JPEGs of high quality. `srgan` is for
-the same, sharper, with detail that it invents. `srresnet_real` is for pictures with JPEG's artefacts, noise or blur,
-and faithful: it removes these and adds nothing. `srgan_real` is for those pictures too, sharp. `--model auto` takes one
-of them by looking at the picture. On clean Set5 `srresnet_real` has {clean:.2f} dB, {lost:.2f} dB less than `srresnet`.
+`srresnet` is for clean pictures, such as those that a camera or a program reduced itself, PNGs, and JPEGs of high
+quality. `srgan` is for the same pictures. Its results are sharper, with invented detail. `srresnet_real` is for
+pictures with JPEG artefacts, noise or blur. It is faithful: it removes these faults and adds nothing. `srgan_real` is
+for the same pictures. Its results are sharper. `--model auto` examines the picture and chooses one of the networks. On
+clean Set5, `srresnet_real` has {clean:.2f} dB, {lost:.2f} dB less than `srresnet`.
 
 ![Crops of real photos by every network](real.jpg)
 
@@ -21,14 +23,14 @@ of them by looking at the picture. On clean Set5 `srresnet_real` has {clean:.2f}
 
 
 def real_section(figures: Figures) -> str:
-    """Markdown: scores on real photos, what each network is for, and what remains worse than Real-ESRGAN's."""
+    """Make the section as Markdown: scores on real photos, the use of each network, and where Real-ESRGAN is better."""
     clean = figures.real["srresnet_real", "Set5"]["mean"]["psnr_y"]
     lost = figures.scores["srresnet", "Set5"]["mean"]["psnr_y"] - clean
     return _SECTION.format(table=real_table(figures), gap=_gap(figures), clean=clean, lost=lost)
 
 
 def real_table(figures: Figures) -> str:
-    """Markdown: PSNR-Y and LPIPS-Alex of each network on each kind of real photos."""
+    """Make the table of PSNR-Y and LPIPS-Alex of each network on each kind of real photos as Markdown."""
     lines = [["PSNR-Y (dB) / LPIPS-Alex", *REAL_SETS.values()]]
     for row in REAL_ROWS:
         means = [figures.real[row, data]["mean"] for data in REAL_SETS]
@@ -45,9 +47,11 @@ def _gap(figures):
     card = figures.real["srgan_real", next(iter(REAL_SETS))]["card"]
     updates = " + ".join(f"{each['steps']:,}" for each in reversed(generations(card)))
     return (
-        f"LPIPS of `srgan_real` is {', '.join(f'{value:+.3f}' for value in lpips)} from that of x4plus on "
-        f"{', '.join(REAL_SETS.values())}, its PSNR-Y {', '.join(f'{value:+.2f}' for value in psnr)} dB. It has a "
-        f"tenth of the parameters (1.5 of 16.7 million) and {updates} updates on a few hundred photos. In the crops "
-        "above, x4plus draws clean straight edges where `srgan_real` leaves rows of dots along them, and flat areas "
-        "are smooth there and faintly grained here; on blurred stripes x4plus gives up more of what LR still shows."
+        f"On {', '.join(REAL_SETS.values())}, LPIPS of `srgan_real` differs from that of x4plus by "
+        f"{', '.join(f'{value:+.3f}' for value in lpips)}, and its PSNR-Y by "
+        f"{', '.join(f'{value:+.2f}' for value in psnr)} dB. `srgan_real` has a tenth of the parameters (1.5 of 16.7 "
+        f"million) and was trained for {updates} updates on a few hundred photos. In the crops above, x4plus draws "
+        "clean straight edges where `srgan_real` leaves rows of dots along them. Flat areas are smooth in the results "
+        "of x4plus and faintly grained in those of `srgan_real`. On blurred stripes, x4plus loses more of the detail "
+        "that LR still shows."
     )

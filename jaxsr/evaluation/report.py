@@ -1,4 +1,4 @@
-"""Results of the evaluator as a table to read and as JSON to keep."""
+"""Results of the evaluator as a table, as JSON and as a curve."""
 
 import itertools
 import json
@@ -6,6 +6,7 @@ import math
 import os
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 from jaxsr.errors import InputError
 from jaxsr.evaluation.protocol import METRICS, PERCEPTUAL, PROTOCOL
@@ -22,23 +23,23 @@ _COLUMNS = {
 _WITHOUT_ORIGINAL = {"niqe": ("NIQE", ".3f")}
 
 
-def table_of_each_scale(results: Sequence[dict]) -> str:
-    """A `table` for each scale with an empty line after it: scores at different scales are no alternatives.
+def table_of_each_scale(results: Sequence[dict[str, Any]]) -> str:
+    """Format one `table` per scale, each followed by an empty line: scores at different scales cannot be compared.
 
     Args:
-      results: of several models on one set, see `table`.
+      results: results of several models on one set, see `table`.
     """
     by_scale = sorted(results, key=lambda result: result["scale"] or 0)
     groups = itertools.groupby(by_scale, lambda result: result["scale"])
     return "".join(f"{table(list(group))}\n\n" for _, group in groups).removesuffix("\n")
 
 
-def table(results: Sequence[dict]) -> str:
-    """Means of several models on one set as text, `PROTOCOL` in the title.
+def table(results: Sequence[dict[str, Any]]) -> str:
+    """Format the mean scores of several models on one set as text, with the protocol in the title.
 
     Args:
-      results: one or more of `evaluate`'s results with "model" and "data" added, all of one set and scale; with
-        "protocol" where it is another.
+      results: one or more of `evaluate`'s results with "model" and "data" added, all of one set and scale. They need
+        "protocol" if it is not `PROTOCOL`.
 
     Returns:
       Lines without a newline at the end. Metrics that were not computed have a dash.
@@ -58,13 +59,13 @@ def table(results: Sequence[dict]) -> str:
     return "\n".join([*textwrap.wrap(title, max(len(rule), 80)), rule, lines[0], rule, *lines[1:]])
 
 
-def save_json(path: str | os.PathLike, results: Sequence[dict]) -> None:
-    """Write {"protocol": that of all results, "results": …}, whole or not at all.
+def save_json(path: str | os.PathLike, results: Sequence[dict[str, Any]]) -> None:
+    """Write {"protocol": the protocol of all results, "results": …}, completely or not at all.
 
     Args:
       path: file to write.
-      results: `evaluate`'s results with "model" and "data" added; other keys are kept. A metric that was not computed,
-        or is infinite (PSNR of an image without error), becomes null.
+      results: `evaluate`'s results with "model" and "data" added; other keys are kept. A metric becomes null if it was
+        not computed or is infinite (PSNR of an image without error).
 
     Raises:
       OSError: the file cannot be written.
@@ -82,8 +83,8 @@ def save_json(path: str | os.PathLike, results: Sequence[dict]) -> None:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def draw_strengths(path: str | os.PathLike, results: Sequence[dict]) -> None:
-    """The perception–distortion curve (Blau & Michaeli 2018): LPIPS-Alex against PSNR-Y, a line per network and set.
+def draw_strengths(path: str | os.PathLike, results: Sequence[dict[str, Any]]) -> None:
+    """Plot the perception–distortion curve (Blau & Michaeli 2018): LPIPS-Alex over PSNR-Y, a line per network and set.
 
     Args:
       path: PNG to write.
@@ -105,9 +106,9 @@ def draw_strengths(path: str | os.PathLike, results: Sequence[dict]) -> None:
         line = sorted(line, key=lambda result: result["card"]["strength"])
         psnr, lpips = ([result["mean"][metric] for result in line] for metric in ("psnr_y", "lpips_alex"))
         axis.plot(psnr, lpips, "o-", label=f"{model} on {data}")
-        for result, *point in zip(line, psnr, lpips, strict=True):
+        for result, x, y in zip(line, psnr, lpips, strict=True):
             text = f"{result['card']['strength']:g}"
-            axis.annotate(text, point, textcoords="offset points", xytext=(7, -11))
+            axis.annotate(text, (x, y), textcoords="offset points", xytext=(7, -11))
     axis.set(xlabel="PSNR-Y (dB): more faithful →", ylabel="LPIPS-Alex: ← closer to the eye")
     axis.set_title("Strength from the SRResNet (0) to the SRGAN (1)")
     axis.grid(alpha=0.3)

@@ -1,15 +1,21 @@
-"""The figures that the page of results is made from, as the evaluator, the benchmarks and the runs left them.
+"""The figures behind the page of results, as the evaluator, the benchmarks and the runs wrote them.
 
-A folder with, all JSON: `scores/*.json` and `budgets.json` (`scripts/evaluate.py --json`; the latter whole runs of
-different length on Set5), `speed.json` (`benchmarks/models.py`), `twins.json` (`benchmarks/twins.py`), `recipes.json`
-(`benchmarks/recipes.py`), `real.json` (`scripts/evaluate.py --lr`), and `runs/*.json` (`add_run`).
+They lie in one folder, as JSON:
+
+- `scores/*.json`: `scripts/evaluate.py --json`
+- `budgets.json`: the same, for whole runs of different length on Set5
+- `speed.json`: `benchmarks/models.py`
+- `twins.json`: `benchmarks/twins.py`
+- `recipes.json`: `benchmarks/recipes.py`
+- `real.json`: `scripts/evaluate.py --lr`
+- `runs/*.json`: `add_run`
 """
 
 import itertools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jaxsr.errors import InputError
 from jaxsr.evaluation.protocol import PROTOCOL
@@ -41,8 +47,8 @@ REAL_SETS = {f"Kodak24, LR {kind}": kind for kind in ("web", "phone", "old")}
 
 REAL_ROWS = ("bicubic", "srresnet", "srgan", "srresnet_real", "srgan_real", "realesrgan-x4plus")
 
-# Ledig et al. 2017, their table of methods on benchmark data (SSIM is daala's; SRCNN and ESPCN as it has them); LPIPS
-# of an SRGAN as measured by Ma et al. 2020 (SPSR), table 1.
+# From Ledig et al. 2017, the table of methods on benchmark data, including SRCNN and ESPCN; its SSIM is daala's. LPIPS
+# of an SRGAN is from Ma et al. 2020 (SPSR), table 1.
 PUBLISHED = {
     ("nearest", "Set5"): {"psnr_y": 26.26, "ssim_daala": 0.7552},
     ("nearest", "Set14"): {"psnr_y": 24.64, "ssim_daala": 0.7100},
@@ -60,7 +66,7 @@ PUBLISHED = {
 
 
 class Figures(NamedTuple):
-    """All that the page is made from.
+    """All figures of the page.
 
     Attributes:
       scores: {(model, set): one of the evaluator's results}.
@@ -72,20 +78,20 @@ class Figures(NamedTuple):
       runs: {name: see `add_run`}.
     """
 
-    scores: Mapping[tuple[str, str], dict]
-    speed: dict
-    twins: dict
+    scores: Mapping[tuple[str, str], dict[str, Any]]
+    speed: dict[str, Any]
+    twins: dict[str, Any]
     budgets: Mapping[str, list[tuple[int, float]]]
-    real: Mapping[tuple[str, str], dict]
-    recipes: dict
-    runs: Mapping[str, dict]
+    real: Mapping[tuple[str, str], dict[str, Any]]
+    recipes: dict[str, Any]
+    runs: Mapping[str, dict[str, Any]]
 
 
 def read_figures(folder: Path) -> Figures:
-    """The files named at the top of this module.
+    """Read the files named at the top of this module.
 
     Raises:
-      InputError: one is missing, is no such file or was scored by another protocol, or lacks what the page shows.
+      InputError: a file is missing or broken, was scored by another protocol, or lacks a figure of the page.
     """
     results = [result for path in sorted((folder / "scores").glob("*.json")) for result in _read_scores(path)]
     scores = {(result["model"], result["data"]): result for result in results}
@@ -113,30 +119,30 @@ def _budgets(path):
     budgets = {}
     for result in _read_scores(path):
         if not result["card"]:
-            raise InputError(f"{path}: {result['model']} was not trained")
+            raise InputError(f"{path}: {result['model']} was not trained; score the networks of runs only")
         crops = result["card"]["steps"] * result["card"]["recipe"]["batch_size"]
         point = (crops, result["mean"]["psnr_y"])
         budgets.setdefault(result["card"]["recipe"]["stage"], []).append(point)
     few = [stage for stage, points in budgets.items() if len({crops for crops, _ in points}) < 2]
     if few:
-        raise InputError(f"{path} has runs of one length only of {', '.join(few)}: a slope needs two")
+        raise InputError(f"{path} has runs of only one length of {', '.join(few)}: a slope needs two lengths")
     return {stage: sorted(points) for stage, points in budgets.items()}
 
 
 def add_run(folder: Path, workdir: Path, *, name: str, title: str, command: str) -> None:
-    """Keep what a training run measured at its validations, as `folder/runs/NAME.json`.
-
-    Args:
-      folder: of the figures.
-      workdir: of the run.
-      name: of the file, without suffix.
-      title: above the run's curve.
-      command: that started it.
+    """Store the validation scores of a training run as `folder/runs/NAME.json`.
 
     A "reference", {title: [[updates, PSNR-Y in dB], …]} of other people's runs, can be added to the file by hand.
 
+    Args:
+      folder: the folder of the figures.
+      workdir: the folder of the run.
+      name: name of the file, without suffix.
+      title: title above the run's curve.
+      command: the command that started the run.
+
     Raises:
-      InputError: no such run, or one that validated nothing.
+      InputError: the folder is not that of a run, or the run was never validated.
     """
     log = workdir / "metrics.jsonl"
     if not log.is_file():
@@ -144,20 +150,20 @@ def add_run(folder: Path, workdir: Path, *, name: str, title: str, command: str)
     try:
         scores = [row for row in map(json.loads, log.read_text().splitlines()) if "psnr_y" in row]
     except ValueError:
-        raise InputError(f"{log} breaks off within a line: let the run go on, which mends it") from None
+        raise InputError(f"{log} breaks off within a line: resume the run, which repairs it") from None
     if not scores:
-        raise InputError(f"{workdir}: the run was not validated, there is no curve to keep")
+        raise InputError(f"{workdir}: the run was not validated, so there is no curve to store")
     with replacing(folder / "runs" / f"{name}.json") as temporary:
         temporary.write_text(json.dumps({"title": title, "command": command, "scores": scores}, indent=1) + "\n")
 
 
-def generations(card: Mapping) -> list[Mapping]:
-    """A card and those of what it descends from, the youngest first."""
+def generations(card: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """A card and the cards of its ancestors, the youngest first."""
     return [card, *generations(card["lineage"])] if card.get("lineage") else [card]
 
 
 def markdown(lines: Sequence[Sequence[str]]) -> str:
-    """A table, the first line its head, the first column to the left and the others to the right."""
+    """Format a table. The first line is its head; the first column is aligned left, the others right."""
     head, *rows = lines
     rule = ["---", *["---:"] * (len(head) - 1)]
     return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *rows))
@@ -177,5 +183,5 @@ def _read(path, *keys):
         raise InputError(f"{path} cannot be read: {error}") from None
     lacking = [key for key in keys if key not in document]
     if lacking:
-        raise InputError(f"{path} lacks {', '.join(lacking)}: it is no file of the page of results")
+        raise InputError(f"{path} lacks {', '.join(lacking)}: it is not a file for the page of results")
     return document

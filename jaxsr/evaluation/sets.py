@@ -1,4 +1,4 @@
-"""What is scored: photos, and where their LR or SR pictures come from."""
+"""Evaluation sets: photos, and the source of their LR or SR pictures."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from jaxsr.data.pairing import find_counterparts, read_counterpart
 from jaxsr.errors import InputError
 from jaxsr.evaluation.protocol import BICUBIC, PROTOCOL, distinct, find_set, photo_names, reduced
 
-# From the name of a photo and HR, cropped to a multiple of the scale, to another picture of it.
+# A function from the name of a photo and its HR, cropped to a multiple of the scale, to another picture of it.
 Made = Callable[..., np.ndarray]
 
 
@@ -24,9 +24,10 @@ class EvaluationSet(NamedTuple):
 
     Attributes:
       paths: HR files.
-      low: `low(name, hr, scale=s)` gives LR.
-      protocol: how they are scored, where LR comes from included.
-      results: `results(name, hr)` gives pictures that another program made, in place of an upscaler's; or None.
+      low: `low(name, hr, scale=s)` returns LR.
+      protocol: how the photos are scored, including the source of LR.
+      results: `results(name, hr)` returns pictures that another program made, to score instead of an upscaler's; or
+        None.
     """
 
     paths: Sequence[Path]
@@ -44,23 +45,23 @@ def open_sets(
     seed: int = 0,
     flags: tuple[str, str] = ("--data", "--lr"),
 ) -> dict[str, EvaluationSet]:
-    """Sets by name.
+    """Open evaluation sets, by name.
 
     Args:
       data: folders of HR photos, see `find_set`.
-      low: folders of LR files for them, one for each of `data`, or several for a single one.
-      results: folders of SR files, likewise.
-      recipe: how LR is made of HR, one of `jaxsr.data.degradation.RECIPE_NAMES`.
-      seed: of that.
-      flags: that name `data` and `low`, for the sentence that is warned with where photos look like LR files.
+      low: folders of LR files, one for each of `data`, or several for a single one.
+      results: folders of SR files, one for each of `data`, or several for a single one.
+      recipe: degradation that makes LR from HR, one of `jaxsr.data.degradation.RECIPE_NAMES`.
+      seed: seed of the degradation.
+      flags: the flags for `data` and `low`, for the warning that photos look like LR files.
 
     Raises:
-      InputError: a folder cannot be used, files do not match, or more than one source of LR is named.
+      InputError: a folder cannot be used, files do not match, or more than one source of pictures is named.
     """
     given = {"--lr": low, "--sr": results, "--degrade": [recipe] if recipe else []}
     named = [flag for flag, values in given.items() if values]
     if len(named) > 1:
-        raise InputError(f"{' and '.join(named)} exclude one another: each says where pictures come from")
+        raise InputError(f"{' and '.join(named)} exclude each other: each names a source of pictures; give only one")
     found = [find_set(directory) for directory in data]
     for directory, (_, paths) in zip(data, found, strict=True):
         _warn_of_low(directory, paths, flags)
@@ -78,7 +79,7 @@ def open_sets(
 
 
 def _warn_of_low(directory, paths, flags):
-    """Say that photos look like the LR files of others, which would score as if they were HR."""
+    """Warn if photos look like the LR files of others, because they would be scored as if they were HR."""
     photos, low = flags
     beside, among = hr_folder_beside(paths[0].parent, paths), low_among(paths)
     if beside:
@@ -87,7 +88,7 @@ def _warn_of_low(directory, paths, flags):
     elif among:
         first, high = (path.name for path in among[0])
         count = f"{len(among)} of {len(paths)} photos look like the LR files of others ({first} of {high})"
-        way_out = f"put them into a folder of their own, and name that by {low}"
+        way_out = f"put them into a folder of their own and pass it as {low}"
         warnings.warn(f"{directory}: {count}; {way_out}", stacklevel=3)
 
 

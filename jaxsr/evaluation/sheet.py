@@ -1,9 +1,9 @@
-"""The same crops side by side: the photo, every model's answer, and the original."""
+"""The same crops side by side: the photo, the result of every model, and the original."""
 
 import heapq
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -18,10 +18,27 @@ GAP = 10
 TITLE, HEAD, FOOT = 40, 30, 28
 
 
-class Crop(NamedTuple):
-    """A window of a photo; the photo is uint8 [H, W, 3] or gray [H, W].
+class Model(Protocol):
+    """An upscaler, such as `jaxsr.upscaling.upscaler.Upscaler`."""
 
-    `low` makes LR of it, see `jaxsr.evaluation.sets.EvaluationSet`.
+    @property
+    def scale(self) -> float:
+        """Output pixels per input pixel, a whole number."""
+
+    def __call__(self, image: np.ndarray, /) -> np.ndarray:
+        """Upscale uint8 [h, w, 3] or [h, w] by `scale`."""
+
+
+class Crop(NamedTuple):
+    """A window of a photo.
+
+    Attributes:
+      name: the photo's name.
+      photo: uint8 [H, W, 3] or gray [H, W].
+      rows: rows of the window.
+      columns: columns of the window.
+      low: makes LR of the photo, see `jaxsr.evaluation.sets.EvaluationSet`.
+      label: caption of the crop; "" for the photo's name.
     """
 
     name: str
@@ -33,11 +50,11 @@ class Crop(NamedTuple):
 
 
 def most_detailed(image: np.ndarray, *, side: int) -> tuple[slice, slice]:
-    """The square window with the greatest gradient energy, the sum of squared differences of luma.
+    """Find the square window with the greatest gradient energy, the sum of squared differences of luma.
 
     Args:
       image: uint8 [H, W, 3] or [H, W].
-      side: pixels; smaller where the image is smaller.
+      side: side of the window in pixels; the window is smaller if the image is.
 
     Returns:
       Rows and columns.
@@ -48,13 +65,13 @@ def most_detailed(image: np.ndarray, *, side: int) -> tuple[slice, slice]:
 def choose_crops(
     photos: Iterable[tuple[str, np.ndarray]], *, count: int, side: int = CELL // 3, margin: int = 0
 ) -> list[Crop]:
-    """The most detailed window of each photo, of the `count` photos that have the most in theirs.
+    """Choose the `count` photos whose most detailed windows have the most detail, and return these windows.
 
     Args:
-      photos: (name, uint8 [H, W, 3] or gray [H, W]); a generator is read one at a time.
-      count: crops to choose.
+      photos: (name, uint8 [H, W, 3] or gray [H, W]). They are read one at a time, so a generator takes little memory.
+      count: number of crops.
       side: side of the windows in pixels.
-      margin: pixels at the bottom and right that are left out (what cropping to a multiple of the scale may take).
+      margin: pixels at the bottom and right to leave out, because cropping to a multiple of the scale may remove them.
 
     Returns:
       At most `count` crops, the most detailed first.
@@ -70,17 +87,16 @@ def choose_crops(
     return [crop for _, crop in best]
 
 
-def draw_sheet(crops: Sequence[Crop], models: Mapping[str, Callable], *, title: str) -> np.ndarray:
-    """Upscale the scaled-down photos with every model and lay the crops side by side, enlarged without smoothing.
+def draw_sheet(crops: Sequence[Crop], models: Mapping[str, Model], *, title: str) -> np.ndarray:
+    """Upscale the reduced photos with every model and place the crops side by side, enlarged without smoothing.
 
     Args:
-      crops: one row each.
-      models: name to upscaler, from uint8 [h, w, 3] or [h, w] to the same `scale` times as large, with an attribute
-        `scale`; one column each, between the whole photo at the left and the original at the right.
-      title: above all.
+      crops: the crops, one row each.
+      models: upscalers by name, one column each, between the whole photo on the left and the original on the right.
+      title: title of the sheet.
 
     Returns:
-      uint8 [H, W, 3]. Under each crop stand PSNR-Y and SSIM (Wang) of the whole photo.
+      uint8 [H, W, 3]. PSNR-Y and SSIM (Wang) of the whole photo are written under each crop.
     """
     names = ["photo", *models, "HR"]
     width = GAP + len(names) * (CELL + GAP)
@@ -102,21 +118,21 @@ def draw_sheet(crops: Sequence[Crop], models: Mapping[str, Callable], *, title: 
 
 
 def save_sheet(
-    path: str | os.PathLike, sets: Mapping[str, EvaluationSet], models: Mapping[str, Callable], *, rows: int = 6
+    path: str | os.PathLike, sets: Mapping[str, EvaluationSet], models: Mapping[str, Model], *, rows: int = 6
 ) -> None:
-    """Draw `draw_sheet` of the most detailed crops of some test sets, and write it.
+    """Write a sheet (see `draw_sheet`) of the most detailed crops of some test sets.
 
     Args:
       path: PNG or JPEG file.
-      sets: as `open_sets` gives them.
+      sets: see `open_sets`.
       models: see `draw_sheet`.
-      rows: crops in all, divided among the sets; each gets at least one.
+      rows: total number of crops, divided among the sets; each set gets at least one.
 
     Raises:
-      InputError: a photo cannot be read, or the suffix of `path` is another.
+      InputError: a photo cannot be read, or `path` has another suffix.
       OSError: the file cannot be written.
     """
-    margin = max(model.scale for model in models.values()) - 1
+    margin = int(max(model.scale for model in models.values())) - 1
     crops = []
     for name, each in sets.items():
         chosen = choose_crops(read_set(each.paths), count=max(1, rows // len(sets)), margin=margin)

@@ -1,4 +1,4 @@
-"""Holding an exported program to what the network itself makes of a photo."""
+"""Comparison of an exported program with the network itself, on a photo."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,24 +13,24 @@ from jaxsr.imaging.color import unit_from_signed, unit_from_uint8
 from jaxsr.weights import Weights
 
 _PHOTO = Path(__file__).parents[1] / "samples" / "flowers.jpg"
-# Both odd and even, and in neither direction the larger one throughout.
+# Odd and even, taller than wide and wider than tall.
 _SIZES = ((26, 19), (17, 32))
 TOLERANCES = {"float32": 1e-4, "float16": 2e-3}
 
 
 def check(run: Callable[[np.ndarray], np.ndarray], weights: Weights, *, tolerance: float) -> float:
-    """Run an exported program on parts of a photo of two sizes.
+    """Run an exported program on two crops of a photo, and compare the results with the network's.
 
     Args:
-      run: the program, RGB [N, 3, H, W] float32 in [0, 1] to [N, 3, H·scale, W·scale] likewise.
-      weights: what it was exported from.
-      tolerance: largest difference of a value.
+      run: the program, from RGB [N, 3, H, W] to RGB [N, 3, H·scale, W·scale]; float32 in [0, 1].
+      weights: the network that was exported.
+      tolerance: largest allowed absolute difference of a value.
 
     Returns:
-      The largest difference.
+      The largest absolute difference.
 
     Raises:
-      InputError: it is more than the tolerance, or not a number.
+      InputError: the difference exceeds the tolerance or is not a number, or the shapes differ.
     """
     with Image.open(_PHOTO) as image:
         photo = unit_from_uint8(np.asarray(image.convert("RGB")))
@@ -41,8 +41,8 @@ def check(run: Callable[[np.ndarray], np.ndarray], weights: Weights, *, toleranc
         ours = np.asarray(apply(part)).transpose(0, 3, 1, 2)
         theirs = np.asarray(run(np.ascontiguousarray(part.transpose(0, 3, 1, 2))))
         if theirs.shape != ours.shape:
-            raise InputError(f"the exported program made {theirs.shape} of {part.shape}; nothing was written")
-        # A NaN is larger than any tolerance.
+            raise InputError(f"the exported program made {theirs.shape} from {part.shape}; nothing was written")
+        # A NaN counts as larger than any tolerance.
         worst = max(worst, np.nan_to_num(np.abs(theirs - ours).max(), nan=np.inf))
     if worst > tolerance:
         raise InputError(

@@ -1,4 +1,4 @@
-"""Write a network for other programs: `jaxsr export srresnet srresnet.onnx --format onnx`."""
+"""Export a network for other programs: `jaxsr export srresnet srresnet.onnx --format onnx`."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,7 +8,7 @@ import tyro
 from jaxsr.errors import InputError
 
 _SUFFIXES = {"onnx": (".onnx",), "stablehlo": (".stablehlo",), "pth": (".pth", ".pt")}
-# Modules that are imported here only, and the extras that have them.
+# Modules that only the export needs, and the extras that install them.
 _EXTRAS = {"onnx": "export", "onnxruntime": "export", "torch": "torch"}
 
 
@@ -18,29 +18,29 @@ def main(
     format: Literal["onnx", "stablehlo", "pth", "web"],
     float16: bool = False,
 ) -> None:
-    """Write a network for other programs, once it is found to do there what it does here.
+    """Export a network for other programs, and check that it gives the same results there.
 
-    Height and width are free; images are RGB, float32, [N, 3, H, W], in [0, 1]. What is known about the network goes
-    along.
+    Images are RGB, float32, [N, 3, H, W], in [0, 1], of any height and width. The file also holds the model card.
 
     Args:
-      paths: MODEL is a bundled network, weights file (.safetensors, or another program's .pth or .param) or folder of a
-        training run; or nearest, bilinear, bicubic. OUT is the file to write, in .onnx, .stablehlo or .pth. For web OUT
-        is the folder to make, with any number of models before it (none: espcn and srresnet).
-      format: onnx for onnxruntime, chaiNNer and others; stablehlo for jax.export on a CPU, CUDA and TPUs; pth for the
-        program of PyTorch whose network it is (BasicSR, Real-ESRGAN, sgrvinod, leftthomas, Lornatang); web for a page
-        that upscales in the browser, with onnxruntime-web, which npm fetches.
-      float16: Compute, and keep the parameters, in half precision.
+      paths: MODEL is a bundled network, a weights file (.safetensors, .pth or .param), or the folder of a training run.
+        Or an interpolation: nearest, bilinear or bicubic.
+        OUT is the file to write; its name ends in .onnx, .stablehlo or .pth.
+        For web, OUT is the folder to make. Any number of models can come before it. None given: espcn and srresnet.
+      format: onnx is for onnxruntime, chaiNNer and others. stablehlo is for jax.export on CPUs, CUDA and TPUs.
+        pth is for the PyTorch program that has this network: BasicSR, Real-ESRGAN, sgrvinod, leftthomas or Lornatang.
+        web is a page that upscales in the browser with onnxruntime-web, which npm downloads.
+      float16: Store the parameters and compute in half precision.
     """
     if not paths:
-        raise InputError("say which MODEL, and to which OUT")
+        raise InputError("name a MODEL and the file OUT to write")
     *models, out = paths
     out = Path(out)
     if format == "web":
         if float16:
-            raise InputError("--float16 is for files: not every browser computes in half precision")
+            raise InputError("--float16 is for files: leave it out, since not every browser computes in half precision")
     elif len(models) != 1:
-        raise InputError(f"--format {format} takes one MODEL before OUT, and not {len(models)}")
+        raise InputError(f"--format {format} takes one MODEL before OUT, not {len(models)}")
     elif out.suffix.lower() not in _SUFFIXES[format]:
         raise InputError(f"{out}: give it a name in {' or '.join(_SUFFIXES[format])}")
     try:

@@ -1,4 +1,4 @@
-"""Networks into files of other programs, which are kept only if they do what the network does."""
+"""Export to the file formats of other programs. A file is kept only if its results equal the network's."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,15 +15,18 @@ from jaxsr.weights import Weights
 
 
 def write_onnx(path: Path, weights: Weights, *, dtype: str) -> str:
-    """Write an ONNX model, see `jaxsr.export.onnx_graph`, and give what onnxruntime says of it in words.
+    """Write an ONNX model (see `jaxsr.export.onnx_graph`) and check it with onnxruntime.
 
     Args:
-      path: the file.
+      path: the file to write.
       weights: the network.
-      dtype: of computation and of the stored parameters, "float32" or "float16".
+      dtype: "float32" or "float16", for computation and for the stored parameters.
+
+    Returns:
+      The result of the check, in words.
 
     Raises:
-      InputError: the network cannot be exported, or onnxruntime makes something else of the file.
+      InputError: the network cannot be exported, or onnxruntime's results differ.
       OSError: the file cannot be written.
     """
     from jaxsr.export.onnx_graph import onnx_model
@@ -34,7 +37,7 @@ def write_onnx(path: Path, weights: Weights, *, dtype: str) -> str:
 
 
 def write_stablehlo(path: Path, weights: Weights, *, dtype: str) -> str:
-    """Write a StableHLO program, see `jaxsr.export.jax_program`; otherwise as `write_onnx`."""
+    """Write a StableHLO program (see `jaxsr.export.jax_program`) and check it; otherwise like `write_onnx`."""
     from jaxsr.export.jax_program import exported_program, read_program, with_card
 
     program = exported_program(weights, dtype=np.dtype(dtype))
@@ -45,7 +48,10 @@ def write_stablehlo(path: Path, weights: Weights, *, dtype: str) -> str:
 
 
 def write_pth(path: Path, weights: Weights, *, dtype: str) -> str:
-    """Write a .pth file, see `jaxsr.export.state_dict`, and give in words whose it is; otherwise as `write_onnx`."""
+    """Write a .pth file (see `jaxsr.export.state_dict`) and check it; otherwise like `write_onnx`.
+
+    The returned words name the program whose layout the file has.
+    """
     from jaxsr.export.state_dict import layout_of, state_dict, torch_file
     from jaxsr.weights.generators import port_generator
     from jaxsr.weights.layouts import LAYOUTS
@@ -56,10 +62,10 @@ def write_pth(path: Path, weights: Weights, *, dtype: str) -> str:
         content = torch_file(state_dict(weights, layout), weights.card, under=layout.key, dtype=np.dtype(dtype))
         temporary.write_bytes(content)
         read = port_generator(temporary, name, origin="", licence="")
-        # The last bias of a layout in [0, 1] is rounded once more.
-        rounding = {"rtol": 2e-3, "atol": 1e-3} if dtype == "float16" else {"rtol": 0, "atol": 1e-6}
+        # A layout whose output is in [0, 1] rescales the last bias, which rounds it once more.
+        rtol, atol = (2e-3, 1e-3) if dtype == "float16" else (0.0, 1e-6)
         for tensor, value in flatten_dict(read.variables, sep="/").items():
-            if not np.allclose(value, written[tensor], **rounding):
+            if not np.allclose(value, written[tensor], rtol=rtol, atol=atol):
                 raise InputError(f"{path}: {tensor} does not fit {dtype}; nothing was written")
     return f"as {name} names its tensors" + (f", under {layout.key!r}" if layout.key else "")
 
@@ -76,7 +82,7 @@ def _runner(path):
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    # Warnings are about speed.
+    # Errors only: the warnings are about speed.
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     return partial(_run, session)

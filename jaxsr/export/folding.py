@@ -1,20 +1,20 @@
-"""Batch norms as part of the convolutions before them."""
+"""Batch norms folded into the convolutions before them."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
-# Of `flax.linen.BatchNorm` as jaxsr.models.srresnet makes it.
+# Epsilon of `flax.linen.BatchNorm` in jaxsr.models.srresnet.
 _EPSILON = 1e-5
 
 
 def folded(variables: Mapping) -> dict:
-    """The parameters of a network that computes the same without batch norms.
+    """Parameters of the same network without batch norms.
 
-    "norm_X" becomes part of "conv_X" beside it, with the running statistics. Each convolution has a bias.
+    "norm_X" is folded into the "conv_X" beside it, with the running statistics. Every convolution gets a bias.
 
     Args:
-      variables: {"params": …} and, where there are batch norms, {"batch_stats": …}.
+      variables: {"params": …}, and {"batch_stats": …} if the network has batch norms.
 
     Returns:
       Nested dict of float32 numpy arrays.

@@ -1,4 +1,4 @@
-"""Networks as StableHLO for CPU, CUDA and TPU, by `jax.export`, with free sizes and without calls of oneDNN."""
+"""Networks as StableHLO for CPU, CUDA and TPU, by `jax.export`, for any image size and without calls to oneDNN."""
 
 import io
 import json
@@ -10,6 +10,7 @@ import jax
 import jax.export
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import DTypeLike
 
 from jaxsr.errors import InputError
 from jaxsr.export.networks import network
@@ -20,20 +21,21 @@ _CARD = "card.json"
 
 
 class JaxOperators:
-    """`jaxsr.export.operators.Operators` that compute; images are arrays, of which N, H and W may be symbolic.
+    """`jaxsr.export.operators.Operators` that compute. Images are arrays whose N, H and W may be symbolic.
 
     Attributes:
-      dtype: of constants and images.
+      dtype: dtype of constants and images.
     """
 
-    def __init__(self, dtype: np.dtype):
+    def __init__(self, dtype: DTypeLike):
         self.dtype = np.dtype(dtype)
 
     def convolution(self, x: jax.Array, kernel: np.ndarray, bias: np.ndarray, *, padded: bool = True) -> jax.Array:
         """See `Operators`."""
         margins = [(kernel.shape[0] // 2 * padded,) * 2] * 2
         numbers = ("NCHW", "HWIO", "NCHW")
-        y = jax.lax.conv_general_dilated(x, kernel.astype(self.dtype), (1, 1), margins, dimension_numbers=numbers)
+        weights = jnp.asarray(kernel, self.dtype)
+        y = jax.lax.conv_general_dilated(x, weights, (1, 1), margins, dimension_numbers=numbers)
         return y + bias.astype(self.dtype)[:, None, None]
 
     def prelu(self, x: jax.Array, slope: np.ndarray) -> jax.Array:
@@ -104,14 +106,14 @@ class JaxOperators:
         return values[:, None, None] if values.ndim else values
 
 
-def exported_program(weights: Weights, *, dtype: np.dtype = np.float32) -> jax.export.Exported:
-    """A network as a program of one argument, RGB [N, 3, H, W] to [N, 3, H·scale, W·scale], float32 in [0, 1].
+def exported_program(weights: Weights, *, dtype: DTypeLike = np.float32) -> jax.export.Exported:
+    """A network as a program from RGB [N, 3, H, W] to RGB [N, 3, H·scale, W·scale], float32 in [0, 1].
 
-    N, H and W are free, H and W at least 4; it runs on `PLATFORMS`, and JAX reads it for at least six months to come.
+    N, H and W are free; H and W are at least 4. The program runs on `PLATFORMS`. JAX reads it for at least six months.
 
     Args:
       weights: the network.
-      dtype: of computation and of the stored parameters, float32 or float16.
+      dtype: float32 or float16, for computation and for the stored parameters.
 
     Raises:
       InputError: see `jaxsr.export.networks.network`.
@@ -127,7 +129,7 @@ def exported_program(weights: Weights, *, dtype: np.dtype = np.float32) -> jax.e
 
 
 def with_card(program: bytes, card: dict) -> bytes:
-    """A serialised program and a zip archive of its card, which `jax.export.deserialize` does not look at."""
+    """A serialised program followed by a zip archive of its card, which `jax.export.deserialize` ignores."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr(zipfile.ZipInfo(_CARD), json.dumps(card, sort_keys=True, ensure_ascii=False))
@@ -135,10 +137,10 @@ def with_card(program: bytes, card: dict) -> bytes:
 
 
 def read_program(path: str | os.PathLike) -> tuple[jax.export.Exported, dict]:
-    """A program that was exported to StableHLO, `program.call(images)`, and its card.
+    """Read a program that was exported to StableHLO, and its card. Call the program with `program.call(images)`.
 
     Raises:
-      InputError: there is no such file, or it is another one.
+      InputError: there is no such file, or `jaxsr export` did not write it.
     """
     path = Path(path)
     try:
@@ -148,4 +150,4 @@ def read_program(path: str | os.PathLike) -> tuple[jax.export.Exported, dict]:
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise InputError(f"{path}: no StableHLO program that `jaxsr export` wrote ({error})") from error
+        raise InputError(f"{path}: not a StableHLO program from `jaxsr export` ({error})") from error

@@ -1,6 +1,6 @@
-"""What each network does, in the operators of other programs: RGB [N, 3, H, W] in [0, 1] to the same range.
+"""Each network in the operators of other programs, from RGB [N, 3, H, W] in [0, 1] to the same range.
 
-It says again what jaxsr/models say, without training, dtypes or ways to compute it; every export is held against those.
+These functions repeat the networks of jaxsr/models, for inference only. Every export is compared with the original.
 """
 
 from functools import partial
@@ -16,25 +16,25 @@ from jaxsr.models.layers import IMAGENET_DEVIATION, IMAGENET_MEAN
 from jaxsr.upscaling.engine import Interpolation
 from jaxsr.weights import Weights
 
-# Of RRDBNet, and of its leaky ReLUs and MSRResNet's.
+# RRDBNet's residual scale, and the slopes of the leaky ReLUs.
 _RESIDUAL = 0.2
 _SLOPES = {RRDBNet: 0.2, MSRResNet: 0.1}
 _REACH = {"nearest": 0, "bilinear": 1, "bicubic": 2}
 
 
 def network(ops: Operators, x: Value, weights: Weights) -> Value:
-    """What a network makes of x, not clipped.
+    """A network's output for x, not clipped.
 
     Args:
-      ops: what to compute or write it with.
+      ops: operators that compute the output or write its graph.
       x: [N, 3, H, W] in [0, 1].
-      weights: the network; batch norms take their running statistics.
+      weights: the network. Batch norms use their running statistics.
 
     Returns:
-      [N, 3, H·scale, W·scale]; a linear output can step outside [0, 1].
+      [N, 3, H·scale, W·scale]; a linear output can leave [0, 1].
 
     Raises:
-      InputError: the network is none of those known here.
+      InputError: this kind of network cannot be exported.
     """
     for kind, describe in _NETWORKS.items():
         if type(weights.model) is kind:
@@ -45,7 +45,7 @@ def network(ops: Operators, x: Value, weights: Weights) -> Value:
 
 def _srresnet(ops, x, model, params):
     if model.normalisation == "imagenet":
-        mean, deviation = np.float32(IMAGENET_MEAN), np.float32(IMAGENET_DEVIATION)
+        mean, deviation = np.array(IMAGENET_MEAN, np.float32), np.array(IMAGENET_DEVIATION, np.float32)
         x = ops.affine(x, 1 / deviation, -mean / deviation)
     first = y = _activated(ops, x, params, "conv_first", "prelu_first")
     for i in range(model.blocks):
@@ -105,7 +105,7 @@ def _rrdbnet(ops, x, model, params):
     for i in (0, 1):
         y = lrelu(ops.convolution(ops.repeat(y, 2), **params[f"upconv_{i}"]))
     y = lrelu(ops.convolution(y, **params["conv_hr"]))
-    # 2 · y − 1 is in [−1, 1], so that y is what is wanted here.
+    # The network itself returns 2 · y − 1 in [−1, 1], so that y is in [0, 1].
     y = ops.convolution(y, **params["conv_last"])
     return ops.cropped(y, x, model.scale) if model.unshuffle > 1 else y
 
@@ -146,24 +146,24 @@ def _activated(ops, x, params, convolution, prelu):
 
 
 def _unit(convolution):
-    """A last convolution whose result is in [0, 1] in place of [−1, 1]."""
+    """The last convolution, with its result in [0, 1] instead of [−1, 1]."""
     return {"kernel": convolution["kernel"] / 2, "bias": (convolution["bias"] + 1) / 2}
 
 
 def _pixels_first(kernel, factor):
-    """A kernel for the channels of `jaxsr.models.layers.pixel_unshuffle`, for those of `Operators.unshuffle`."""
+    """Reorder a kernel's input channels from `jaxsr.models.layers.pixel_unshuffle` to `Operators.unshuffle`."""
     rows, columns, channels, outputs = kernel.shape
     apart = kernel.reshape(rows, columns, channels // factor**2, factor**2, outputs)
     return apart.swapaxes(2, 3).reshape(kernel.shape)
 
 
 def _enlarged(ops, x, scale, kernel):
-    """MATLAB's `imresize` as a convolution that makes scale² pixels of each, which holds for any size."""
+    """MATLAB's `imresize` as a convolution that makes scale² pixels from each pixel, for any image size."""
     reach = _REACH[kernel]
     middle = 2 * reach + 1
     taps = resize_matrix(2 * middle + 1, scale, kernel=kernel)
     taps = taps[middle * scale : (middle + 1) * scale, middle - reach : middle + reach + 1]
-    # [rows, columns, offsets of rows, of columns], which make the pixels of one channel.
+    # [row taps, column taps, 1, scale²]: the taps of each new pixel of one channel.
     plane = np.einsum("ik,jl->klij", taps, taps).reshape(2 * reach + 1, 2 * reach + 1, 1, scale**2)
     kernel = np.einsum("klop,cd->klcdp", plane, np.eye(3)).reshape(2 * reach + 1, 2 * reach + 1, 3, 3 * scale**2)
     x = ops.mirrored_around(x, reach) if reach else x

@@ -1,32 +1,34 @@
-"""Networks as ONNX models of a few operators that all runtimes have.
+"""Networks as ONNX models, in a few operators that all runtimes have.
 
-They are written node by node because a translation of JAX's programs holds what the compiler would take out again:
-jax2onnx 0.17.1 makes 208 nodes of `Compact`, 56 of them transpositions, where this makes 39.
+The graph is written node by node. A translation of JAX's program keeps operations that XLA would remove, such as
+transpositions between layouts.
 """
 
 import json
+from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import ArrayLike, DTypeLike
 from onnx import TensorProto, helper, numpy_helper
 
 from jaxsr.export.networks import network
 from jaxsr.weights import Weights
 
-# Old enough for the runtimes in use, and new enough for all that is needed here.
+# Old enough for the runtimes in use, and new enough for the operators used here.
 _OPSET, _IR_VERSION = 17, 8
 
 
 class OnnxOperators:
-    """`jaxsr.export.operators.Operators` that write nodes; images are the names of their values.
+    """`jaxsr.export.operators.Operators` that write nodes. Images are names of values.
 
     Attributes:
-      dtype: of constants and images, float32 or float16.
-      nodes: as they are to be computed.
-      constants: that the nodes name.
+      dtype: dtype of constants and images, float32 or float16.
+      nodes: the nodes, in the order of computation.
+      constants: the constants that the nodes name.
     """
 
-    def __init__(self, dtype: np.dtype):
+    def __init__(self, dtype: DTypeLike):
         self.dtype = np.dtype(dtype)
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
@@ -78,7 +80,7 @@ class OnnxOperators:
     def mirrored_around(self, x: str, margin: int) -> str:
         """See `Operators`."""
         for axis in (2, 3):
-            # Backwards; past the first pixel is as far as can be counted.
+            # A slice backwards ends before the first pixel only at the smallest integer.
             first = self._slice(x, margin - 1, np.iinfo(np.int64).min, axis, -1)
             last = self._slice(x, -1, -margin - 1, axis, -1)
             x = self.node("Concat", first, x, last, axis=axis)
@@ -96,16 +98,16 @@ class OnnxOperators:
         start, axes = self.constant([0, 0], dtype=np.int64), self.constant([2, 3], dtype=np.int64)
         return self.node("Slice", y, start, ends, axes)
 
-    def node(self, kind: str, *inputs: str, output: str | None = None, **attributes: object) -> str:
-        """Write one node, and give the name of what it makes."""
+    def node(self, kind: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
+        """Write one node and return the name of its value."""
         name = output or f"{kind.lower()}_{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
         return name
 
-    def constant(self, values: object, *, dtype: object = None) -> str:
-        """Keep a constant, of the images' dtype if no other is given, and give its name."""
+    def constant(self, values: ArrayLike, *, dtype: DTypeLike | None = None) -> str:
+        """Store a constant and return its name. The default dtype is that of the images."""
         name = f"constant_{len(self.constants)}"
-        array = np.ascontiguousarray(np.asarray(values, dtype or self.dtype))
+        array = np.ascontiguousarray(np.asarray(values, self.dtype if dtype is None else dtype))
         self.constants.append(numpy_helper.from_array(array, name))
         return name
 
@@ -116,15 +118,15 @@ class OnnxOperators:
         return self.node("Shape", x, start=2)
 
 
-def onnx_model(weights: Weights, *, dtype: np.dtype = np.float32) -> onnx.ModelProto:
+def onnx_model(weights: Weights, *, dtype: DTypeLike = np.float32) -> onnx.ModelProto:
     """A network as an ONNX model from "input" [N, 3, H, W] to "output" [N, 3, H·scale, W·scale].
 
-    Both are RGB, float32, in [0, 1], whatever dtype it computes in; N, H and W are free. Its metadata have the card as
-    JSON.
+    Both are RGB, float32, in [0, 1], whatever the dtype of computation. N, H and W are free. The model's metadata hold
+    the card as JSON.
 
     Args:
       weights: the network.
-      dtype: of computation and of the stored parameters, float32 or float16.
+      dtype: float32 or float16, for computation and for the stored parameters.
 
     Raises:
       InputError: see `jaxsr.export.networks.network`.

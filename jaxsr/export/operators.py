@@ -1,7 +1,7 @@
-"""The operators that networks for other programs are made of.
+"""The operators from which exported networks are built.
 
-`jaxsr.export.networks` says once what a network does; `jaxsr.export.onnx_graph` and `jaxsr.export.jax_program` are two
-sets of these operators, of which one writes nodes and the other computes.
+`jaxsr.export.networks` describes each network once, with these operators. There are two implementations of them:
+`jaxsr.export.onnx_graph` writes nodes, and `jaxsr.export.jax_program` computes.
 """
 
 from typing import Protocol, TypeVar
@@ -12,25 +12,25 @@ Value = TypeVar("Value")
 
 
 class Operators(Protocol[Value]):
-    """Functions of images [N, C, H, W]; kernels are [side, side, C, D] and slopes [] or [C], float32."""
+    """Functions of images [N, C, H, W]. Kernels are [side, side, C, D], slopes [] or [C], all float32."""
 
     def convolution(self, x: Value, kernel: np.ndarray, bias: np.ndarray, *, padded: bool = True) -> Value:
-        """[N, C, H, W] to [N, D, H, W], zeros around; unpadded, the result is side − 1 smaller on both axes."""
+        """[N, C, H, W] to [N, D, H, W], padded with zeros. Unpadded, H and W shrink by side − 1."""
 
     def prelu(self, x: Value, slope: np.ndarray) -> Value:
-        """The negative part of x, times a slope for all channels or for each."""
+        """x with its negative part multiplied by a slope: one for all channels, or one for each."""
 
     def tanh(self, x: Value) -> Value:
         """The hyperbolic tangent."""
 
     def affine(self, x: Value, gain: np.ndarray, offset: np.ndarray) -> Value:
-        """x · gain + offset, [] or [C] each."""
+        """x · gain + offset. Gain and offset are [] or [C]."""
 
     def add(self, x: Value, y: Value) -> Value:
-        """The sum of two images of one shape."""
+        """The sum of two images of the same shape."""
 
     def side_by_side(self, images: list[Value]) -> Value:
-        """The channels of several images, one after another."""
+        """The images concatenated along the channels."""
 
     def shuffle(self, x: Value, factor: int) -> Value:
         """[N, C·factor², H, W] to [N, C, H·factor, W·factor]; see `jaxsr.models.layers.pixel_shuffle`."""
@@ -45,10 +45,10 @@ class Operators(Protocol[Value]):
         """Each pixel factor² times: [N, C, H, W] to [N, C, H·factor, W·factor]."""
 
     def mirrored_around(self, x: Value, margin: int) -> Value:
-        """The image and its mirrored outermost pixels, each side's `margin` of them; the last pixel comes twice."""
+        """The image with `margin` mirrored pixels on each side. The outermost pixel is repeated."""
 
     def mirrored_to_multiple(self, x: Value, multiple: int) -> Value:
-        """Height and width up to the next multiple, by pixels mirrored about the last one, which comes once."""
+        """H and W padded to the next multiple by mirroring about the last pixel, which is not repeated."""
 
     def cropped(self, y: Value, x: Value, scale: int) -> Value:
-        """The top left of y: `scale` times as high and wide as x."""
+        """The top left part of y, `scale` times as high and wide as x."""

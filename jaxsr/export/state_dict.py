@@ -1,4 +1,4 @@
-"""Networks as the .pth files of the programs that have them too."""
+"""Networks as .pth files of the PyTorch programs that have the same network."""
 
 import io
 import json
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from flax.traverse_util import flatten_dict
+from numpy.typing import DTypeLike
 
 from jaxsr.errors import InputError
 from jaxsr.weights import Weights, architecture
@@ -14,10 +15,10 @@ from jaxsr.weights.layouts import LAYOUTS, Layout, norms
 
 
 def layout_of(weights: Weights) -> str:
-    """The layout, one of `LAYOUTS`, whose program has this network.
+    """The name in `LAYOUTS` of the program that has this network.
 
     Raises:
-      InputError: none has.
+      InputError: no program has it.
     """
     model = weights.model
     for name, layout in LAYOUTS.items():
@@ -26,13 +27,15 @@ def layout_of(weights: Weights) -> str:
     described = architecture(model)
     fields = ", ".join(f"{name}={value}" for name, value in described["fields"].items())
     raise InputError(
-        f"--format pth: no program known here has an architecture {described['name']} with {fields}; take --format onnx"
+        f"--format pth: no known program has the architecture {described['name']} with {fields}; use --format onnx"
     )
 
 
 def state_dict(weights: Weights, layout: Layout) -> dict[str, np.ndarray]:
-    """The tensors of a network under their program's names, float32 and int64, as its modules load them strictly."""
-    ours = {name: np.asarray(value, np.float32) for name, value in flatten_dict(weights.variables, sep="/").items()}
+    """A network's tensors by the program's names, float32 and int64. Its modules load them strictly."""
+    ours: dict[str, np.ndarray] = {
+        name: np.asarray(value, np.float32) for name, value in flatten_dict(weights.variables, sep="/").items()
+    }
     if layout.unit_output:
         ours["params/conv_last/kernel"] = ours["params/conv_last/kernel"] / 2
         ours["params/conv_last/bias"] = (ours["params/conv_last/bias"] + 1) / 2
@@ -45,14 +48,14 @@ def state_dict(weights: Weights, layout: Layout) -> dict[str, np.ndarray]:
     return tensors
 
 
-def torch_file(tensors: Mapping[str, np.ndarray], card: dict, *, under: str | None, dtype: np.dtype) -> bytes:
-    """A .pth file, with the card as JSON in a record of its own that `torch.load` does not look at.
+def torch_file(tensors: Mapping[str, np.ndarray], card: dict, *, under: str | None, dtype: DTypeLike) -> bytes:
+    """The bytes of a .pth file. It holds the card as JSON in a separate record, which `torch.load` ignores.
 
     Args:
       tensors: see `state_dict`.
-      card: what is known about them.
-      under: the key that the program looks for the state dict under; None where that is the whole file.
-      dtype: of the stored floats, float32 or float16.
+      card: the model card.
+      under: key of the state dict in the file; None if the file is the state dict itself.
+      dtype: float32 or float16, for the stored floats.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""A static page that upscales photos in the browser: the demo's page, with onnxruntime-web in place of its server."""
+"""A static page that upscales photos in the browser: the demo's page with onnxruntime-web instead of its server."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ from jaxsr.weights import Weights
 
 NETWORKS = ("espcn", "srresnet")
 _RUNTIME = "onnxruntime-web@1.30.0"
-# For browsers with WebGPU, and for the others.
+# For browsers with WebGPU, and for browsers without.
 _RUNTIME_FILES = (
     "ort.webgpu.min.mjs",
     "ort-wasm-simd-threaded.asyncify.mjs",
@@ -25,29 +25,32 @@ _RUNTIME_FILES = (
     "ort-wasm-simd-threaded.mjs",
     "ort-wasm-simd-threaded.wasm",
 )
-# Sixteen times as many are what a canvas can hold.
+# A result has 16 times as many pixels, which is about what a canvas can hold.
 _MEGAPIXELS = 4
 _PACKAGE = Path(__file__).parents[1]
 
 
 def write_page(folder: Path, names: Sequence[str]) -> str:
-    """Write the page, whole or not at all, and give in words what there is.
+    """Write the page, complete or not at all.
 
     Args:
-      folder: to be made.
-      names: networks that it offers, see `jaxsr.load`.
+      folder: the folder to make.
+      names: networks that the page offers, see `jaxsr.load`.
+
+    Returns:
+      A sentence that says how to open the page.
 
     Raises:
       InputError: the folder exists already, npm is missing or fails, or a network cannot be exported.
       OSError: the folder cannot be written.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} is there already: name a folder that is to be made")
+        raise InputError(f"{folder} exists already: name a new folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
         made = Path(temporary) / "page"
         shutil.copytree(_PACKAGE / "demo" / "page", made / "page")
-        # Its upscaling.js takes the place of the one that asks a server.
+        # Its upscaling.js replaces the one that calls a server.
         shutil.copytree(_PACKAGE / "export" / "page", made / "page", dirs_exist_ok=True)
         (made / "page" / "index.html").rename(made / "index.html")
         _fetch_runtime(made / "page" / "onnxruntime")
@@ -56,14 +59,16 @@ def write_page(folder: Path, names: Sequence[str]) -> str:
         settings = {"models": models, "samples": samples, "megapixels": _MEGAPIXELS}
         (made / "models.json").write_text(json.dumps(settings, indent=1, ensure_ascii=False), encoding="utf-8")
         made.replace(folder)
-    return f"open index.html from any web server, as from: python -m http.server -d {folder}"
+    return f"serve this folder with any web server, for example: python -m http.server -d {folder}"
 
 
 def _write_network(folder, name):
     weights = open_network(name)
     model, stem = weights.model, Path(name).stem
     if getattr(model, "unshuffle", 1) > 1:
-        raise InputError(f"{name}: the page takes no network that unshuffles its input, as RRDBNet at ×2 and ×1")
+        raise InputError(
+            f"{name}: the page cannot run a network that unshuffles its input, such as RRDBNet at ×2 or ×1"
+        )
     file, bicubic = f"models/{stem}.onnx", f"models/bicubic_x{model.scale}.onnx"
     write_onnx(folder / file, weights, dtype="float32")
     if not (folder / bicubic).exists():
@@ -82,10 +87,10 @@ def _copy_samples(folder):
 
 
 def _fetch_runtime(folder):
-    """Take what the page needs from the package that npm fetches, whose hash npm checks."""
+    """Download the runtime's package with npm, which checks its hash, and copy the files that the page needs."""
     npm = shutil.which("npm")
     if npm is None:
-        raise InputError(f"--format web needs npm, which fetches {_RUNTIME}: install Node.js")
+        raise InputError(f"--format web needs npm to download {_RUNTIME}: install Node.js")
     folder.mkdir()
     with tempfile.TemporaryDirectory() as temporary:
         command = [npm, "pack", _RUNTIME, "--prefer-offline", "--loglevel=error", "--pack-destination", temporary]
@@ -94,9 +99,11 @@ def _fetch_runtime(folder):
         if result.returncode or not archives:
             reason = (result.stderr.strip().splitlines() or ["no reason given"])[0]
             raise InputError(
-                f"npm could not fetch {_RUNTIME}, which --format web needs ({reason}); is the network there?"
+                f"npm could not download {_RUNTIME}, which --format web needs ({reason}); check the network connection"
             )
         with tarfile.open(archives[0]) as archive:
             for name in _RUNTIME_FILES:
-                with archive.extractfile(f"package/dist/{name}") as source, open(folder / name, "wb") as destination:
+                source = archive.extractfile(f"package/dist/{name}")
+                assert source is not None, f"{name} is a folder in {_RUNTIME}"
+                with source, open(folder / name, "wb") as destination:
                     shutil.copyfileobj(source, destination)

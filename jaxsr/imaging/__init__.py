@@ -1,1 +1,1 @@
-"""Pure image functions, no learning: colour, ranges, resize, reading photos."""
+"""Image functions without learning: colour, value ranges, resizing, and reading and writing picture files."""

@@ -1,4 +1,4 @@
-"""Animated PNGs (PNG, third edition, sections 4.9 and 11.3.6)."""
+"""Reading and writing of animated PNGs (PNG, third edition, sections 4.9 and 11.3.6)."""
 
 import os
 import struct
@@ -32,20 +32,22 @@ class _Frame:
 
 
 def frame_count(path: str | os.PathLike) -> int:
-    """Frames of an animated PNG; 1 for any other file."""
+    """The number of frames of an animated PNG; 1 for any other file."""
     for _, body in read_chunks(path, (_ANIMATION,)):
         return struct.unpack_from(">L", body)[0] if len(body) == 8 else 1
     return 1
 
 
 def read_apng(path: str | os.PathLike) -> tuple[list[np.ndarray], list[float], int]:
-    """Frames as they are shown, the milliseconds of each, and how often all are played, 0 for without end.
+    """Decode an animated PNG.
 
-    Frames are [H, W, C], uint8 or uint16; each is what the one before left, with its own part laid on it.
+    Returns:
+      The frames as they are shown, [H, W, C] uint8 or uint16: each is its own part, composed on what the previous frame
+      left. Then the milliseconds for which each frame is shown, and how often the animation plays, 0 for endlessly.
 
     Raises:
-      ValueError: it is broken.
-      pyvips.Error: the pixels are.
+      ValueError: the animation is broken.
+      pyvips.Error: the pixels of a frame are broken.
     """
     chunks = list(read_chunks(path, (b"IHDR", b"PLTE", b"tRNS", b"IDAT", _ANIMATION, _CONTROL, _DATA), largest=_ANY))
     found = dict(chunks)
@@ -55,11 +57,11 @@ def read_apng(path: str | os.PathLike) -> tuple[list[np.ndarray], list[float], i
     plays = struct.unpack(">LL", found[_ANIMATION])[1]
     frames = list(_frames(chunks))
     if not frames:
-        raise ValueError("an animation without frames")
+        raise ValueError("the animation has no frames")
     shown, canvas = [], None
     for frame in frames:
         if frame.left + frame.width > width or frame.top + frame.height > height:
-            raise ValueError("a frame that leaves the picture")
+            raise ValueError("a frame extends beyond the picture")
         pixels = _pixels(frame, header, shared)
         if canvas is None:
             canvas = np.zeros((height, width, pixels.shape[2]), pixels.dtype)
@@ -75,13 +77,15 @@ def read_apng(path: str | os.PathLike) -> tuple[list[np.ndarray], list[float], i
 
 
 def add_frames(file: BinaryIO, frames: Sequence[pyvips.Image], milliseconds: Sequence[float], *, plays: int) -> None:
-    """Make a PNG of the first frame an animated one.
+    """Turn the PNG of the first frame into an animated one.
+
+    Of each further frame only the rectangle that differs from the previous frame is written.
 
     Args:
-      file: the PNG, open for reading and writing.
-      frames: all frames, of one size and kind; of each, what differs from the one before is written.
-      milliseconds: for which each is shown.
-      plays: how often all are played; 0 for without end.
+      file: the PNG of the first frame, open for reading and writing.
+      frames: all frames, of the same size, bands and format.
+      milliseconds: how long each frame is shown.
+      plays: how often the animation plays; 0 for endlessly.
     """
     height, width = frames[0].height, frames[0].width
     first = _FRAME.pack(0, width, height, 0, 0, *_delay(milliseconds[0]), 0, 0)
@@ -89,7 +93,8 @@ def add_frames(file: BinaryIO, frames: Sequence[pyvips.Image], milliseconds: Seq
     number = 1
     for before, frame, duration in zip(frames, frames[1:], milliseconds[1:], strict=False):
         left, top, wide, tall = _changed(before, frame)
-        png = frame.crop(left, top, wide, tall).pngsave_buffer(keep="none")
+        # The stubs of pyvips type flags as integers; libvips also takes their names.
+        png = frame.crop(left, top, wide, tall).pngsave_buffer(keep="none")  # ty: ignore[invalid-argument-type]
         chunks = [(_CONTROL, _FRAME.pack(number, wide, tall, left, top, *_delay(duration), 0, 0))]
         for _, body in chunks_of(png, (b"IDAT",)):
             number += 1
@@ -99,7 +104,7 @@ def add_frames(file: BinaryIO, frames: Sequence[pyvips.Image], milliseconds: Seq
 
 
 def _frames(chunks: Sequence[Chunk]) -> Iterator[_Frame]:
-    """Frames with their data; a picture before the first is for programs that know no animation."""
+    """The frames with their data. A picture before the first frame is skipped: it is for programs without animation."""
     control, parts = None, []
     for kind, body in [*chunks, (_CONTROL, b"")]:
         if kind == _CONTROL:
@@ -114,7 +119,7 @@ def _frames(chunks: Sequence[Chunk]) -> Iterator[_Frame]:
 
 def _frame(control, data):
     if len(control) != _FRAME.size or not data:
-        raise ValueError("a frame that is cut short")
+        raise ValueError("a frame is cut short")
     _, width, height, left, top, numerator, denominator, disposal, blending = _FRAME.unpack(control)
     return _Frame(width, height, left, top, 1000 * numerator / (denominator or 100), disposal, blending, data)
 
@@ -128,7 +133,7 @@ def _pixels(frame, header, shared):
 
 
 def _over(pixels, below):
-    """Porter & Duff's "over", opacity last; of what has none, the pixels."""
+    """Porter and Duff's "over", with opacity in the last channel. Pixels without opacity replace what is below."""
     if pixels.shape[2] in (1, 3):
         return pixels
     largest = np.iinfo(pixels.dtype).max
@@ -146,7 +151,7 @@ def _delay(milliseconds):
 
 
 def _changed(before, after):
-    """Left, top, width and height of what differs; a pixel where nothing does."""
+    """Left, top, width and height of the rectangle that differs; one pixel if nothing does."""
     columns, rows = (before != after).bandor().project()
     across, down = (np.flatnonzero(sums.numpy().ravel()) for sums in (columns, rows))
     if not across.size:

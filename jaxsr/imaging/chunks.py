@@ -10,25 +10,25 @@ from typing import BinaryIO
 Chunk = tuple[bytes, bytes]
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# Where what follows IHDR begins.
+# Offset of the first byte after IHDR.
 _AFTER_HEADER = len(_SIGNATURE) + 25
 _BLOCK = 2**22
 
 
 def read_chunks(path: str | os.PathLike, kinds: Collection[bytes], *, largest: int = 10**6) -> Iterator[Chunk]:
-    """(kind, body) of the chunks of these kinds, in their order; nothing if the file is no PNG.
+    """Yield (kind, body) of the chunks of some kinds, in file order; nothing if the file is not a PNG.
 
     Args:
       path: the file.
-      kinds: four letters each.
-      largest: bytes of a body; larger chunks are left out.
+      kinds: chunk types of four letters.
+      largest: most bytes of a body; larger chunks are skipped.
     """
     with open(path, "rb") as file:
         yield from _chunks(file, kinds, largest)
 
 
 def chunks_of(png: bytes, kinds: Collection[bytes]) -> Iterator[Chunk]:
-    """`read_chunks` of a whole file in memory."""
+    """`read_chunks` for a whole PNG in memory."""
     return _chunks(io.BytesIO(png), kinds, len(png))
 
 
@@ -46,24 +46,24 @@ def _chunks(file, kinds, largest):
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:
-    """A chunk as it stands in a file."""
+    """The bytes of a chunk: length, kind, body and CRC."""
     return struct.pack(">L", len(body)) + kind + body + struct.pack(">L", zlib.crc32(kind + body))
 
 
 def insert_before_pixels(file: BinaryIO, chunks: Sequence[Chunk]) -> None:
-    """Add chunks to a whole PNG, right behind its header; `file` is open for reading and writing."""
+    """Add chunks to a complete PNG, directly after its header; `file` is open for reading and writing."""
     insert(file, _AFTER_HEADER, b"".join(chunk(*one) for one in chunks))
 
 
 def insert_at_end(file: BinaryIO, chunks: Sequence[Chunk]) -> None:
-    """Add chunks to a whole PNG, before its last; `file` is open for reading and writing."""
+    """Add chunks to a complete PNG, before its last chunk; `file` is open for reading and writing."""
     end = chunk(b"IEND", b"")
     file.seek(-len(end), os.SEEK_END)
     file.write(b"".join(chunk(*one) for one in chunks) + end)
 
 
 def insert(file: BinaryIO, at: int, data: bytes) -> None:
-    """Put bytes into a file and move what follows, a block at a time from the end."""
+    """Insert bytes into a file. What follows is moved a block at a time, from the end."""
     if not data:
         return
     end = file.seek(0, os.SEEK_END)

@@ -1,10 +1,12 @@
-"""BT.601 luma and the named converters between value ranges.
+"""BT.601 luma and the named converters between value ranges."""
 
-Every function takes numpy or JAX arrays and gives back the same kind.
-"""
+from typing import Any, TypeAlias
+
+# A NumPy or JAX array. Every function returns the kind that it is given, which type checkers cannot follow.
+Array: TypeAlias = Any
 
 
-def luma(rgb):
+def luma(rgb: Array) -> Array:
     """BT.601 luma of studio range, the Y of MATLAB's `rgb2ycbcr` (ITU-R BT.601-7, section 2.5.1).
 
     Args:
@@ -16,22 +18,22 @@ def luma(rgb):
     return (65.481 * rgb[..., 0] + 128.553 * rgb[..., 1] + 24.966 * rgb[..., 2] + 16.0) / 255.0
 
 
-def unit_from_uint8(image):
+def unit_from_uint8(image: Array) -> Array:
     """Uint8 0–255 to float32 in [0, 1]."""
     return image.astype("float32") / 255.0
 
 
-def uint8_from_unit(image):
+def uint8_from_unit(image: Array) -> Array:
     """Float in [0, 1] to uint8 0–255: clipped, then rounded half to even."""
     xp = image.__array_namespace__()
     return xp.round(xp.clip(image * 255.0, 0.0, 255.0)).astype("uint8")
 
 
-def signed_from_unit(image):
+def signed_from_unit(image: Array) -> Array:
     """[0, 1] to [−1, 1], the range of the networks' output and of the losses."""
     return image * 2.0 - 1.0
 
 
-def unit_from_signed(image):
-    """[−1, 1] to [0, 1]; values outside stay outside."""
+def unit_from_signed(image: Array) -> Array:
+    """[−1, 1] to [0, 1]. Values outside the range stay outside."""
     return (image + 1.0) * 0.5

@@ -6,19 +6,22 @@ from typing import BinaryIO
 
 from jaxsr.imaging.chunks import insert
 
-# Of all comments of a file that are kept; more is no caption.
+# The comments of a file are kept up to this size in total; more text is not a caption.
 _MOST_BYTES = 10**6
-# Of a JPEG's segment without its length.
+# Most bytes in a JPEG segment, apart from its length field.
 _LONGEST = 65533
 _COMMENT, _SCAN, _END = 0xFE, 0xDA, 0xD9
 _APPLICATION = range(0xE0, 0xF0)
 _EXTENSION, _IMAGE = 0x21, 0x2C
-# The keyword of PNG for the same (third edition, section 11.3.3.2).
+# PNG's keyword for comments (third edition, section 11.3.3.2).
 PNG_KEYWORD = "Comment"
 
 
 def read_comments(path: str | os.PathLike) -> tuple[bytes, ...]:
-    """Comments of a JPEG or GIF, in their order; none of other files, and none behind what cannot be read."""
+    """The comments of a JPEG or GIF, in file order; none for other formats.
+
+    Reading stops at the first part of the file that is broken.
+    """
     found, left = [], _MOST_BYTES
     with open(path, "rb") as file:
         head = file.read(6)
@@ -31,12 +34,12 @@ def read_comments(path: str | os.PathLike) -> tuple[bytes, ...]:
 
 
 def write_comments(file: BinaryIO, comments: tuple[bytes, ...], *, suffix: str) -> None:
-    """Add comments to a whole JPEG or GIF; other formats are left as they are.
+    """Add comments to a complete JPEG or GIF; files of other formats are left unchanged.
 
     Args:
       file: open for reading and writing.
-      comments: as `read_comments` gives them; longer ones than a JPEG's segment holds are divided.
-      suffix: of the file's name, in lower case.
+      comments: as returned by `read_comments`. A comment that is longer than a JPEG segment is divided.
+      suffix: the suffix of the file's name, in lower case.
     """
     if suffix in (".jpg", ".jpeg"):
         parts = [one[i : i + _LONGEST] for one in comments for i in range(0, len(one), _LONGEST)]
@@ -47,7 +50,7 @@ def write_comments(file: BinaryIO, comments: tuple[bytes, ...], *, suffix: str) 
 
 
 def comment_texts(comments: tuple[bytes, ...]) -> tuple[tuple[str, str], ...]:
-    """The same as a PNG's texts: UTF-8, or else Latin-1."""
+    """Comments as (keyword, text) for a PNG. They are decoded as UTF-8, or as Latin-1 if they are not UTF-8."""
     return tuple((PNG_KEYWORD, _text(one)) for one in comments)
 
 
@@ -59,7 +62,7 @@ def _text(comment):
 
 
 def _segments(file):
-    """(marker, length of the body), the file standing at the body, until the first scan."""
+    """Yield (marker, length of the body) of each segment before the first scan; the file is positioned at the body."""
     file.seek(2)
     while len(header := file.read(4)) == 4:
         begin, marker, length = struct.unpack(">BBH", header)
@@ -86,7 +89,7 @@ def _behind_applications(file):
 
 
 def _gif_blocks(file):
-    """(kind, label, body) of a GIF's blocks, the file standing behind each; body is empty for frames."""
+    """Yield (kind, label, body) of a GIF's blocks, with the file positioned after each. Frames have an empty body."""
     file.seek(10)
     flags = file.read(3)
     if len(flags) < 3:
@@ -96,7 +99,7 @@ def _gif_blocks(file):
         if kind[0] == _EXTENSION:
             yield _EXTENSION, file.read(1), b"".join(_sub_blocks(file))
         elif kind[0] == _IMAGE and len(header := file.read(9)) == 9:
-            # Colours of its own, and the least size of its codes.
+            # Skip the local colour table and the minimum code size.
             file.seek(_table(header[8]) + 1, os.SEEK_CUR)
             for _ in _sub_blocks(file):
                 pass
@@ -110,7 +113,7 @@ def _of_gif(file):
 
 
 def _before_frames(file):
-    """Behind the extensions of applications, of which some readers want to find the first where they look for it."""
+    """Offset after the application extensions. Some readers only look for these directly after the header."""
     file.seek(10)
     flags = file.read(3)
     at = file.tell() + _table(flags[0])

@@ -1,4 +1,4 @@
-"""How many pictures a file has."""
+"""The number of pictures in a file."""
 
 import warnings
 from pathlib import Path
@@ -11,12 +11,17 @@ from jaxsr.imaging.files import BROKEN
 from jaxsr.imaging.metadata import field
 
 _SUBFILE, _OLD_SUBFILE = 254, 255
-# TIFF 6.0, section 8: a smaller copy of another page, and a mask of its transparency.
+# TIFF 6.0, section 8: a smaller copy of another page, and a transparency mask.
 _REDUCED_OR_MASK, _OLD_REDUCED = 1 | 4, 2
 
 
 def picture_count(path: Path, image: pyvips.Image) -> int:
-    """Pictures of a file whose first is opened; a TIFF's smaller copies and masks are none."""
+    """The number of pictures in a file. A TIFF's smaller copies and masks do not count.
+
+    Args:
+      path: the file.
+      image: its first picture, opened.
+    """
     count = field(image, "n-pages", 1)
     if count > 1 and field(image, "vips-loader", "").startswith("tiff"):
         return len(tiff_pages(path, count))
@@ -24,7 +29,15 @@ def picture_count(path: Path, image: pyvips.Image) -> int:
 
 
 def tiff_pages(path: Path, count: int) -> list[int]:
-    """Numbers of the pages, of `count`, that are neither smaller copies nor masks; all, where that is not known."""
+    """The numbers of a TIFF's pages that are neither smaller copies nor masks.
+
+    Args:
+      path: the TIFF.
+      count: its pages, with copies and masks.
+
+    Returns:
+      The numbers, from 0. All of them if the tags cannot be read; [0] if no page is a picture of its own.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

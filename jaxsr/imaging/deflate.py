@@ -1,4 +1,4 @@
-"""Rows of a PNG as blocks of one zlib stream, each made without the others (RFC 1950, RFC 1951)."""
+"""Compresses the rows of a PNG into independent blocks of one zlib stream (RFC 1950, RFC 1951)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from zlib_ng import zlib_ng
 from jaxsr.imaging.filtering import average, paeth
 
 Compression = Literal["fast", "balanced", "small"]
-# A window of 32 KiB, and bytes that every reader takes for zlib's default.
+# Declares a window of 32 KiB and zlib's default level.
 HEADER = b"\x78\x9c"
 _MODULUS = 65521
-# Bytes that are filtered at a time, so that what lies between input and result stays in a core's cache.
+# Bytes that are filtered at a time: few enough that all intermediate arrays stay in a core's cache.
 _CACHED = 2**17
 
 
 @dataclass(frozen=True)
 class _Way:
-    """A filter, as PNG numbers it, and how what it leaves is compressed."""
+    """A PNG filter, its number in the standard, and the compression of the filtered bytes."""
 
     number: int
     filtered: Callable[[np.ndarray, int], np.ndarray]
@@ -37,17 +37,17 @@ class _Way:
         return lines, deflate.compress(lines) + deflate.flush(flush)
 
 
-# Upscaled photos repeat themselves little: codes for single bytes and runs take as little as a search for repetitions,
-# in half the time. Not where a picture is very smooth.
+# Upscaled photos have few repetitions: codes for single bytes and runs are as small as a search for repetitions, in
+# half the time. Very smooth pictures are the exception.
 _RUNS = _Way(4, paeth, 6, zlib_ng.Z_RLE)
 _WAYS = {
     "fast": (_RUNS,),
     "balanced": (_RUNS, _Way(4, paeth, 4), _Way(3, average, 3)),
     "small": (_RUNS, _Way(4, paeth, 7), _Way(3, average, 7)),
 }
-# How much smaller than by runs alone a block must become for the slower ways.
+# A slower way is chosen if its output is smaller than this share of the output of runs alone.
 _WORTH = {"fast": 1.0, "balanced": 0.98, "small": 1.0}
-# All ways are tried on one row of so many.
+# The ways are compared on one in this many rows.
 _TRIED = 32
 
 
@@ -56,9 +56,9 @@ class Block:
     """Part of a zlib stream.
 
     Attributes:
-      data: what stands in the stream, whole bytes.
-      length: of what was compressed, in bytes.
-      adler: Adler-32 of that.
+      data: the compressed bytes; a block ends at a byte boundary.
+      length: number of bytes before compression.
+      adler: Adler-32 of the bytes before compression.
     """
 
     data: bytes
@@ -70,10 +70,10 @@ def compressed_rows(rows: np.ndarray, *, step: int, last: bool, compression: Com
     """Filter and compress some rows of a PNG.
 
     Args:
-      rows: [1 + h, n] uint8, as PNG has them, after the row above (zeros above the picture).
-      step: bytes of a pixel.
-      last: whether the stream ends with them.
-      compression: what is worth more, time or size.
+      rows: [1 + h, n] uint8, in PNG's byte order: the row above (zeros above the picture), then the h rows to compress.
+      step: bytes per pixel.
+      last: whether these rows end the stream.
+      compression: "fast" prefers time, "small" prefers size.
     """
     way = _chosen(rows, step, compression)
     lines, data = way.compressed(rows, step, flush=zlib_ng.Z_FINISH if last else zlib_ng.Z_SYNC_FLUSH)
@@ -81,14 +81,20 @@ def compressed_rows(rows: np.ndarray, *, step: int, last: bool, compression: Com
 
 
 def joined_adler(first: int, second: int, length: int) -> int:
-    """Adler-32 of two parts, by those of each and the bytes in the second."""
+    """Adler-32 of two parts joined.
+
+    Args:
+      first: Adler-32 of the first part.
+      second: Adler-32 of the second part.
+      length: bytes in the second part.
+    """
     low = (first & 0xFFFF) + (second & 0xFFFF) - 1
     high = (first >> 16) + (second >> 16) + length * ((first & 0xFFFF) - 1)
     return high % _MODULUS << 16 | low % _MODULUS
 
 
 def _chosen(rows, step, compression):
-    """The way that makes a part in the middle of the block smallest."""
+    """The way that compresses a sample from the middle of the block best."""
     fastest, *others = _WAYS[compression]
     if not others:
         return fastest
@@ -97,5 +103,5 @@ def _chosen(rows, step, compression):
     top = (height - count) // 2
     part = rows[top : top + count + 1]
     sizes = {way: len(way.compressed(part, step, flush=zlib_ng.Z_FINISH)[1]) for way in (fastest, *others)}
-    best = min(others, key=sizes.get)
+    best = min(others, key=sizes.__getitem__)
     return best if sizes[best] < _WORTH[compression] * sizes[fastest] else fastest

@@ -1,6 +1,6 @@
-"""How samples stand for light where a file says so in numbers, not by a colour profile; and from and to sRGB.
+"""Colour encodings that a file gives by numbers instead of a colour profile, and their conversion to and from sRGB.
 
-Numbers of primaries and transfer functions are those of ITU-T H.273.
+Primaries and transfer functions have the numbers of ITU-T H.273.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,10 @@ _PRIMARIES: dict[int, Primaries] = {
 
 @dataclass(frozen=True)
 class Curve:
-    """Light in [0, 1] from a sample x in [0, 1]: (slope · x + offset) ^ exponent, below `end` linear · x."""
+    """Transfer function from a sample x in [0, 1] to light in [0, 1].
+
+    Light is (slope · x + offset) ^ exponent, or linear · x where x is below `end`.
+    """
 
     exponent: float
     slope: float = 1.0
@@ -36,12 +39,12 @@ class Curve:
     end: float = 0.0
 
     def light(self, samples: np.ndarray) -> np.ndarray:
-        """Light of samples, both in [0, 1]."""
+        """The light that samples stand for; both are in [0, 1]."""
         curved = np.power(self.slope * samples + self.offset, self.exponent)
         return np.where(samples < self.end, self.linear * samples, curved)
 
     def samples(self, light: np.ndarray) -> np.ndarray:
-        """Samples of light, both in [0, 1]; the inverse of `light`."""
+        """The samples that stand for light, both in [0, 1]; the inverse of `light`."""
         curved = (np.power(light, 1 / self.exponent) - self.offset) / self.slope
         return np.where(light < self.linear * self.end, light / (self.linear or 1.0), curved)
 
@@ -63,31 +66,35 @@ HDR_CURVES = {16: "PQ", 18: "HLG"}
 
 @dataclass(frozen=True)
 class Encoding:
-    """What samples of red, green and blue, or of gray, mean.
+    """The meaning of RGB or gray samples.
 
     Attributes:
       primaries: (x, y) of red, green, blue and white.
-      curve: from samples to light.
+      curve: the transfer function from samples to light.
 
     Raises:
-      ValueError: the primaries span no space of colours, or the curve's exponent is not above 0.
+      ValueError: the primaries do not span a colour space, or the curve's exponent is not above 0.
     """
 
     primaries: Primaries = SRGB_PRIMARIES
     curve: Curve = SRGB_CURVE
 
     def __post_init__(self):
-        # Raises where they span no space.
+        # For its error alone.
         rgb_to_xyz(self.primaries)
         if not self.curve.exponent > 0:
-            raise ValueError("an exponent is not above 0")
+            raise ValueError("the exponent is not above 0")
 
     def to_srgb(self, image: pyvips.Image) -> pyvips.Image:
-        """Samples, "uchar" or "ushort", of one band or three, as sRGB of 16 bits; what lies outside it is clipped."""
+        """Convert to 16-bit sRGB; colours outside its gamut are clipped.
+
+        Args:
+          image: one band or three, "uchar" or "ushort".
+        """
         return _converted(image, self, SRGB, 16)
 
     def from_srgb(self, image: pyvips.Image, *, bits: int) -> pyvips.Image:
-        """The inverse of `to_srgb`, as samples of 8 or 16 bits."""
+        """Convert sRGB back to this encoding, as samples of 8 or 16 bits."""
         return _converted(image, SRGB, self, bits)
 
 
@@ -95,7 +102,7 @@ SRGB = Encoding()
 
 
 def encoding_of_numbers(primaries: int, transfer: int) -> Encoding | None:
-    """What two numbers of H.273 mean; None where one of them is unspecified or has no meaning here (as that of HDR)."""
+    """The encoding that two numbers of H.273 name; None if one is unspecified or unsupported (HDR is unsupported)."""
     if primaries not in _PRIMARIES or transfer not in _CURVES:
         return None
     return Encoding(_PRIMARIES[primaries], _CURVES[transfer])
@@ -109,7 +116,7 @@ def _converted(image, source, target, bits):
     else:
         matrix = rgb_to_rgb(source.primaries, target.primaries)
         mixed = image.maplut(_table(light.astype(np.float32))).recomb(pyvips.Image.new_from_array(matrix.tolist()))
-        # Roots of light, since 16 bits of light itself are too few where it is dark.
+        # The square root of light is quantised, because 16 bits of light itself are too few in the shadows.
         roots = (mixed.clamp() ** 0.5 * 65535).rint().cast("ushort")
         samples = roots.maplut(_table(_quantised(target.curve.samples((np.arange(65536) / 65535) ** 2), bits)))
     space = {(8, 1): "b-w", (16, 1): "grey16", (8, 3): "srgb", (16, 3): "rgb16"}[bits, image.bands]

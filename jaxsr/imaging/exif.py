@@ -1,4 +1,4 @@
-"""EXIF of TIFF files, which libvips neither reads nor writes (TIFF 6.0, section 2; EXIF 2.32, section 4.6)."""
+"""Reads and writes the EXIF of TIFF files, as libvips does neither (TIFF 6.0, section 2; EXIF 2.32, section 4.6)."""
 
 import os
 import struct
@@ -11,7 +11,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from jaxsr.imaging.files import BROKEN
 
-# What of a TIFF's first directory tells of the picture, and not of where its pixels lie.
+# Tags of a TIFF's first directory that describe the picture, not the place of its pixels.
 _TEXTS = (
     ExifTags.Base.ImageDescription,
     ExifTags.Base.Make,
@@ -22,7 +22,7 @@ _TEXTS = (
     ExifTags.Base.Copyright,
 )
 _DIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
-# Their values are places in the file that they come from.
+# The values of these tags are offsets in the source file.
 _POINTERS = (ExifTags.IFD.Interop, ExifTags.IFD.MakerNote)
 _SIZES = {ExifTags.Base.ExifImageHeight: 0, ExifTags.Base.ExifImageWidth: 1}
 _ASCII, _LONG, _LONG8 = 2, 4, 16
@@ -30,7 +30,7 @@ _UNREADABLE = (*BROKEN, struct.error, ArithmeticError, TypeError, AttributeError
 
 
 def tiff_tags(path: str | os.PathLike) -> dict[int, object]:
-    """Tags of a TIFF's first directory; none where it cannot be read."""
+    """The tags of a TIFF's first directory; empty if it cannot be read."""
     with open(path, "rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -42,10 +42,10 @@ def tiff_tags(path: str | os.PathLike) -> dict[int, object]:
 
 
 def read_exif(path: str | os.PathLike) -> bytes:
-    """A TIFF's EXIF as other formats have it: "Exif", two zeros and a small TIFF.
+    """A TIFF's EXIF in the form that other formats use: "Exif", two zeros and a small TIFF.
 
     Returns:
-      Empty where there is none, or none that can be read (a broken one, or a BigTIFF's).
+      The EXIF; empty if there is none, or if it cannot be read because it is broken or in a BigTIFF.
     """
     with open(path, "rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -54,7 +54,7 @@ def read_exif(path: str | os.PathLike) -> bytes:
             given.load_from_fp(file)
             for tag in _TEXTS:
                 if isinstance(given.get(tag), str):
-                    # Pillow reads bytes as Latin-1 and would write ASCII.
+                    # Pillow decodes these tags as Latin-1, but would encode them as ASCII.
                     kept[tag] = given[tag].encode("latin-1")
             for tag in _DIRECTORIES:
                 if directory := _directory(given, tag):
@@ -65,14 +65,15 @@ def read_exif(path: str | os.PathLike) -> bytes:
 
 
 def write_exif(file: BinaryIO, exif: bytes, *, size: tuple[int, int]) -> None:
-    """Add EXIF to a little-endian TIFF or BigTIFF, at its end.
+    """Append EXIF to a little-endian TIFF or BigTIFF.
 
-    The first directory is written once more, with the tags that it lacks; its old place is left unused.
+    A copy of the first directory, with the missing tags added, is written at the end of the file. The space of the old
+    directory stays unused.
 
     Args:
       file: open for reading and writing.
-      exif: as `read_exif` gives it; one that cannot be read is left out.
-      size: (height, width) of the picture, to be named in it.
+      exif: as returned by `read_exif`; EXIF that cannot be read is not written.
+      size: (height, width) of the picture, written into the EXIF.
     """
     file.seek(0)
     head = file.read(16)
@@ -92,7 +93,7 @@ def write_exif(file: BinaryIO, exif: bytes, *, size: tuple[int, int]) -> None:
     following = file.read(wide)
     for tag, data in added:
         if isinstance(data, ImageFileDirectory_v2):
-            # Offsets within a directory are from the beginning of the file.
+            # The directory's offsets count from the start of the file, so its position must be known.
             at = _append(file, b"")
             file.write(data.tobytes(at))
             records.append(struct.pack(entry, tag, _LONG8 if large else _LONG, 1, struct.pack(offset, at)))
@@ -105,7 +106,7 @@ def write_exif(file: BinaryIO, exif: bytes, *, size: tuple[int, int]) -> None:
 
 
 def _entries(exif, size, head) -> Iterator[tuple[int, bytes | ImageFileDirectory_v2]]:
-    """What is to be added, of which all can be written."""
+    """Yield (tag, text or directory) to add. Whatever is yielded can be written."""
     tags = Image.Exif()
     tags.load(exif)
     for tag in _TEXTS:
@@ -129,7 +130,7 @@ def _tag(record):
 
 
 def _append(file, data):
-    """Where it begins, at an even place."""
+    """Append data at an even offset, and return that offset."""
     at = file.seek(0, os.SEEK_END)
     file.write(bytes(at % 2) + data)
     return at + at % 2

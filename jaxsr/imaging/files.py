@@ -1,4 +1,4 @@
-"""Photos between files and arrays, by Pillow."""
+"""Photos read from files as arrays and written to files, with Pillow."""
 
 import os
 import struct
@@ -14,7 +14,7 @@ from jaxsr.files import replacing
 
 PHOTO_SUFFIXES = frozenset({".avif", ".bmp", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
-# Format and options of Pillow; JPEG without chroma subsampling.
+# Pillow's format and options; JPEG is written without chroma subsampling.
 _FORMATS = {
     ".png": ("PNG", {}),
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
@@ -25,7 +25,7 @@ _FORMATS = {
 }
 WRITTEN_SUFFIXES = tuple(_FORMATS)
 
-# What Pillow's decoders raise on broken files; each format has its own habits.
+# Exceptions that Pillow's decoders raise on broken files; they differ from format to format.
 BROKEN = (
     OSError,
     SyntaxError,
@@ -42,22 +42,22 @@ BROKEN = (
 
 
 def read_photo(file: str | os.PathLike | BinaryIO, *, name: str | None = None) -> np.ndarray:
-    """A photo as 8-bit RGB, turned upright as its EXIF orientation says.
+    """Read a photo as 8-bit RGB, turned upright by its EXIF orientation.
 
-    Gray becomes three equal channels, 16-bit gray is scaled to 8 (65535 to 255), floats in [0, 1] likewise, CMYK is
-    converted without its colour profile, and what is transparent is laid on white. Of an animation, the first picture.
+    Gray becomes three equal channels. 16-bit gray and floats in [0, 1] are scaled to 8 bits. CMYK is converted without
+    its colour profile. Transparent pictures are composed on white. The first frame of an animation is read.
 
-    TIFFs that Pillow does not read, with floats among others, are read by libvips, as upscaling reads them.
+    TIFFs that Pillow cannot read, such as those with floats, are read by libvips as in `open_picture`.
 
     Args:
-      file: a path or an open binary file, of any format that Pillow reads.
-      name: what to call it in errors; a path speaks for itself.
+      file: a path or an open binary file, in any format that Pillow reads.
+      name: the name of the file in errors; None for its path.
 
     Returns:
       [H, W, 3] uint8.
 
     Raises:
-      InputError: the file is missing, cut short, no picture, of a pixel type without a known white, or has floats
+      InputError: the file is missing, truncated or not a picture, its pixel type has no known white, or it has floats
         outside [0, 1].
     """
     try:
@@ -70,7 +70,7 @@ def read_photo(file: str | os.PathLike | BinaryIO, *, name: str | None = None) -
 
 
 def is_tiff(file: str | os.PathLike | BinaryIO) -> bool:
-    """Whether a path names a TIFF, by its first bytes; an open file counts as none."""
+    """Whether a path names a TIFF, judged by its first bytes; False for an open file."""
     if not isinstance(file, str | os.PathLike):
         return False
     try:
@@ -81,7 +81,7 @@ def is_tiff(file: str | os.PathLike | BinaryIO) -> bool:
 
 
 def _by_libvips(path):
-    # Takes a tenth of a second to import, and most pictures need no more than Pillow.
+    # Imported here because libvips takes a tenth of a second to load, and most pictures need Pillow alone.
     from jaxsr.imaging.picture import open_picture
 
     picture = open_picture(path)
@@ -96,10 +96,10 @@ def _by_libvips(path):
 
 
 def photo_size(path: str | os.PathLike) -> tuple[int, int]:
-    """(height, width) as `read_photo` would give it, from the header alone.
+    """(height, width) of the photo that `read_photo` returns, from the header alone.
 
     Raises:
-      InputError: the file is missing or no picture.
+      InputError: the file is missing or not a picture.
     """
     try:
         with Image.open(path) as image:
@@ -113,26 +113,27 @@ def photo_size(path: str | os.PathLike) -> tuple[int, int]:
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
-    """(height, width) of an opened, not yet decoded Pillow image once its EXIF orientation is honoured."""
+    """(height, width) of a Pillow image after its EXIF orientation is applied; the pixels are not decoded."""
     width, height = image.size
-    # Pillow turns TIFFs upright by itself and gives their size accordingly.
+    # Pillow turns TIFFs upright itself, and reports their upright size.
     if image.format == "TIFF":
         return height, width
-    # PNG's own getexif decodes all pixels to look for EXIF behind them.
+    # PNG's own getexif would decode all pixels to look for EXIF after them.
     orientation = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
     return (width, height) if orientation in (5, 6, 7, 8) else (height, width)
 
 
 def save_image(path: str | os.PathLike, image: np.ndarray) -> None:
-    """Write a uint8 image as PNG, TIFF, WebP or JPEG by the suffix of `path`; the last two lossy, of quality 95.
+    """Write a uint8 image as PNG, TIFF, WebP or JPEG, chosen by the suffix. WebP and JPEG are lossy, at quality 95.
 
     Args:
-      path: a name in one of `WRITTEN_SUFFIXES`; missing folders are made.
-      image: [H, W, 3] or [H, W] uint8; with a further channel of alpha, but for JPEG.
+      path: a name with one of `WRITTEN_SUFFIXES`; missing folders are created.
+      image: [H, W, 3] or [H, W] uint8. All formats but JPEG also take a last channel of alpha.
 
     Raises:
-      InputError: another suffix.
-      OSError: the file cannot be written; nothing is left behind.
+      InputError: the suffix is not one of `WRITTEN_SUFFIXES`.
+      OSError: the file cannot be written; no partial file is left.
+      TypeError: the image is not uint8.
     """
     path = Path(path)
     if path.suffix.lower() not in WRITTEN_SUFFIXES:
@@ -145,10 +146,10 @@ def save_image(path: str | os.PathLike, image: np.ndarray) -> None:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """A Pillow image of any mode as mode "RGB", by the rules of `read_photo`.
+    """Convert a Pillow image of any mode to mode "RGB", by the rules of `read_photo`.
 
     Raises:
-      ValueError: the pixel type (32-bit integer beyond 65535, float, CIE Lab) has no known white.
+      ValueError: the pixel type (32-bit integer beyond 65535, float, CIE Lab, HSV) has no known white.
     """
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
@@ -167,7 +168,11 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def reason(error: Exception) -> str:
-    """Why a picture cannot be read, in words that follow its name, from one of `BROKEN`."""
+    """Why a picture cannot be read, as words that follow the file's name.
+
+    Args:
+      error: one of `BROKEN`.
+    """
     if isinstance(error, Image.UnidentifiedImageError):
         return "empty, or no picture in a format that can be read"
     if isinstance(error, OSError) and error.strerror:

@@ -1,17 +1,17 @@
-"""PNG's filters, which leave of each byte what its neighbours do not foretell (PNG, third edition, section 9)."""
+"""PNG's filters: each byte minus a prediction from its neighbours (PNG, third edition, section 9)."""
 
 import numpy as np
 
 
 def average(rows: np.ndarray, step: int) -> np.ndarray:
-    """What the rounded-down mean of the bytes to the left and above does not foretell.
+    """Subtract the mean of the bytes to the left and above, rounded down.
 
     Args:
-      rows: [1 + h, n] uint8: the row above, zeros above the picture, and the rows to filter.
-      step: bytes of a pixel.
+      rows: [1 + h, n] uint8: the row above (zeros above the picture), then the h rows to filter.
+      step: bytes per pixel.
 
     Returns:
-      [h, n] uint8, modulo 256.
+      [h, n] uint8, differences modulo 256.
     """
     pixels, left, above, _ = _neighbours(rows, step)
     # (left + above) // 2 within 8 bits.
@@ -21,10 +21,13 @@ def average(rows: np.ndarray, step: int) -> np.ndarray:
 
 
 def paeth(rows: np.ndarray, step: int) -> np.ndarray:
-    """What Paeth's choice of the bytes to the left, above, and above to the left does not foretell; see `average`.
+    """Subtract Paeth's predictor: of left, above and corner (above left), the byte nearest to left + above − corner.
 
-    The choice is the byte nearest to left + above − corner. Within 8 bits: a corner outside the range of the other two
-    leaves the one that is farther from it; one inside lies as far from either as the other's distance to the sum.
+    All is computed in 8 bits. The distance from left to the sum is |above − corner|, and from above |left − corner|. A
+    corner outside the range of left and above selects the one farther from it, as if it lay at the near end of that
+    range.
+
+    Args and returns as for `average`.
     """
     pixels, left, above, corner = _neighbours(rows, step)
     low, high = np.minimum(left, above), np.maximum(left, above)
@@ -50,7 +53,7 @@ def _mask(condition):
 
 
 def _select(mask, chosen, other):
-    """np.where without branches, ten times as fast on bytes."""
+    """`np.where` without branches, ten times as fast on bytes."""
     difference = chosen ^ other
     difference &= mask
     difference ^= other

@@ -1,4 +1,4 @@
-"""Which photos a folder holds."""
+"""Finds the photos in a folder."""
 
 import os
 import warnings
@@ -17,20 +17,20 @@ def find_photos(
     apart_from: str | os.PathLike | None = None,
     suffixes: Collection[str] = PHOTO_SUFFIXES,
 ) -> list[Path]:
-    """The photos of a folder, by suffix in any case, sorted; hidden files and folders are left out.
+    """The photos in a folder, sorted. They are found by suffix, in upper or lower case; hidden files are left out.
 
-    Links to files are followed. What is left out of subfolders is warned of: links to folders that are not followed,
-    unless what they lead to is in the folder anyway, links that lead nowhere, and subfolders that cannot be read.
+    Links to files are followed. A warning names each folder that cannot be read. With `recursive`, a warning also names
+    each link that leads nowhere, and each linked folder that is not followed, unless it was searched anyway.
 
     Args:
       directory: the folder.
-      recursive: look into its subfolders too.
-      follow: take the photos of linked folders too, of each folder once however many links lead there.
-      apart_from: a subfolder that is left out.
-      suffixes: what counts as a photo, in lower case.
+      recursive: whether to search subfolders; hidden ones are left out.
+      follow: whether to search linked folders; each folder is searched once, however many links lead to it.
+      apart_from: a subfolder to leave out.
+      suffixes: suffixes of photos, in lower case.
 
     Raises:
-      InputError: there is no such folder, or it is a file.
+      InputError: the folder does not exist, or is a file.
     """
     directory = Path(directory)
     if not directory.exists():
@@ -47,7 +47,7 @@ def find_photos(
             more, further, visited = _walked(link, recursive, left_out, visited)
             found, links = found + more, links + further
         else:
-            warnings.warn(f"{link}: a link to a folder, which is not followed; name it by itself", stacklevel=2)
+            warnings.warn(f"{link}: a link to a folder, which is not followed; name the folder itself", stacklevel=2)
     photos = []
     for path in found:
         if path.suffix.lower() in suffixes:
@@ -58,7 +58,7 @@ def find_photos(
 
 
 def _walked(directory, recursive, left_out, visited):
-    """Files of a tree, links to folders in it, and the identities of the folders visited so far."""
+    """The files of a tree, its links to folders, and the identities of all folders visited so far."""
     files, links, visited = [], [], set(visited)
     for folder, subfolders, names in os.walk(directory, onerror=_warn_of_folder):
         identity = _identity(folder)
@@ -80,4 +80,4 @@ def _identity(folder):
 
 
 def _warn_of_folder(error):
-    warnings.warn(f"{error.filename}: {error.strerror}; what is in this folder is left out", stacklevel=3)
+    warnings.warn(f"{error.filename}: {error.strerror}; the photos in this folder are left out", stacklevel=3)

@@ -1,4 +1,4 @@
-"""Files of several pictures: animations as GIF, WebP or PNG, pages as TIFF."""
+"""Writes files of several pictures: animations as GIF, WebP or PNG, and pages as TIFF."""
 
 import shutil
 import tempfile
@@ -12,35 +12,37 @@ from PIL.TiffImagePlugin import AppendingTiffWriter
 from jaxsr.errors import InputError
 from jaxsr.imaging.apng import add_frames
 from jaxsr.imaging.frames import Frames
-from jaxsr.imaging.writing import LARGE_TIFF, Raw, add_exif, finished, kept, path_of, save, save_tiff, written
+from jaxsr.imaging.metadata import kept
+from jaxsr.imaging.raw import Raw, finished, path_of
+from jaxsr.imaging.writing import LARGE_TIFF, add_exif, save, save_tiff, written
 
 _ANIMATED, _PAGED = (".gif", ".webp", ".png"), (".tif", ".tiff")
-# Milliseconds by which a format counts.
+# The unit of durations in each format, in milliseconds.
 _TICKS = {".gif": 10, ".webp": 1}
 
 
 def check_frames(frames: Frames, target: Path) -> None:
-    """Raise `InputError` if the format of `target` has one picture only."""
+    """Raise `InputError` if the format of `target` cannot hold several pictures of this kind."""
     suffixes = _ANIMATED if frames.kind == "animation" else _PAGED
     if target.suffix.lower() not in suffixes:
         what = "frames" if frames.kind == "animation" else "pages"
         raise InputError(
             f"{target}: its format does not hold the {len(frames.pictures)} {what} of {frames.pictures[0].path}; give "
-            f"it a name in {', '.join(suffixes)} (--format in a folder), or take the first alone (--first-frame)"
+            f"it a name in {', '.join(suffixes)} (--format in a folder), or upscale the first alone (--first-frame)"
         )
 
 
 def write_animation(target: Path, raw: Raw, frames: Frames, *, quality: int = 95) -> None:
-    """Write an animation; the target appears whole or not at all, and the pixels' file is closed.
+    """Write an animation, and close the file of its pixels. The target appears complete or not at all.
 
     Args:
       target: a GIF, WebP or PNG.
-      raw: the frames, one below the other.
-      frames: what they come from.
-      quality: of WebP, 1 to 100.
+      raw: the upscaled frames, one below the other.
+      frames: the source frames.
+      quality: the quality of a WebP, 1 to 100.
 
     Raises:
-      InputError: it cannot be written.
+      InputError: the animation cannot be written.
       OSError: the disk is full.
     """
     picture, suffix = frames.pictures[0], target.suffix.lower()
@@ -60,12 +62,17 @@ def write_animation(target: Path, raw: Raw, frames: Frames, *, quality: int = 95
 
 
 def write_pages(target: Path, raws: Sequence[Raw], frames: Frames) -> None:
-    """Write a TIFF of several pages; whole or not at all, and the pixels' files are closed.
+    """Write a TIFF of several pages, and close the files of their pixels. The target appears complete or not at all.
 
-    EXIF is that of the first page.
+    The file gets the EXIF of the first page.
+
+    Args:
+      target: a TIFF.
+      raws: the upscaled pages.
+      frames: the source pages.
 
     Raises:
-      InputError: it cannot be written.
+      InputError: the TIFF cannot be written.
       OSError: the disk is full.
     """
     large = sum(raw.length for raw in raws) > LARGE_TIFF
@@ -82,7 +89,11 @@ def write_pages(target: Path, raws: Sequence[Raw], frames: Frames) -> None:
 
 
 def ticked(milliseconds: Sequence[float], tick: int) -> list[int]:
-    """Durations in whole ticks, whose sums stay within half a tick of those given; what is shown at all has a tick."""
+    """Durations in milliseconds as multiples of a tick.
+
+    Rounding errors do not accumulate: each frame ends within half a tick of its true end. A frame with a duration above
+    0 gets at least one tick, which may delay the frames after it.
+    """
     ends = np.round(np.cumsum(milliseconds) / tick).astype(int)
     durations = np.diff(ends, prepend=0)
     return (tick * np.maximum(durations, np.asarray(milliseconds) > 0)).tolist()

@@ -1,11 +1,11 @@
-"""Files of several pictures: the frames of an animation, and the pages of a TIFF."""
+"""Opens files of several pictures: the frames of an animation, or the pages of a TIFF."""
 
 import os
 import struct
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyvips
@@ -19,7 +19,7 @@ from jaxsr.imaging.picture import LARGEST, Picture, check_file, picture_of, vips
 from jaxsr.imaging.pixels import image_of
 from jaxsr.imaging.png_colour import significant_only
 
-# How files begin that can have several pictures, apart from PNG.
+# First bytes of the formats, apart from PNG, whose files can hold several pictures.
 _OF_SEVERAL = (b"GIF8", b"RIFF", b"II", b"MM")
 
 
@@ -28,10 +28,10 @@ class Frames:
     """The pictures of a file.
 
     Attributes:
-      kind: "animation", whose pictures are of one size and kind, or "pages".
-      pictures: at least two, in their order; those of an animation as they are shown.
-      milliseconds: for which each is shown, of an animation.
-      plays: how often an animation is played; 0 for without end.
+      kind: "animation", whose pictures have the same size and kind, or "pages".
+      pictures: at least two, in file order. The frames of an animation are as they are shown.
+      milliseconds: how long each frame of an animation is shown; empty for pages.
+      plays: how often an animation plays; 0 for endlessly.
     """
 
     kind: Literal["animation", "pages"]
@@ -41,16 +41,19 @@ class Frames:
 
 
 def open_frames(path: str | os.PathLike, *, largest: int = LARGEST) -> Frames | None:
-    """All pictures of an animated GIF, WebP or PNG, or all pages of a TIFF; None for a file of one picture.
+    """Open all frames of an animated GIF, WebP or PNG, or all pages of a TIFF.
 
-    Smaller copies and masks in a TIFF are no pages.
+    Smaller copies and masks in a TIFF do not count as pages.
 
     Args:
       path: the file.
-      largest: pixels that all of them may have together.
+      largest: most pixels of all pictures together.
+
+    Returns:
+      The pictures; None for a file of one picture.
 
     Raises:
-      InputError: see `jaxsr.imaging.picture.open_picture`.
+      InputError: the pictures are too large together, or as for `jaxsr.imaging.picture.open_picture`.
     """
     path = Path(path)
     check_file(path)
@@ -78,8 +81,8 @@ def open_frames(path: str | os.PathLike, *, largest: int = LARGEST) -> Frames | 
 def _check_pixels(path, pixels, largest):
     if pixels > largest:
         raise InputError(
-            f"{path}: its frames have {pixels / 1e6:.0f} megapixels together, more than the {largest / 1e6:g} that are "
-            "taken; make it shorter or smaller, or take its first frame alone (--first-frame)"
+            f"{path}: its frames have {pixels / 1e6:.0f} megapixels together, more than the limit of "
+            f"{largest / 1e6:g}; make it shorter or smaller, or upscale its first frame alone (--first-frame)"
         )
 
 
@@ -87,7 +90,8 @@ def _of_roll(path, pixels, largest):
     _check_pixels(path, pixels, largest)
     decoded = decode(path, page=-1)
     roll = decoded.image
-    height, count = roll.get("page-height"), roll.get("n-pages")
+    height: Any = roll.get("page-height")
+    count: Any = roll.get("n-pages")
     shown = without_needless_opacity(roll)
     images = [shown.crop(0, number * height, roll.width, height) for number in range(count)]
     for name in ("page-height", "n-pages", "delay", "loop"):
@@ -108,7 +112,7 @@ def _of_png(path, largest):
 
 
 def _like(pixels, image):
-    """Pixels with the metadata of a picture."""
+    """A copy of the pixels with the metadata of another image."""
     made = pixels.copy(xres=image.xres, yres=image.yres)
     for name in field_names(image):
         if name not in made.get_fields():
@@ -127,7 +131,7 @@ def _of_tiff(path, count, largest):
 
 
 def repeats(pictures: tuple[Picture, ...]) -> list[int]:
-    """For each picture the number of the first that has the same pixels."""
+    """For each picture, the index of the first picture with the same pixels."""
     seen: dict[bytes, int] = {}
     return [seen.setdefault(_digest(picture), number) for number, picture in enumerate(pictures)]
 

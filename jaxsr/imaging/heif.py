@@ -1,4 +1,4 @@
-"""HEIC, the pictures of phones, by pillow-heif; AVIF is libvips' own."""
+"""Reads HEIC, the format of many phones, with pillow-heif. AVIF is read by libvips."""
 
 import os
 from pathlib import Path
@@ -9,17 +9,22 @@ import pyvips
 from jaxsr.errors import InputError
 from jaxsr.imaging.chunks import Chunk
 from jaxsr.imaging.encoding import HDR_CURVES, SRGB, Encoding, encoding_of_numbers
+from jaxsr.imaging.metadata import attach
 from jaxsr.imaging.pixels import image_of
 from jaxsr.imaging.png_colour import cicp_chunk
 
-# ISO/IEC 23008-12, annex B.4: still pictures and sequences by HEVC, then those by any codec.
+# ISO/IEC 23008-12, annex B.4: brands of still pictures and sequences with HEVC, and brands with any codec.
 _HEVC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 _ANY = {b"mif1", b"msf1"}
 _BROKEN = (ValueError, EOFError, IndexError, SyntaxError, RuntimeError, OSError)
 
 
 def is_heic(head: bytes) -> bool:
-    """Whether a file that begins so is a HEIC."""
+    """Whether a file is a HEIC.
+
+    Args:
+      head: its first bytes.
+    """
     if head[4:8] != b"ftyp":
         return False
     length = int.from_bytes(head[:4])
@@ -28,9 +33,14 @@ def is_heic(head: bytes) -> bool:
 
 
 def read_heic(path: Path) -> tuple[pyvips.Image, Encoding | None, tuple[Chunk, ...]]:
-    """The primary picture, turned upright as the file says, with profile, EXIF and XMP; and what its samples mean.
+    """Read the primary picture of a HEIC.
 
-    Samples of more than 8 bits are scaled to 16. A colour profile goes before the numbers of primaries and transfer.
+    Samples of more than 8 bits are scaled to 16. A colour profile takes precedence over the numbers of primaries and
+    transfer function.
+
+    Returns:
+      The picture, turned upright by the file's own transformations, with its profile, EXIF and XMP; the encoding that
+      its numbers name, None for sRGB or a profile; and the cICP chunk for that encoding, if any.
 
     Raises:
       InputError: pillow-heif is not installed, or the file is broken or HDR.
@@ -47,15 +57,17 @@ def read_heic(path: Path) -> tuple[pyvips.Image, Encoding | None, tuple[Chunk, .
     image = image_of(pixels)
     for name, key in (("icc-profile-data", "icc_profile"), ("exif-data", "exif"), ("xmp-data", "xmp")):
         if info.get(key):
-            image.set_type(pyvips.GValue.blob_type, name, bytes(info[key]))
-    # libheif has turned it; that EXIF says so too is no second turn.
+            attach(image, name, bytes(info[key]))
+    # libheif has turned the picture; the orientation in its EXIF must not turn it again.
     image.set_type(pyvips.GValue.gint_type, "orientation", 1)
     if info.get("icc_profile"):
         return image, None, ()
     numbers = info.get("nclx_profile") or {}
     primaries, transfer = (int(numbers.get(key, 2)) for key in ("color_primaries", "transfer_characteristics"))
     if transfer in HDR_CURVES:
-        raise InputError(f"{path}: its colours are HDR ({HDR_CURVES[transfer]}), which is not taken; convert it to SDR")
+        raise InputError(
+            f"{path}: its colours are HDR ({HDR_CURVES[transfer]}), which is not supported; convert it to SDR"
+        )
     encoding = encoding_of_numbers(primaries, transfer)
     if encoding in (None, SRGB):
         return image, None, ()
@@ -63,7 +75,7 @@ def read_heic(path: Path) -> tuple[pyvips.Image, Encoding | None, tuple[Chunk, .
 
 
 def heic_size(path: str | os.PathLike) -> tuple[int, int]:
-    """(height, width) of a HEIC by its header, turned upright; raises as `read_heic`."""
+    """(height, width) of the upright HEIC, from its header; raises as `read_heic`."""
     try:
         width, height = _opened(path).size
     except _BROKEN as error:

@@ -1,4 +1,4 @@
-"""Colour profiles of encodings, for formats that have no numbers for them (ICC.1:2010, sections 7 to 10)."""
+"""Makes colour profiles of encodings, for formats that cannot name these by numbers (ICC.1:2010, sections 7 to 10)."""
 
 import struct
 
@@ -7,7 +7,7 @@ from jaxsr.imaging.primaries import D50_XYZ, adaptation, rgb_to_xyz, xyz
 
 
 def icc_profile(encoding: Encoding, *, gray: bool) -> bytes:
-    """A profile, version 4, of RGB or of gray in this encoding; its white is adapted to D50 by Bradford's matrix."""
+    """An ICC profile, version 4, for RGB or gray in this encoding. White is adapted to D50 with Bradford's matrix."""
     curve = encoding.curve
     parameters = (curve.exponent, curve.slope, curve.offset, curve.linear, curve.end)
     curve_tag = b"para" + struct.pack(">4xH2x", 3) + _fixed(parameters)

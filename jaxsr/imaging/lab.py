@@ -1,4 +1,4 @@
-"""TIFFs in CIE Lab as sRGB (TIFF 6.0, section 23; technical note of 1995 on ICCLab)."""
+"""Reads TIFFs in CIE Lab as sRGB (TIFF 6.0, section 23; technical note of 1995 on ICCLab)."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -20,15 +20,15 @@ def is_lab(tags: Mapping[int, object]) -> bool:
 
 
 def read_lab(path: Path, tags: Mapping[int, object], by_libvips: Callable[[], pyvips.Image]) -> pyvips.Image:
-    """sRGB of 8 or 16 bits, as the file has; its white is D50, as that of colour profiles.
+    """Read CIE Lab as sRGB with the file's depth, 8 or 16 bits. The white of Lab is D50, as in colour profiles.
 
     Args:
       path: the file.
-      tags: of its first directory.
-      by_libvips: opens it.
+      tags: the tags of its first directory.
+      by_libvips: opens the file with libvips.
 
     Raises:
-      InputError: it has bits per channel, or channels, of another number.
+      InputError: the file has not three channels of 8 or 16 bits, or Pillow cannot read it.
       pyvips.Error: libvips cannot read it.
     """
     bits = tags.get(ExifTags.Base.BitsPerSample, 1)
@@ -40,7 +40,7 @@ def read_lab(path: Path, tags: Mapping[int, object], by_libvips: Callable[[], py
         image = by_libvips()
         lab = image * [100 / 65535, 1 / 256, 1 / 256] - [0, 128, 128] if icc else image.colourspace("lab")
     else:
-        # Not by libvips, which takes it for Lab of its own, of four channels.
+        # libvips takes 8-bit CIE Lab for its own Lab of four channels, so Pillow reads that.
         image = by_libvips() - [0, 128, 128] if icc else _by_pillow(path)
         lab = image * [100 / 255, 1, 1]
     colours = lab.cast("float").copy(interpretation="lab")
@@ -52,7 +52,7 @@ def read_lab(path: Path, tags: Mapping[int, object], by_libvips: Callable[[], py
 def _by_pillow(path):
     try:
         with warnings.catch_warnings():
-            # Of what is odd beside the pixels.
+            # Pillow warns of odd metadata, which does not matter here.
             warnings.simplefilter("ignore")
             with Image.open(path, formats=["TIFF"]) as opened:
                 stored = np.asarray(opened)

@@ -1,4 +1,4 @@
-"""Metadata of pictures, as libvips holds it in fields."""
+"""The metadata of pictures, which libvips keeps in named fields."""
 
 import contextlib
 import itertools
@@ -12,20 +12,26 @@ _KEPT = re.compile(r"exif-|xmp-data|iptc-data|png-comment-|icc-profile-data|reso
 
 
 def field(image: pyvips.Image, name: str, otherwise: Any) -> Any:
-    """A field of metadata, or `otherwise` where there is none."""
+    """A field of metadata, or `otherwise` if the image does not have it."""
     return image.get(name) if image.get_typeof(name) else otherwise
 
 
 def without(image: pyvips.Image, field: str) -> pyvips.Image:
-    """The image without a field of metadata."""
+    """A copy of the image without a field of metadata."""
     image = image.copy()
     if image.get_typeof(field):
         image.remove(field)
     return image
 
 
+def attach(image: pyvips.Image, name: str, data: bytes) -> None:
+    """Set a field of binary metadata; `image` must not be shared."""
+    # The stubs of pyvips leave bytes out of the types of metadata.
+    image.set_type(pyvips.GValue.blob_type, name, data)  # ty: ignore[invalid-argument-type]
+
+
 def field_names(stored: pyvips.Image) -> list[str]:
-    """Names of metadata, without those of a PNG's text that pyvips cannot read; `read_text` can."""
+    """The names of all fields, without those of PNG texts that pyvips cannot decode; `read_text` reads these."""
     array = pyvips.vips_lib.vips_image_get_fields(stored.pointer)
     names = []
     for i in itertools.count():
@@ -39,7 +45,11 @@ def field_names(stored: pyvips.Image) -> list[str]:
 
 
 def kept(stored: pyvips.Image, target: Path) -> str:
-    """libvips' flags for what is written; it would make EXIF up where there is none, which only resolution needs."""
+    """libvips' flags for the metadata to write.
+
+    EXIF is left out if the source has none, because libvips would make it up. The exception is a known resolution in a
+    format that stores it in EXIF.
+    """
     needed = _resolution_known(stored) and target.suffix.lower() not in (".png", ".tif", ".tiff")
     return "xmp:iptc:icc:other" + (":exif" if needed or _has_exif(stored) else "")
 
@@ -49,33 +59,34 @@ def _has_exif(stored):
 
 
 def _resolution_known(stored):
-    # 1 pixel per millimetre is libvips' word for unknown.
+    # libvips reports an unknown resolution as 1 pixel per millimetre.
     return (stored.xres, stored.yres) != (1.0, 1.0)
 
 
 def with_metadata(image: pyvips.Image, stored: pyvips.Image, *, ratio: float, profile: bool) -> pyvips.Image:
-    """An image with the metadata of a file, upright.
+    """A copy of the result with the metadata of its source; the orientation is reset to upright.
 
     Args:
       image: the result.
-      stored: the picture as the file has it.
-      ratio: pixels of the result for each of its pixels, by which its resolution grows.
-      profile: whether it keeps the file's colour profile.
+      stored: the source picture with its metadata.
+      ratio: width of the result divided by that of the source; the resolution is multiplied by it.
+      profile: whether to keep the source's colour profile.
     """
     image = image.copy()
     if image.get_typeof("icc-profile-data"):
         image.remove("icc-profile-data")
     for name in field_names(stored):
-        value = stored.get(name) if _KEPT.match(name) else None
-        # Text beyond ASCII is not libvips' to write.
+        value: Any = stored.get(name) if _KEPT.match(name) else None
+        # libvips garbles text beyond ASCII; `write_text` writes it.
         beyond = name.startswith("png-comment-") and not (name + str(value)).isascii()
         if value is not None and not beyond and (profile or name != "icc-profile-data"):
             if name == "xmp-data":
-                value = re.sub(rb"""(tiff:Orientation(?:\s*=\s*["']|>\s*))\d""", rb"\g<1>1", value)
-            image.set_type(stored.get_typeof(name), name, value)
+                attach(image, name, re.sub(rb"""(tiff:Orientation(?:\s*=\s*["']|>\s*))\d""", rb"\g<1>1", value))
+            else:
+                image.set_type(stored.get_typeof(name), name, value)
     if _has_exif(stored):
         image.set_type(pyvips.GValue.gint_type, "orientation", 1)
-    # After EXIF was attached, since libvips then takes the resolution that stands there: all that a WebP has.
+    # When EXIF is attached, libvips takes over the resolution in it, which is all that a WebP has. So this comes last.
     source = stored if _resolution_known(stored) else image
     scales = (source.xres * ratio, source.yres * ratio) if _resolution_known(source) else (1.0, 1.0)
     return image.copy(xres=scales[0], yres=scales[1])

@@ -1,11 +1,12 @@
-"""Picture files of every format as libvips has pictures, with what their formats say beside pixels."""
+"""Opens picture files of every format as libvips images, with what each format says beside the pixels."""
 
 import contextlib
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyvips
@@ -19,38 +20,39 @@ from jaxsr.imaging.exif import read_exif, tiff_tags
 from jaxsr.imaging.files import BROKEN, reason, to_rgb
 from jaxsr.imaging.heif import is_heic, read_heic
 from jaxsr.imaging.lab import is_lab, read_lab
-from jaxsr.imaging.metadata import field, without
+from jaxsr.imaging.metadata import attach, field, without
 from jaxsr.imaging.pixels import image_of
 from jaxsr.imaging.png_colour import read_png_colour, significant_only
 from jaxsr.imaging.salvage import is_jpeg, salvaged
 from jaxsr.imaging.text import read_text
 
-# Bytes by which a format is known.
+# First bytes of a file, enough to recognise its format.
 HEAD = 64
-# How files begin that the wheels of libvips do not read: BMP, PGM and PPM, JPEG 2000, ICO.
+# First bytes of the formats that the wheels of libvips do not read: BMP, PBM to PPM, JPEG 2000, ICO.
 _BY_PILLOW = (b"BM", b"P4", b"P5", b"P6", b"\0\0\0\x0cjP", b"\0\0\1\0")
 
-# Of libvips' readers only those that are held against hostile files, and nothing remembered of what was read.
+# Only those of libvips' readers that are safe for hostile files.
 pyvips.block_untrusted_set(True)
-# Ours for writing; no file is taken for raw pixels by itself.
+# Writing needs the reader of raw pixels. It is safe: libvips never chooses it by itself.
 pyvips.operation_block_set("VipsForeignLoadRaw", False)
+# libvips caches operations by default; nothing that was read is to be kept.
 pyvips.cache_set_max(0)
-# What it and Pillow have to say about broken files becomes an exception; the rest is not for the user.
+# Errors of libvips and Pillow become exceptions; what else they log is not for the user.
 for name in ("pyvips", "PIL"):
     logging.getLogger(name).addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """What a file has.
+    """The contents of a picture file.
 
     Attributes:
-      image: its pixels, not yet turned upright, and metadata; decoded when they are asked for.
+      image: the pixels and metadata, not yet turned upright; pixels are decoded on demand.
       encoding: see `jaxsr.imaging.picture.Picture`.
-      colour_chunks: likewise.
-      texts: likewise.
-      comments: likewise.
-      notes: for a person.
+      colour_chunks: see `Picture`.
+      texts: see `Picture`.
+      comments: see `Picture`.
+      notes: what a person should know about the file.
     """
 
     image: pyvips.Image
@@ -62,15 +64,16 @@ class Decoded:
 
 
 def decode(path: Path, *, salvage: bool = False, page: int | None = None) -> Decoded:
-    """Open a file; see `jaxsr.imaging.picture.open_picture`.
+    """Open a picture file; see `jaxsr.imaging.picture.open_picture`.
 
     Args:
       path: a file that exists.
-      salvage: of a JPEG that is cut short, take what is there.
-      page: of a TIFF, from 0; −1 for all frames of a GIF or WebP, one below the other; None for the first.
+      salvage: whether to read what is there of a truncated JPEG.
+      page: the page of a TIFF, from 0; −1 for all frames of a GIF or WebP, one below the other; None for the first
+        picture.
 
     Raises:
-      InputError: it is no picture, or of a kind that is not taken.
+      InputError: the file is not a picture, or of an unsupported kind.
       pyvips.Error: libvips cannot read it.
     """
     with path.open("rb") as file:
@@ -94,13 +97,13 @@ def decode(path: Path, *, salvage: bool = False, page: int | None = None) -> Dec
 
 def _opened(path, options):
     with path.open("rb") as file:
-        # By descriptor, since libvips takes brackets in a name for options, and names need not be valid text.
+        # By descriptor, because libvips reads brackets in a name as options, and a name need not be valid text.
         source = pyvips.Source.new_from_descriptor(file.fileno())
         return pyvips.Image.new_from_source(source, "", fail_on="error", **options)
 
 
 def _by_libvips(head):
-    """Whether a file begins as one of a format that libvips reads; a TGA begins with anything."""
+    """Whether the first bytes are those of a format that libvips reads. A TGA can begin with any bytes."""
     return head.startswith((b"\xff\xd8", b"\x89PNG", b"II*", b"MM\0", b"GIF8", b"RIFF")) or head[4:8] == b"ftyp"
 
 
@@ -117,35 +120,38 @@ def _png(path):
 
 
 def _tiff(path, page):
-    # Pages of other sizes are read one by one; all as one picture is for animations.
+    # One page at a time, because pages can differ in size. Only animations are read as one image of all frames.
     options = {"page": page} if page else {}
     tags = tiff_tags(path)
     if is_lab(tags):
         image = read_lab(path, tags, lambda: _opened(path, options))
-        notes = ("its colours are CIE Lab, those of the result sRGB",)
+        notes = ("its colours are CIE Lab; those of the result are sRGB",)
     else:
         image, notes = _opened(path, options), ()
     if exif := read_exif(path):
         image = image.copy()
-        image.set_type(pyvips.GValue.blob_type, "exif-data", exif)
+        attach(image, "exif-data", exif)
     return Decoded(image, notes=notes)
 
 
 def without_needless_opacity(image: pyvips.Image) -> pyvips.Image:
-    """The pixels without opacity where all of a GIF or WebP is opaque: an animation has it whether it needs it or not.
+    """Drop the opacity of a GIF or WebP that is fully opaque; animations have an opacity whether they need it or not.
 
     Raises:
-      pyvips.Error: it is broken.
+      pyvips.Error: the pixels are broken.
     """
     animated = field(image, "vips-loader", "").startswith(("gif", "webp"))
-    if not animated or not image.hasalpha() or image.extract_band(image.bands - 1).min() < 255:
+    if not animated or not image.hasalpha():
+        return image
+    lowest: Any = image.extract_band(image.bands - 1).min()
+    if lowest < 255:
         return image
     return image.extract_band(0, n=image.bands - 1)
 
 
 @contextlib.contextmanager
-def _large_allowed() -> Iterator[None]:
-    # What is too large is refused by `open_picture`, and by Pillow at twice what it warns of.
+def _large_allowed() -> Generator[None]:
+    # `open_picture` refuses pictures that are too large, as does Pillow at twice the size that it warns of.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         yield
@@ -155,7 +161,7 @@ def _by_pillow(path):
     try:
         with _large_allowed(), Image.open(path, formats=["BMP", "PPM", "JPEG2000", "ICO", "TGA"]) as opened:
             sizes = opened.info.get("sizes", ())
-            # Gray of 16 bits; none of these formats has more.
+            # 16-bit gray; none of these formats has more bits.
             if opened.mode == "I" or opened.mode.startswith("I;16"):
                 pixels = np.asarray(opened).astype(np.uint16)
             elif opened.has_transparency_data:
@@ -166,7 +172,7 @@ def _by_pillow(path):
     except BROKEN as error:
         raise InputError(f"{path}: {reason(error)}") from error
     image = image_of(pixels)
-    # A resolution that libvips takes; a broken header can say anything.
+    # A broken header can hold any number; libvips takes only plausible ones.
     if dpi and all(0 < value < 1e6 for value in dpi):
         image = image.copy(xres=dpi[0] / 25.4, yres=dpi[1] / 25.4)
     return image, (f"the largest of {len(sizes)} pictures",) if len(sizes) > 1 else ()

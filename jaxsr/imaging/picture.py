@@ -1,4 +1,4 @@
-"""Picture files of the common formats as rows of upright pixels in the network's colours, by libvips."""
+"""Opens picture files of the common formats as rows of upright pixels in the network's colours, with libvips."""
 
 import os
 import stat
@@ -18,9 +18,9 @@ from jaxsr.imaging.heif import heic_size, is_heic
 from jaxsr.imaging.opening import HEAD, Decoded, decode, without_needless_opacity
 from jaxsr.imaging.profiles import to_srgb
 
-# Of files in a folder; a file that is named itself may have any.
+# Suffixes by which pictures are found in a folder; a file that is named itself may have any suffix.
 READ_SUFFIXES = PHOTO_SUFFIXES | {".apng", ".gif", ".heic", ".heif", ".hif", ".ico", ".jpe", ".pbm", ".tga"}
-# What a picture may have at most; a file of a few bytes can claim any size.
+# Most pixels of a picture; a file of a few bytes can claim any size.
 LARGEST = 500_000_000
 _LARGEST_OF = {"uchar": 255.0, "ushort": 65535.0, "float": 1.0}
 
@@ -31,14 +31,14 @@ class Picture:
 
     Attributes:
       path: the file.
-      stored: the picture turned upright, else as the file has it: depth, colours, metadata.
+      stored: the picture turned upright, with the depth, colours and metadata of the file.
       colour: one band of gray or three of sRGB, "uchar", "ushort" or "float".
-      opacity: one band, or None.
-      notes: what a person should know, "the first of 12 pictures".
-      texts: (keyword, text) of a PNG beyond ASCII.
-      comments: of a JPEG or GIF.
-      encoding: what its samples mean, where that is neither sRGB nor said by a colour profile.
-      colour_chunks: what a PNG says of its colours, apart from a colour profile.
+      opacity: one band; None without transparency.
+      notes: what a person should know, such as "the first of 12 pictures".
+      texts: (keyword, text) of a PNG, where these are not ASCII.
+      comments: the comments of a JPEG or GIF.
+      encoding: the meaning of the file's samples; None if they are sRGB or a colour profile describes them.
+      colour_chunks: the chunks with which a PNG describes its colours, apart from a colour profile.
     """
 
     path: Path
@@ -57,9 +57,11 @@ class Picture:
         return self.stored.height, self.stored.width
 
     def rows(self, top: int, bottom: int) -> np.ndarray:
-        """Rows of colour, [bottom − top, W] for gray or [bottom − top, W, 3]: uint8, or float32 in [0, 1].
+        """Rows of colour.
 
-        uint8 where the file has 8 bits, sRGB and no transparency.
+        Returns:
+          [bottom − top, W] for gray or [bottom − top, W, 3] for RGB. uint8 if the file has 8 bits, sRGB and no
+          transparency; else float32 in [0, 1].
 
         Raises:
           InputError: the file is broken, or has floats outside [0, 1].
@@ -68,7 +70,7 @@ class Picture:
         return pixels if self.colour.format == "uchar" and self.opacity is None else self._unit(self.colour, pixels)
 
     def opacity_rows(self, top: int, bottom: int) -> np.ndarray:
-        """Rows of opacity, [bottom − top, W] float32 in [0, 1]; raises as `rows`."""
+        """Rows of opacity, [bottom − top, W] float32 in [0, 1]; only if `opacity` is not None. Raises as `rows`."""
         return self._unit(self.opacity, self._read(self.opacity, top, bottom))
 
     def _read(self, image, top, bottom):
@@ -88,16 +90,17 @@ def open_picture(path: str | os.PathLike, *, largest: int = LARGEST, salvage: bo
     """Open a picture: PNG, JPEG, WebP, TIFF, GIF, AVIF, BMP, TGA, ICO, JPEG 2000, PBM to PPM, and HEIC.
 
     Palettes, black-and-white, CMYK and CIE Lab become gray or sRGB. Colours of a profile, or of a PNG's cICP, gAMA and
-    cHRM chunks, are converted to sRGB. Of an animation, or of several pages, the first picture. Pixels are decoded into
-    memory, or where they are many, into a temporary file.
+    cHRM chunks, are converted to sRGB. Of several frames or pages the first is opened. Pixels are decoded into memory,
+    or into a temporary file if there are many.
 
     Args:
       path: the file.
-      largest: pixels that it may have.
-      salvage: of a JPEG that is cut short, take what is there; a note says how much that is.
+      largest: most pixels of the picture.
+      salvage: whether to read what is there of a truncated JPEG; a note then says how much that is.
 
     Raises:
-      InputError: it is missing, no file, empty, cut short, no picture, too large, HDR, or has pixels of another kind.
+      InputError: the file is missing, not a regular file, empty, truncated, not a picture, too large, HDR, or its
+        pixels are of an unsupported kind.
     """
     path = Path(path)
     check_file(path)
@@ -115,20 +118,20 @@ def check_pixels(path: Path, image: pyvips.Image, *, largest: int) -> None:
     """Raise `InputError` if a picture has more pixels than `largest`."""
     if image.width * image.height > largest:
         raise InputError(
-            f"{path}: {image.width} × {image.height} pixels are more than the {largest / 1e6:g} megapixels that "
-            "are taken; make it smaller"
+            f"{path}: {image.width} × {image.height} pixels are more than the limit of {largest / 1e6:g} megapixels; "
+            "make it smaller"
         )
 
 
 def picture_of(path: Path, decoded: Decoded) -> Picture:
-    """A picture of what a file has; its pixels are decoded.
+    """Make a picture of a file's contents; its pixels are decoded.
 
     Raises:
-      InputError: it has pixels of another kind.
+      InputError: its pixels are of an unsupported kind.
       pyvips.Error: it is broken.
     """
     stored = decoded.image.autorot()
-    # All is decoded now, so that what is broken is known before the network's work.
+    # Decode everything now, so that a broken file is reported before the network's work.
     stored.crop(0, 0, 1, 1).write_to_memory()
     colours, opacity = _parts(path, stored)
     colour, notes = to_srgb(colours, encoding=decoded.encoding)
@@ -146,7 +149,7 @@ def picture_of(path: Path, decoded: Decoded) -> Picture:
 
 
 def picture_size(path: str | os.PathLike) -> tuple[int, int]:
-    """(height, width) of the upright picture, from the header alone; raises as `open_picture`."""
+    """(height, width) of the upright picture, from the file's header alone; raises as `open_picture`."""
     path = Path(path)
     check_file(path)
     try:
@@ -160,13 +163,13 @@ def picture_size(path: str | os.PathLike) -> tuple[int, int]:
 
 
 def warn_of_notes(picture: Picture) -> None:
-    """Warn of what a person should know about a picture, if there is something."""
+    """Issue the notes of a picture as one warning, if there are any."""
     if picture.notes:
         warnings.warn(f"{picture.path}: {'; '.join(picture.notes)}", stacklevel=3)
 
 
 def vips_reason(error: pyvips.Error) -> str:
-    """Why libvips cannot read a file, in words that follow its name."""
+    """Why libvips cannot read a file, as words that follow the file's name."""
     lines = [line.strip() for line in str(error.detail).splitlines() if line.strip()]
     if not lines or "not in a known format" in lines[0]:
         return "no picture in a format that can be read"
@@ -175,7 +178,7 @@ def vips_reason(error: pyvips.Error) -> str:
 
 
 def check_file(path: Path) -> None:
-    """Raise `InputError` if this is no file that can be read."""
+    """Raise `InputError` if a path is not a readable file with something in it."""
     try:
         status = path.stat()
     except OSError as error:
@@ -183,7 +186,7 @@ def check_file(path: Path) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise InputError(f"{path} is a folder; name a picture in it")
     if not stat.S_ISREG(status.st_mode):
-        raise InputError(f"{path} is no file with a picture in it")
+        raise InputError(f"{path} is not a regular file; name a picture file")
     if not status.st_size:
         raise InputError(f"{path}: the file is empty")
     if not os.access(path, os.R_OK):
@@ -191,9 +194,11 @@ def check_file(path: Path) -> None:
 
 
 def _parts(path, image):
-    """Colours and opacity, in the band formats that are known here."""
+    """Colours and opacity as "uchar", "ushort" or "float"."""
     if image.format not in ("uchar", "ushort", "float", "double"):
-        raise InputError(f"{path}: pixels of type {image.format} are not taken; save it with 8 or 16 bits per channel")
+        raise InputError(
+            f"{path}: pixels of type {image.format} are not supported; save it with 8 or 16 bits per channel"
+        )
     image = image.cast("float") if image.format == "double" else image
     count = image.bands - image.hasalpha()
     if count not in ((4,) if image.interpretation == "cmyk" else (1, 3)):

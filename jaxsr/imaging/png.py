@@ -1,4 +1,4 @@
-"""PNG files written by all cores, in strips (PNG, third edition, section 5)."""
+"""Writes PNG files in strips, on all cores (PNG, third edition, section 5)."""
 
 import struct
 from collections import deque
@@ -12,18 +12,18 @@ from zlib_ng import zlib_ng
 from jaxsr.imaging.deflate import HEADER, Compression, compressed_rows, joined_adler
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# Bytes of pixels in a block: each begins without knowing what came before, which makes it 0.1 % larger.
+# Bytes of pixels in a block. Blocks are compressed independently, which makes them 0.1 % larger at this size.
 _BLOCK = 2**20
 
 
 def write_png(file: BinaryIO, image: pyvips.Image, *, keep: str, compression: Compression = "balanced") -> None:
-    """Write a PNG of 8 or 16 bits; pixels are asked for in strips, some megabytes for each core at a time.
+    """Write a PNG of 8 or 16 bits. Pixels are computed in strips, a few megabytes per core at a time.
 
     Args:
-      file: open for writing, empty.
-      image: gray or RGB, with or without opacity, uchar or ushort, and all its metadata.
-      keep: libvips' flags for what is written of the metadata; the chunks are those that libvips makes.
-      compression: "fast" and "small" make what is written in less time and in fewer bytes than "balanced".
+      file: an empty file, open for writing.
+      image: gray or RGB, with or without opacity, "uchar" or "ushort", with its metadata.
+      keep: libvips' flags for the metadata to write; libvips makes the chunks.
+      compression: "fast" takes less time than "balanced", "small" gives a smaller file.
 
     Raises:
       OSError: the file cannot be written.
@@ -38,7 +38,7 @@ def write_png(file: BinaryIO, image: pyvips.Image, *, keep: str, compression: Co
 
 
 def _chunks_of_libvips(image, keep):
-    """All chunks but those of pixels, of a PNG of one pixel with the metadata and kind of these."""
+    """The chunks before and after the pixels, taken from a PNG of one pixel with the same metadata and kind."""
     encoded = image.crop(0, 0, 1, 1).pngsave_buffer(keep=keep)
     before, after, place = [], [], len(_SIGNATURE)
     while place < len(encoded):
@@ -78,7 +78,7 @@ def _pixel_data(image, compression):
 
 
 def _rows(image, top, bottom):
-    """[1 + bottom − top, n] uint8: rows as PNG has them, after the row above."""
+    """[1 + bottom − top, n] uint8: the row above, then the rows in PNG's byte order."""
     above = min(top, 1)
     part = image.crop(0, top - above, image.width, bottom - top + above)
     pixels = np.frombuffer(part.write_to_memory(), np.uint16 if image.format == "ushort" else np.uint8)
@@ -89,8 +89,9 @@ def _rows(image, top, bottom):
 
 
 def _in_order(function, items):
-    """Results by as many threads as libvips takes, which run ahead by twice as many items."""
-    threads = pyvips.concurrency_get()
+    """Yield results in order, from as many threads as libvips uses; they run ahead by twice as many items."""
+    # The stubs of pyvips do not export it.
+    threads = pyvips.concurrency_get()  # ty: ignore[missing-attribute]
     with ThreadPoolExecutor(max_workers=threads) as pool:
         waiting = deque()
         for item in items:

@@ -1,6 +1,6 @@
-"""What a PNG's chunks say of its colours (PNG, third edition, sections 4.3 and 11.3.2).
+"""Reads and writes the chunks with which a PNG describes its colours (PNG, third edition, sections 4.3 and 11.3.2).
 
-cICP goes before iCCP, which goes before sRGB, which goes before gAMA and cHRM.
+The precedence is cICP, then iCCP, then sRGB, then gAMA and cHRM.
 """
 
 import os
@@ -16,19 +16,19 @@ from jaxsr.imaging.encoding import HDR_CURVES, SRGB, SRGB_CURVE, Curve, Encoding
 from jaxsr.imaging.primaries import SRGB_PRIMARIES
 
 _KINDS = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"sBIT")
-# What writers of sRGB give to readers that do not know the sRGB chunk (section 11.3.2.5), and how near is the same.
+# The gamma that writers of sRGB give for readers without the sRGB chunk (section 11.3.2.5), and tolerances.
 _SRGB_GAMMA, _NEAR_GAMMA, _NEAR_POINT = 45455, 500, 0.001
 
 
 @dataclass(frozen=True)
 class PngColour:
-    """What is known of a PNG's colours.
+    """The colours of a PNG.
 
     Attributes:
-      encoding: of its samples; None where they are sRGB or an ICC profile says what they are.
-      chunks: those that say so, to be kept, apart from iCCP.
-      profile: whether its ICC profile, if it has one, is in force.
-      notes: for a person.
+      encoding: the meaning of its samples; None if they are sRGB or an ICC profile describes them.
+      chunks: the chunks that describe the colours and are kept, apart from iCCP.
+      profile: whether an ICC profile, if the file has one, is in force.
+      notes: what a person should know about the colours.
     """
 
     encoding: Encoding | None = None
@@ -38,10 +38,10 @@ class PngColour:
 
 
 def read_png_colour(path: str | os.PathLike) -> PngColour:
-    """What a PNG says of its colours; nothing for a file of another format.
+    """Read what a PNG says about its colours; the defaults for a file of another format.
 
     Raises:
-      ValueError: they are HDR, or of the narrow range, in words that follow the file's name.
+      ValueError: the colours are HDR or of narrow range; the message is words that follow the file's name.
     """
     found = dict(read_chunks(path, _KINDS))
     chunks = tuple((kind, found[kind]) for kind in _KINDS if kind in found and kind != b"iCCP")
@@ -50,7 +50,7 @@ def read_png_colour(path: str | os.PathLike) -> PngColour:
         known, encoding = _by_numbers(found[b"cICP"])
         if known:
             return PngColour(None if encoding == SRGB else encoding, chunks, profile=False)
-        notes = ("its cICP chunk has numbers without a meaning here, and is not kept",)
+        notes = ("its cICP chunk has unsupported values, and is not kept",)
         chunks = tuple(one for one in chunks if one[0] != b"cICP")
     if b"iCCP" in found or b"sRGB" in found:
         return PngColour(None, chunks, notes=notes)
@@ -58,19 +58,19 @@ def read_png_colour(path: str | os.PathLike) -> PngColour:
         return PngColour(_by_values(found), chunks, notes=notes)
     except (ValueError, struct.error):
         kept = tuple(one for one in chunks if one[0] == b"sBIT")
-        notes += ("its gAMA or cHRM chunk has values without a meaning; the colours are taken as sRGB",)
+        notes += ("its gAMA or cHRM chunk has unsupported values; the colours are read as sRGB",)
         return PngColour(None, kept, notes=notes)
 
 
 def cicp_chunk(primaries: int, transfer: int) -> Chunk:
-    """The chunk that names an encoding of full range by its numbers of H.273."""
+    """The cICP chunk of a full-range encoding, from its numbers in H.273."""
     return b"cICP", bytes([primaries, transfer, 0, 1])
 
 
 def significant_only(image: pyvips.Image, path: str | os.PathLike) -> pyvips.Image:
-    """Samples of a PNG that has fewer significant bits than it stores (sBIT), scaled from these to the whole range.
+    """Scale the samples of a PNG with fewer significant bits than it stores (sBIT) to the full range.
 
-    So that white is white also where the other bits were left zero.
+    White is then white, even if the other bits were left zero.
     """
     found = dict(read_chunks(path, (b"IHDR", b"sBIT")))
     significant = list(found.get(b"sBIT", b""))
@@ -78,7 +78,7 @@ def significant_only(image: pyvips.Image, path: str | os.PathLike) -> pyvips.Ima
         return image
     depth, kind = found[b"IHDR"][8:10]
     depth = 8 if kind == 3 else depth
-    # Opacity of a palette or of one hidden colour is always whole.
+    # The opacity of a palette, or of a single transparent colour, always has all bits.
     significant = [*significant, depth][: image.bands]
     if len(significant) != image.bands or min(significant) < 1 or min(significant) == max(*significant, depth):
         return image
@@ -90,18 +90,19 @@ def significant_only(image: pyvips.Image, path: str | os.PathLike) -> pyvips.Ima
 
 
 def chunks_for(chunks: tuple[Chunk, ...], *, bands: int, bits: int) -> list[Chunk]:
-    """The chunks as a result has them, all of whose bits are significant."""
+    """The chunks of a result, in which all bits are significant."""
     return [(kind, bytes([bits] * bands) if kind == b"sBIT" else body) for kind, body in chunks]
 
 
 def _by_numbers(body):
-    """Whether all of a cICP chunk has a meaning, and the encoding."""
+    """Whether a cICP chunk is valid and supported, and its encoding."""
     if len(body) != 4 or body[2] or body[3] > 1:
         return False, None
     primaries, transfer, _, full = body
     if transfer in HDR_CURVES:
         raise ValueError(
-            f"its colours are HDR ({HDR_CURVES[transfer]}, by its cICP chunk), which is not taken; convert it to SDR"
+            f"its colours are HDR ({HDR_CURVES[transfer]}, by its cICP chunk), which is not supported; convert it to "
+            "SDR"
         )
     encoding = encoding_of_numbers(primaries, transfer)
     if encoding is not None and not full:
@@ -112,14 +113,14 @@ def _by_numbers(body):
 def _by_values(found: Mapping[bytes, bytes]) -> Encoding | None:
     primaries, curve = SRGB_PRIMARIES, SRGB_CURVE
     if b"cHRM" in found:
-        white, *colours = struct.iter_unpack(">2L", found[b"cHRM"])
-        points = tuple((x / 1e5, y / 1e5) for x, y in (*colours, white))
+        white, red, green, blue = ((x / 1e5, y / 1e5) for x, y in struct.iter_unpack(">2L", found[b"cHRM"]))
+        points = (red, green, blue, white)
         near = np.abs(np.subtract(points, SRGB_PRIMARIES)).max() < _NEAR_POINT
         primaries = SRGB_PRIMARIES if near else points
     if b"gAMA" in found:
         (gamma,) = struct.unpack(">L", found[b"gAMA"])
         if not gamma:
-            raise ValueError("no gamma")
+            raise ValueError("gamma is 0")
         if primaries != SRGB_PRIMARIES or abs(gamma - _SRGB_GAMMA) > _NEAR_GAMMA:
             curve = Curve(1e5 / gamma)
     encoding = Encoding(primaries, curve)

@@ -1,4 +1,4 @@
-"""Primary colours, and matrices between spaces of linear light that have others."""
+"""Primary colours, and the matrices between linear colour spaces with different primaries."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ Point = tuple[float, float]
 Primaries = tuple[Point, Point, Point, Point]
 D65, C = (0.3127, 0.3290), (0.310, 0.316)
 SRGB_PRIMARIES: Primaries = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06), D65)
-# XYZ to which colour profiles are related, as their header has it.
+# The reference white of colour profiles, as their headers give it.
 D50_XYZ = np.array([0.9642, 1.0, 0.8249])
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 
@@ -21,13 +21,13 @@ def xyz(point: Point) -> np.ndarray:
 
 
 def rgb_to_xyz(primaries: Sequence[Point]) -> np.ndarray:
-    """[3, 3], from linear RGB to CIE XYZ in which white has Y = 1 (SMPTE RP 177).
+    """The matrix [3, 3] from linear RGB to CIE XYZ in which white has Y = 1 (SMPTE RP 177).
 
     Raises:
-      ValueError: the primaries span no space of colours.
+      ValueError: the primaries do not span a colour space.
     """
     if any(y <= 0 for _, y in primaries):
-        raise ValueError("a primary colour has no light")
+        raise ValueError("a primary colour has no luminance")
     directions = np.stack([xyz(point) for point in primaries[:3]], axis=1)
     if abs(np.linalg.det(directions)) < 1e-6:
         raise ValueError("the primary colours lie on a line")
@@ -35,12 +35,12 @@ def rgb_to_xyz(primaries: Sequence[Point]) -> np.ndarray:
 
 
 def adaptation(white: np.ndarray, to: np.ndarray) -> np.ndarray:
-    """[3, 3], from XYZ under one white to XYZ under another, by Bradford's matrix (ICC.1:2010, annex E)."""
+    """The matrix [3, 3] from XYZ under one white to XYZ under another, by Bradford's method (ICC.1:2010, annex E)."""
     gains = (_BRADFORD @ to) / (_BRADFORD @ white)
     return np.linalg.solve(_BRADFORD, gains[:, None] * _BRADFORD)
 
 
 def rgb_to_rgb(source: Primaries, target: Primaries) -> np.ndarray:
-    """[3, 3], from linear RGB to linear RGB of other primaries, white to white."""
+    """The matrix [3, 3] from linear RGB to linear RGB with other primaries; white stays white."""
     adapted = adaptation(xyz(source[3]), xyz(target[3])) @ rgb_to_xyz(source)
     return np.linalg.solve(rgb_to_xyz(target), adapted)

@@ -1,25 +1,27 @@
-"""Colour profiles: to sRGB for the network, and back for the file."""
+"""Converts colours by their profiles: to sRGB for the network, and back for the file."""
 
 import numpy as np
 import pyvips
 
 from jaxsr.imaging.encoding import Encoding
 
-# A cube of colours, to see whether a profile is sRGB under another name.
+# Colours that show whether a profile is sRGB under another name.
 _STEPS = np.linspace(0, 255, 7).astype(np.uint8)
 _CUBE = np.stack(np.meshgrid(_STEPS, _STEPS, _STEPS), axis=-1).reshape(7, 49, 3)
 _PROFILE = "icc-profile-data"
 
 
 def to_srgb(image: pyvips.Image, *, encoding: Encoding | None = None) -> tuple[pyvips.Image, tuple[str, ...]]:
-    """Colours as sRGB, and notes for a person.
+    """Convert colours to sRGB.
 
-    Gray stays as it is, with whatever profile it has; so do floats, which have no gamut to be converted to. With 16
-    bits where colours were converted.
+    Gray stays unchanged, whatever its profile. So do floats, which have no gamut to be converted to.
 
     Args:
       image: one band, three, or four of CMYK; no opacity.
-      encoding: what its samples mean; None where that is up to its profile.
+      encoding: the meaning of the samples; None to follow the image's profile.
+
+    Returns:
+      The colours, with 16 bits if they were converted; and notes for a person.
 
     Raises:
       pyvips.Error: the pixels cannot be read.
@@ -37,18 +39,18 @@ def to_srgb(image: pyvips.Image, *, encoding: Encoding | None = None) -> tuple[p
     try:
         return image.icc_transform("srgb", embedded=True, depth=16), ()
     except pyvips.Error:
-        return image, ("its colour profile cannot be read; the colours are taken as sRGB",)
+        return image, ("its colour profile cannot be read; the colours are read as sRGB",)
 
 
 def from_srgb(
     image: pyvips.Image, stored: pyvips.Image, *, bits: int, encoding: Encoding | None = None
 ) -> pyvips.Image:
-    """Colours of the network as those of the file that they came from, or as they are where that has none.
+    """Convert the network's colours back to those of the source file; the inverse of `to_srgb`.
 
     Args:
-      image: sRGB, or gray, without opacity.
-      stored: the picture as it was in that file.
-      bits: 8 or 16 per band of the result.
+      image: sRGB or gray, without opacity.
+      stored: the source picture with its profile.
+      bits: bits per band of the result, 8 or 16.
       encoding: as given to `to_srgb`.
     """
     if encoding is not None:
@@ -58,23 +60,23 @@ def from_srgb(
     if not stored.get_typeof(_PROFILE):
         return image.icc_transform("cmyk", input_profile="srgb", depth=bits)
     colours = image.icc_import(input_profile="srgb", pcs="lab").copy()
-    # libvips exports to the profile that is attached.
+    # libvips exports to the attached profile.
     colours.set_type(pyvips.GValue.blob_type, _PROFILE, stored.get(_PROFILE))
     return colours.icc_export(pcs="lab", depth=bits)
 
 
 def has_foreign_colours(image: pyvips.Image, *, encoding: Encoding | None = None) -> bool:
-    """Whether `from_srgb` changes colours of this file."""
+    """Whether `from_srgb` changes the colours for this source picture."""
     return encoding is not None or (image.bands > 2 and image.format != "float" and (is_cmyk(image) or _foreign(image)))
 
 
 def is_cmyk(image: pyvips.Image) -> bool:
-    """Whether the colours are the four inks of print."""
+    """Whether an image is in CMYK, the four inks of print."""
     return image.interpretation == "cmyk"
 
 
 def _foreign(image):
-    """Whether there is a profile that changes colours."""
+    """Whether an image has a profile that is not sRGB."""
     if not image.get_typeof(_PROFILE):
         return False
     cube = pyvips.Image.new_from_array(_CUBE).copy(interpretation="srgb")

@@ -1,4 +1,4 @@
-"""What a picture went through before it came here: JPEG's quality, traces of its blocks, and noise."""
+"""Measures what a picture went through before: the quality of its JPEG, traces of JPEG's blocks, and noise."""
 
 import os
 from typing import NamedTuple
@@ -9,31 +9,31 @@ from PIL import Image
 from jaxsr.imaging.color import luma
 from jaxsr.imaging.files import BROKEN
 
-# Luma, T.81 table K.1, in rows.
+# Sum of the luma table of T.81, table K.1.
 _LUMA_TABLE_SUM = 3688
 _BLOCK = 8
 _FREQUENCY = np.arange(_BLOCK)
-# The cosine transform of a block (ITU-T T.81, A.3.3), and which of its coefficients are of high frequencies.
+# The cosine transform of a block (ITU-T T.81, A.3.3), and the mask of its high frequencies.
 _COSINES = (
     np.cos(np.outer(_FREQUENCY, 2 * _FREQUENCY + 1) * np.pi / 16) * np.where(_FREQUENCY, 0.5, 0.125**0.5)[:, None]
 )
 _HIGH = np.add.outer(_FREQUENCY, _FREQUENCY) >= 4
 _MIDDLE = 263
-# Root of the sum of the squares of the mask by which noise is measured (Immerkær 1996).
+# Euclidean norm of the mask that measures noise (Immerkær 1996).
 _MASK_NORM = 6.0
 _WINDOW = 8
 _FLATTEST = 0.02
-# Where light is cut off at black or white, so is noise.
+# Windows with a mean this close to black or white are left out, because clipping hides noise there.
 _CUT_OFF = 6
 
 
 class Traces(NamedTuple):
-    """Measures of a picture.
+    """Traces of what a picture went through.
 
     Attributes:
-      quality: of the JPEG file, 1 to 100 as libjpeg counts; None where the file is none.
-      blocks: how surely it was divided into JPEG's blocks, from 0 to 1, see `blockiness`.
-      noise: standard deviation in the flattest parts, in levels of 255.
+      quality: the quality of the JPEG file, 1 to 100 on libjpeg's scale; None if the file is not a JPEG.
+      blocks: evidence of JPEG's blocks, from 0 to 1; see `blockiness`.
+      noise: standard deviation of noise in the flattest parts, in levels of 255.
     """
 
     quality: int | None
@@ -42,11 +42,11 @@ class Traces(NamedTuple):
 
 
 def traces(image: np.ndarray, *, quality: int | None = None) -> Traces:
-    """Measure pixels.
+    """Measure the traces in an image.
 
     Args:
       image: [H, W, 3] or [H, W], uint8, or float in [0, 1].
-      quality: of the JPEG file that they are from.
+      quality: the quality of the JPEG file that it comes from; None if it does not come from one.
     """
     unit = image / 255 if image.dtype == np.uint8 else image
     y = 255 * np.asarray(luma(unit) if image.ndim == 3 else unit, float)
@@ -54,7 +54,7 @@ def traces(image: np.ndarray, *, quality: int | None = None) -> Traces:
 
 
 def jpeg_quality(image: Image.Image) -> int | None:
-    """Quality of an opened JPEG file by its table for luma, as libjpeg scales it; None for other images."""
+    """The quality of an opened JPEG file, from its luma table as libjpeg scales it; None for other images."""
     table = (getattr(image, "quantization", None) or {}).get(0)
     if not table:
         return None
@@ -63,7 +63,7 @@ def jpeg_quality(image: Image.Image) -> int | None:
 
 
 def file_quality(path: str | os.PathLike) -> int | None:
-    """`jpeg_quality` of a file; None too where it is no picture."""
+    """`jpeg_quality` of a file; None also if it is not a picture."""
     try:
         with Image.open(path) as image:
             return jpeg_quality(image)
@@ -72,18 +72,18 @@ def file_quality(path: str | os.PathLike) -> int | None:
 
 
 def blockiness(y: np.ndarray) -> float:
-    """How surely an image was divided into JPEG's blocks, wherever they begin, from what quantisation left of them.
+    """Evidence that an image was divided into JPEG's blocks, wherever its grid of blocks begins.
 
-    Coefficients of high frequencies that were quantised to zero are zero on the grid of the blocks and on no other
-    (Fan & de Queiroz 2003 look for the same in histograms). Of a JPEG of quality 95 it is above 0.15, of 90 above 0.3,
-    of 30 above 0.6; of pictures that never were one, below 0.1.
+    High-frequency coefficients that were quantised to zero are zero on the grid of the blocks, and on no other grid
+    (Fan & de Queiroz 2003 look for the same in histograms). The value is above 0.15 for a JPEG of quality 95, above 0.3
+    for quality 90 and above 0.6 for quality 30. It is below 0.1 for pictures that never were a JPEG.
 
     Args:
-      y: [H, W] luma in levels of 255; of a large image the middle is looked at.
+      y: [H, W] luma in levels of 255. Only the middle of a large image is examined.
 
     Returns:
-      The excess of the share of zeros on the likeliest of the 64 grids over the median one, in parts of what can be;
-      0 for small images.
+      The share of zeros on the likeliest of the 64 grids, minus that on the median grid, relative to the largest
+      possible difference. 0 for small images.
     """
     if min(y.shape) < 4 * _BLOCK:
         return 0.0
@@ -91,7 +91,7 @@ def blockiness(y: np.ndarray) -> float:
     y = y[top : top + _MIDDLE, left : left + _MIDDLE]
     shares = [_share_of_zeros(y[row:, column:]) for row in range(_BLOCK) for column in range(_BLOCK)]
     usual = np.median(shares)
-    # Flat images are zero on every grid, and prove nothing.
+    # Flat images are zero on every grid, which is no evidence.
     return float((max(shares) - usual) / (1.02 - usual))
 
 
@@ -103,17 +103,18 @@ def _share_of_zeros(y):
 
 
 def noise_level(y: np.ndarray) -> float:
-    """Standard deviation of noise, from the flattest of small windows (Immerkær 1996).
+    """Estimate the standard deviation of noise from the flattest small windows (Immerkær 1996).
 
     Args:
       y: [H, W] luma in levels of 255.
 
     Returns:
-      Levels of 255; too small by a known share where noise is not white, as after JPEG. 0 for small images.
+      The estimate in levels of 255; 0 for small images. It is too low, by a known share, if the noise is not white, as
+      after JPEG.
     """
     if min(y.shape) < 4 * _WINDOW:
         return 0.0
-    # The second difference along both axes, which smooth surfaces and straight edges do not pass.
+    # Second differences along both axes vanish on smooth surfaces and straight edges.
     inside = np.diff(np.diff(y, 2, axis=0), 2, axis=1)
     height, width = (side - side % _WINDOW for side in inside.shape)
     windows, levels = (

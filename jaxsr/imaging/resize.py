@@ -1,8 +1,8 @@
-"""MATLAB's `imresize`: one dense weight matrix an axis, exact on the CPU and inside compiled steps alike.
+"""MATLAB's `imresize` as one dense weight matrix per axis, exact on the CPU and inside compiled steps alike.
 
-The kernel is Keys' cubic with a = −0.5 (Keys 1981, "Cubic convolution interpolation for digital image processing"),
-widened by 1/scale when shrinking (antialiasing), weights normalised, borders mirrored (current MATLAB) or
-clamped (MATLAB of 2015 and before).
+The kernel is Keys' cubic with a = −0.5 (Keys 1981, "Cubic convolution interpolation for digital image processing").
+When shrinking, it is widened by 1/scale (antialiasing). Weights are normalised. Borders are mirrored (current MATLAB)
+or clamped (MATLAB of 2015 and before).
 """
 
 import math
@@ -41,13 +41,13 @@ def resize_matrix(length: int, scale: float, *, kernel: Kernel = "bicubic", bord
     """The matrix A for which A @ x is `imresize` of a signal x.
 
     Args:
-      length: samples in.
-      scale: samples out per sample in; the output has `ceil(length * scale)` samples.
+      length: number of input samples.
+      scale: output samples per input sample; the output has `ceil(length * scale)` samples.
       kernel: interpolation kernel; all but "nearest" are antialiased when scale < 1.
       border: what lies beyond the ends: the signal mirrored, or its last sample repeated.
 
     Returns:
-      [ceil(length * scale), length] float64, rows summing to 1.
+      [ceil(length * scale), length] float64; each row sums to 1.
     """
     source, weights = resize_taps(length, scale, kernel=kernel, border=border)
     matrix = np.zeros((len(source), length))
@@ -58,7 +58,11 @@ def resize_matrix(length: int, scale: float, *, kernel: Kernel = "bicubic", bord
 def resize_taps(
     length: int, scale: float, *, kernel: Kernel = "bicubic", border: Border = "mirror"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What each output sample of `resize_matrix` reads: indices and weights, [ceil(length * scale), taps] each."""
+    """`resize_matrix` in sparse form: for each output sample, the input samples that it reads and their weights.
+
+    Returns:
+      The indices and the weights, [ceil(length * scale), taps] each. An index can occur several times in a row.
+    """
     function, support = _KERNELS[kernel]
     shrink = min(scale, 1.0) if kernel != "nearest" else 1.0
     # The product can land a hair above an integer (3 * (1/3) is exact, 100 * 0.07 is not).
@@ -79,15 +83,15 @@ def resize_taps(
 def resize_uint8(
     image: np.ndarray, scale: float, *, kernel: Kernel = "bicubic", border: Border = "mirror"
 ) -> np.ndarray:
-    """`imresize` of a uint8 image, bit for bit MATLAB's.
+    """`imresize` of a uint8 image, bit for bit as in MATLAB.
 
-    MATLAB resizes the height first, then the width, and rounds and clips to uint8 in between.
+    MATLAB resizes the height first and then the width. It rounds and clips to uint8 after each.
 
     Args:
       image: [H, W] or [H, W, C] uint8.
       scale: output pixels per input pixel on both axes.
       kernel: interpolation kernel.
-      border: "mirror" for current MATLAB, "clamp" for 2015's.
+      border: "mirror" for current MATLAB, "clamp" for MATLAB of 2015 and before.
 
     Returns:
       [ceil(H * scale), ceil(W * scale)] (and C) uint8.
@@ -101,14 +105,14 @@ def _apply(matrix, image, axis):
 
 
 def _to_uint8(image):
-    # MATLAB rounds halves away from zero. Sums of exact halves carry an error of some 1e-14: take it off first.
+    # MATLAB rounds halves away from zero. Sums of exact halves carry an error of about 1e-14, so round that off first.
     return np.clip(np.floor(np.round(image, 9) + 0.5), 0, 255).astype(np.uint8)
 
 
 def resize(images: jax.Array, scale: float, *, kernel: Kernel = "bicubic", border: Border = "mirror") -> jax.Array:
     """`imresize` of float images as two matrix products, for use inside compiled functions.
 
-    Nothing is rounded or clipped; otherwise equal to `resize_uint8` up to its two roundings.
+    Nothing is rounded or clipped. Apart from its two roundings, `resize_uint8` gives the same result.
 
     Args:
       images: [..., H, W, C] float.
@@ -120,22 +124,22 @@ def resize(images: jax.Array, scale: float, *, kernel: Kernel = "bicubic", borde
       [..., ceil(H * scale), ceil(W * scale), C] of the same dtype.
 
     Raises:
-      InputError: the images are integers, which could not hold the weights.
+      InputError: the images are integers, which cannot represent the weights.
     """
     if not jnp.issubdtype(images.dtype, jnp.floating):
         raise InputError(f"an array of {images.dtype} cannot be resized: give floats, or uint8 to resize_uint8")
     height, width = images.shape[-3:-1]
     rows = jnp.asarray(resize_matrix(height, scale, kernel=kernel, border=border), images.dtype)
     columns = jnp.asarray(resize_matrix(width, scale, kernel=kernel, border=border), images.dtype)
-    # Full precision: the default on some accelerators would lose two decimal digits of the picture.
+    # Full precision, because the default of some accelerators would lose two decimal digits of the picture.
     return jnp.einsum("ih,...hwc,jw->...ijc", rows, images, columns, precision=jax.lax.Precision.HIGHEST)
 
 
 def doubled(images: jax.Array) -> jax.Array:
-    """Twice the size by bilinear interpolation, the last pixels repeated beyond the edges.
+    """Double the size by bilinear interpolation, with the last pixels repeated beyond the edges.
 
-    The same numbers as PyTorch's `interpolate(scale_factor=2, mode="bilinear", align_corners=False)` and as libjpeg's
-    upsampling of chroma.
+    Equals PyTorch's `interpolate(scale_factor=2, mode="bilinear", align_corners=False)` and libjpeg's upsampling of
+    chroma.
 
     Args:
       images: [N, H, W] or [N, H, W, C] float.

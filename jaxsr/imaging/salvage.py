@@ -1,4 +1,4 @@
-"""JPEGs that are cut short: what is there, and how much that is."""
+"""Reads what is there of a truncated JPEG, and says how much that is."""
 
 from pathlib import Path
 
@@ -9,17 +9,22 @@ from jaxsr.errors import InputError
 
 
 def is_jpeg(head: bytes) -> bool:
-    """Whether a file that begins so is a JPEG."""
+    """Whether a file is a JPEG.
+
+    Args:
+      head: its first bytes.
+    """
     return head.startswith(b"\xff\xd8")
 
 
 def salvaged(path: Path) -> tuple[pyvips.Image, tuple[str, ...]]:
-    """A JPEG as far as it goes, and a note that says how far where it does not go to its end.
+    """Decode a JPEG as far as it goes; the rest is gray, as libjpeg leaves it.
 
-    The rest is gray, as libjpeg leaves it.
+    Returns:
+      The picture; and a note that says how much of it is there, or no note for a complete JPEG.
 
     Raises:
-      InputError: nothing of it is there.
+      InputError: no part of the picture is there.
       pyvips.Error: its header cannot be read.
     """
     with path.open("rb") as file:
@@ -34,14 +39,14 @@ def salvaged(path: Path) -> tuple[pyvips.Image, tuple[str, ...]]:
             image = pyvips.Image.new_from_source(source, "", fail_on="none").copy_memory()
     rows = _rows_there(image)
     if not rows:
-        raise InputError(f"{path}: nothing of this picture is there")
+        raise InputError(f"{path}: no part of this picture is there")
     if rows == image.height:
         return image, ("cut short: all of its area is there, with less detail than it had",)
     return image, (f"cut short: {100 * rows // image.height} % of it is there, the rest is gray",)
 
 
 def _rows_there(image):
-    """Rows above those that are all of the last pixel's colour."""
+    """The number of rows above those at the bottom that have the last pixel's colour throughout."""
     fill = image.getpoint(image.width - 1, image.height - 1)
     _, rows = (image != fill).bandor().project()
     there = np.flatnonzero(rows.numpy().ravel())

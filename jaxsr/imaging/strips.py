@@ -1,4 +1,4 @@
-"""`imresize` of images that are larger than memory should be: some rows at a time, equal to `resize_uint8`."""
+"""`imresize` a few rows at a time, for images that are too large for memory; equal to `resize_uint8`."""
 
 from collections.abc import Callable, Iterator
 
@@ -8,25 +8,25 @@ from jaxsr.imaging.resize import Kernel, resize_taps
 
 Rows = Callable[[int, int], np.ndarray]
 
-# Rows of the result that are made at once: the memory for them in double precision is a few megabytes.
+# Rows of the result that are computed at once; they take a few megabytes in double precision.
 _TOGETHER = 64
 
 
 def resize_strips(
     rows: Rows, size: tuple[int, int], to: tuple[int, int], *, kernel: Kernel = "bicubic"
 ) -> Iterator[np.ndarray]:
-    """`imresize` from one size to another, the result in strips from top to bottom.
+    """`imresize` from one size to another, in strips from top to bottom.
 
     Args:
-      rows: `rows(top, bottom)` gives these rows, [bottom − top, W] or [bottom − top, W, C], uint8 or floating; neither
-        end ever goes back.
+      rows: `rows(top, bottom)` returns these rows, [bottom − top, W] or [bottom − top, W, C], uint8 or floating. Over
+        the calls, neither end decreases.
       size: (height, width) of the image.
-      to: (height, width) of the result; the axes may have scales of their own.
+      to: (height, width) of the result; the two axes may have different scales.
       kernel: interpolation kernel; antialiased where it shrinks.
 
     Yields:
-      [h, to width] (and C), `to` height rows in all. uint8 for uint8, rounded between the axes and at the end as MATLAB
-      does; else float32, neither rounded nor clipped.
+      [h, to[1]] or [h, to[1], C], to[0] rows in all. uint8 for uint8, rounded after each axis as in MATLAB; else
+      float32, neither rounded nor clipped.
     """
     down, across = (_sparse(length, target, kernel) for length, target in zip(size, to, strict=True))
     first, last = _reach(down)
@@ -42,7 +42,7 @@ def resize_strips(
 
 
 def sliding(strips: Iterator[np.ndarray]) -> Rows:
-    """Rows of an image that comes in strips, for requests that never go back; what lies behind is forgotten."""
+    """Access to the rows of an image that arrives in strips. Requests must not go back: earlier rows are dropped."""
     held, above = None, 0
 
     def rows(top, bottom):
@@ -63,7 +63,7 @@ def sliding(strips: Iterator[np.ndarray]) -> Rows:
 
 
 def _sparse(length, target, kernel):
-    # Here, since it takes a third of a second to import, and a network's own scale has no use for it.
+    # Imported here because SciPy takes a third of a second to load, and a network's own scale does not need it.
     from scipy.sparse import csr_array
 
     source, weights = resize_taps(length, target / length, kernel=kernel)
@@ -75,7 +75,7 @@ def _sparse(length, target, kernel):
 
 
 def _reach(matrix):
-    """For each row of the result the first input row still needed, and the end of those needed so far."""
+    """For each row of the result, the first input row that is still needed, and the end of those needed so far."""
     ends = matrix.indptr
     lowest = np.minimum.reduceat(matrix.indices, ends[:-1])
     highest = np.maximum.reduceat(matrix.indices, ends[:-1]) + 1

@@ -1,4 +1,4 @@
-"""Text of PNG files beyond ASCII, which libvips garbles (PNG, third edition, section 11.3.3)."""
+"""Reads and writes the texts of PNG files that are not ASCII; libvips garbles these (PNG, third edition, 11.3.3)."""
 
 import os
 import zlib
@@ -7,14 +7,14 @@ from typing import BinaryIO
 
 from jaxsr.imaging.chunks import insert_at_end, read_chunks
 
-# Of one chunk, and of all texts that are kept; more is no caption.
+# Limit for one chunk, and for all texts of a file together; more text is not a caption.
 _MOST_BYTES = 10**6
-# Which libvips reads and writes itself.
+# The keyword of XMP, which libvips reads and writes itself.
 _XMP = "XML:com.adobe.xmp"
 
 
 def read_text(path: str | os.PathLike) -> list[tuple[str, str]]:
-    """(keyword, text) of a PNG's tEXt, zTXt and iTXt chunks that are not ASCII; broken ones are left out."""
+    """(keyword, text) of each tEXt, zTXt and iTXt chunk of a PNG that is not ASCII; broken chunks are left out."""
     found, left = [], _MOST_BYTES
     for kind, body in read_chunks(path, _DECODERS, largest=_MOST_BYTES):
         keyword, text = _decoded(kind, body)
@@ -25,13 +25,13 @@ def read_text(path: str | os.PathLike) -> list[tuple[str, str]]:
 
 
 def write_text(file: BinaryIO, texts: Sequence[tuple[str, str]]) -> None:
-    """Add texts to a whole PNG, as iTXt chunks before its end.
+    """Add texts to a complete PNG, as iTXt chunks before its end.
 
     Args:
       file: open for reading and writing.
-      texts: as `read_text` gives them.
+      texts: (keyword, text), as returned by `read_text`.
     """
-    # Not packed, in no language, and no translation of the keyword.
+    # Uncompressed, without a language and without a translated keyword.
     chunks = [(b"iTXt", keyword.encode("latin-1") + bytes(5) + text.encode()) for keyword, text in texts]
     insert_at_end(file, chunks)
 
@@ -42,7 +42,7 @@ def _decoded(kind, body):
         text = _DECODERS[kind](rest)
     except (ValueError, IndexError, zlib.error):
         return "", ""
-    # A text ends where C would say so.
+    # A null byte ends the text, as in C.
     return keyword.decode("latin-1"), text.partition("\0")[0]
 
 
@@ -60,7 +60,7 @@ def _unpacked(data):
     unpacker = zlib.decompressobj()
     text = unpacker.decompress(data, _MOST_BYTES)
     if not unpacker.eof:
-        raise ValueError("cut short, or too long")
+        raise ValueError("the text is cut short or too long")
     return text
 
 

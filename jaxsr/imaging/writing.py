@@ -1,13 +1,11 @@
-"""Picture files from strips, with all that the file they come from had to say."""
+"""Writes picture files in each format, with the metadata of their source."""
 
 import contextlib
 import errno
 import os
-import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyvips
@@ -19,105 +17,37 @@ from jaxsr.imaging.chunks import insert_before_pixels
 from jaxsr.imaging.comments import comment_texts, write_comments
 from jaxsr.imaging.deflate import Compression
 from jaxsr.imaging.exif import write_exif
-from jaxsr.imaging.icc import icc_profile
-from jaxsr.imaging.metadata import kept, with_metadata
+from jaxsr.imaging.metadata import field, kept
 from jaxsr.imaging.picture import LARGEST, Picture
 from jaxsr.imaging.png import write_png
 from jaxsr.imaging.png_colour import chunks_for
-from jaxsr.imaging.profiles import from_srgb, has_foreign_colours, is_cmyk
+from jaxsr.imaging.raw import DTYPES, Raw, finished, path_of
 from jaxsr.imaging.text import write_text
 
 WITHOUT_OPACITY = (".jpg", ".jpeg", ".bmp")
-# Whose colours are sRGB, whatever those of the input were.
-_WITHOUT_PROFILE = (".bmp", ".gif")
-_WITHOUT_INKS = (*_WITHOUT_PROFILE, ".png", ".webp")
-# What a result may have at most: the largest picture that is read, eight times as large.
+# Most pixels of a result: the largest picture that is read, enlarged eight times along each side.
 LARGEST_WRITTEN = 64 * LARGEST
-# Bytes of pixels from which a TIFF is a BigTIFF; the classic format ends at 4 gigabytes.
+# A TIFF with more bytes of pixels is written as a BigTIFF; the classic format ends at 4 gigabytes.
 LARGE_TIFF = 2**31
-# Pixels on a side.
+# Most pixels on a side.
 _LONGEST = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383, ".gif": 65535}
-# Bits per channel that a format holds, where that is more than 8.
-_DEEP = {".png": ("ushort",), ".tif": ("ushort", "float"), ".tiff": ("ushort", "float")}
-_NUMPY = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32}
-_LARGEST_OF = {"uchar": 255, "ushort": 65535, "float": 1}
-_SPACES = {("uchar", 1): "b-w", ("ushort", 1): "grey16", ("uchar", 3): "srgb", ("ushort", 3): "rgb16"}
-
-
-@dataclass(frozen=True)
-class Raw:
-    """Upscaled pixels on disk, on their way into a picture file.
-
-    Attributes:
-      file: an open file without a name, which ends with it: rows of channels, opacity last.
-      size: (height, width).
-      bands: with opacity.
-      format: "uchar", "ushort" or "float".
-    """
-
-    file: BinaryIO
-    size: tuple[int, int]
-    bands: int
-    format: str
-
-    @property
-    def length(self) -> int:
-        """Bytes of its pixels."""
-        return self.size[0] * self.size[1] * self.bands * np.dtype(_NUMPY[self.format]).itemsize
-
-
-def write_raw(
-    strips: Iterator[np.ndarray],
-    picture: Picture,
-    target: Path,
-    *,
-    size: tuple[int, int],
-    above: Raw | None = None,
-) -> Raw:
-    """Keep strips on the disk that the target goes to.
-
-    Args:
-      strips: [h, W] or [h, W, C] from top to bottom, opacity last where the picture has it; uint8, or float in [0, 1].
-      picture: what they come from.
-      target: the file to be written; what it can hold decides on the depth.
-      size: (height, width) of all strips together.
-      above: pixels of the same width and kind, in whose file these are put below them; it is closed on an error.
-
-    Raises:
-      OSError: the disk is full.
-    """
-    format = target_format(picture, target)
-    # Colours that are converted once more keep 16 bits until then.
-    if format == "uchar" and has_foreign_colours(picture.stored, encoding=picture.encoding):
-        format = "ushort"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    file = above.file if above else tempfile.TemporaryFile(dir=target.parent)  # noqa: SIM115 (handed over)
-    try:
-        for strip in strips:
-            file.write(_quantised(strip, format).tobytes())
-        file.flush()
-    except BaseException:
-        file.close()
-        raise
-    height = size[0] + (above.size[0] if above else 0)
-    return Raw(file, (height, size[1]), picture.colour.bands + (picture.opacity is not None), format)
 
 
 def write_picture(
     target: Path, raw: Raw, picture: Picture, *, quality: int = 95, compression: Compression = "balanced"
 ) -> None:
-    """Write a picture file from `write_raw`, which is closed; the target appears whole or not at all.
+    """Write a picture file, and close the file of its pixels. The target appears complete or not at all.
 
-    Depth, colour profile (or what a PNG's chunks say of its colours, as a profile elsewhere), EXIF, XMP, resolution (in
-    proportion), text and comments are those of `picture`, as far as the format has them. The orientation is applied and
-    its tag reset.
+    As far as the format can hold them, the file keeps the depth, colour profile, EXIF, XMP, resolution (in proportion),
+    text and comments of `picture`. Colours that a PNG describes by its chunks keep these in a PNG, and get an equal
+    profile in other formats. The orientation is applied, and its tag reset.
 
     Args:
-      target: the file; its suffix names the format.
-      raw: the pixels.
-      picture: what they come from.
-      quality: of JPEG and WebP, 1 to 100.
-      compression: of PNG, see `write_png`.
+      target: the file; its suffix decides on the format.
+      raw: the pixels, from `write_raw`.
+      picture: the source of the pixels.
+      quality: the quality of JPEG and WebP, 1 to 100.
+      compression: the compression of PNG, see `write_png`.
 
     Raises:
       InputError: the format cannot hold the picture.
@@ -128,8 +58,8 @@ def write_picture(
 
 
 @contextlib.contextmanager
-def written(target: Path) -> Iterator[BinaryIO]:
-    """An open file that becomes `target` when the context ends, or is deleted on an error.
+def written(target: Path) -> Generator[BinaryIO]:
+    """Open a file for writing that becomes `target` when the context ends, and is deleted on an error.
 
     Raises:
       InputError: libvips cannot write it.
@@ -156,14 +86,22 @@ def save(
     quality: int,
     compression: Compression = "balanced",
 ) -> None:
-    """Write an image of `finished` to an open, empty file, in the format of `target`, with the metadata of `picture`.
+    """Write an image to an open file, in the format of `target` and with the metadata of `picture`.
+
+    Args:
+      file: an empty file, open for reading and writing.
+      image: the result, from `finished`.
+      picture: its source.
+      target: the name that the file will have.
+      quality: the quality of JPEG and WebP, 1 to 100.
+      compression: the compression of PNG, see `write_png`.
 
     Raises:
-      pyvips.Error: it cannot be written.
+      pyvips.Error: the image cannot be written.
     """
     suffix, keep = target.suffix.lower(), kept(picture.stored, target)
     if suffix != ".png":
-        # By descriptor, since libvips takes brackets in a name for options, and names need not be valid text.
+        # By descriptor, because libvips reads brackets in a name as options, and a name need not be valid text.
         _SAVERS[suffix](image, path_of(file), keep, quality)
     else:
         write_png(file, image, keep=keep, compression=compression)
@@ -176,20 +114,17 @@ def save(
 
 
 def add_exif(file: BinaryIO, picture: Picture, *, size: tuple[int, int]) -> None:
-    """Add the EXIF of `picture`, if it has any, to a whole TIFF of (height, width)."""
-    if picture.stored.get_typeof("exif-data"):
-        write_exif(file, picture.stored.get("exif-data"), size=size)
-
-
-def target_format(picture: Picture, target: Path) -> str:
-    """libvips' name of the depth in which `target` keeps the picture."""
-    deep = _DEEP.get(target.suffix.lower(), ())
-    wanted = picture.stored.format if picture.stored.format != "double" else "float"
-    return wanted if wanted in deep else "ushort" if wanted == "float" and "ushort" in deep else "uchar"
+    """Add the EXIF of `picture`, if it has any, to a complete TIFF of `size`, (height, width)."""
+    exif = field(picture.stored, "exif-data", None)
+    if exif is not None:
+        write_exif(file, exif, size=size)
 
 
 def check_target(picture: Picture, target: Path, *, size: tuple[int, int]) -> None:
-    """Raise `InputError` if the target cannot hold a result of this (height, width), before the network's work."""
+    """Raise `InputError` if the format of `target` cannot hold a result of `size`, (height, width).
+
+    It is called before the network's work, which could otherwise be lost.
+    """
     suffix = target.suffix.lower()
     kind = suffix.removeprefix(".").replace("jpg", "jpeg").upper()
     height, width = size
@@ -200,8 +135,8 @@ def check_target(picture: Picture, target: Path, *, size: tuple[int, int]) -> No
         )
     if height * width > LARGEST_WRITTEN:
         raise InputError(
-            f"{target}: {width} × {height} pixels are more than the {LARGEST_WRITTEN / 1e6:g} megapixels that are "
-            "written; take a smaller scale or size"
+            f"{target}: {width} × {height} pixels are more than the limit of {LARGEST_WRITTEN / 1e6:g} megapixels; "
+            "choose a smaller scale or size"
         )
     if picture.opacity is not None and suffix in WITHOUT_OPACITY:
         raise InputError(
@@ -209,68 +144,40 @@ def check_target(picture: Picture, target: Path, *, size: tuple[int, int]) -> No
         )
 
 
-def path_of(file: BinaryIO) -> str:
-    """A name of an open file for libvips."""
-    return f"/dev/fd/{file.fileno()}"
-
-
-def _quantised(strip, format):
-    if strip.dtype == _NUMPY[format]:
-        return strip
-    unit = strip.astype(np.float32) / 255 if strip.dtype == np.uint8 else strip
-    if format == "float":
-        return unit
-    return np.round(np.clip(unit, 0, 1) * _LARGEST_OF[format]).astype(_NUMPY[format])
-
-
-def finished(raw: Raw, picture: Picture, target: Path) -> pyvips.Image:
-    """The result as a lazy picture in the file's own colours, with its metadata."""
-    height, width = raw.size
-    bytes_per_pixel = raw.bands * np.dtype(_NUMPY[raw.format]).itemsize
-    image = pyvips.Image.rawload(path_of(raw.file), width, height, bytes_per_pixel)
-    image = image.copy(bands=raw.bands, format=raw.format)
-    count = picture.colour.bands
-    colours = image.extract_band(0, n=count).copy(interpretation=_SPACES.get((raw.format, count), "multiband"))
-    format = target_format(picture, target)
-    bits = 16 if format == "ushort" else 8
-    own_colours = target.suffix.lower() not in (_WITHOUT_INKS if is_cmyk(picture.stored) else _WITHOUT_PROFILE)
-    if own_colours:
-        colours = from_srgb(colours, picture.stored, bits=bits, encoding=picture.encoding)
-    if colours.format != format:
-        colours = (colours / (65535 / _LARGEST_OF[format])).rint().cast(format).copy(interpretation="srgb")
-    if raw.bands > count:
-        opacity = image.extract_band(count)
-        if opacity.format != colours.format:
-            opacity = (opacity / 257).rint().cast(colours.format)
-        colours = colours.bandjoin(opacity)
-    finished = with_metadata(colours, picture.stored, ratio=width / picture.size[1], profile=own_colours)
-    if picture.encoding is not None and own_colours and target.suffix.lower() != ".png":
-        # A WebP has no gray.
-        gray = count == 1 and target.suffix.lower() != ".webp"
-        finished = finished if gray or count > 1 else finished.colourspace("srgb")
-        profile = icc_profile(picture.encoding, gray=gray)
-        finished.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
-    return finished
-
-
 def _save_bitmap(image, path, _keep, _quality):
-    # libvips has no writer for BMP.
+    # libvips cannot write BMP.
     pixels = image.numpy()
     Image.fromarray(pixels).save(path, format="BMP", dpi=(image.xres * 25.4, image.yres * 25.4))
 
 
 def _save_tiff(image, path, keep, _quality):
-    length = image.width * image.height * image.bands * np.dtype(_NUMPY[image.format]).itemsize
+    length = image.width * image.height * image.bands * np.dtype(DTYPES[image.format]).itemsize
     save_tiff(image, path, keep=keep, large=length > LARGE_TIFF)
 
 
 def save_tiff(image: pyvips.Image, path: str, *, keep: str, large: bool) -> None:
-    """Write a TIFF, or where it is large a BigTIFF."""
+    """Write a TIFF, or a BigTIFF if it is large.
+
+    Args:
+      image: the picture.
+      path: the file.
+      keep: libvips' flags for the metadata to write.
+      large: whether to write a BigTIFF.
+    """
     predictor = "float" if image.format == "float" else "horizontal"
-    image.tiffsave(path, keep=keep, compression="deflate", predictor=predictor, bigtiff=large)
+    # The stubs of pyvips type flags as integers; libvips also takes their names.
+    image.tiffsave(
+        path,
+        keep=keep,  # ty: ignore[invalid-argument-type]
+        compression="deflate",
+        predictor=predictor,
+        bigtiff=large,
+    )
 
 
-_SAVERS: dict[str, Callable] = {
+# Called with the image, the path, libvips' flags for metadata and the quality. The stubs of pyvips type flags as
+# integers; libvips also takes their names.
+_SAVERS: dict[str, Callable[[pyvips.Image, str, Any, int], None]] = {
     ".jpg": lambda image, path, keep, quality: image.jpegsave(
         path, keep=keep, Q=quality, subsample_mode="off", optimize_coding=True
     ),

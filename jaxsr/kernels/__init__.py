@@ -1,6 +1,7 @@
-"""Convolutions and products of the networks, computed in the way that is fastest on the processor.
+"""Convolutions and products of the networks, computed by what is fastest on the processor.
 
-A network writes `Convolution(...)` and needs nothing else from here. `choice.py` says what runs where, and why.
+Networks use `Convolution`, and `dense_product` for large dense layers. `choice.py` is the table of what runs where, and
+why.
 """
 
 from jaxsr.kernels.choice import program_kind

@@ -1,12 +1,12 @@
-"""What computes a convolution and its gradients on a CPU: one table, read from the top.
+"""The table of what computes a convolution and its gradients on a CPU. The first rule that applies is used.
 
-Accelerators always use XLA's convolution. The environment variable JAXSR_KERNELS decides about CPUs:
+Accelerators always use XLA's convolution. On CPUs the environment variable JAXSR_KERNELS decides:
 
-- `auto`, the default: this table.
-- `xla`: XLA for everything.
-- `untried`: this table, also with versions of jaxlib in which oneDNN's calls were not tried (`jaxsr.kernels.trial`).
+- `auto`, the default, uses this table.
+- `xla` uses XLA for everything.
+- `untried` uses this table, even if oneDNN's calls were not tried with the installed jaxlib (`jaxsr.kernels.trial`).
 
-It is read when a program is traced. `docs/design/cpu-convolutions.md` has the measurements.
+The variable is read when a program is traced. `docs/design/cpu-convolutions.md` has the measurements.
 """
 
 import os
@@ -26,16 +26,16 @@ Kernel = Literal["xla", "turned xla", "onednn", "two kernels", "winograd", "phas
 
 
 class Case(NamedTuple):
-    """A convolution, as far as the choice depends on it.
+    """The properties of a convolution that the choice depends on.
 
     Attributes:
-      dtype: of the images, "float32" or "bfloat16".
-      result: of the result.
-      side: of the kernel.
-      stride: along both axes.
+      dtype: dtype of the images, "float32" or "bfloat16".
+      result: dtype of the result.
+      side: side of the kernel.
+      stride: stride along both axes.
       inputs: channels of the images.
       outputs: channels of the result.
-      pixels: of an image.
+      pixels: number of pixels of an image.
       may_tile: whether the rounding of a pixel may depend on its place in the image.
     """
 
@@ -50,7 +50,7 @@ class Case(NamedTuple):
 
     @property
     def exact(self) -> bool:
-        """Whether bfloat16 images meet a float32 kernel, as in the last convolution of a network."""
+        """Whether the images are bfloat16 and the kernel is float32, as in the last convolution of a network."""
         return self.result != self.dtype
 
 
@@ -60,9 +60,9 @@ class Rule(NamedTuple):
     Attributes:
       part: what is computed.
       kernel: what computes it.
-      applies: whether it is there, and pays, for a case.
-      why: for which cases, and for what reason.
-      gain: as measured.
+      applies: whether the kernel is available and worth its cost for a case.
+      why: the cases, and the reason.
+      gain: the measured gain.
     """
 
     part: Part
@@ -77,12 +77,12 @@ def _onednn(case):
 
 
 def _few(case, channels):
-    # With fewer output channels oneDNN takes three times as long as XLA in float32.
+    # oneDNN is slower than XLA for fewer output channels in float32.
     return case.result == "float32" and channels < 16
 
 
 def _tiles(case):
-    """Whether Winograd's tiles pay."""
+    """Whether Winograd's tiles are worth their cost."""
     few, many = sorted((case.inputs, case.outputs))
     return (
         case.may_tile
@@ -90,10 +90,10 @@ def _tiles(case):
         # In bfloat16 the tiles' rounding would triple the error.
         and case.dtype == "float32"
         and (case.side, case.stride) == (3, 1)
-        # Fewer channels are hardly worth the transforms, and the compiler's time for them.
+        # With fewer channels the transforms, and their compilation, cost about what they save.
         and few >= 64
         and many >= 128
-        # Larger tiles leave the caches. For smaller ones the kernel's transform costs what they save.
+        # Larger images do not fit the caches. For smaller ones the kernel's transform costs what the tiles save.
         and 12**2 <= case.pixels <= 48**2
     )
 
@@ -112,26 +112,26 @@ RULES = (
     Rule(
         "forward", "winograd", _tiles, "3×3, 64 to 128 channels or more, 12 to 48 pixels a side", "SRGAN 3.6 to 3.0 s"
     ),
-    Rule(
-        "forward", "onednn", _onednn, "XLA convolves in float32 only, and slowly with AMX", "60 to 6.7 ms in bfloat16"
-    ),
-    Rule("forward", "xla", lambda case: True, "no oneDNN here", ""),
+    Rule("forward", "onednn", _onednn, "XLA computes in float32 only, and slowly with AMX", "60 to 6.7 ms in bfloat16"),
+    Rule("forward", "xla", lambda case: True, "oneDNN is not available", ""),
     Rule("input gradient", "winograd", _tiles, "as forward", "as forward"),
     Rule(
         "input gradient",
         "phases",
         lambda case: _onednn(case) and not _few(case, case.inputs) and case.side >= 2 * case.stride - 1,
-        "a convolution of the gradient for each phase of the stride",
+        "one convolution of the gradient for each phase of the stride",
         "34 to 8 ms in bfloat16, stride 2",
     ),
     Rule("input gradient", "xla", lambda case: case.stride > 1, "strides without oneDNN", ""),
-    Rule("input gradient", "turned xla", lambda case: True, "a convolution with the turned kernel, as XLA's own", ""),
+    Rule(
+        "input gradient", "turned xla", lambda case: True, "a convolution with the kernel turned by 180°, as in XLA", ""
+    ),
     Rule("weight gradient", "winograd", _tiles, "as forward", "79 to 44 ms"),
     Rule(
         "weight gradient",
         "flat products",
         lambda case: case.dtype == "bfloat16" and _onednn(case) and case.side > 3 and case.stride == 1,
-        "large kernels in bfloat16: shifts of memory as a whole",
+        "large kernels in bfloat16: shifting whole blocks of memory",
         "74 to 29 ms for the last convolution",
     ),
     Rule("weight gradient", "xla", lambda case: case.stride > 1 and not _onednn(case), "strides without oneDNN", ""),
@@ -143,29 +143,31 @@ def setting() -> Setting:
     """The value of JAXSR_KERNELS.
 
     Raises:
-      InputError: there is no such setting.
+      InputError: the setting is unknown.
     """
+    settings: tuple[Setting, ...] = get_args(Setting)
     value = os.environ.get(VARIABLE) or "auto"
-    if value not in get_args(Setting):
-        raise InputError(f"{VARIABLE}={value} is unknown: choose {', '.join(get_args(Setting))}")
-    return value
+    for known in settings:
+        if value == known:
+            return known
+    raise InputError(f"{VARIABLE}={value} is unknown: choose {', '.join(settings)}")
 
 
 def case_of(x: jax.Array, kernel: jax.Array, *, stride: int, may_tile: bool, dtype: Any) -> Case:
-    """The case of images [N, H, W, C] and a kernel [k, k, C, D] with a result of this dtype."""
+    """The case of images x [N, H, W, C] and a kernel [k, k, C, D], with a result of `dtype`."""
     names = jnp.dtype(x.dtype).name, jnp.dtype(dtype).name
     return Case(*names, kernel.shape[0], stride, *kernel.shape[2:], x.shape[1] * x.shape[2], may_tile)
 
 
 def chosen(part: Part, case: Case) -> Kernel:
-    """The kernel of the first rule that applies."""
+    """The kernel of the first rule that applies to a case."""
     return next(rule.kernel for rule in RULES if rule.part == part and rule.applies(case))
 
 
 def program_kind() -> list[str] | None:
-    """What programs on a CPU depend on beside their code; None on accelerators.
+    """What a compiled program depends on besides its code, on a CPU; None on accelerators.
 
-    Programs of different kinds may exchange different numbers. Processes that train together must have the same kind.
+    Programs of different kinds may make different exchanges. Processes that train together must have the same kind.
     """
     if jax.default_backend() != "cpu":
         return None

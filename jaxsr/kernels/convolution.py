@@ -1,4 +1,4 @@
-"""A convolution, a sum and a bias, with the gradients that `jaxsr.kernels.choice` chooses on a CPU."""
+"""A convolution, its sum with an array, and a bias, with the gradients that `jaxsr.kernels.choice` chooses on a CPU."""
 
 from functools import partial
 from typing import Any
@@ -14,31 +14,31 @@ from jaxsr.kernels.partitioning import can_split, images_added, images_apart, im
 from jaxsr.kernels.weight_gradient import weight_gradient
 
 _NUMBERS = ("NHWC", "HWIO", "NHWC")
-# A product with fewer rows becomes a slow loop in XLA.
+# XLA compiles a product with fewer rows to a slow loop.
 _ROWS_OF_ONES = 16
 
 
 def convolved(
     x: jax.Array, kernel: jax.Array, *, stride: int = 1, may_tile: bool = False, dtype: Any = jnp.float32
 ) -> jax.Array:
-    """A convolution with padding side // 2.
+    """A convolution with padding k // 2 on each side.
 
     Args:
       x: [N, H, W, C].
       kernel: [k, k, C, D], k odd.
-      stride: along both axes.
+      stride: stride along both axes.
       may_tile: see `jaxsr.kernels.Convolution`.
-      dtype: of computation and result. x and the kernel are rounded to it first; only where x is bfloat16, the result
-        float32 and oneDNN there, x and its gradient stay bfloat16.
+      dtype: dtype of computation and result. x and the kernel are converted to it first, with one exception: if x
+        is bfloat16, dtype is float32, the stride is 1 and oneDNN is available, x and its gradient stay bfloat16.
 
     Returns:
       [N, ⌈H/stride⌉, ⌈W/stride⌉, D].
 
     Raises:
-      ValueError: the kernel is not square, its sides are even, or x does not fit it.
+      ValueError: the kernel is not square, its sides are even, or its channels are not those of x.
     """
     if x.ndim != 4 or kernel.ndim != 4 or x.shape[3] != kernel.shape[2]:
-        # oneDNN would end the process.
+        # oneDNN would end the process instead of raising an error.
         raise ValueError(f"images {x.shape} do not fit a kernel {kernel.shape}")
     if kernel.shape[0] != kernel.shape[1] or kernel.shape[0] % 2 == 0:
         raise ValueError(f"the kernel {kernel.shape} has no pixel in its middle: its sides must be equal and odd")
@@ -50,9 +50,20 @@ def convolved(
 
 
 def added(x: jax.Array, kernel: jax.Array, y: jax.Array, *, stride: int = 1, may_tile: bool = False) -> jax.Array:
-    """y plus the convolution of x, which must have its dtype; in the memory of y where oneDNN computes it.
+    """y plus the convolution of x. oneDNN writes the sum to the memory of y.
 
-    Arguments, result and errors as of `convolved`; y is [N, ⌈H/stride⌉, ⌈W/stride⌉, D].
+    Args:
+      x: [N, H, W, C], of the dtype of y.
+      kernel: [k, k, C, D] of the same dtype, k odd.
+      y: [N, ⌈H/stride⌉, ⌈W/stride⌉, D].
+      stride: stride along both axes.
+      may_tile: see `jaxsr.kernels.Convolution`.
+
+    Returns:
+      An array of the shape and dtype of y.
+
+    Raises:
+      ValueError: the arrays do not fit each other.
     """
     if not _ours(x) or not x.size or not kernel.size or chosen("forward", _case(x, kernel, stride, False)) == "xla":
         return y + convolved(x, kernel, stride=stride, may_tile=may_tile, dtype=x.dtype)
@@ -60,7 +71,7 @@ def added(x: jax.Array, kernel: jax.Array, y: jax.Array, *, stride: int = 1, may
 
 
 def biased(y: jax.Array, bias: jax.Array) -> jax.Array:
-    """y [N, H, W, D] plus a bias [D] of float32, whose gradient is summed in float32."""
+    """y [N, H, W, D] plus a float32 bias [D]. The gradient of the bias is summed in float32."""
     return _biased(y, bias) if _ours(y) else y + bias.astype(y.dtype)
 
 
@@ -105,7 +116,7 @@ def _forward_added(x, kernel, y, stride, may_tile):
 
 def _backward(stride, may_tile, saved, gradient):
     x, kernel = saved
-    # Of bfloat16 images and a float32 kernel, the gradients on a CPU are made from rounded ones.
+    # For bfloat16 images and a float32 kernel, a CPU computes the gradients from values rounded to bfloat16.
     case, short = _case(x, kernel, stride, may_tile), x.dtype
     rounded = lambda gradient: gradient.astype(short)  # noqa: E731
     to_x = lax.platform_dependent(
@@ -150,7 +161,7 @@ def _weight_gradient(case, x, kernel, gradient, stride):
         return _weight_gradient_by_xla(x, kernel, gradient, stride)
     by_products = partial(weight_gradient, side=kernel.shape[0], stride=stride, flat=kind == "flat products")
     if not onednn.takes(x.dtype):
-        # XLA's products, which it can split among devices itself.
+        # These are XLA's products. XLA can split them among devices itself.
         return by_products(x, gradient)
     return images_summed(winograd.kernel_gradient if kind == "winograd" else by_products)(x, gradient)
 
@@ -174,7 +185,7 @@ def _bias_gradient(_, gradient):
         ones = jnp.ones((_ROWS_OF_ONES, len(pixels)), pixels.dtype)
         return lax.dot(ones, pixels, preferred_element_type=jnp.float32)[0]
 
-    # XLA makes a slow loop of a sum in bfloat16 on a CPU.
+    # XLA compiles a bfloat16 sum to a slow loop on a CPU.
     cpu = by_product if gradient.dtype == jnp.bfloat16 else by_xla
     return gradient, lax.platform_dependent(gradient, cpu=cpu, default=by_xla)
 

@@ -9,22 +9,22 @@ from jaxsr.kernels.partitioning import can_split
 
 
 def dense_product(x: jax.Array, kernel: jax.Array, dimension_numbers: Any, **options: Any) -> jax.Array:
-    """The product of a dense layer, for `flax.linen.Dense(dot_general=…)`, whose weight gradient is not transposed.
+    """The product of a dense layer, for `flax.linen.Dense(dot_general=…)`. Its weight gradient is not transposed.
 
-    JAX computes the gradient transposed and transposes it back. On several devices it is summed in between, so the
-    product cannot absorb the transposition (docs/design/cpu-convolutions.md).
+    JAX computes the weight gradient transposed and transposes it back. On several devices the gradient is summed in
+    between, so the product cannot absorb the transposition (docs/design/cpu-convolutions.md).
 
     Args:
       x: [N, C].
       kernel: [C, D].
-      dimension_numbers: those of this product.
-      options: of `lax.dot_general`, with their defaults.
+      dimension_numbers: `(((1,), (0,)), ((), ()))`, those of this product.
+      options: other options of `lax.dot_general`, all None.
 
     Returns:
-      [N, D]. There is a derivative in reverse mode only.
+      [N, D]. Only reverse-mode differentiation is supported.
 
     Raises:
-      ValueError: anything else.
+      ValueError: the shapes, dimension numbers or options are others.
     """
     changed = {name: value for name, value in options.items() if value is not None}
     if x.ndim != 2 or kernel.ndim != 2 or dimension_numbers != (((1,), (0,)), ((), ())) or changed:

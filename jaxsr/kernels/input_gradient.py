@@ -1,4 +1,4 @@
-"""The input gradient of a convolution as convolutions by oneDNN, on x86 processors.
+"""The input gradient of a convolution, as convolutions by oneDNN on x86 processors.
 
 docs/design/cpu-convolutions.md has the measurements.
 """
@@ -10,18 +10,19 @@ from jaxsr.kernels import onednn
 
 
 def input_gradient(gradient: jax.Array, kernel: jax.Array, *, stride: int = 1) -> jax.Array:
-    """The derivative of a convolution whose kernel is centred on its pixel.
+    """The input gradient of a convolution whose kernel is centred on its pixel.
 
-    Pixels that lie alike between the strides meet the same weights of the kernel: their gradients are a convolution
-    with these, turned by 180°. For one device and without a derivative, as `onednn`.
+    Pixels at the same offset from the stride's grid (a phase) meet the same weights of the kernel. Their gradients are
+    a convolution of the output's gradient with these weights, turned by 180°. As in `onednn`, this works on one device
+    and has no derivative.
 
     Args:
-      gradient: of the output, [N, h, w, D], float32 or bfloat16.
+      gradient: gradient of the output, [N, h, w, D], float32 or bfloat16.
       kernel: [side, side, C, D] of the same dtype, side odd and at least 2·stride − 1.
-      stride: along both axes.
+      stride: stride along both axes.
 
     Returns:
-      [N, h·stride, w·stride, C], of which the first rows and columns belong to the input.
+      [N, h·stride, w·stride, C]. The first H rows and W columns belong to the input.
     """
     side = kernel.shape[0]
     edge, phases = side // 2, []

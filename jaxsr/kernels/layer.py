@@ -9,23 +9,23 @@ import jax.numpy as jnp
 
 from jaxsr.kernels.convolution import added, biased, convolved
 
-# PyTorch's default for convolutions, U(−1/√fan_in, 1/√fan_in), which the published runs started from.
+# PyTorch's default for convolutions, U(−1/√fan_in, 1/√fan_in), from which the published runs started.
 torch_uniform = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 
 
 class Convolution(nn.Module):
     """`flax.linen.Conv` with a square kernel that is centred on its pixel.
 
-    Parameters are "kernel" [side, side, C, features] and "bias" [features], float32. With strides the padding is
-    PyTorch's, side // 2 on each side. There is a first derivative in reverse mode only.
+    Parameters are "kernel" [side, side, C, features] and "bias" [features], float32. The padding is PyTorch's,
+    side // 2 on each side, also with strides. Only first derivatives in reverse mode are supported.
 
     Attributes:
       features: output channels.
-      side: of the kernel, odd.
-      stride: along both axes.
+      side: side of the kernel, odd.
+      stride: stride along both axes.
       use_bias: whether there is a bias.
-      may_tile: whether the rounding of a pixel may depend on its place in the image. Winograd's algorithm is then used
-        where it pays. False where parts of a picture must equal the whole.
+      may_tile: whether the rounding of a pixel may depend on its place in the image. True allows Winograd's algorithm
+        where it is faster. Use False where the tiles of a picture must equal the whole.
       dtype: dtype of computation and of the result.
     """
 
@@ -38,10 +38,10 @@ class Convolution(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, *more: jax.Array) -> jax.Array:
-        """[N, H, W, C] to [N, ⌈H/stride⌉, ⌈W/stride⌉, features].
+        """Map [N, H, W, C] to [N, ⌈H/stride⌉, ⌈W/stride⌉, features].
 
-        Several arrays are convolved as if they were concatenated to [N, H, W, C + C₁ + …]: each with its part of the
-        kernel, and the results are added. That is faster than concatenating them.
+        Several arrays are convolved as if they were concatenated to [N, H, W, C + C₁ + …]. Each is convolved with its
+        part of the kernel, and the results are added, which is faster than concatenating the arrays.
         """
         parts = (x, *more)
         ends = list(accumulate(part.shape[-1] for part in parts))

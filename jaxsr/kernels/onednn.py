@@ -1,12 +1,12 @@
-"""Convolutions and products by oneDNN, which makes PyTorch's too, on x86 processors.
+"""Convolutions and products by oneDNN, which PyTorch uses too, on x86 processors.
 
-jaxlib for Linux on x86 contains oneDNN and the call that XLA would make, but XLA makes none. The call is written here
-by hand. Its form is not a public interface, so it is used only with versions of jaxlib in which it was tried
-(`jaxsr.kernels.trial`). With other versions, and where `ONEDNN_MAX_CPU_ISA` or `JAXSR_KERNELS=xla` is set, XLA computes
-everything.
+jaxlib for Linux on x86 contains oneDNN and a custom call for it, which XLA never emits. This module emits that call.
+Its form is not a public interface, so it is used only with versions of jaxlib in which it was tried
+(`jaxsr.kernels.trial`). With other versions, or if `ONEDNN_MAX_CPU_ISA`, `DNNL_MAX_CPU_ISA` or `JAXSR_KERNELS=xla` is
+set, XLA computes everything.
 
-Programs with such calls cannot be serialised: `jax.export` refuses them, and JAX's compilation cache warns of a
-"MemoryError: std::bad_alloc" and goes on.
+Programs with such calls cannot be serialised. `jax.export` refuses them. JAX's compilation cache warns of a
+"MemoryError: std::bad_alloc" and continues.
 """
 
 import json
@@ -24,9 +24,10 @@ from jax import lax
 from jaxsr.kernels.processor import processor_features
 
 TRIED_VERSIONS = ("0.10.0", "0.10.1", "0.10.2", "0.11.0", "0.11.1", "0.11.2")
-# Without units for it, or some that oneDNN has beside them, bfloat16 would be slow, end the process, or hang it.
+# Without bfloat16 units, or without the other features that oneDNN uses with them, bfloat16 would be slow, end the
+# process or hang it.
 _WITH_BFLOAT16 = {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni", "avx512_bf16"}
-# With these set oneDNN may refuse what the processor has, which ends the process.
+# If one of these is set, oneDNN may refuse what the processor supports, which ends the process.
 _LIMITS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
 
 
@@ -39,16 +40,16 @@ def _dtypes():
     return frozenset({"float32", "bfloat16"} if features >= _WITH_BFLOAT16 else {"float32"})
 
 
-# Known before the first trace, as the platform is.
+# Fixed at import, before the first trace, as the platform is.
 DTYPES = _dtypes()
-# Whether bfloat16 has matrix units, that multiply ten times as fast as in float32 and not twice as fast.
+# Whether there are matrix units for bfloat16. They are ten times as fast as float32; vector units are twice as fast.
 AMX = "bfloat16" in DTYPES and "amx_bf16" in processor_features()
-# Without AVX-512 oneDNN has products of another kind; in bfloat16 such were seen to wait for themselves forever.
+# Without AVX-512 oneDNN uses other products. In bfloat16 these have been seen to deadlock.
 _PRODUCTS = "avx512f" in processor_features()
 
 
 def takes(dtype: Any) -> bool:
-    """Whether oneDNN is there for arrays of that dtype on a CPU."""
+    """Whether oneDNN is available for arrays of this dtype on a CPU."""
     return jnp.dtype(dtype).name in DTYPES
 
 
@@ -62,21 +63,24 @@ def convolved(
     onto: jax.Array | None = None,
     dtype: Any = None,
 ) -> jax.Array:
-    """`lax.conv_general_dilated`.
+    """`lax.conv_general_dilated` by oneDNN.
 
-    It is for one device (jaxsr/kernels/partitioning.py) and has no derivative.
+    It works on one device (`jaxsr.kernels.partitioning` is for several) and has no derivative.
 
     Args:
       x: [N, H, W, C], float32 or bfloat16.
       kernel: [k, l, C, D] of the same dtype.
-      stride: along both axes.
-      padding: pixels of zeros before and after, along each axis; None: what centres an odd kernel.
+      stride: stride along both axes.
+      padding: pixels of zeros before and after, along each axis. None centres an odd kernel.
       transposed: whether the kernel is [k, l, D, C] instead.
-      onto: [N, h, w, D] to which the result is added, in its memory where nothing else reads it; None: zeros.
-      dtype: of the result, which is summed in float32 (None: x's).
+      onto: [N, h, w, D] to add the result to, in its memory if nothing else reads it. None adds nothing.
+      dtype: dtype of the result, which is summed in float32. None means the dtype of x. `onto` has its own.
 
     Returns:
       [N, h, w, D].
+
+    Raises:
+      ValueError: `onto` does not have the shape of the result.
     """
     sides = kernel.shape[:2]
     padding = padding or [(side // 2, side // 2) for side in sides]
@@ -92,34 +96,42 @@ def convolved(
     if onto is None:
         return _call("convolution", (x, kernel), shape, dtype or x.dtype, {"onednn_conv_config": parts})
     if onto.shape != shape:
-        # oneDNN would write beyond it.
+        # oneDNN would write outside its memory.
         raise ValueError(f"a result {shape} cannot be added to {onto.shape}")
     parts["fusions"] = {"ops": ["SUM"]}
     return _call("convolution", (x, kernel, onto), shape, onto.dtype, {"onednn_conv_config": parts}, aliases={2: 0})
 
 
 def product(x: jax.Array, y: jax.Array, *, transpose: bool = False) -> jax.Array:
-    """The matrix product of x, or xᵀ, and y, by XLA where oneDNN's is not there or not to be trusted.
+    """The matrix product of x, or xᵀ, and y. XLA computes it where oneDNN's is not available or not reliable.
 
     Args:
-      x: [A, B], float32 or bfloat16; [B, A] to be transposed.
+      x: [A, B], or [B, A] if `transpose`; float32 or bfloat16.
       y: [B, C] of the same dtype.
-      transpose: whether x is to be transposed.
+      transpose: whether to transpose x.
 
     Returns:
       [A, C] float32.
+
+    Raises:
+      ValueError: the shapes do not fit each other.
     """
     if not takes(x.dtype) or not _PRODUCTS or not x.size:
         pixels = ((int(not transpose),), (0,))
         return lax.dot_general(x, y, (pixels, ((), ())), preferred_element_type=jnp.float32)
     if x.shape[int(not transpose)] != y.shape[0]:
-        # oneDNN would end the process.
+        # oneDNN would end the process instead of raising an error.
         raise ValueError(f"no product of {x.shape} and {y.shape}, transpose={transpose}")
     shape = (x.shape[int(transpose)], y.shape[1])
     return _call("matmul", (x, y), shape, jnp.float32, {"onednn_matmul_config": {"transpose_a": transpose}})
 
 
 def _call(name, arrays, shape, dtype, config, aliases=None):
-    result = jax.ShapeDtypeStruct(shape, dtype)
-    options = {"custom_call_api_version": 2, "legacy_backend_config": json.dumps(config)}
-    return jax.ffi.ffi_call(f"__onednn${name}", result, input_output_aliases=aliases, **options)(*arrays)
+    call = jax.ffi.ffi_call(
+        f"__onednn${name}",
+        jax.ShapeDtypeStruct(shape, dtype),
+        input_output_aliases=aliases,
+        custom_call_api_version=2,
+        legacy_backend_config=json.dumps(config),
+    )
+    return call(*arrays)

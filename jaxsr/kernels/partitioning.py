@@ -1,6 +1,6 @@
-"""How a mesh splits functions that XLA cannot see into: along their images, and along nothing else.
+"""How a mesh splits functions that XLA cannot look into: along the batch of images only.
 
-Where images are split along another axis, or do not divide among the devices, each device has all of them.
+If images are split along another axis, or their number is not a multiple of the devices, each device gets all of them.
 """
 
 import math
@@ -14,20 +14,28 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 
 def can_split(x: jax.Array) -> bool:
-    """Whether XLA decides how x is split, and not its type, as in `jax.shard_map` and on a mesh of explicit axes."""
+    """Whether XLA decides how x is split.
+
+    In `jax.shard_map`, and on a mesh with explicit axes, the type of x decides instead.
+    """
     return all(axis is AxisType.Auto for axis in jax.typeof(x).sharding.mesh.axis_types)
 
 
-def images_apart(function: Callable[..., jax.Array]) -> Callable:
-    """A function of images [N, H, W, C] and a kernel [k, k, C, D] to images [N, h, w, D], each from its own.
+def images_apart(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
+    """Split a function that treats each image by itself.
 
-    Where images lie on several devices, each calls it with those that it has and with the whole kernel.
+    Args:
+      function: maps images [N, H, W, C] and a kernel [k, k, C, D] to images [N, h, w, D].
+
+    Returns:
+      The same function. If the images are on several devices, each device calls it with its own images and the whole
+      kernel.
     """
     return _on_mesh(function, "n h w c, i j a b -> n y x d", _apart(function))
 
 
-def images_added(function: Callable[..., jax.Array]) -> Callable:
-    """`images_apart` of a function that takes images [N, h, w, D] besides, to add to its own."""
+def images_added(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
+    """`images_apart` for a function with a third argument, images [N, h, w, D] that it adds to its result."""
     return _on_mesh(function, "n h w c, i j a b, n y x d -> n y x d", _apart(function))
 
 
@@ -40,10 +48,15 @@ def _apart(function):
     return partition
 
 
-def images_summed(function: Callable[[jax.Array, jax.Array], jax.Array]) -> Callable:
-    """A function of images [N, H, W, C] and of others [N, h, w, D] to [k, k, C, D], a sum over the images.
+def images_summed(function: Callable[[jax.Array, jax.Array], jax.Array]) -> Callable[..., jax.Array]:
+    """Split a function that sums over the images.
 
-    Where images lie on several devices, each calls it with those that it has, and the results are summed.
+    Args:
+      function: maps images [N, H, W, C] and other images [N, h, w, D] to [k, k, C, D], a sum over the images.
+
+    Returns:
+      The same function. If the images are on several devices, each device calls it with its own images, and the results
+      are summed.
     """
 
     def partition(mesh, arguments, result):
@@ -63,7 +76,7 @@ def _axis_of(mesh, arguments):
     images = arguments[0]
     axis = (*images.sharding.spec, None)[0]
     devices = math.prod(mesh.shape[name] for name in ((axis,) if isinstance(axis, str) else axis or ()))
-    # XLA would fill the last device's part with anything, which a sum must not see.
+    # XLA would pad the last device's part with arbitrary values, which a sum must not include.
     return None if images.shape[0] % devices else axis
 
 

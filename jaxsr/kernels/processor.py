@@ -1,10 +1,10 @@
-"""What the processor can do, where that decides how a network is computed."""
+"""The features of the processor that decide how a network is computed."""
 
 from pathlib import Path
 
 
 def processor_features() -> frozenset[str]:
-    """Names of the processor's features as Linux has them on x86 ("avx512f"); elsewhere none."""
+    """Names of the processor's features as Linux lists them on x86 ("avx512f"). Empty elsewhere."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

@@ -1,7 +1,7 @@
-"""Whether oneDNN's calls work with the installed jaxlib: `python -m jaxsr.kernels.trial`.
+"""Check that oneDNN's calls work with the installed jaxlib: `python -m jaxsr.kernels.trial`.
 
-Run it with a new version of jaxlib before you add that to `TRIED_VERSIONS`. It takes half a minute. The calls are made
-in a process of their own, because a wrong one ends the process.
+Run it with a new version of jaxlib before you add that version to `TRIED_VERSIONS`. It takes half a minute. The calls
+run in a process of their own, because a wrong call ends the process.
 """
 
 import os
@@ -18,12 +18,16 @@ from jaxsr.kernels import onednn
 from jaxsr.kernels.choice import VARIABLE
 from jaxsr.kernels.convolution import added, convolved
 
-# Side of the kernel, channels in and out, stride, pixels of a side: at least one for each rule of the table.
+# (Kernel side, channels in, channels out, stride, image side). Each rule of the table has at least one case.
 _CASES = ((3, 16, 24, 1, 11), (9, 16, 3, 1, 12), (9, 3, 64, 1, 12), (3, 64, 64, 2, 16), (3, 64, 128, 1, 12))
 
 
 def main() -> int:
-    """Compare values and gradients with XLA's, and say what came of it; 0 where all agree."""
+    """Compare values and gradients with XLA's and print the result.
+
+    Returns:
+      The exit code: 0 if all agree, 2 if there is no oneDNN to try, another number if the calls fail.
+    """
     if os.environ.get(VARIABLE) != "untried":
         child = subprocess.run([sys.executable, "-m", "jaxsr.kernels.trial"], env={**os.environ, VARIABLE: "untried"})
         if child.returncode:
@@ -38,7 +42,7 @@ def main() -> int:
 
 
 def _tried(case, dtype):
-    """The number of results compared."""
+    """Compare one case with XLA and return the number of results compared."""
     side, inputs, outputs, stride, pixels = case
     rng = np.random.default_rng(0)
     shapes = (2, pixels, pixels, inputs), (side, side, inputs, outputs)
@@ -57,7 +61,7 @@ def _tried(case, dtype):
 
 
 def _results(convolve, x, kernel):
-    """The value, and the gradients of the sum of its squares."""
+    """The value, and the gradients of the mean of its squares."""
 
     def loss(x, kernel):
         y = convolve(x, kernel).astype(jnp.float32)

@@ -1,7 +1,7 @@
 """The weight gradient of a convolution as matrix products, for CPUs.
 
-XLA's CPU backend takes three to five times as long for it as for the convolution itself. oneDNN's own cannot be reached
-through jaxlib. docs/design/cpu-convolutions.md has the measurements.
+XLA's CPU backend is slow at weight gradients, and jaxlib offers no call of oneDNN's.
+docs/design/cpu-convolutions.md has the measurements.
 """
 
 import math
@@ -14,14 +14,14 @@ from jaxsr.kernels import onednn
 
 
 def weight_gradient(x: jax.Array, gradient: jax.Array, *, side: int, stride: int = 1, flat: bool = False) -> jax.Array:
-    """The derivative of a convolution whose kernel is centred on its pixel.
+    """The weight gradient of a convolution whose kernel is centred on its pixel.
 
     Args:
-      x: its images, [N, H, W, C].
-      gradient: of its output, [N, ⌈H/stride⌉, ⌈W/stride⌉, D], of the same dtype.
-      side: of the kernel, odd.
-      stride: along both axes.
-      flat: shift memory as a whole, for large kernels; for stride 1.
+      x: the images, [N, H, W, C].
+      gradient: gradient of the output, [N, ⌈H/stride⌉, ⌈W/stride⌉, D], of the same dtype.
+      side: side of the kernel, odd.
+      stride: stride along both axes.
+      flat: shift whole blocks of memory, which suits large kernels. For stride 1 only.
 
     Returns:
       [side, side, C, D] float32.
@@ -30,16 +30,17 @@ def weight_gradient(x: jax.Array, gradient: jax.Array, *, side: int, stride: int
         return _strided_products(x, gradient, side=side, stride=stride)
     inputs, outputs = x.shape[-1], gradient.shape[-1]
     by = _flat_products if flat else _shifted_products
-    # Those with fewer channels are shifted: towards the pixel that a gradient is of, or away from it.
+    # Shift the array with fewer channels: the images towards a gradient's pixel, or the gradients away from it.
     if inputs < outputs:
         return by(x, gradient, range(side))
     return by(gradient, x, range(side - 1, -1, -1)).swapaxes(2, 3)
 
 
 def _shifted_products(shifted, fixed, shifts):
-    """Images [N, H, W, C], shifted by each two shifts, times others [N, H, W, D]: [k, k, C, D].
+    """Products [k, k, C, D] of images [N, H, W, C], shifted by each pair of shifts, and other images [N, H, W, D].
 
-    The channels of the first go outermost once, in place of in each product; those of a row of shifts are one product.
+    The channels of the shifted images become the outermost axis once, not in each product. Each row of shifts is one
+    product.
     """
     (_, height, width, channels), side, edge = shifted.shape, len(shifts), len(shifts) // 2
     padded = jnp.pad(_bits(shifted).transpose(3, 0, 1, 2), ((0, 0), (0, 0), (edge, edge), (edge, edge)))
@@ -52,7 +53,7 @@ def _shifted_products(shifted, fixed, shifts):
 
 
 def _strided_products(x, gradient, *, side, stride):
-    """The pixels that a row of the kernel meets side by side, times the gradient."""
+    """For each row of the kernel, the pixels that it meets, side by side, times the gradient."""
     (_, height, width, outputs), edge, inputs, rows = gradient.shape, side // 2, x.shape[-1], []
     padded = jnp.pad(_bits(x), ((0, 0), (edge, edge), (edge, edge), (0, 0)))
     for i in range(side):
@@ -64,7 +65,7 @@ def _strided_products(x, gradient, *, side, stride):
 
 
 def _flat_products(shifted, fixed, shifts):
-    """As `_shifted_products`, of images with their padding in both, so that a shift is one of memory as a whole."""
+    """`_shifted_products` of two padded arrays, so that each shift is an offset into one block of memory."""
     (_, _, width, channels), side, edge = shifted.shape, len(shifts), len(shifts) // 2
     around, after, across = (edge, edge), (0, 2 * edge), width + 2 * edge
     padded = jnp.pad(_bits(shifted).transpose(3, 0, 1, 2), ((0, 0), (0, 0), around, around))
@@ -83,5 +84,5 @@ def _pixels(images):
 
 
 def _bits(x):
-    """In place of bfloat16, which XLA would move as float32 on a CPU."""
+    """bfloat16 as uint16. XLA would convert bfloat16 to float32 to move it on a CPU."""
     return lax.bitcast_convert_type(x, jnp.uint16) if x.dtype == jnp.bfloat16 else x

@@ -1,7 +1,7 @@
 """3×3 convolutions by Winograd's minimal filtering F(2×2, 3×3) (Lavin & Gray 2016, arXiv 1509.09308, section 4.1).
 
-Each 2×2 outputs come from a tile of 4×4 inputs by 16 products of transformed inputs and kernels in place of 36.
-The products are oneDNN's, so these functions are for one device and have no derivative.
+Each square of 2×2 outputs is computed from a tile of 4×4 inputs, with 16 products of transformed inputs and kernels
+instead of 36. oneDNN computes the products, so these functions work on one device and have no derivative.
 docs/design/cpu-convolutions.md has the measurements.
 """
 
@@ -12,17 +12,17 @@ import jax.numpy as jnp
 
 from jaxsr.kernels import onednn
 
-# Of the kernel turned by 180°, G has the same tiles in another order.
+# The tiles of the kernel turned by 180° are those of the kernel in this order.
 _TURNED = [4 * i + j for i in (3, 1, 2, 0) for j in (3, 1, 2, 0)]
 
 
 def convolved(x: jax.Array, kernel: jax.Array, *, turned: bool = False) -> jax.Array:
-    """`lax.conv_general_dilated` with strides 1 and padding "SAME".
+    """`lax.conv_general_dilated` with stride 1 and padding "SAME".
 
     Args:
       x: [N, H, W, C] float32.
       kernel: [3, 3, C, D] float32.
-      turned: whether it is [3, 3, D, C] instead and to be turned by 180°, as for the input gradient.
+      turned: whether the kernel is [3, 3, D, C] instead and is turned by 180°, as for the input gradient.
 
     Returns:
       [N, H, W, D] float32.
@@ -36,11 +36,11 @@ def convolved(x: jax.Array, kernel: jax.Array, *, turned: bool = False) -> jax.A
 
 
 def kernel_gradient(x: jax.Array, gradient: jax.Array) -> jax.Array:
-    """The derivative of `convolved` for the kernel.
+    """The gradient of `convolved` with respect to the kernel.
 
     Args:
       x: [N, H, W, C] float32.
-      gradient: of the output, [N, H, W, D] float32.
+      gradient: gradient of the output, [N, H, W, D] float32.
 
     Returns:
       [3, 3, C, D] float32.
@@ -51,7 +51,7 @@ def kernel_gradient(x: jax.Array, gradient: jax.Array) -> jax.Array:
 
 
 def _kernel_tiles(kernel):
-    """G g Gᵀ: 16 of [C, D]."""
+    """G g Gᵀ: 16 arrays [C, D]."""
 
     def four(a, b, c):
         return a, (a + b + c) / 2, (a - b + c) / 2, c
@@ -60,7 +60,7 @@ def _kernel_tiles(kernel):
 
 
 def _gathered(tiles):
-    """Gᵀ m G, the transpose of `_kernel_tiles`: 16 of [C, D] to [3, 3, C, D]."""
+    """Gᵀ m G, the transpose of `_kernel_tiles`: from 16 arrays [C, D] to [3, 3, C, D]."""
 
     def three(a, b, c, d):
         return a + (b + c) / 2, (b - c) / 2, (b + c) / 2 + d
@@ -70,7 +70,7 @@ def _gathered(tiles):
 
 
 def _input_tiles(x):
-    """Bᵀ d B of 4×4 tiles that overlap by two pixels: [N, H, W, C] to 16 of [N, ⌈H/2⌉, ⌈W/2⌉, C]."""
+    """Bᵀ d B of 4×4 tiles that overlap by two pixels: from [N, H, W, C] to 16 arrays [N, ⌈H/2⌉, ⌈W/2⌉, C]."""
 
     def four(a, b, c, d):
         return a - c, b + c, c - b, b - d
@@ -82,7 +82,7 @@ def _input_tiles(x):
 
 
 def _output_tiles(gradient):
-    """A m Aᵀ, the transpose of `_assembled`: [N, H, W, D] to 16 of [N, ⌈H/2⌉, ⌈W/2⌉, D]."""
+    """A m Aᵀ, the transpose of `_assembled`: from [N, H, W, D] to 16 arrays [N, ⌈H/2⌉, ⌈W/2⌉, D]."""
 
     def four(a, b):
         return a, a + b, a - b, -b
@@ -94,7 +94,7 @@ def _output_tiles(gradient):
 
 
 def _assembled(products):
-    """Aᵀ m A: 16 of [N, h, w, D] to [N, 2·h, 2·w, D]."""
+    """Aᵀ m A: from 16 arrays [N, h, w, D] to [N, 2·h, 2·w, D]."""
 
     def two(a, b, c, d):
         return a + b + c, b - c - d

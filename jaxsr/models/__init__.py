@@ -1,6 +1,7 @@
-"""The networks, as Flax linen modules: LR [N, H, W, 3] in [0, 1] to SR [N, H·scale, W·scale, 3] in [−1, 1].
+"""The networks, as Flax linen modules.
 
-Each has `scale`, `dtype` and `halo`: the LR pixels on each side that an output pixel can depend on.
+Each maps LR [N, H, W, 3] in [0, 1] to SR [N, H·scale, W·scale, 3] in [−1, 1]. Each has a `scale`, a `dtype` and a
+`halo`: the number of LR pixels on each side that an output pixel can depend on.
 """
 
 from jaxsr.models.compact import Compact

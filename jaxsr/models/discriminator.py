@@ -11,13 +11,13 @@ from jaxsr.kernels import Convolution, dense_product, torch_uniform
 
 
 class Discriminator(nn.Module):
-    """Eight convolutions and two dense layers; 23,563,649 parameters for 96×96 crops.
+    """Eight convolutions and two dense layers. For 96×96 crops there are 23,563,649 parameters.
 
     Attributes:
-      features: channels of the first convolution (64 in the paper); the others have up to eight times as many.
-      global_pool: average the last feature map, so that the parameters do not depend on the size of the crops.
-      dtype: dtype of the convolutions; parameters, statistics and the dense layers, whose products are few but whose
-        weights would take longer to be rounded than to be multiplied, are float32.
+      features: channels of the first convolution (64 in the paper). The others have up to eight times as many.
+      global_pool: whether to average the last feature map. The parameters then do not depend on the crop size.
+      dtype: dtype of the convolutions. Parameters, statistics and the dense layers are float32: rounding the dense
+        layers' weights would take longer than multiplying by them.
     """
 
     features: int = 64
@@ -26,14 +26,14 @@ class Discriminator(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-        """How real images look.
+        """Judge how real images look.
 
         Args:
           x: [N, H, W, 3] in [−1, 1], H and W multiples of 16.
           train: normalise with the batch's statistics and update the running ones ("batch_stats" must be mutable).
 
         Returns:
-          Logits [N] float32; above 0 for real.
+          Logits [N] float32. Positive means real.
         """
         conv = partial(Convolution, side=3, may_tile=True, dtype=self.dtype)
         norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype)

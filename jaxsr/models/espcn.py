@@ -12,11 +12,11 @@ from jaxsr.models.layers import pixel_shuffle
 
 
 class ESPCN(nn.Module):
-    """5×5×64 tanh, 3×3×32 tanh, 3×3×(3·scale²) and one pixel shuffle, on RGB.
+    """Convolutions 5×5×64 and 3×3×32 with tanh, then 3×3×(3·scale²) and one pixel shuffle, on RGB.
 
     Attributes:
       scale: 2, 3, 4 or 8.
-      dtype: dtype of computation; parameters and the last convolution stay float32.
+      dtype: dtype of computation. Parameters and the last convolution stay float32.
     """
 
     scale: int = 4
@@ -24,12 +24,12 @@ class ESPCN(nn.Module):
 
     @property
     def halo(self) -> int:
-        """LR pixels on each side that an output pixel can depend on."""
+        """Number of LR pixels on each side that an output pixel can depend on."""
         return 4
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
-        """LR [N, H, W, 3] in [0, 1] to SR [N, H·scale, W·scale, 3] float32 in [−1, 1]; `train` changes nothing."""
+        """Upscale [N, H, W, 3] in [0, 1] to [N, H·scale, W·scale, 3] float32 in [−1, 1]; `train` has no effect."""
         del train
         conv = partial(Convolution, dtype=self.dtype)
         x = jnp.tanh(conv(64, 5, name="conv_first")(x))

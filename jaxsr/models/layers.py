@@ -4,21 +4,21 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-# Of RGB in [0, 1], as torchvision's networks take it.
+# Of RGB in [0, 1], as torchvision's networks expect it.
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def imagenet_normalised(unit: jax.Array) -> jax.Array:
-    """RGB [..., 3] in [0, 1] less ImageNet's mean, over its deviation, as torchvision's networks take it."""
+    """RGB [..., 3] in [0, 1], minus ImageNet's mean and divided by its deviation, as torchvision does."""
     return (unit - jnp.array(IMAGENET_MEAN)) / jnp.array(IMAGENET_DEVIATION)
 
 
 def pixel_shuffle(x: jax.Array, factor: int) -> jax.Array:
-    """Sub-pixel rearrangement (Shi et al. 2016, equation 4), channel order as in PyTorch.
+    """Rearrange channels into sub-pixels (Shi et al. 2016, equation 4), in PyTorch's channel order.
 
     Args:
-      x: [N, H, W, C·factor²]; channel c·factor² + i·factor + j becomes row offset i and column offset j of channel c.
-      factor: upscaling per axis.
+      x: [N, H, W, C·factor²]. Channel c·factor² + i·factor + j becomes row offset i and column offset j of channel c.
+      factor: enlargement along each axis.
 
     Returns:
       [N, H·factor, W·factor, C].
@@ -30,11 +30,11 @@ def pixel_shuffle(x: jax.Array, factor: int) -> jax.Array:
 
 
 def pixel_unshuffle(x: jax.Array, factor: int) -> jax.Array:
-    """The inverse of `pixel_shuffle`, channel order as in PyTorch.
+    """The inverse of `pixel_shuffle`, in PyTorch's channel order.
 
     Args:
       x: [N, H·factor, W·factor, C].
-      factor: reduction per axis.
+      factor: reduction along each axis.
 
     Returns:
       [N, H, W, C·factor²].
@@ -45,18 +45,18 @@ def pixel_unshuffle(x: jax.Array, factor: int) -> jax.Array:
 
 
 class PReLU(nn.Module):
-    """Parametric ReLU, its slopes 0.25 at the start (He et al. 2015, section 2.1).
+    """Parametric ReLU (He et al. 2015, section 2.1). Slopes start at 0.25.
 
     Attributes:
-      per_channel: a slope for each channel, in place of one for all.
+      per_channel: whether each channel has its own slope; otherwise all share one.
     """
 
     per_channel: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        """Scale the negative part of x by the learned slope; shape and dtype stay."""
+        """Scale the negative part of x by the learned slope. Shape and dtype stay the same."""
         shape = x.shape[-1:] if self.per_channel else ()
         slope = self.param("slope", nn.initializers.constant(0.25), shape, jnp.float32)
-        # In float32 whatever x is, so that the slope's gradient, a sum over all pixels, is one of float32.
+        # Computed in float32 whatever dtype x has: the slope's gradient is a sum over all pixels.
         return jnp.where(x >= 0, x, (slope * x.astype(jnp.float32)).astype(x.dtype))

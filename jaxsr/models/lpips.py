@@ -1,4 +1,4 @@
-"""LPIPS (Zhang et al. 2018, arXiv 1801.03924, version 0.1): the distance of two images on AlexNet or VGG16."""
+"""LPIPS 0.1 (Zhang et al. 2018, arXiv 1801.03924): the distance of two images by AlexNet or VGG16."""
 
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ from jaxsr.models.vgg import VGG
 
 Backbone = Literal["alex", "vgg16"]
 
-# Where LPIPS compares features, Zhang et al. 2018, section 3.
+# The feature maps that LPIPS compares (Zhang et al. 2018, section 3).
 _TAPS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3")
 
 
@@ -19,7 +19,7 @@ class AlexNet(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> dict[str, jax.Array]:
-        """[N, H, W, 3], normalised as `imagenet_from_signed` does, to the five feature maps after ReLU, by layer."""
+        """Map [N, H, W, 3], normalised by `imagenet_from_signed`, to the five feature maps after ReLU, by layer."""
         features = {}
         for name, channels, side, stride in (
             ("conv1", 64, 11, 4),
@@ -37,7 +37,7 @@ class AlexNet(nn.Module):
 
 
 class LPIPS(nn.Module):
-    """Distance between two images as a trained network sees them.
+    """Distance between two images in the features of a trained network.
 
     Attributes:
       backbone: "alex" or "vgg16".
@@ -47,7 +47,15 @@ class LPIPS(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, y: jax.Array) -> jax.Array:
-        """Two batches [N, H, W, 3] in [−1, 1], at least 32 pixels on each side, to distances [N]; 0 for equal ones."""
+        """Compare two batches of images.
+
+        Args:
+          x: [N, H, W, 3] in [−1, 1], at least 32 pixels on each side.
+          y: the same shape and range.
+
+        Returns:
+          Distances [N]; 0 for equal images.
+        """
         if self.backbone == "alex":
             network = AlexNet(name="backbone")
         else:
@@ -61,10 +69,12 @@ class LPIPS(nn.Module):
 
 
 class LPIPSFeatures(nn.Module):
-    """LPIPS on VGG16 as features whose mean squared errors, summed over the taps, are its distance: a content loss.
+    """LPIPS on VGG16 as a content loss.
+
+    It returns features whose mean squared errors, summed over the taps, are the LPIPS distance.
 
     Attributes:
-      taps: the feature maps; all of them make LPIPS.
+      taps: the feature maps to compare. All five together make LPIPS.
       dtype: dtype of the convolutions.
     """
 
@@ -73,19 +83,19 @@ class LPIPSFeatures(nn.Module):
 
     @nn.compact
     def __call__(self, images: jax.Array) -> dict[str, jax.Array]:
-        """RGB [N, H, W, 3] in [−1, 1] to {tap: float32 [N, h, w, c]}."""
+        """Map RGB [N, H, W, 3] in [−1, 1] to {tap: float32 [N, h, w, c]}."""
         network = VGG(16, self.taps, normalisation="none", dtype=self.dtype, name="backbone")
         scaled = {}
         for tap, values in network(imagenet_from_signed(images)).items():
             head = self.param(f"head_{_TAPS.index(tap)}", nn.initializers.ones, (values.shape[-1],))
-            # A gradient at features of zero needs the small number under the root.
+            # The small number under the root keeps the gradient finite where all features are zero.
             length = jnp.sqrt(jnp.sum(values**2, axis=-1, keepdims=True) + 1e-12)
             scaled[tap] = values / length * jnp.sqrt(head * len(head))
         return scaled
 
 
 def imagenet_from_signed(images: jax.Array) -> jax.Array:
-    """[..., 3] in [−1, 1] to the mean and deviation of torchvision's ImageNet networks (to LPIPS's three decimals)."""
+    """Convert [..., 3] in [−1, 1] to the mean and deviation of ImageNet, to the three decimals that LPIPS uses."""
     return (images - jnp.array([-0.030, -0.088, -0.188])) / jnp.array([0.458, 0.448, 0.450])
 
 

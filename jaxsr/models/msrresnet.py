@@ -15,13 +15,13 @@ from jaxsr.models.layers import pixel_shuffle
 
 
 class MSRResNet(nn.Module):
-    """Residual blocks, pixel shuffles, and the bilinearly enlarged input added to the output; for ported weights.
+    """Residual blocks and pixel shuffles, for ported weights. The bilinearly enlarged input is added to the output.
 
     Attributes:
       scale: 2, 3 or 4.
       features: channels of the body.
-      blocks: residual blocks.
-      dtype: dtype of computation; parameters and the last convolution stay float32.
+      blocks: number of residual blocks.
+      dtype: dtype of computation. Parameters and the last convolution stay float32.
     """
 
     scale: int = 4
@@ -31,14 +31,14 @@ class MSRResNet(nn.Module):
 
     @property
     def upscaling_stages(self) -> tuple[int, ...]:
-        """Factor of each pixel shuffle in turn."""
+        """The factor of each pixel shuffle, in order."""
         if self.scale not in (2, 3, 4):
             raise InputError(f"MSRResNet has no scale {self.scale}: choose 2, 3 or 4")
         return {2: (2,), 3: (3,), 4: (2, 2)}[self.scale]
 
     @property
     def halo(self) -> int:
-        """LR pixels on each side that an output pixel can depend on."""
+        """Number of LR pixels on each side that an output pixel can depend on."""
         reach, pixel = 1.0 + 2 * self.blocks, 1.0
         for factor in self.upscaling_stages:
             reach += pixel
@@ -47,7 +47,7 @@ class MSRResNet(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
-        """Upscale [N, H, W, 3] in [0, 1] to [N, H·scale, W·scale, 3] float32 in [−1, 1]; `train` changes nothing."""
+        """Upscale [N, H, W, 3] in [0, 1] to [N, H·scale, W·scale, 3] float32 in [−1, 1]; `train` has no effect."""
         conv = partial(Convolution, side=3, dtype=self.dtype)
         wide = partial(conv, self.features)
         lrelu = partial(nn.leaky_relu, negative_slope=0.1)

@@ -13,20 +13,19 @@ from jaxsr.models.layers import pixel_unshuffle
 
 _RESIDUAL = 0.2
 _SLOPE = 0.2
-# Pixels of the body on each side with which tiles differ from the whole by .06 of a level of 255 at most, as measured
-# with Real-ESRGAN's x4plus on four photos; with 32 by 19 levels, with 64 by 1.2, with 80 by .23.
+# Pixels of the body on each side that are enough in practice (docs/design/tiles.md has the measurements).
 _EFFECTIVE_HALO = 96
 
 
 class DenseBlock(nn.Module):
-    """Five convolutions, each of which sees the input and all results before it."""
+    """Five convolutions. Each takes the input and all earlier results."""
 
     growth: int
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        """[N, H, W, features] to the same shape."""
+        """Map [N, H, W, features] to the same shape."""
         seen = [x]
         for i in range(1, 5):
             grown = Convolution(self.growth, 3, dtype=self.dtype, name=f"conv_{i}")(*seen)
@@ -35,16 +34,17 @@ class DenseBlock(nn.Module):
 
 
 class RRDBNet(nn.Module):
-    """Residual-in-residual dense blocks without batch norms; 16,697,987 parameters as published, 4,467,779 with 6.
+    """Residual-in-residual dense blocks without batch norms.
 
-    It always enlarges fourfold: at ×2 and ×1 its input is first unshuffled, by 2 and by 4, into 12 and 48 channels.
+    The published network has 23 blocks and 16,697,987 parameters; with 6 blocks there are 4,467,779. The body always
+    enlarges fourfold. At ×2 and ×1 the input is therefore unshuffled first, by 2 and by 4, into 12 and 48 channels.
 
     Attributes:
       scale: 1, 2 or 4.
       features: channels of the body.
       growth: channels that each convolution of a dense block adds.
-      blocks: of three dense blocks each.
-      dtype: dtype of computation; parameters and the last convolution stay float32.
+      blocks: number of residual blocks, of three dense blocks each.
+      dtype: dtype of computation. Parameters and the last convolution stay float32.
     """
 
     scale: int = 4
@@ -55,49 +55,53 @@ class RRDBNet(nn.Module):
 
     @property
     def unshuffle(self) -> int:
-        """Side of the squares of LR pixels that become channels; tiles begin and end at multiples of it."""
+        """Side of the squares of LR pixels that become channels. Tiles begin and end at multiples of it."""
         if self.scale not in (1, 2, 4):
             raise InputError(f"RRDBNet has no scale {self.scale}: choose 1, 2 or 4")
         return 4 // self.scale
 
     @property
     def reach(self) -> int:
-        """LR pixels on each side that an output pixel can depend on at all, counted from its square of `unshuffle`."""
+        """Number of LR pixels on each side that can affect an output pixel at all.
+
+        It is counted from the pixel's square of side `unshuffle`.
+        """
         return (1 + 15 * self.blocks + 1 + 2) * self.unshuffle
 
     @property
     def halo(self) -> int:
-        """LR pixels on each side that tiles get: all that an output pixel depends on, or 96 of the body's pixels.
+        """Number of LR pixels on each side that tiles get: `reach`, but at most 96 of the body's pixels.
 
-        Deep networks reach hundreds of pixels far, but what comes from there has passed residuals of 0.2² a block.
+        Deep networks reach hundreds of pixels, but each block scales what comes from there by 0.2².
         """
         return min(self.reach, _EFFECTIVE_HALO * self.unshuffle)
 
     @property
     def upsampling_halo(self) -> int:
-        """That of the second half alone, in pixels of features."""
+        """The halo of the second half alone, in feature pixels."""
         return 2
 
     @property
     def layers_held(self) -> int:
-        """Layers of features that the first half holds at once, as `jaxsr.upscaling.engine.working_bytes` counts."""
+        """Feature layers in memory at once in the first half, as `jaxsr.upscaling.engine.working_bytes` counts them."""
         return 8
 
     @nn.compact
     def __call__(
         self, x: jax.Array, *, train: bool = False, half: Literal["features", "upsampling"] | None = None
     ) -> jax.Array:
-        """Upscale.
+        """Upscale, or run one half of the network.
 
         Args:
-          x: LR [N, H, W, 3] float in [0, 1]; sides that are no multiples of `unshuffle` are mirrored to the next one.
-            For the second half the features.
-          train: changes nothing.
-          half: only the part before the upsampling, or only from there on; None for both.
+          x: LR [N, H, W, 3] float in [0, 1]. Sides are extended by mirroring to a multiple of `unshuffle`. For the
+            second half, x is the features.
+          train: has no effect.
+          half: "features" for the part before the upsampling, "upsampling" for the rest, None for both.
 
         Returns:
-          SR [N, H·scale, W·scale, 3] float32 in [−1, 1] (it can step outside); of the first half
-          [N, ⌈H/unshuffle⌉, ⌈W/unshuffle⌉, features], and of the second half four times as many pixels as it got.
+          SR [N, H·scale, W·scale, 3] float32 in [−1, 1]; values can lie outside. The first half alone returns
+          [N, ⌈H/unshuffle⌉, ⌈W/unshuffle⌉, features]. The second half alone returns four times its input's height and
+          width.
         """
         if half == "upsampling":
             return self._upsample(x)
@@ -108,7 +112,7 @@ class RRDBNet(nn.Module):
 
     def _extract(self, x):
         conv = partial(Convolution, self.features, 3, dtype=self.dtype)
-        # Bottom and right and by reflection, as Real-ESRGAN does.
+        # Padded at the bottom and on the right by reflection, as in Real-ESRGAN.
         margins = [(0, -side % self.unshuffle) for side in x.shape[1:3]]
         x = jnp.pad(x, [(0, 0), *margins, (0, 0)], mode="reflect")
         first = y = conv(name="conv_first")(pixel_unshuffle(x, self.unshuffle).astype(self.dtype))
@@ -125,7 +129,7 @@ class RRDBNet(nn.Module):
         for i in (0, 1):
             y = lrelu(conv(name=f"upconv_{i}")(_nearest(y)))
         y = lrelu(conv(name="conv_hr")(y))
-        # In float32 whatever dtype is: eight bits of mantissa would show as banding in the picture.
+        # In float32 whatever dtype is: the eight bits of bfloat16 would show as banding in the picture.
         return 2 * Convolution(3, 3, name="conv_last")(y) - 1
 
 

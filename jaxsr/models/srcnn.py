@@ -17,8 +17,8 @@ class SRCNN(nn.Module):
 
     Attributes:
       scale: 2, 3, 4 or 8.
-      kernels: side of the three kernels, (9, 1, 5) or (9, 5, 5).
-      dtype: dtype of computation; parameters, the bicubic and the last convolution stay float32.
+      kernels: sides of the three kernels, (9, 1, 5) or (9, 5, 5).
+      dtype: dtype of computation. Parameters, the bicubic upscaling and the last convolution stay float32.
     """
 
     scale: int = 4
@@ -27,12 +27,12 @@ class SRCNN(nn.Module):
 
     @property
     def halo(self) -> int:
-        """LR pixels on each side that an output pixel can depend on: the kernels' reach and the bicubic's 2."""
+        """LR pixels on each side that an output pixel can depend on: the reach of the kernels, and 2 for bicubic."""
         return math.ceil(sum(k // 2 for k in self.kernels) / self.scale) + 2
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
-        """LR [N, H, W, 3] in [0, 1] to SR [N, H·scale, W·scale, 3] float32 in [−1, 1]; `train` changes nothing."""
+        """Upscale [N, H, W, 3] in [0, 1] to [N, H·scale, W·scale, 3] float32 in [−1, 1]; `train` has no effect."""
         del train
         conv = partial(Convolution, dtype=self.dtype)
         x = resize(x.astype(jnp.float32), self.scale)

@@ -14,14 +14,14 @@ from jaxsr.models.layers import PReLU, imagenet_normalised, pixel_shuffle
 
 
 class ResidualBlock(nn.Module):
-    """conv, BN, PReLU, conv, BN, plus the input."""
+    """Convolution, batch norm, PReLU, convolution, batch norm; the input is added to the result."""
 
     features: int
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-        """[N, H, W, features] to the same shape."""
+        """Map [N, H, W, features] to the same shape."""
         conv = partial(Convolution, self.features, 3, use_bias=False, dtype=self.dtype)
         norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype)
         y = norm(name="norm_1")(conv(name="conv_1")(x))
@@ -30,18 +30,19 @@ class ResidualBlock(nn.Module):
 
 
 class SRResNet(nn.Module):
-    """The paper's network for scales 2, 3, 4 and 8; 1,547,350 parameters at ×4.
+    """The paper's network for scales 2, 3, 4 and 8. At ×4 there are 1,547,350 parameters.
 
     Fields default to the paper's values. Convolutions that feed a batch norm have no bias.
 
     Attributes:
-      scale: 2, 3, 4 or 8: log2(scale) pixel shuffles of ×2, or one of ×3.
+      scale: 2, 3, 4 or 8. There are log2(scale) pixel shuffles of ×2, or one of ×3.
       features: channels of the body (64 in the paper).
-      blocks: residual blocks (16 in the paper).
+      blocks: number of residual blocks (16 in the paper).
       output: "linear", or "tanh" to bound the output by [−1, 1].
-      body_end: what follows the body's last convolution, "norm" as in the paper, or "prelu" as in some ported networks.
-      normalisation: of the input, "none", or "imagenet" (mean and deviation of ImageNet), again for ported networks.
-      dtype: dtype of computation; parameters, statistics and the last convolution stay float32.
+      body_end: what follows the body's last convolution: "norm" as in the paper, or "prelu" as in some ported networks.
+      normalisation: "none", or "imagenet" to normalise the input with ImageNet's mean and deviation, for ported
+        networks.
+      dtype: dtype of computation. Parameters, statistics and the last convolution stay float32.
     """
 
     scale: int = 4
@@ -54,19 +55,19 @@ class SRResNet(nn.Module):
 
     @property
     def upscaling_stages(self) -> tuple[int, ...]:
-        """Factor of each pixel shuffle in turn."""
+        """The factor of each pixel shuffle, in order."""
         if self.scale not in (2, 3, 4, 8):
             raise InputError(f"SRResNet has no scale {self.scale}: choose 2, 3, 4 or 8")
         return (3,) if self.scale == 3 else (2,) * round(math.log2(self.scale))
 
     @property
     def halo(self) -> int:
-        """LR pixels on each side that an output pixel can depend on (40 for the paper's ×4)."""
+        """Number of LR pixels on each side that an output pixel can depend on (40 for the paper's ×4)."""
         return 4 + 2 * self.blocks + 1 + self.upsampling_halo
 
     @property
     def upsampling_halo(self) -> int:
-        """That of the second half alone: LR pixels of features that an output pixel can depend on (3 for ×4)."""
+        """The halo of the second half alone, in feature pixels (3 for ×4)."""
         reach, pixel = 0.0, 1.0
         for factor in self.upscaling_stages:
             reach += pixel
@@ -77,15 +78,15 @@ class SRResNet(nn.Module):
     def __call__(
         self, x: jax.Array, *, train: bool = False, half: Literal["features", "upsampling"] | None = None
     ) -> jax.Array:
-        """Upscale.
+        """Upscale, or run one half of the network.
 
         Args:
-          x: LR [N, H, W, 3] float in [0, 1]; for the second half the features.
+          x: LR [N, H, W, 3] float in [0, 1]. For the second half, x is the features.
           train: normalise with the batch's statistics and update the running ones ("batch_stats" must be mutable).
-          half: only the part before the upsampling, or only from there on; None for both.
+          half: "features" for the part before the upsampling, "upsampling" for the rest, None for both.
 
         Returns:
-          SR [N, H·scale, W·scale, 3] float32 in [−1, 1] (a linear output can step outside); of the first half
+          SR [N, H·scale, W·scale, 3] float32 in [−1, 1]; a linear output can lie outside. The first half alone returns
           [N, H, W, features].
         """
         y = x if half == "upsampling" else self._extract(x, train=train)
@@ -107,6 +108,6 @@ class SRResNet(nn.Module):
         for i, factor in enumerate(self.upscaling_stages):
             y = Convolution(self.features * factor**2, 3, dtype=self.dtype, name=f"upconv_{i}")(y)
             y = PReLU(name=f"prelu_up_{i}")(pixel_shuffle(y, factor))
-        # In float32 whatever dtype is: eight bits of mantissa would show as banding in the picture.
+        # In float32 whatever dtype is: the eight bits of bfloat16 would show as banding in the picture.
         y = Convolution(3, 9, name="conv_last")(y)
         return jnp.tanh(y) if self.output == "tanh" else y

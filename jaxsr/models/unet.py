@@ -13,7 +13,7 @@ from jaxsr.kernels.convolution import convolved
 
 
 class Halving(nn.Module):
-    """A convolution of 4×4 with stride 2 and PyTorch's padding of 1, without bias.
+    """A 4×4 convolution with stride 2 and PyTorch's padding of 1, without bias.
 
     Attributes:
       features: output channels.
@@ -25,22 +25,22 @@ class Halving(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        """[N, H, W, C] to [N, H/2, W/2, features], H and W even."""
+        """Map [N, H, W, C], H and W even, to [N, H/2, W/2, features]."""
         kernel = self.param("kernel", torch_uniform, (4, 4, x.shape[-1], self.features), jnp.float32)
-        # Of 5×5 and centred on a pixel, whose first row and column are zero: the same numbers.
+        # A 5×5 kernel that is centred on a pixel and has a first row and column of zeros gives the same numbers.
         centred = jnp.pad(kernel, ((1, 0), (1, 0), (0, 0), (0, 0)))
         return convolved(x, centred, stride=2, may_tile=True, dtype=self.dtype)
 
 
 class UNetDiscriminator(nn.Module):
-    """One judgement for each pixel; 4,376,897 parameters with 64 features.
+    """A discriminator that judges each pixel. With 64 features there are 4,376,897 parameters.
 
-    All convolutions but the first and the last are divided by their largest singular value (spectral normalisation,
-    Miyato et al. 2018), by one power iteration a pass, whose vectors are in "batch_stats".
+    All kernels but the first and the last are divided by their largest singular value (spectral normalisation,
+    Miyato et al. 2018). One power iteration a pass estimates it; its vectors are in "batch_stats".
 
     Attributes:
-      features: channels of the first convolution; the deepest ones have eight times as many.
-      dtype: dtype of computation; parameters are float32.
+      features: channels of the first convolution. The deepest ones have eight times as many.
+      dtype: dtype of computation. Parameters are float32.
     """
 
     features: int = 64
@@ -48,14 +48,14 @@ class UNetDiscriminator(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-        """How real images look, and where.
+        """Judge how real images look at each pixel.
 
         Args:
           x: [N, H, W, 3] in [−1, 1], H and W multiples of 8.
-          train: take a step of the power iterations ("batch_stats" must be mutable).
+          train: take one step of the power iterations ("batch_stats" must be mutable).
 
         Returns:
-          Logits [N, H, W] float32; above 0 for real.
+          Logits [N, H, W] float32. Positive means real.
         """
 
         def normalised(layer):

@@ -12,12 +12,12 @@ from jaxsr.models.layers import imagenet_normalised
 
 _CONVOLUTIONS = {16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 
-# Mean of BGR in 0 to 255, as Caffe's (and Keras') networks were trained with.
+# Mean of BGR in 0 to 255, with which Caffe's (and Keras') networks were trained.
 _CAFFE = (103.939, 116.779, 123.68)
 
 
 def layers(depth: int) -> list[tuple[str, int]]:
-    """(name, channels) of the convolutions in order, ("conv1_1", 64) to ("conv5_4", 512)."""
+    """(name, channels) of each convolution in order, from ("conv1_1", 64) to ("conv5_4", 512) for VGG19."""
     return [
         (f"conv{stage}_{i}", min(64 * 2 ** (stage - 1), 512))
         for stage, count in enumerate(_CONVOLUTIONS[depth], start=1)
@@ -26,7 +26,11 @@ def layers(depth: int) -> list[tuple[str, int]]:
 
 
 def needed_layers(depth: int, taps: tuple[str, ...]) -> list[str]:
-    """Names of the convolutions up to the last of the taps.
+    """Names of the convolutions up to the last tap.
+
+    Args:
+      depth: 16 or 19.
+      taps: names of feature maps, "conv5_4" before its ReLU or "relu5_4" after.
 
     Raises:
       InputError: the network has no such feature map, or none is named.
@@ -43,15 +47,15 @@ def needed_layers(depth: int, taps: tuple[str, ...]) -> list[str]:
 
 
 class VGG(nn.Module):
-    """The convolutions of VGG up to the last feature map asked for; nothing behind it is computed or has parameters.
+    """The convolutions of VGG up to the last requested feature map. Later layers have no parameters here.
 
     Attributes:
       depth: 16 or 19.
-      taps: what to give back: "conv5_4" is before its ReLU, "relu5_4" after.
-      normalisation: what the weights were trained with, "imagenet" (torchvision) or "caffe" (Keras); "none" when the
-        caller does it.
-      input_range: of the images, "signed" [−1, 1] or "unit" [0, 1].
-      dtype: dtype of computation; features come back as float32.
+      taps: the feature maps to return. "conv5_4" is before its ReLU, "relu5_4" after.
+      normalisation: what the weights were trained with: "imagenet" (torchvision) or "caffe" (Keras). "none" if the
+        caller normalises.
+      input_range: range of the images, "signed" [−1, 1] or "unit" [0, 1].
+      dtype: dtype of computation. Features are returned as float32.
     """
 
     depth: int = 19
@@ -62,7 +66,7 @@ class VGG(nn.Module):
 
     @nn.compact
     def __call__(self, images: jax.Array) -> dict[str, jax.Array]:
-        """RGB [N, H, W, 3] to {tap: float32 [N, h, w, c]}, in the network's order."""
+        """Map RGB [N, H, W, 3] to {tap: float32 [N, h, w, c]}, in the network's order."""
         needed = needed_layers(self.depth, self.taps)
         x = self._normalised(images)
         features = {}
@@ -85,10 +89,11 @@ class VGG(nn.Module):
 
 
 def _pooled(x):
-    """The largest of each 2×2.
+    """The maximum of each 2×2 square.
 
-    As `nn.max_pool`, whose gradient takes twenty times as long on a CPU; of equal ones each gets a part of the
-    gradient, in place of the first one all. In float32 these are zeros of a ReLU, which pass none on.
+    The gradient of `nn.max_pool` is slow on a CPU (docs/design/cpu-convolutions.md). Here, equal values share the
+    gradient; there, the first one gets it all. In float32 the equal values are zeros of a ReLU, which pass no gradient
+    on.
     """
     n, height, width, channels = x.shape
     x = x[:, : height // 2 * 2, : width // 2 * 2].reshape(n, height // 2, 2, width // 2, 2, channels)

@@ -1,4 +1,4 @@
-"""Picture in, picture out."""
+"""Upscaling of pictures: arrays, picture files and whole folders."""
 
 from jaxsr.upscaling.automatic import AutomaticUpscaler, load
 from jaxsr.upscaling.batch import upscale

@@ -1,10 +1,10 @@
-"""An upscaler that looks at each picture and takes the network that fits it."""
+"""An upscaler that examines each picture and chooses the network that fits it."""
 
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from PIL import Image
@@ -20,21 +20,37 @@ AUTOMATIC = "auto"
 
 @dataclass(eq=False, repr=False)
 class AutomaticUpscaler:
-    """As `Upscaler`, by the network that `jaxsr.upscaling.choice.choose` takes; each is loaded when first needed.
+    """An `Upscaler` that uses the network chosen by `jaxsr.upscaling.choice.choose` for each picture.
+
+    Each network is loaded when it is first needed.
 
     Attributes:
-      open: gives the upscaler of a bundled name, the same one each time.
-      sharp: SRGANs in place of SRResNets.
+      open: returns the upscaler of a bundled name, the same object each time.
+      sharp: whether to choose among SRGANs instead of SRResNets.
       scale: output pixels per input pixel on both axes.
-      name: what it was loaded by.
-      card: {}, since what is known of the network depends on the picture.
+      name: the name that it was loaded by.
+      card: {}, because the network depends on the picture.
     """
 
     open: Callable[[str], Upscaler]
     sharp: bool
     scale: float
     name: str = "auto"
-    card: dict = field(default_factory=dict)
+    card: dict[str, Any] = field(default_factory=dict)
+
+    @overload
+    def __call__(
+        self, image: np.ndarray, *, size: tuple[int, int] | None = None, progress: Progress | None = None
+    ) -> np.ndarray: ...
+
+    @overload
+    def __call__(
+        self,
+        image: Image.Image | str | os.PathLike,
+        *,
+        size: tuple[int, int] | None = None,
+        progress: Progress | None = None,
+    ) -> Image.Image: ...
 
     def __call__(
         self,
@@ -43,14 +59,14 @@ class AutomaticUpscaler:
         size: tuple[int, int] | None = None,
         progress: Progress | None = None,
     ) -> np.ndarray | Image.Image:
-        """Upscale; arguments, result and errors as of `Upscaler`. Each image of a batch gets what fits it."""
+        """Upscale as `Upscaler` does, with the same arguments and errors; a network is chosen per image of a batch."""
         if isinstance(image, np.ndarray) and image.ndim == 4 and len(image):
             return np.stack([self(one, size=size, progress=progress) for one in image])
         upscaler, _ = self.fitting(image)
         return upscaler(image, size=size, progress=progress)
 
     def fitting(self, image: Picture | Image.Image | np.ndarray | str | os.PathLike) -> tuple[Upscaler, Choice]:
-        """The upscaler for a picture, and why it is that one.
+        """The upscaler that is chosen for a picture, and the reason.
 
         Raises:
           InputError: the picture cannot be read.
@@ -60,7 +76,7 @@ class AutomaticUpscaler:
 
     def __repr__(self) -> str:
         kind = "sharp" if self.sharp else "faithful"
-        return f"AutomaticUpscaler(×{self.scale:g}, {kind}, by what the picture went through)"
+        return f"AutomaticUpscaler(×{self.scale:g}, {kind}, chosen for each picture)"
 
 
 def load(
@@ -72,30 +88,31 @@ def load(
     base: str | os.PathLike | None = None,
     **options: Any,
 ) -> AutomaticUpscaler | Upscaler:
-    """An upscaler.
+    """Load an upscaler.
 
     Args:
-      name_or_path: "auto", the bundled network that fits each picture (see `jaxsr.upscaling.choice.choose`); or what
-        `load_named` takes: a bundled network ("srresnet", …), a .safetensors file or the folder of a training run; or
-        "nearest", "bilinear" or "bicubic".
-      sharp: with "auto", an SRGAN, which is sharper and invents what it cannot know; a strength asks for one too.
-      scale: see `load_named`.
-      strength: likewise.
-      base: likewise, not with "auto".
-      options: those of `load_named`: dtype, tile, self_ensemble, color_lock and back_project.
+      name_or_path: "auto" to choose the bundled network that fits each picture (see `jaxsr.upscaling.choice.choose`).
+        Or any argument of `jaxsr.upscaling.upscaler.load`: a bundled network ("srresnet", …), a weights file, the
+        folder of a training run, or "nearest", "bilinear" or "bicubic".
+      sharp: with "auto", choose an SRGAN, which is sharper and invents details. Giving `strength` has the same effect.
+      scale: see `jaxsr.upscaling.upscaler.load`.
+      strength: see `jaxsr.upscaling.upscaler.load`.
+      base: see `jaxsr.upscaling.upscaler.load`; not with "auto".
+      options: further options of `jaxsr.upscaling.upscaler.load`: dtype, tile, self_ensemble, color_lock and
+        back_project.
 
     Raises:
-      InputError: see `load_named`; or `sharp` is given for a named network, or `base` for none.
+      InputError: see `jaxsr.upscaling.upscaler.load`; or `sharp` is given with a named network, or `base` with "auto".
     """
     options |= {"scale": scale, "strength": strength}
     if name_or_path != AUTOMATIC:
         if sharp:
-            raise InputError(f"sharp (--sharp) is for the model auto: {name_or_path} is what it is; name srgan")
+            raise InputError(f"sharp (--sharp) is for the model auto, not for {name_or_path}; name srgan instead")
         return load_named(name_or_path, base=base, **options)
     if base is not None:
-        raise InputError("base (--base) is for a network that is named: name its SRGAN as the model too")
+        raise InputError("base (--base) needs a named network: give its SRGAN as the model too")
     sharp = sharp or strength is not None
     opened = cache(lambda name: load_named(name, **options))
-    # What can be refused is refused now, not at the first picture.
+    # Wrong options are refused now, not at the first picture.
     clean = opened((SHARP if sharp else FAITHFUL)[0])
     return AutomaticUpscaler(opened, sharp, clean.scale)

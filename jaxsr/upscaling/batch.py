@@ -1,4 +1,4 @@
-"""A picture file in, a picture file out, in three stages that those of other pictures can overlap."""
+"""Upscales a picture file to a picture file, in three stages that can overlap with those of other pictures."""
 
 import os
 from collections.abc import Callable
@@ -11,7 +11,8 @@ from jaxsr.imaging.deflate import Compression
 from jaxsr.imaging.frame_writing import check_frames, write_animation, write_pages
 from jaxsr.imaging.frames import Frames, open_frames
 from jaxsr.imaging.picture import Picture, open_picture, warn_of_notes
-from jaxsr.imaging.writing import WRITTEN_SUFFIXES, check_target, write_picture, write_raw
+from jaxsr.imaging.raw import write_raw
+from jaxsr.imaging.writing import WRITTEN_SUFFIXES, check_target, write_picture
 from jaxsr.upscaling.automatic import AutomaticUpscaler, load
 from jaxsr.upscaling.choice import Choice
 from jaxsr.upscaling.frames import upscale_frames
@@ -22,15 +23,15 @@ from jaxsr.upscaling.upscaler import Progress, Upscaler
 
 @dataclass(frozen=True)
 class Stages:
-    """From a picture file to its upscaled file, `write(compute(read(source), target, progress), target)`.
+    """The stages from a picture file to its upscaled file: `write(compute(read(source), target, progress), target)`.
 
     Each may raise `InputError` or `OSError`, in a sentence that names the file.
 
     Attributes:
-      read: from the path of the source to what `compute` takes.
-      compute: the network; calls its last argument with the number of tiles done and of all tiles.
-      write: what `compute` gives, to the target, which appears whole or not at all.
-      discard: let go of what `compute` gives and `write` will not take; None where nothing need be done.
+      read: from the path of the source to the argument of `compute`.
+      compute: runs the network, and calls its last argument with the number of tiles done and of all tiles.
+      write: writes the result of `compute` to the target, which appears complete or not at all.
+      discard: frees a result of `compute` that will not be written; None if nothing has to be freed.
     """
 
     read: Callable[[Path], Any]
@@ -40,13 +41,13 @@ class Stages:
 
 
 class Opened(NamedTuple):
-    """A picture that was read, and what will upscale it.
+    """A picture that was read, and its upscaler.
 
     Attributes:
-      picture: the picture.
+      picture: the picture, the first one of its file.
       upscaler: its upscaler.
-      choice: why it is that one; None where it was named.
-      frames: all pictures of its file, of which it is the first; None where it is the only one, or taken alone.
+      choice: why this upscaler was chosen; None if it was named.
+      frames: all pictures of the file; None if there is only one, or if the first is upscaled alone.
     """
 
     picture: Picture
@@ -70,17 +71,17 @@ def file_stages(
     first_frame: bool = False,
     note: Callable[[Opened], None] = _warn,
 ) -> Stages:
-    """The stages of upscaling a file with this upscaler.
+    """The stages that upscale files with an upscaler.
 
     Args:
       upscaler: the network or interpolation.
-      size: from (height, width) of a picture to those of its result; None for the upscaler's scale.
-      quality: of JPEG and WebP, 1 to 100, always with full colour resolution.
-      compression: of PNG, see `jaxsr.imaging.png.write_png`.
+      size: from (height, width) of a picture to that of its result; None for the upscaler's scale.
+      quality: the quality of JPEG and WebP, 1 to 100; JPEG keeps full colour resolution.
+      compression: the compression of PNG, see `jaxsr.imaging.png.write_png`.
       salvage: see `jaxsr.imaging.picture.open_picture`.
-      keep_times: give each result the times of access and change of its source.
-      first_frame: of an animation, or of several pages, take the first picture alone.
-      note: called with each picture that is read, to tell its notes and the network that was chosen for it.
+      keep_times: whether each result gets the access and modification times of its source.
+      first_frame: whether to upscale the first frame or page alone.
+      note: called with each picture that is read, to report its notes and the chosen network.
     """
 
     def read(source):
@@ -140,10 +141,19 @@ def upscale_file(
     first_frame: bool = False,
     note: Callable[[Opened], None] = _warn,
 ) -> None:
-    """Read a picture, upscale it, write it; `target` appears whole or not at all. Options as of `file_stages`.
+    """Read a picture, upscale it and write it. The target appears complete or not at all.
+
+    Args:
+      upscaler: the network or interpolation.
+      source: the picture.
+      target: the file to write.
+      size: see `file_stages`.
+      progress: called after each tile with the number of tiles done and of all tiles.
+      first_frame: see `file_stages`.
+      note: see `file_stages`.
 
     Raises:
-      InputError: `source` is no picture that can be upscaled, or `target` cannot hold it.
+      InputError: `source` is not a picture that can be upscaled, or `target` cannot hold the result.
       OSError: `target` cannot be written.
     """
     stages = file_stages(upscaler, size=size, first_frame=first_frame, note=note)
@@ -156,24 +166,24 @@ def upscale(
     *,
     model: str | os.PathLike = "auto",
     first_frame: bool = False,
-    **options,
+    **options: Any,
 ) -> None:
     """Upscale a picture file, as `jaxsr upscale` does.
 
-    Bit depth, colour profile, EXIF, XMP, resolution, transparency and text are kept, as far as the target's format has
-    them.
+    Bit depth, colour profile, EXIF, XMP, resolution, transparency and text are kept, as far as the target's format can
+    hold them.
 
     Args:
       source: a picture in any common format.
-      target: the file to write, in one of the formats of `jaxsr.imaging.writing.WRITTEN_SUFFIXES`; an existing one is
+      target: the file to write, in one of the formats of `jaxsr.imaging.writing.WRITTEN_SUFFIXES`; an existing file is
         replaced.
       model: see `load`.
-      first_frame: of an animation, or of several pages, take the first picture alone; otherwise all, to a GIF, WebP or
-        PNG, or to a TIFF.
-      options: of `load`.
+      first_frame: whether to upscale the first frame or page alone. Otherwise all frames of an animation are upscaled,
+        to a GIF, WebP or PNG, or all pages of a TIFF, to a TIFF.
+      options: options of `load`.
 
     Raises:
-      InputError: `source` is no picture that can be upscaled, `target` cannot hold it, or see `load`.
+      InputError: `source` is not a picture that can be upscaled, `target` cannot hold the result, or as for `load`.
       OSError: `target` cannot be written.
     """
     target = Path(target)

@@ -1,7 +1,8 @@
-"""Tiles of networks that unshuffle their input: what is divided are squares of pixels, its cells, and not pixels.
+"""Tiles for networks that unshuffle their input: images are divided at the borders of cells, squares of pixels.
 
-A tile that began within a square would be unshuffled differently from the whole. Images whose sides are no multiples of
-a cell's are mirrored to the next one at the bottom and on the right, and the result is cut, as Real-ESRGAN does.
+A tile that began within a cell would be unshuffled differently from the whole image. An image whose sides are not
+multiples of the cell is extended to the next multiple by mirroring, at the bottom and on the right. The result is then
+cropped, as in Real-ESRGAN.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,24 +25,24 @@ def upscale_cell_strips(
     cell: int,
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[np.ndarray]:
-    """`upscale_strips` of a network that unshuffles.
+    """`upscale_strips` for a network that unshuffles its input.
 
     Args:
-      apply: as there, of tiles [h, w, cell, cell, …]; what is kept of them counts cells, and is upscaled to
-        [h kept · cell · scale, …]. With cells of one pixel it is that of `upscale_strips`.
-      rows: of the image, see there.
-      size: of the image in pixels.
-      scale: output pixels per input pixel.
-      halo: input pixels.
+      apply: the network, on tiles [h, w, cell, cell, …] of cells. The kept part is given in cells, and the result is
+        [h kept · cell · scale, …]. With cells of one pixel, `apply` is as for `upscale_strips`.
+      rows: `rows(top, bottom)` returns these rows of the image, [bottom − top, W, …].
+      size: (height, width) of the image in pixels.
+      scale: output pixels per input pixel on both axes.
+      halo: input pixels on each side that an output pixel can depend on.
       tile: largest side of a tile in input pixels.
       cell: side of a cell in pixels.
-      progress: see there.
+      progress: called after each tile with the number of tiles done and of all tiles.
 
     Yields:
-      As there.
+      [h, W·scale, …], H·scale rows in all; as `upscale_strips`.
 
     Raises:
-      InputError: see there.
+      InputError: as for `upscale_strips`.
     """
     check_tile(tile, halo=halo)
     if cell == 1:
@@ -64,7 +65,7 @@ def upscale_cell_strips(
 
 
 def pixels(cells: jax.Array, *, cell: int) -> jax.Array:
-    """[h, w, cell, cell, …] as [h·cell, w·cell, …]; with cells of one pixel what is given."""
+    """Join cells [h, w, cell, cell, …] to pixels [h·cell, w·cell, …]; with `cell` 1 the argument is returned."""
     if cell == 1:
         return cells
     height, width = cells.shape[:2]

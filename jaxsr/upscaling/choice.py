@@ -1,4 +1,4 @@
-"""Which network fits a picture: one for clean pictures, or one for those with noise and JPEG's artefacts."""
+"""Chooses the network for a picture: one for clean pictures, or one for pictures with noise and JPEG artefacts."""
 
 import os
 from typing import NamedTuple
@@ -10,24 +10,23 @@ from jaxsr.imaging.picture import Picture, open_picture
 from jaxsr.imaging.quality import Traces, file_quality, jpeg_quality, traces
 from jaxsr.upscaling.pictures import arrays_of
 
-# JPEGs of cameras have 90 to 98; below this, what was lost shows at four times the size.
+# JPEGs of cameras have a quality of 90 to 98. Below this threshold the loss is visible at four times the size.
 HIGH_QUALITY = 95
-# For pictures whose history is not known. Blocks as of a JPEG below quality 40, which show without looking for them:
-# five of the 19 photos of Set5 and Set14 have 0.5 to 0.8, since they were JPEGs once. Noise of one and a half times the
-# most in clean photos.
+# Thresholds for pictures with an unknown history: plainly visible blocks, as of a JPEG below quality 40, and noise of
+# one and a half times the maximum in clean photos. docs/design/real-photos.md says why they are high.
 PLAIN_BLOCKS, PLAIN_NOISE = 0.8, 3.6
-# What is looked at of a large picture: this many rows and columns of its middle.
+# Rows and columns in the middle of a large picture that are examined.
 _MIDDLE = 1024
 
 FAITHFUL, SHARP = ("srresnet", "srresnet_real"), ("srgan", "srgan_real")
 
 
 class Choice(NamedTuple):
-    """A network and why.
+    """A chosen network and the reason.
 
     Attributes:
       model: name of a bundled network.
-      reason: in a few words, "JPEG of quality 72".
+      reason: the reason in a few words, such as "JPEG of quality 72".
     """
 
     model: str
@@ -38,14 +37,14 @@ class Choice(NamedTuple):
 
 
 def choose(found: Traces, *, sharp: bool) -> Choice:
-    """The network for a picture with these traces.
+    """Choose the network for a picture by its traces.
 
-    The network for real photos is taken for a JPEG below quality 95, for plain traces of JPEG's blocks, and for plain
-    noise. All else is taken to be clean.
+    The network for real photos is chosen for a JPEG below quality 95, for plain traces of JPEG's blocks, and for plain
+    noise. Every other picture counts as clean.
 
     Args:
-      found: of the picture.
-      sharp: an SRGAN in place of an SRResNet.
+      found: the traces of the picture.
+      sharp: whether to choose an SRGAN instead of an SRResNet.
     """
     clean, real = SHARP if sharp else FAITHFUL
     if found.quality is not None and found.quality < HIGH_QUALITY:
@@ -59,14 +58,14 @@ def choose(found: Traces, *, sharp: bool) -> Choice:
 
 
 def choose_for(image: Picture | Image.Image | np.ndarray | str | os.PathLike, *, sharp: bool) -> Choice:
-    """`choose` for a picture; of a large one its middle is looked at.
+    """`choose` for a picture. Only the middle of a large picture is examined.
 
     Args:
       image: an opened picture file, a PIL image, an array [H, W, 3] or [H, W], uint8 or float in [0, 1], or a path.
       sharp: see `choose`.
 
     Raises:
-      InputError: it cannot be read.
+      InputError: the picture cannot be read.
     """
     quality = None
     if isinstance(image, str | os.PathLike):

@@ -1,27 +1,30 @@
-"""One process at a time for each result: a lock file beside it, which a process that dies lets go of by itself."""
+"""Lets one process at a time work on each result, by a lock file beside it. The lock of a dead process is released."""
 
 import contextlib
 import errno
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from jaxsr.files import remove_abandoned
 
-# Some network file systems have no locks. Work there goes on, without protection from a second process.
+# Some network file systems have no locks. Work continues there, without protection from a second process.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 @contextlib.contextmanager
-def claimed(target: Path) -> Iterator[bool]:
-    """Claim a file that is to be written; yields False if another process, or thread, has claimed it.
+def claimed(target: Path) -> Generator[bool]:
+    """Claim a file that will be written.
 
-    The claim is `.NAME.claim` beside the file and is gone when the context ends. One that a killed process left is
-    taken over, and the temporary files are deleted that it left with it.
+    The claim is the file `.NAME.claim` beside the target, which is deleted when the context ends. The claim of a killed
+    process is taken over, and the temporary files that it left are deleted.
+
+    Yields:
+      Whether the claim succeeded; False if another process or thread has claimed the file.
 
     Raises:
-      OSError: the folder of `target` cannot be made or written, or the lock cannot be had for another reason.
+      OSError: the folder of `target` cannot be created or written, or locking fails for another reason.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     path = target.with_name(f".{target.name}.claim")
@@ -35,13 +38,13 @@ def claimed(target: Path) -> Iterator[bool]:
             remove_abandoned(target)
         yield True
     finally:
-        # Deleted while it is locked: whoever opened it meanwhile will see that the name is gone.
+        # Deleted while it is locked, so that a process that has just opened it sees that the name is gone.
         path.unlink(missing_ok=True)
         os.close(handle)
 
 
 def _lock(path):
-    """An open, locked file that still has its name, or None if another has it."""
+    """Descriptor of a locked file that still has its name; None if another process holds the lock."""
     while True:
         handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
         try:

@@ -1,4 +1,4 @@
-"""What `jaxsr upscale` does with pictures that are planned: tell a person, and write a report."""
+"""Runs the planned pictures of `jaxsr upscale`: shows progress, prints a summary and writes a report."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -23,10 +23,10 @@ Existing = Literal["refuse", "keep", "replace"]
 
 
 def existing_results(*, skip: bool, overwrite: bool) -> Existing:
-    """What is done about results that exist, from the two flags.
+    """What to do with existing results, from the two flags.
 
     Raises:
-      InputError: both are given.
+      InputError: both flags are given.
     """
     if skip and overwrite:
         raise InputError("--skip-existing keeps results that exist and --overwrite replaces them: give one of the two")
@@ -40,19 +40,19 @@ def list_jobs(
     exists: Callable[[Job], bool] = has_result,
     choose: Callable[[Path], Choice] | None = None,
 ) -> int:
-    """Print for each picture what `run` would do.
+    """Print what `run` would do with each picture.
 
     Args:
       jobs: the pictures.
-      existing: what is done about results that exist.
-      exists: whether a job's result does.
-      choose: gives the network for a picture, which is printed too; None where there is no choice.
+      existing: what `run` would do with existing results.
+      exists: whether the result of a job exists.
+      choose: chooses the network for a picture, which is printed too; None if the network is named.
 
     Returns:
-      The exit code: 0, or 1 if the network cannot be chosen for a picture since it cannot be read.
+      The exit code: 0, or 1 if a picture cannot be read to choose its network.
 
     Raises:
-      InputError: `run` would refuse the results that exist, or the only picture cannot be read.
+      InputError: `run` would refuse existing results, or the only picture cannot be read.
     """
     if existing == "refuse":
         refuse_existing(jobs, exists=exists)
@@ -62,7 +62,7 @@ def list_jobs(
         by = ""
         if choose and what != "skip":
             try:
-                by = f" by {choose(job.source)}"
+                by = f" by {choose(Path(job.source))}"
             except InputError as error:
                 if len(jobs) == 1:
                     raise
@@ -74,7 +74,7 @@ def list_jobs(
 
 
 def check_quality(quality: int) -> None:
-    """Raise `InputError` if JPEG and WebP files have no such quality."""
+    """Raise `InputError` if a quality of JPEG and WebP is not from 1 to 100."""
     if not 1 <= quality <= 100:
         raise InputError(f"--quality {quality}: give a number from 1 to 100")
 
@@ -98,26 +98,26 @@ def run(
     keep_times: bool = False,
     first_frame: bool = False,
 ) -> int:
-    """Upscale pictures, with a progress bar and a summary on stderr and each result's path on stdout.
+    """Upscale pictures. A progress bar and a summary go to stderr, and the path of each result to stdout.
 
     Args:
       upscaler: the network.
       jobs: the pictures.
-      existing: what is done about results that exist: refuse to begin, keep or replace them.
+      existing: what to do with existing results: refuse to start, keep them or replace them.
       report: file for a JSON report, or None.
-      size: from (height, width) of a picture to those of its result; None for the upscaler's scale.
-      quality: of JPEG and WebP, 1 to 100.
-      compression: of PNG.
+      size: from (height, width) of a picture to that of its result; None for the upscaler's scale.
+      quality: the quality of JPEG and WebP, 1 to 100.
+      compression: the compression of PNG, see `jaxsr.imaging.png.write_png`.
       salvage: see `jaxsr.upscaling.batch.file_stages`.
-      keep_times: likewise.
-      first_frame: likewise.
+      keep_times: see `jaxsr.upscaling.batch.file_stages`.
+      first_frame: see `jaxsr.upscaling.batch.file_stages`.
 
     Returns:
       The exit code: 0, or 1 if a picture failed.
 
     Raises:
-      InputError: there are results already, or the only picture fails.
-      KeyboardInterrupt: after the summary and the report.
+      InputError: existing results are refused, or the only picture fails.
+      KeyboardInterrupt: the run was interrupted; raised after the summary and the report are written.
       OSError: the report cannot be written.
     """
     if existing == "refuse":
@@ -133,20 +133,19 @@ def run(
     def tell(outcome):
         outcomes.append(outcome)
         if outcome.status == "done":
-            # Not a plain print, which would end up inside the bar.
+            # A plain print would end up inside the bar.
             tqdm.write(str(outcome.job.target))
 
     files = {"compression": compression, "salvage": salvage, "keep_times": keep_times, "first_frame": first_frame}
     stages = file_stages(upscaler, size=size, quality=quality, note=note, **files)
     try:
         with picture_bar(jobs, sizes) as (progress, count):
-            upscale_all(
-                jobs,
-                stages,
-                overwrite=existing == "replace",
-                progress=progress,
-                finished=lambda outcome: (count(outcome), tell(outcome)),
-            )
+
+            def finished(outcome: Outcome) -> None:
+                count(outcome)
+                tell(outcome)
+
+            upscale_all(jobs, stages, overwrite=existing == "replace", progress=progress, finished=finished)
     except KeyboardInterrupt:
         again = "begins again" if existing == "replace" else "goes on from here with --skip-existing"
         print(f"{summary(jobs, outcomes)}\nthe same command {again}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Compiled programs that outlive the process."""
+"""Keeps compiled programs for later processes."""
 
 import contextlib
 import warnings
@@ -7,19 +7,20 @@ from pathlib import Path
 import jax
 import platformdirs
 
-# Of all programs together; one of SRResNet takes some hundred kilobytes.
+# Limit for all programs together; one of SRResNet takes a few hundred kilobytes.
 _MOST_BYTES = 500_000_000
 
 
 def keep_compiled() -> None:
-    """Keep what JAX compiles from now on in the user's cache folder, and take it from there.
+    """Let JAX keep the programs that it compiles in the user's cache folder, and reuse them from there.
 
-    JAX itself decides what still fits: the key holds the program, its version and the processor. Where the user has
-    given JAX a folder (`JAX_COMPILATION_CACHE_DIR`), it stays that one. Programs with calls of oneDNN
-    (jaxsr/kernels/onednn.py) cannot be kept, and are quick to compile: that JAX could not write them is not told.
+    JAX decides what can be reused: its key holds the program, JAX's version and the processor. If the user has given
+    JAX a folder (`JAX_COMPILATION_CACHE_DIR`), that folder is used. Programs that call oneDNN (jaxsr/kernels/onednn.py)
+    cannot be kept, but compile quickly. JAX's warning about these is therefore silenced.
     """
     warnings.filterwarnings("ignore", "Error writing persistent compilation cache entry.*std::bad_alloc", UserWarning)
-    if jax.config.jax_compilation_cache_dir is not None:
+    # JAX defines the attributes of its configuration at run time.
+    if jax.config.jax_compilation_cache_dir is not None:  # ty: ignore[missing-attribute]
         return
     folder = Path(platformdirs.user_cache_dir("jaxsr"))
     forget_oldest(folder, most=_MOST_BYTES)
@@ -28,8 +29,8 @@ def keep_compiled() -> None:
 
 
 def forget_oldest(folder: Path, *, most: int) -> None:
-    """Delete the files of a folder that were read longest ago, until the rest takes at most this many bytes."""
-    # Another process may be faster, and where nothing can be deleted nothing is lost.
+    """Delete the least recently read files of a folder, until the rest takes at most `most` bytes."""
+    # Another process may delete them first, and a file that cannot be deleted does no harm.
     with contextlib.suppress(OSError):
         files = [(path, path.stat()) for path in folder.iterdir() if path.is_file()]
         total = 0

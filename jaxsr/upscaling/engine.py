@@ -1,7 +1,8 @@
-"""Networks and interpolations on images that come and go in strips."""
+"""Applies networks and interpolations to images that arrive and leave in strips."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -10,7 +11,7 @@ import numpy as np
 import psutil
 
 from jaxsr.imaging.color import signed_from_unit, uint8_from_unit, unit_from_signed, unit_from_uint8
-from jaxsr.imaging.resize import resize
+from jaxsr.imaging.resize import Kernel, resize
 from jaxsr.imaging.strips import Rows, resize_strips, sliding
 from jaxsr.upscaling.cells import pixels, upscale_cell_strips
 from jaxsr.upscaling.halves import in_halves
@@ -18,9 +19,9 @@ from jaxsr.upscaling.refinement import Refinement
 from jaxsr.upscaling.tiling import check_tile, cropped
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
-# Luma of full-range RGB (ITU-R BT.601-7, section 2.5.1), which is what Pillow's mode L holds.
+# Luma of full-range RGB (ITU-R BT.601-7, section 2.5.1), as in Pillow's mode L.
 _GRAY_WEIGHTS = (0.299, 0.587, 0.114)
-# Sides of tiles. With larger ones a person would wait for the progress bar.
+# Sides of tiles. With larger tiles the progress bar would move too rarely.
 _TILES = (512, 384, 256, 192, 128)
 _MOST_BYTES = 10**9
 
@@ -28,14 +29,14 @@ Strips = Callable[..., Iterator[np.ndarray]]
 
 
 class Interpolation(nn.Module):
-    """An interpolation as a network without parameters, for what is done around networks.
+    """An interpolation as a network without parameters, so that refinements can be applied to it.
 
     Attributes:
-      kernel: of MATLAB's `imresize`.
-      scale: output pixels per input pixel.
+      kernel: the kernel of MATLAB's `imresize`.
+      scale: output pixels per input pixel on both axes.
     """
 
-    kernel: str
+    kernel: Kernel
     scale: int = 4
 
     @property
@@ -48,8 +49,14 @@ class Interpolation(nn.Module):
         return signed_from_unit(resize(x, self.scale, kernel=self.kernel))
 
 
-def interpolation_strips(kernel, rows, size, to, progress) -> Iterator[np.ndarray]:
-    """`Upscaler.strips` of MATLAB's `imresize` with this kernel."""
+def interpolation_strips(
+    kernel: Kernel,
+    rows: Rows,
+    size: tuple[int, int],
+    to: tuple[int, int],
+    progress: Callable[[int, int], None] | None,
+) -> Iterator[np.ndarray]:
+    """`Upscaler.strips` for MATLAB's `imresize` with this kernel."""
     for strip in resize_strips(rows, size, to, kernel=kernel):
         yield _clipped(strip)
     if progress is not None:
@@ -57,14 +64,14 @@ def interpolation_strips(kernel, rows, size, to, progress) -> Iterator[np.ndarra
 
 
 def make_network_strips(
-    model: nn.Module, variables: dict, refinement: Refinement, *, tile: int | None
+    model: nn.Module, variables: dict[str, Any], refinement: Refinement, *, tile: int | None
 ) -> tuple[Strips, int]:
-    """`Upscaler.strips` of a network, and the side of its tiles.
+    """`Upscaler.strips` for a network, and the side of its tiles.
 
     Args:
       model: the network.
-      variables: of it.
-      refinement: what is done around it, within each tile.
+      variables: its variables.
+      refinement: what is done around the network, within each tile.
       tile: side of the tiles in LR pixels; None for `fitting_tile`.
 
     Raises:
@@ -103,10 +110,11 @@ def _in_halves(model, variables):
 
 
 def working_bytes(model: nn.Module, refinement: Refinement) -> int:
-    """Bytes that XLA needs for each LR pixel of a tile, or each cell of a network that unshuffles its input.
+    """Bytes that XLA needs per LR pixel of a tile, or per cell for a network that unshuffles its input.
 
-    Of a network in halves four of its LR layers, or as many as it says, and so of one that enlarges last; else two of
-    its widest layer, which is an HR one; for a self-ensemble, whose runs overlap, five times as many.
+    A network that runs in halves holds four of its LR layers, or `layers_held` if it says so. A network with
+    `layers_held` that enlarges last holds these. Any other network holds two of its widest layer, which is an HR one. A
+    self-ensemble, whose runs overlap, needs five times as much.
     """
     layer = 4 * getattr(model, "features", 64)
     if _has_halves(model, refinement):
@@ -118,20 +126,22 @@ def working_bytes(model: nn.Module, refinement: Refinement) -> int:
 
 
 def fitting_tile(bytes_per_pixel: int, *, halo: int, free: int) -> int:
-    """The largest tile that takes at most a gigabyte and half of the free memory, or the smallest worth its halo.
+    """Side of the largest tile that takes at most a gigabyte and at most half of the free memory.
+
+    If none is small enough, it is the smallest tile that is worth its halo.
 
     Args:
       bytes_per_pixel: see `working_bytes`.
-      halo: LR pixels at each side that are not kept.
-      free: bytes.
+      halo: LR pixels on each side of a tile that are not kept.
+      free: free memory in bytes.
     """
-    # Half of a tile's side in halos would mean three quarters of the work for nothing.
+    # If halos took half of a tile's side, three quarters of the work would be lost.
     sides = [side for side in _TILES if side > 3 * halo] or [4 * halo]
     return next((side for side in sides if bytes_per_pixel * side**2 <= min(_MOST_BYTES, free / 2)), sides[-1])
 
 
 def free_memory() -> int:
-    """Bytes that JAX's first device can still give."""
+    """Free memory of JAX's first device, in bytes."""
     device = jax.devices()[0]
     stats = device.memory_stats() if device.platform != "cpu" else None
     if stats and "bytes_limit" in stats:
@@ -149,10 +159,18 @@ def _clipped(strip):
     return strip if strip.dtype == np.uint8 else np.clip(strip, 0.0, 1.0)
 
 
-def upscale_tile(model: nn.Module, refinement: Refinement, variables: dict, image: jax.Array) -> jax.Array:
-    """[h, w] or [h, w, 3], uint8 or float32 in [0, 1], to the same `scale` times as large; compiled as one program.
+def upscale_tile(model: nn.Module, refinement: Refinement, variables: dict[str, Any], image: jax.Array) -> jax.Array:
+    """Upscale one tile; compiled as one program.
 
-    Of a network that unshuffles its input, cells of these, see `jaxsr.upscaling.cells`.
+    Args:
+      model: the network.
+      refinement: what is done around it.
+      variables: its variables.
+      image: [h, w] or [h, w, 3], uint8 or float32 in [0, 1]. For a network that unshuffles its input, cells of these,
+        see `jaxsr.upscaling.cells`.
+
+    Returns:
+      The tile in the same form and dtype, `scale` times as large; pixels, not cells.
     """
     image = pixels(image, cell=getattr(model, "unshuffle", 1))
     upscaled = refinement.apply(
@@ -161,14 +179,14 @@ def upscale_tile(model: nn.Module, refinement: Refinement, variables: dict, imag
     return _as_given(upscaled, gray=image.ndim == 2, dtype=image.dtype)
 
 
-def extract_features(model: nn.Module, variables: dict, image: jax.Array) -> jax.Array:
-    """`upscale_tile`'s first half: features [h, w, C]."""
+def extract_features(model: nn.Module, variables: dict[str, Any], image: jax.Array) -> jax.Array:
+    """The first half of `upscale_tile`: features [h, w, C]."""
     image = pixels(image, cell=getattr(model, "unshuffle", 1))
     return model.apply(variables, _unit_rgb(image)[None], half="features")[0]
 
 
 def _upsample_features(model, variables, features, top, left, *, size, gray, dtype):
-    """`upscale_tile`'s second half, from `size` of the features."""
+    """The second half of `upscale_tile`, on a window of `size` of the features."""
     piece = jax.lax.dynamic_slice(features, (top, left, 0), (*size, features.shape[-1]))
     signed = model.apply(variables, piece[None], half="upsampling")[0]
     return _as_given(unit_from_signed(signed), gray=gray, dtype=dtype)

@@ -1,4 +1,4 @@
-"""Many pictures: while the network computes one, the next is read and those before it are written."""
+"""Upscales many pictures: while the network computes one, the next is read and previous ones are written."""
 
 import errno
 import os
@@ -17,22 +17,22 @@ from jaxsr.upscaling.claim import claimed
 from jaxsr.upscaling.plan import Job
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-# Pictures that are written at a time. Each of a format but PNG is one core's work, and a JPEG lies in memory whole.
+# Pictures that are written at a time. Formats other than PNG use one core each, and a JPEG is held in memory whole.
 WRITERS = 2
 
-# (inode, time of change, size) of a file, or None where there is none.
+# (inode, modification time, size) of a file, or None if it does not exist.
 Identity = tuple[int, int, int] | None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a picture.
+    """The outcome of a job.
 
     Attributes:
-      job: the picture and its result's path.
+      job: the picture and the path of its result.
       status: "done", "skipped" or "failed".
-      reason: why it was skipped (two or three words) or failed (one sentence); empty for "done".
-      seconds: spent reading, computing and writing it, without waiting for other pictures.
+      reason: why it was skipped (a few words) or failed (one sentence); empty for "done".
+      seconds: time for reading, computing and writing it, without waiting for other pictures.
     """
 
     job: Job
@@ -42,15 +42,15 @@ class Outcome:
 
 
 class _Stopped(Exception):
-    """This run ends: the picture is given up."""
+    """The run is ending, so the picture is abandoned."""
 
 
 @dataclass
 class _Run:
-    """What the threads of a run share."""
+    """The state that the threads of a run share."""
 
     stop: threading.Event = field(default_factory=threading.Event)
-    # One that is read, or waits for the network, and one that the network computes.
+    # One picture is being read or waits for the network, and the network computes another.
     unfinished: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(2))
     reading: threading.Lock = field(default_factory=threading.Lock)
     computing: threading.Lock = field(default_factory=threading.Lock)
@@ -58,8 +58,8 @@ class _Run:
     reporting: threading.Lock = field(default_factory=threading.Lock)
 
 
-def identity(path: Path) -> Identity:
-    """What tells a file from another that has taken its place."""
+def identity(path: Path | str) -> Identity:
+    """The identity of a file, which differs once another file has replaced it."""
     try:
         status = os.lstat(path)
     except OSError:
@@ -68,12 +68,12 @@ def identity(path: Path) -> Identity:
 
 
 def has_result(job: Job) -> bool:
-    """Whether there is a file where the result goes."""
+    """Whether the target of a job exists."""
     return os.path.lexists(job.target)
 
 
 def refuse_existing(jobs: Sequence[Job], *, exists: Callable[[Job], bool] = has_result) -> None:
-    """Raise `InputError` if there are results already."""
+    """Raise `InputError` if the result of any job exists."""
     existing = [job.target for job in jobs if exists(job)]
     if existing:
         which = f"{existing[0]} exists" if len(existing) == 1 else f"{existing[0]} and {len(existing) - 1} more exist"
@@ -88,21 +88,23 @@ def upscale_all(
     progress: Callable[[Job, float], None] = lambda job, fraction: None,
     finished: Callable[[Outcome], None],
 ) -> None:
-    """Upscale pictures, past those that fail; at most four are in memory.
+    """Upscale pictures, and continue past those that fail. At most four are in memory.
 
-    A result that exists is left alone, or with `overwrite` replaced. Several processes can work on the same jobs: each
-    result is claimed, and none is written that another process has written since this call began. A full disk ends
-    the run; the pictures not being written by then have no outcome.
+    An existing result is kept, or replaced with `overwrite`. Several processes can work on the same jobs: each result
+    is claimed, and a result that another process has written since this call began is left alone. A full disk ends the
+    run; pictures that are not being written at that time have no outcome.
 
     Args:
-      jobs: the pictures, taken up in this order.
-      stages: how to upscale one; called in threads, `write` for up to `WRITERS` pictures at a time, the others for one.
-      overwrite: replace results.
-      progress: called with the job that is computed and the fraction of it that is done.
+      jobs: the pictures, started in this order.
+      stages: how to upscale a picture. They are called in threads: `write` for up to `WRITERS` pictures at a time, the
+        others for one.
+      overwrite: whether to replace existing results.
+      progress: called with the job that is being computed and the fraction of it that is done.
       finished: called with each outcome, one at a time, from threads and in any order.
 
     Raises:
-      KeyboardInterrupt: after what was being written is whole; what was being read or computed is given up.
+      KeyboardInterrupt: the run was interrupted. Pictures that were being written are complete; those that were being
+        read or computed are abandoned.
     """
     run = _Run()
     before = [identity(job.target) for job in jobs]
@@ -123,7 +125,7 @@ def upscale_all(
 
 
 def _outcome(job, before, stages, run, overwrite, progress):
-    """Upscale one picture if it is this process's to do; None if the run was stopped."""
+    """Upscale one picture, unless another process does; None if the run was stopped."""
     times = []
     try:
         if run.stop.is_set():
@@ -140,7 +142,7 @@ def _outcome(job, before, stages, run, overwrite, progress):
             run.stop.set()
         return Outcome(job, "failed", sentence(error), sum(times))
     except Exception as error:
-        # Whatever is wrong with one picture, or in the program, the others of a long night are worth having.
+        # Whatever goes wrong with one picture, even a bug, must not stop the others.
         reason = str(error) if isinstance(error, InputError) else f"{job.source}: {type(error).__name__}: {error}"
         return Outcome(job, "failed", reason, sum(times))
     return Outcome(job, "done", "", sum(times))
@@ -183,7 +185,7 @@ def _turn(lock, run, times):
         try:
             yield
         except OSError as error:
-            # Before the next picture's turn, which would fail too.
+            # Set before the next picture's turn, which would fail too.
             if error.errno in DISK_FULL:
                 run.stop.set()
             raise

@@ -1,26 +1,30 @@
-"""All pictures of a file upscaled: each frame that repeats once, each page by itself."""
+"""Upscales all pictures of a file: repeated frames only once, and each page on its own."""
 
 import os
 from collections.abc import Callable
 
 from jaxsr.imaging.frames import Frames, repeats
 from jaxsr.imaging.picture import Picture
-from jaxsr.imaging.writing import Raw
+from jaxsr.imaging.raw import Raw
 
 _BLOCK = 2**22
-# From a picture, what is to stand above its result, and what is told of its tiles, to the pixels of the result.
+# From a picture, the pixels to append its result to, and a callback for progress, to the pixels of the result.
 Compute = Callable[[Picture, Raw | None, Callable[[int, int], None] | None], Raw]
 
 
 def upscale_frames(
     compute: Compute, frames: Frames, *, progress: Callable[[int, int], None] | None = None
 ) -> list[Raw]:
-    """The results of an animation in one `Raw`, one below the other, or of pages in one each.
+    """Upscale the frames of an animation or the pages of a file.
 
     Args:
       compute: upscales one picture.
       frames: the pictures.
-      progress: called with tiles done and of all pictures, as if all had as many as the one that is computed.
+      progress: called with the number of tiles done and of all tiles, as if each picture had as many tiles as the
+        current one.
+
+    Returns:
+      For an animation one `Raw`, with the frames one below the other; for pages one `Raw` each.
     """
     first = repeats(frames.pictures) if frames.kind == "animation" else list(range(len(frames.pictures)))
     to_compute = sorted(set(first))
@@ -47,7 +51,7 @@ def _of_all(progress, number, count):
 
 
 def _repeated(above, first, count):
-    """`count` frames with the one of this number below them once more."""
+    """The `count` frames in `above`, with a copy of frame `first` appended."""
     height, width = above.size
     length = above.length // count
     for at in range(first * length, (first + 1) * length, _BLOCK):

@@ -1,8 +1,8 @@
-"""A network in two halves, on tiles of two sizes.
+"""Runs a network in two halves, on tiles of two sizes.
 
-Most of what an output pixel depends on is the first half's, which works on LR pixels: it has a wide halo, and needs
-little memory for a pixel. The second half enlarges: a narrow halo, and several times the memory. So features are
-computed in large tiles, of which the halo is a small part, and enlarged in small pieces, only where they are kept.
+The first half works on LR pixels: it has a wide halo and needs little memory per pixel. The second half enlarges: it
+has a narrow halo and needs several times the memory. So features are computed in large tiles, of which the halo is a
+small part. They are enlarged in small pieces, and only where they are kept.
 """
 
 import math
@@ -13,8 +13,8 @@ import numpy as np
 
 from jaxsr.upscaling.tiling import Apply, moved, plan_tiles, scaled
 
-# From a row, a column and a (height, width) of the features to [height·scale, width·scale, …] made of them; called with
-# one size for all tiles of an image that is divided along both axes.
+# From the top row, left column and (height, width) of a window of the features to its result, [height·scale,
+# width·scale, …]. For an image that is divided along both axes, all calls have the same size.
 Upsample = Callable[[int, int, tuple[int, int]], np.ndarray]
 
 
@@ -26,14 +26,14 @@ def in_halves(
     upsampling_halo: int,
     piece: int = 128,
 ) -> Apply:
-    """`Apply` of a network.
+    """An `Apply` that runs a network in two halves.
 
     Args:
-      extract: from a tile [h, w, …] to the second half for its features, see `Upsample`.
-      scale: output pixels per input pixel.
+      extract: the first half, from a tile [h, w, …] to the second half for its features, see `Upsample`.
+      scale: output pixels per input pixel on both axes.
       halo: LR pixels on each side that an output pixel can depend on.
-      upsampling_halo: those of features that it can depend on in the second half.
-      piece: side in LR pixels that pieces have at most without their halos; the halo weighs little in 128.
+      upsampling_halo: feature pixels on each side that an output pixel can depend on in the second half.
+      piece: largest side of a piece in LR pixels, without its halos. In 128 pixels the halo weighs little.
     """
 
     window = partial(_window, full_halo=halo, halo=upsampling_halo, piece=piece)
@@ -55,11 +55,11 @@ def in_halves(
 
 
 def _window(kept, length, *, full_halo, halo, piece):
-    """Features that are enlarged along one axis of a tile, and the side of the pieces that they are enlarged in."""
-    # What a tile in the middle of the image keeps, or all of an image that is not divided.
+    """The features to enlarge along one axis of a tile, and the side of the pieces for that."""
+    # The kept part of a tile in the middle of the image, or the whole of an image that is not divided.
     shared = length - 2 * (halo if kept == slice(0, length) else full_halo)
     side = min(math.ceil(shared / math.ceil(max(shared, 1) / piece)) + 2 * halo, length)
     start, stop = max(kept.start - halo, 0), min(kept.stop + halo, length)
-    # No window smaller than a piece, which would be another shape to compile.
+    # A window smaller than a piece would be another shape to compile.
     start = max(min(start, stop - side), 0)
     return slice(start, max(stop, start + side)), side

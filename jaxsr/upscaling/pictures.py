@@ -1,4 +1,4 @@
-"""Pillow images as arrays and back."""
+"""Converts Pillow images to arrays and back."""
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -9,23 +9,23 @@ from jaxsr.imaging.files import to_rgb
 
 _GRAY = ("1", "L", "LA", "La")
 _COLOR = ("RGB", "RGBA", "RGBa", "RGBX", "P", "PA", "CMYK", "YCbCr")
-# To RGB, and without their profile.
+# Modes that are converted to RGB, and therefore lose their profile.
 _CONVERTED = ("CMYK", "YCbCr")
 _DEEP = {"I;16": 65535, "I;16L": 65535, "I;16B": 65535, "F": 1}
 
 
 def arrays_of(picture: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
-    """Colours and opacity of a Pillow image, turned upright by its EXIF orientation.
+    """The colours and opacity of a Pillow image, turned upright by its EXIF orientation.
 
     Args:
-      picture: in any mode but Lab, HSV and 32-bit integers; F must be in [0, 1].
+      picture: an image of any mode but Lab, HSV and 32-bit integers. Mode F must be in [0, 1].
 
     Returns:
-      [H, W] for gray or [H, W, 3], uint8, or float32 in [0, 1] for modes of more than 8 bits; and [H, W] float32 in
-      [0, 1], None without transparency.
+      The colours, [H, W] for gray or [H, W, 3], uint8, or float32 in [0, 1] for modes of more than 8 bits. The opacity,
+      [H, W] float32 in [0, 1]; None without transparency.
 
     Raises:
-      InputError: the mode is another.
+      InputError: the mode is not supported.
     """
     if picture.mode not in (*_GRAY, *_COLOR, *_DEEP):
         raise InputError(f"pictures of mode {picture.mode} cannot be upscaled: convert it to gray or RGB first")
@@ -42,11 +42,12 @@ def arrays_of(picture: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def pillow_image(image: np.ndarray, *, like: Image.Image | None = None) -> Image.Image:
-    """A Pillow image of [H, W] or [H, W, C], uint8 or float in [0, 1].
+    """Convert an array to a Pillow image.
 
     Args:
-      image: opacity last, where C is 2 or 4.
-      like: the image that it comes from: gray of more than 8 bits stays so, and a profile of the same colours is kept.
+      image: [H, W] or [H, W, C], uint8 or float in [0, 1]; opacity is the last channel where C is 2 or 4.
+      like: the source image. If it is gray with more than 8 bits, the result keeps that mode's depth. Its profile is
+        kept if the colours were not converted.
     """
     if like is None or like.mode not in _DEEP:
         image = image if image.dtype == np.uint8 else uint8_from_unit(image)

@@ -1,9 +1,9 @@
-"""A progress bar over pictures of different sizes, which therefore counts megapixels."""
+"""A progress bar that counts megapixels, because pictures have different sizes."""
 
 import contextlib
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -16,10 +16,10 @@ from jaxsr.upscaling.plan import Job
 _FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {n:.1f}/{total:.1f} megapixels [{elapsed}<{remaining}, {rate_noinv_fmt}]"
 
 
-def megapixels(path: Path) -> float | None:
-    """Millions of pixels of a picture file, by its header; None if it cannot be read."""
+def megapixels(path: Path | str) -> float | None:
+    """Millions of pixels of a picture file, from its header; None if it cannot be read."""
     with warnings.catch_warnings():
-        # That a picture is large is told by whoever reads it whole.
+        # Warnings are issued when the whole picture is read.
         warnings.simplefilter("ignore")
         try:
             height, width = picture_size(path)
@@ -31,22 +31,22 @@ def megapixels(path: Path) -> float | None:
 @contextlib.contextmanager
 def picture_bar(
     jobs: Sequence[Job], sizes: Sequence[float | None]
-) -> Iterator[tuple[Callable[[Job, float], None], Callable[[Outcome], None]]]:
-    """A bar on stderr, if that is a terminal: pictures, megapixels of input, megapixels/s and the time left.
+) -> Generator[tuple[Callable[[Job, float], None], Callable[[Outcome], None]]]:
+    """Show a bar on stderr, if that is a terminal: pictures, megapixels of input, megapixels/s and the time left.
 
     Args:
       jobs: all pictures.
       sizes: their megapixels; unknown ones do not count.
 
     Yields:
-      What to call with a job and the fraction of it that is computed, and what to call with each outcome, as of
-      `upscale_all`. What was skipped or failed does not count as work done.
+      The arguments `progress` and `finished` of `upscale_all`: a function to call with a job and the fraction of it
+      that is computed, and one to call with each outcome. Skipped and failed pictures do not count as work done.
     """
     size_of = {job: size or 0.0 for job, size in zip(jobs, sizes, strict=True)}
     computed = dict.fromkeys(jobs, 0.0)
     ended = {"done": 0, "skipped": 0, "failed": 0}
     lock = threading.RLock()
-    # Above zero, since tqdm has no percentage of nothing.
+    # Above zero, because tqdm cannot show a percentage of nothing.
     total = sum(size_of.values()) + 1e-9
     begin = f"0/{len(jobs)} pictures"
     with tqdm(desc=begin, total=total, unit=" megapixels", bar_format=_FORMAT, disable=None, smoothing=0.1) as bar:

@@ -1,7 +1,7 @@
-"""What can be done around a network without training: self-ensemble, colour lock, back-projection.
+"""Refinements around a network that need no training: self-ensemble, colour lock and back-projection.
 
 All work on images [H, W, C] inside the compiled tile program. Each reads a bounded neighbourhood, given by `reach` in
-LR pixels, so that an upscaled image is the same in tiles and whole.
+LR pixels, so that the result in tiles equals that of the whole image.
 """
 
 import dataclasses
@@ -15,21 +15,24 @@ import numpy as np
 from jaxsr.errors import InputError
 from jaxsr.imaging.resize import resize
 
-# Half of MATLAB's bicubic kernel, in LR pixels: antialiased on the way down, plain on the way up.
+# Half the width of MATLAB's bicubic kernel in LR pixels, both for reducing (antialiased) and for enlarging.
 _BICUBIC_REACH = 2
-# Wide enough to leave texture alone, which is a few LR pixels, and narrow enough to follow lit and shaded regions.
+# Wide enough to leave texture unchanged, which spans a few LR pixels, and narrow enough to follow light and shade.
 _LOCK_SIGMA = 4.0
 _LOCK_REACH = math.ceil(3 * _LOCK_SIGMA)
 
 
 @dataclasses.dataclass(frozen=True)
 class Refinement:
-    """Which refinements, in the order in which they are applied.
+    """The refinements to apply, in this order.
 
     Attributes:
       self_ensemble: average the network over the 8 flips and turns of the input (Lim et al. 2017, EDSR, section 3.3).
-      color_lock: take the low frequencies from the input.
+      color_lock: replace the low frequencies of the result by those of the input.
       back_project: iterations of back-projection (Irani & Peleg 1991); 0 for none.
+
+    Raises:
+      InputError: the number of iterations is negative.
     """
 
     self_ensemble: bool = False
@@ -50,9 +53,12 @@ class Refinement:
         """`upscale(lr)` with these refinements.
 
         Args:
-          upscale: the network, [H, W, 3] in [0, 1] to [H·scale, W·scale, 3] in [0, 1] and, unclipped, around it.
+          upscale: the network, from [H, W, 3] in [0, 1] to [H·scale, W·scale, 3] in about [0, 1], not clipped.
           lr: [H, W, 3] in [0, 1].
-          scale: of the network.
+          scale: output pixels per input pixel of the network.
+
+        Returns:
+          [H·scale, W·scale, 3] in about [0, 1], not clipped.
         """
         sr = self_ensembled(upscale, lr) if self.self_ensemble else upscale(lr)
         if self.color_lock:
@@ -63,7 +69,7 @@ class Refinement:
 
 
 def self_ensembled(upscale: Callable[[jax.Array], jax.Array], lr: jax.Array) -> jax.Array:
-    """Mean of the network's answers to the 8 flips and turns of [H, W, C], each turned back."""
+    """The mean of the network's results for the 8 flips and turns of [H, W, C], each turned back."""
     total = 0.0
     for turns in range(4):
         for mirrored in (False, True):
@@ -74,15 +80,16 @@ def self_ensembled(upscale: Callable[[jax.Array], jax.Array], lr: jax.Array) -> 
 
 
 def back_projected(sr: jax.Array, lr: jax.Array, *, scale: int) -> jax.Array:
-    """One iteration: add the enlarged difference between the input and the reduced result.
+    """One iteration of back-projection: add the enlarged difference between the input and the reduced result.
 
-    Both resizes are the bicubic of the evaluation, so that with more iterations the reduced result becomes the input.
+    Both resizes use the bicubic kernel of the evaluation. With more iterations, the reduced result converges to the
+    input.
     """
     return sr + resize(lr - resize(sr, 1 / scale), scale)
 
 
 def color_locked(sr: jax.Array, lr: jax.Array, *, scale: int) -> jax.Array:
-    """The result with its low frequencies replaced by the input's: a Gaussian of 4 LR pixels parts low from high."""
+    """The result with its low frequencies, by a Gaussian of 4 LR pixels, replaced by those of the input."""
     difference = lr - resize(sr, 1 / scale)
     rows, columns = (jnp.asarray(_gaussian_matrix(length), sr.dtype) for length in lr.shape[:2])
     low = jnp.einsum("ih,hwc,jw->ijc", rows, difference, columns, precision=jax.lax.Precision.HIGHEST)
@@ -90,7 +97,7 @@ def color_locked(sr: jax.Array, lr: jax.Array, *, scale: int) -> jax.Array:
 
 
 def _gaussian_matrix(length):
-    """[length, length], rows summing to 1, borders mirrored."""
+    """[length, length]; each row sums to 1, and borders are mirrored."""
     taps = np.arange(-_LOCK_REACH, _LOCK_REACH + 1)
     weights = np.exp(-0.5 * (taps / _LOCK_SIGMA) ** 2)
     period = np.concatenate([np.arange(length), np.arange(length)[::-1]])

@@ -1,4 +1,4 @@
-"""What became of the pictures: for a person in a few lines, for a program as JSON."""
+"""Reports the outcomes of a run: in a few lines for a person, and as JSON for a program."""
 
 import json
 import os
@@ -14,7 +14,13 @@ from jaxsr.upscaling.plan import Job
 
 
 def summary(jobs: Sequence[Job], outcomes: Sequence[Outcome], *, kind: str = "pictures") -> str:
-    """The failures, a line for each in the order of the jobs, and a line of counts of this kind of thing."""
+    """The failures, one per line in the order of the jobs, and a line of counts.
+
+    Args:
+      jobs: all jobs of the run.
+      outcomes: the outcomes of those that have one.
+      kind: what the jobs are, in the plural.
+    """
     position = {job: number for number, job in enumerate(jobs)}
     failed = sorted((o for o in outcomes if o.status == "failed"), key=lambda outcome: position[outcome.job])
     skipped = Counter(outcome.reason for outcome in outcomes if outcome.status == "skipped")
@@ -30,7 +36,7 @@ def summary(jobs: Sequence[Job], outcomes: Sequence[Outcome], *, kind: str = "pi
 
 
 def check_report(path: Path | None) -> None:
-    """Raise `InputError` if this is no place for a report."""
+    """Raise `InputError` if a report cannot be written to this path; None is no report."""
     if path is not None and (path.suffix.lower() != ".json" or path.is_dir()):
         raise InputError(f"--json {path}: give the report the name of a file in .json")
 
@@ -43,11 +49,18 @@ def write_report(
     *,
     choices: Mapping[Path, Choice | None] | None = None,
 ) -> None:
-    """Write {"counts": {status: number}, "pictures": [...]}, the pictures in the order of the jobs.
+    """Write {"counts": {status: number}, "pictures": [...]} with the pictures in the order of the jobs.
 
-    Each picture has: source, target, status (done, skipped, failed, or "left" where the run ended before), reason (why
-    it was skipped or failed, else null), seconds of work (null if left), megapixels of input (null if unknown); and
-    where a network was chosen for it, model and why.
+    Each picture has source, target, status (done, skipped, failed, or "left" if the run ended before it), reason (why
+    it was skipped or failed, else null), seconds of work (null if left) and megapixels of input (null if unknown). If a
+    network was chosen for it, it also has model and why.
+
+    Args:
+      path: the JSON file.
+      jobs: all jobs of the run.
+      sizes: the megapixels of each input; None if unknown.
+      outcomes: the outcomes of the jobs that have one.
+      choices: the chosen network by the path of the source.
 
     Raises:
       OSError: the file cannot be written.

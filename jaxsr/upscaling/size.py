@@ -1,4 +1,4 @@
-"""The size of the result, as a person writes it."""
+"""Reads the size of the result from a command's argument."""
 
 import re
 from collections.abc import Callable
@@ -9,17 +9,17 @@ Target = Callable[[tuple[int, int]], tuple[int, int]]
 
 
 def parse_size(text: str | None, *, scale: float | None) -> Target | None:
-    """From (height, width) of a picture to those of its result, by "3840x2160", "3840x" or "x2160".
+    """Parse "3840x2160", "3840x" or "x2160".
 
     Args:
-      text: width and height in pixels; where one is left out, the aspect is kept. None for no size.
-      scale: what is given as a scale, which excludes a size.
+      text: width and height in pixels. If one is left out, the aspect ratio is kept. None for no size.
+      scale: the scale that is given otherwise, or None. A size and a scale exclude each other.
 
     Returns:
-      The function, or None without a text.
+      A function from (height, width) of a picture to that of its result; None without a text.
 
     Raises:
-      InputError: the text is no size, or there are both.
+      InputError: the text is not a size, or a size and a scale are given.
     """
     if text is None:
         return None

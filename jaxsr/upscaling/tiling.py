@@ -1,28 +1,36 @@
-"""Upscaling in tiles of one shape, equal to upscaling the whole image at once.
+"""Upscales an image in tiles of one shape; the result equals that of the whole image.
 
-Two things make it equal. Of each tile only the pixels at least a halo away from the tile's sides are kept, and where a
-tile reaches the image's edge, that is the tile's own edge too, so that the network pads with zeros in the same place.
-Hence the last tile of a row lies flush with the edge and overlaps its neighbour more than the others do.
+Two things make it equal. Only the pixels that are at least a halo away from a tile's inner sides are kept. And where a
+tile reaches the image's edge, that is the tile's own edge too, so the network pads with zeros in the same place. The
+last tile of a row therefore lies flush with the edge, and overlaps its neighbour more than the others do.
 
-The result comes in strips from top to bottom, one for each row of tiles, so that memory does not grow with the image.
+The result is yielded in strips from top to bottom, one per row of tiles, so that memory does not grow with the image.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import jax
 import numpy as np
 
 from jaxsr.errors import InputError
 
-# LR pixels between the sides of tiles that may be compiled.
+# Sides of tiles are multiples of this many LR pixels, so that few shapes are compiled.
 _STEP = 32
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A part of the image that is computed at once, and the part of it that is kept; slices of LR rows and columns."""
+    """A part of the image that is computed at once, and the part of it that is kept.
+
+    Attributes:
+      rows: LR rows of the tile.
+      columns: LR columns of the tile.
+      kept_rows: LR rows that are kept, counted in the image.
+      kept_columns: LR columns that are kept, counted in the image.
+    """
 
     rows: slice
     columns: slice
@@ -31,35 +39,35 @@ class Tile:
 
     @property
     def kept(self) -> tuple[slice, slice]:
-        """What is kept, as slices of the tile itself."""
+        """The kept rows and columns, counted in the tile."""
         return moved(self.kept_rows, self.rows.start), moved(self.kept_columns, self.columns.start)
 
 
-# From a tile [h, w, …] and what is kept of it, to that part upscaled, [h kept · scale, w kept · scale, …].
+# From a tile [h, w, …] and its kept part to that part upscaled, [h kept · scale, w kept · scale, …].
 Apply = Callable[[np.ndarray, tuple[slice, slice]], np.ndarray]
 
 
 def cropped(network: Callable[[np.ndarray], np.ndarray], *, scale: int) -> Apply:
-    """A network, [h, w, …] to [h·scale, w·scale, …], of whose result a part is kept."""
+    """An `Apply` that runs a network, [h, w, …] to [h·scale, w·scale, …], and crops its result to the kept part."""
     return lambda image, kept: np.asarray(network(image))[tuple(scaled(span, scale) for span in kept)]
 
 
 def plan_tiles(height: int, width: int, *, tile: int | tuple[int, int], halo: int, top: int = 0) -> list[list[Tile]]:
-    """Rows of tiles whose kept parts cover the image from row `top` on, each pixel once.
+    """Plan rows of tiles whose kept parts cover the image from row `top` on, each pixel once.
 
     Args:
       height: rows of the image, at least 1.
       width: columns of the image, at least 1.
-      tile: side of a tile, or (height, width), halo included; an image that is no larger along an axis is not divided
-        along it.
+      tile: side of a tile, or (height, width), halo included. An axis along which the image is not larger than a tile
+        is not divided.
       halo: pixels at a tile's inner sides that are not kept.
-      top: first row that is still missing.
+      top: the first row that is still missing.
 
     Returns:
-      All tiles, of the same shape, from left to right in rows from top to bottom.
+      Tiles of the same shape, from left to right in rows from top to bottom.
 
     Raises:
-      InputError: nothing is left of a tile between its halos.
+      InputError: a tile has no pixels between its halos.
     """
     tall, wide = (tile, tile) if isinstance(tile, int) else tile
     columns = list(_spans(width, wide, halo))
@@ -70,13 +78,13 @@ def plan_tiles(height: int, width: int, *, tile: int | tuple[int, int], halo: in
 
 
 def check_tile(tile: int, *, halo: int) -> None:
-    """Raise `InputError` if nothing is left of a tile of this side between its halos."""
+    """Raise `InputError` if a tile of this side has no pixels between its halos."""
     if tile <= 2 * halo:
         raise InputError(f"a tile of {tile} pixels is too small for this network: take at least {2 * halo + 1}")
 
 
 def _spans(length, tile, halo, first=0):
-    """(whole, kept) of the tiles along one axis, from sample `first` on."""
+    """Yield (whole, kept) of the tiles along one axis, from sample `first` on."""
     if length > tile:
         check_tile(tile, halo=halo)
     while first < length:
@@ -97,25 +105,25 @@ def upscale_strips(
     tile: int,
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[np.ndarray]:
-    """Upscale an image tile by tile, and give it in strips from top to bottom.
+    """Upscale an image tile by tile, in strips from top to bottom.
 
-    When memory runs out, the tiles are halved and the work goes on with the strip that was begun.
+    If memory runs out, the tiles are halved, and the work continues with the strip that was begun.
 
     Args:
-      apply: the network, see `cropped`; called with one shape of tile only.
-      rows: `rows(top, bottom)` gives these rows of the image, [bottom − top, W, …].
+      apply: the network, see `cropped`; called with tiles of one shape, unless memory runs out.
+      rows: `rows(top, bottom)` returns these rows of the image, [bottom − top, W, …].
       size: (height, width) of the image.
       scale: output pixels per input pixel on both axes.
       halo: input pixels on each side that an output pixel of `apply` can depend on.
-      tile: largest side of a tile in input pixels, halo included; an image of no more pixels than such a square is one
-        tile.
+      tile: largest side of a tile in input pixels, halo included. An image with no more pixels than such a square is
+        one tile.
       progress: called after each tile with the number of tiles done and of all tiles.
 
     Yields:
       [h, W·scale, …] of the dtype that `apply` returns, in host memory; H·scale rows in all.
 
     Raises:
-      InputError: nothing is left of a tile between its halos, or memory runs out for the smallest tile.
+      InputError: a tile has no pixels between its halos, or memory runs out with the smallest tile.
     """
     height, width = size
     done, top = 0, 0
@@ -134,7 +142,7 @@ def upscale_strips(
 
 
 def _even(size, tile, halo):
-    """Sides of a tile that do the same number of tiles with less overlap, in steps so that few shapes are compiled."""
+    """Smaller sides of a tile that give as many tiles with less overlap, in steps so that few shapes are compiled."""
     if size[0] * size[1] <= tile**2:
         return size
     sides = []
@@ -164,7 +172,7 @@ def _counted(progress, done, lines):
 
 
 def _halved(tile, halo, error):
-    # XLA has one class for all that goes wrong at run time.
+    # XLA raises one class for all errors at run time.
     if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):
         raise error
     # With less than half a halo kept, the same pixels would be computed more than 25 times.
@@ -178,30 +186,46 @@ def _halved(tile, halo, error):
 
 
 def upscale_tiled(
-    network: Callable[[np.ndarray], np.ndarray], image: np.ndarray, *, scale: int, **options
+    network: Callable[[np.ndarray], np.ndarray], image: np.ndarray, *, scale: int, **options: Any
 ) -> np.ndarray:
-    """The whole of `upscale_strips` of an image [H, W, …]: [H·scale, W·scale, …]; options as there."""
+    """Upscale a whole image by `upscale_strips`.
+
+    Args:
+      network: from [h, w, …] to [h·scale, w·scale, …].
+      image: [H, W, …].
+      scale: output pixels per input pixel on both axes.
+      options: halo, tile and progress of `upscale_strips`.
+
+    Returns:
+      [H·scale, W·scale, …].
+    """
     apply = cropped(network, scale=scale)
     strips = upscale_strips(apply, lambda top, bottom: image[top:bottom], size=image.shape[:2], scale=scale, **options)
     return joined(strips, image.shape[0] * scale)
 
 
 def joined(strips: Iterator[np.ndarray], height: int) -> np.ndarray:
-    """Strips under one another, [height, W, …], without a second copy of them all."""
+    """Join strips to an array [height, W, …], without a second copy of them all.
+
+    Raises:
+      ValueError: there are no strips.
+    """
     output, row = None, 0
     for strip in strips:
         if output is None:
             output = np.empty((height, *strip.shape[1:]), strip.dtype)
         output[row : row + len(strip)] = strip
         row += len(strip)
+    if output is None:
+        raise ValueError("there are no strips to join")
     return output
 
 
 def scaled(span: slice, scale: int) -> slice:
-    """LR rows or columns as those of the result."""
+    """LR rows or columns, converted to those of the result."""
     return slice(span.start * scale, span.stop * scale)
 
 
 def moved(span: slice, origin: int) -> slice:
-    """Rows or columns as counted from the origin."""
+    """Rows or columns, counted from the origin."""
     return slice(span.start - origin, span.stop - origin)

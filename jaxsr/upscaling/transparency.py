@@ -1,4 +1,4 @@
-"""Transparent pictures: colours premultiplied, opacity by its own bicubic, so that nothing hidden shines through."""
+"""Upscales transparent pictures with premultiplied colours, so that hidden colours do not show through."""
 
 from collections.abc import Callable, Iterator
 
@@ -19,20 +19,20 @@ def transparent_strips(
 ) -> Iterator[np.ndarray]:
     """Upscale a picture with transparency (premultiplied alpha: Porter & Duff 1984, section 3).
 
-    The network sees the colours on black, weighted with their opacity, and its result is divided by the upscaled
-    opacity: so colours that were invisible do not reach the visible edge.
+    The network sees the colours on black, weighted by their opacity. Its result is divided by the opacity, which is
+    upscaled by bicubic interpolation. Colours that were invisible therefore do not reach the visible edge.
 
     Args:
-      upscale_strips: of an `Upscaler`, for the colours.
-      colours: `colours(top, bottom)` gives these rows, [h, W] or [h, W, 3], uint8 or float32 in [0, 1], not
+      upscale_strips: `Upscaler.upscale_strips`, for the colours.
+      colours: `colours(top, bottom)` returns these rows, [h, W] or [h, W, 3], uint8 or float32 in [0, 1], not
         premultiplied.
-      opacity: the same of the opacity, [h, W].
+      opacity: `opacity(top, bottom)` returns these rows, [h, W] float32 in [0, 1].
       size: (height, width) of the picture.
       to: (height, width) of the result.
       progress: see `Upscaler.upscale_strips`.
 
     Yields:
-      [h, W of the result, C + 1] float32 in [0, 1], not premultiplied, opacity last.
+      [h, to[1], C + 1] float32 in [0, 1], not premultiplied, opacity last.
     """
 
     def premultiplied(top, bottom):
@@ -46,7 +46,7 @@ def transparent_strips(
         alpha = np.clip(alphas(top, top + len(strip)), 0.0, 1.0)[..., None]
         top += len(strip)
         colour = strip.reshape(*strip.shape[:2], -1)
-        # Below half a level of 255 nothing is seen, and the quotient would be noise.
+        # Below half a level of 255 nothing is visible, and the quotient would be noise.
         seen = alpha > 0.5 / 255
         yield np.concatenate(
             [np.where(seen, np.clip(colour / np.where(seen, alpha, 1.0), 0.0, 1.0), 0.0), np.where(seen, alpha, 0.0)],

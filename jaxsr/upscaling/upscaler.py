@@ -1,4 +1,4 @@
-"""`load` and what it gives: a function from a picture to a larger picture."""
+"""`load` and the `Upscaler` that it returns: a function from a picture to a larger picture."""
 
 import math
 import os
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, overload
 
 import jax.numpy as jnp
 import numpy as np
@@ -24,55 +24,69 @@ from jaxsr.upscaling.transparency import transparent_strips
 from jaxsr.weights.lineage import find_base, interpolated
 from jaxsr.weights.opening import FOREIGN_SUFFIXES, open_weights
 
+# Called with the number of tiles done and of all tiles.
 Progress = Callable[[int, int], None]
-Picture = TypeVar("Picture", np.ndarray, Image.Image)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Upscaler:
-    """A picture in, the same kind of picture out, `scale` times as large: `upscaler(picture)`.
+    """A function from a picture to the same kind of picture, `scale` times as large: `upscaler(picture)`.
 
     Attributes:
       name: the name or file that it was loaded from.
       scale: output pixels per input pixel on both axes.
       card: what is known about the network; {} for an interpolation.
-      description: the network or interpolation in words.
-      strips: see `upscale_strips`, with all arguments by position.
+      description: a description of the network or interpolation.
+      strips: as `upscale_strips`, but with all arguments by position.
     """
 
     name: str
     scale: float
-    card: dict
+    card: dict[str, Any]
     description: str
     strips: Callable[[Rows, tuple[int, int], tuple[int, int], Progress | None], Iterator[np.ndarray]]
 
+    @overload
+    def __call__(
+        self, image: np.ndarray, *, size: tuple[int, int] | None = None, progress: Progress | None = None
+    ) -> np.ndarray: ...
+
+    @overload
     def __call__(
         self,
-        image: Picture | str | os.PathLike,
+        image: Image.Image | str | os.PathLike,
         *,
         size: tuple[int, int] | None = None,
         progress: Progress | None = None,
-    ) -> Picture:
-        """Upscale.
+    ) -> Image.Image: ...
+
+    def __call__(
+        self,
+        image: np.ndarray | Image.Image | str | os.PathLike,
+        *,
+        size: tuple[int, int] | None = None,
+        progress: Progress | None = None,
+    ) -> np.ndarray | Image.Image:
+        """Upscale a picture.
+
+        A warning gives the notes on a picture file, for example that only the first of several pictures is upscaled.
 
         Args:
           image: one of
             - an array [H, W, 3] RGB, [H, W] gray or [N, H, W, 3], uint8 or float in [0, 1];
-            - a PIL image, turned upright by its EXIF orientation first;
-            - the path of a picture, of which the pixels are taken; `jaxsr.upscale` keeps all else.
-          size: (height, width) of the result; None for `scale` times the image's.
+            - a PIL image, which is first turned upright by its EXIF orientation;
+            - the path of a picture, of which only the pixels are used; `jaxsr.upscale` keeps the rest.
+          size: (height, width) of the result; None for `scale` times that of the image.
           progress: called after each tile with the number of tiles done and of all tiles (of each image of a batch).
 
         Returns:
-          For an array a numpy array of the same axes, uint8 for uint8 and float32 in [0, 1] for floats; for a PIL image
-          or a path a PIL image: L for gray, RGB for colour, LA or RGBA where there is transparency, and I;16 and F for
-          PIL images of these modes. A colour profile in a file is converted to sRGB; a PIL image keeps its own.
-
-        Warns of what there is to know, as that a file has more pictures than the first, which is taken.
+          For an array, a NumPy array with the same axes: uint8 for uint8, float32 in [0, 1] for floats. For a PIL image
+          or a path, a PIL image: L for gray, RGB for colour, LA or RGBA with transparency, and I;16 or F for PIL images
+          of these modes. The colour profile of a file is converted to sRGB; a PIL image keeps its profile.
 
         Raises:
-          InputError: the image is empty, unreadable, of an unknown kind, or has values outside the range; or the size
-            is below 1.
+          InputError: the image is empty, unreadable or of an unsupported kind, or has values outside the range; or the
+            size is below 1.
         """
         if isinstance(image, str | os.PathLike):
             picture = open_picture(image)
@@ -83,10 +97,10 @@ class Upscaler:
             colours, opacity = arrays_of(image)
             rows = [None if array is None else _rows(array) for array in (colours, opacity)]
             return pillow_image(self._upscale_rows(*rows, colours.shape[:2], size, progress), like=image)
-        image = checked_array(image)
-        batch = image if image.ndim == 4 else image[None]
+        array = checked_array(image)
+        batch = array if array.ndim == 4 else array[None]
         results = [self._upscale_rows(_rows(one), None, one.shape[:2], size, progress) for one in batch]
-        return np.stack(results) if image.ndim == 4 else results[0]
+        return np.stack(results) if array.ndim == 4 else results[0]
 
     def upscale_strips(
         self,
@@ -96,26 +110,27 @@ class Upscaler:
         to: tuple[int, int] | None = None,
         progress: Progress | None = None,
     ) -> Iterator[np.ndarray]:
-        """Upscale an image of any size in memory that does not grow with it.
+        """Upscale an image of any size, in memory that does not grow with its height.
 
         Args:
-          rows: `rows(top, bottom)` gives these rows, [bottom − top, W] gray or [bottom − top, W, 3] RGB, uint8 or
-            float32 in [0, 1]; neither end ever goes back.
+          rows: `rows(top, bottom)` returns these rows, [bottom − top, W] gray or [bottom − top, W, 3] RGB, uint8 or
+            float32 in [0, 1]. Over the calls, neither end decreases.
           size: (height, width) of the image.
           to: (height, width) of the result; None for `self.target(size)`.
           progress: called after each tile with the number of tiles done and of all tiles.
 
         Yields:
-          [h, W of the result] (and 3) of the same dtype, from top to bottom.
+          [h, to[1]] or [h, to[1], 3] of the same dtype, from top to bottom.
         """
         return self.strips(rows, size, to or self.target(size), progress)
 
     def target(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(height, width) of the result for an image of this (height, width), as `imresize` rounds it."""
-        return tuple(math.ceil(round(length * self.scale, 9)) for length in size)
+        """(height, width) of the result for an image of `size`, (height, width), rounded up as by `imresize`."""
+        height, width = (math.ceil(round(length * self.scale, 9)) for length in size)
+        return height, width
 
     def fitting(self, image: Any) -> "tuple[Upscaler, None]":
-        """This upscaler, whatever the picture; one that is loaded as "auto" looks at it."""
+        """This upscaler, whatever the picture; `AutomaticUpscaler.fitting` depends on the picture."""
         return self, None
 
     def _upscale_rows(self, rows, opacity, size, to, progress):
@@ -145,33 +160,34 @@ def load(
     color_lock: bool = False,
     back_project: int = 0,
 ) -> Upscaler:
-    """An upscaler.
+    """Load an upscaler by name or path.
 
     Args:
       name_or_path: a bundled network ("srresnet", …), a .safetensors file, the folder of a training run, or a .pth,
         .safetensors or .param file of another program (see `jaxsr.weights.opening`); or "nearest", "bilinear" or
         "bicubic".
       dtype: dtype of the network's computation, float32 or bfloat16.
-      tile: side in pixels of the input tiles that larger images are divided into, which bounds the memory it takes;
-        None for what the free memory allows.
-      scale: output pixels per input pixel; None for the network's own (4 for an interpolation). Any other is the
-        bicubic of the network's result, and of an interpolation's ×4 where it is back-projected.
-      strength: of an SRGAN, from 0, the SRResNet that it was trained from (faithful), to 1, all of it (sharp): the
-        parameters and batch statistics between the two.
-      base: that SRResNet, by name, file or run; None to find it by what the SRGAN's card says.
-      self_ensemble: average over the 8 flips and turns of the picture; eight times the work.
-      color_lock: take the low frequencies of the result from the input, against colour shifts.
-      back_project: iterations that pull the result towards one whose bicubic reduction is the input; 0 for none.
+      tile: side in input pixels of the tiles that larger images are divided into, which bounds the memory; None to
+        choose it by the free memory.
+      scale: output pixels per input pixel on both axes; None for the network's own (4 for an interpolation). For any
+        other scale the network's result is resized by bicubic interpolation, as is the ×4 of an interpolation that is
+        back-projected.
+      strength: strength of an SRGAN, from 0 (faithful: the SRResNet that it was trained from) to 1 (sharp: the SRGAN
+        itself). Parameters and batch statistics are interpolated between the two.
+      base: that SRResNet, by name, file or run; None to find it by the SRGAN's card.
+      self_ensemble: average over the 8 flips and turns of the picture; this takes eight times the work.
+      color_lock: replace the low frequencies of the result by those of the input, against colour shifts.
+      back_project: iterations that bring the bicubic reduction of the result closer to the input; 0 for none.
 
     Raises:
-      InputError: no such weights, not a weights file of this version, a tile too small for the network, a scale
-        that is not above 0, a strength outside [0, 1] or of a network without an ancestor, or any of strength,
-        base, self_ensemble and color_lock for an interpolation.
+      InputError: the weights do not exist or are not a weights file of this version; the tile is too small for the
+        network; the scale is not above 0; the strength is outside [0, 1] or the network has no ancestor; `base` is
+        given without `strength`; or any of strength, base, self_ensemble and color_lock is given for an interpolation.
     """
     refinement = Refinement(self_ensemble, color_lock, back_project)
     if scale is not None and not (math.isfinite(scale) and scale > 0):
         raise InputError(f"scale {scale}: must be above 0")
-    if name_or_path in INTERPOLATIONS:
+    if isinstance(name_or_path, str) and name_or_path in INTERPOLATIONS:
         if self_ensemble or color_lock or strength is not None or base is not None:
             raise InputError(
                 f"{name_or_path} is an interpolation: strength, base, self-ensemble and color-lock are for networks"
@@ -183,7 +199,7 @@ def load(
         return Upscaler(name, 4 if scale is None else scale, {}, "interpolation", strips)
     weights = open_weights(name_or_path, dtype=jnp.dtype(dtype))
     if base is not None and strength is None:
-        raise InputError("base says what strength 0 is: give strength too")
+        raise InputError("base is the network of strength 0: give strength too")
     if strength is not None:
         weights = interpolated(find_base(weights, name_or_path, base=base), weights, strength)
     model = weights.model

@@ -1,6 +1,6 @@
-"""Clips: every frame upscaled at the time it had, sound and subtitles copied.
+"""Clips: each frame is upscaled and keeps its time; sound and subtitles are copied.
 
-Decoding, network and encoding overlap, segment by segment, so that a run that was killed goes on.
+Decoding, the network and encoding overlap. A clip is written in segments, so that a run that was killed can resume.
 
-It needs the extra `video`, but for `jaxsr.video.inputs`.
+All modules but `jaxsr.video.inputs` need the extra `video`.
 """

@@ -1,4 +1,4 @@
-"""What a clip is: its frames' times, colours and place on the screen, and what is refused."""
+"""The description of a clip: times, colours and geometry of its frames, and which clips are refused."""
 
 import itertools
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from jaxsr.video.color import BT709, UNSPECIFIED, Coding, check_matrix, usual_ma
 from jaxsr.video.planes import Layout, layout_of
 
 LIMITED_RANGE, _FULL_RANGE = 1, 2
-# AVFieldOrder: above progressive are the interlaced ones.
+# AVFieldOrder: the values above progressive are interlaced.
 _PROGRESSIVE = 1
 _COPIED = ("audio", "subtitle", "attachment")
 _HDR = {16: "PQ", 18: "HLG"}
@@ -22,23 +22,23 @@ _HDR = {16: "PQ", 18: "HLG"}
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip.
+    """The description of a clip.
 
     Attributes:
       path: the file.
       stream: index of its video stream.
       size: (height, width) as coded, before the display matrix turns it.
-      layout: of its planes.
-      coding: of its colours.
-      tags: H.273's range, matrix, primaries and transfer for the result, in FFmpeg's numbers.
-      sample_aspect: width of a pixel by its height; None if unknown.
-      display_matrix: FFmpeg's 9 numbers that turn and mirror the picture; None for none.
-      time_base: seconds of a unit of time.
-      rate: frames a second, on average.
-      times: of all frames that are shown, ascending.
-      keys: those of them that decoding can begin with.
-      last: how long the last one is shown.
-      notes: what a person should know.
+      layout: layout of the planes.
+      coding: coding of the colours.
+      tags: H.273's range, matrix, primaries and transfer for the result, as FFmpeg's numbers.
+      sample_aspect: width of a pixel divided by its height; None if unknown.
+      display_matrix: FFmpeg's 9 numbers that turn and mirror the picture; None if there are none.
+      time_base: length of a unit of time, in seconds.
+      rate: average number of frames per second.
+      times: times of all frames that are shown, ascending, in units of time.
+      keys: times of the key frames, at which decoding can start.
+      last: duration of the last frame.
+      notes: sentences for the user.
     """
 
     path: Path
@@ -58,22 +58,22 @@ class Clip:
 
 
 def open_clip(path: Path) -> Clip:
-    """Read all there is to know, from the headers, the first frame and the packets' times.
+    """Read a clip's description from its headers, its first frame and the times of its packets.
 
     Raises:
-      InputError: it is no clip, is interlaced, has frames without times, or colours that are not known.
-      OSError: it cannot be opened.
+      InputError: the file is not a clip, is interlaced, has frames without times, or has an unknown colour coding.
+      OSError: the file cannot be opened.
     """
     try:
         with av.open(str(path)) as container:
             stream = _video_stream(container, path)
             index, (times, keys, last) = stream.index, _times(container, stream, path)
-        # Anew, since not every format can be wound back.
+        # The file is opened again, since not every format can seek back to its start.
         with av.open(str(path)) as container:
             stream = container.streams[index]
             frame = next(container.decode(stream), None)
             if frame is None:
-                raise InputError(f"{path}: no frame of it can be decoded")
+                raise InputError(f"{path}: none of its frames can be decoded")
             check_progressive(frame, stream.codec_context.field_order, path)
             return _described(path, container, stream, frame, times, keys, last)
     except (av.InvalidDataError, av.EOFError) as error:
@@ -81,11 +81,11 @@ def open_clip(path: Path) -> Clip:
 
 
 def check_progressive(frame: av.VideoFrame, field_order: int, path: Path) -> None:
-    """Raise `InputError` if a frame consists of two fields, which are pictures of different moments."""
+    """Raise `InputError` if a frame consists of two fields, which show different moments."""
     if frame.interlaced_frame or field_order > _PROGRESSIVE:
         raise InputError(
-            f"{path}: interlaced; make whole frames of its fields first, as with `ffmpeg -i {path.name} -vf bwdif "
-            "-c:v ffv1 -c:a copy progressive.mkv`"
+            f"{path}: interlaced; make whole frames from its fields first, for example with "
+            f"`ffmpeg -i {path.name} -vf bwdif -c:v ffv1 -c:a copy progressive.mkv`"
         )
 
 
@@ -99,14 +99,14 @@ def _video_stream(container, path):
 
 
 def _times(container, stream, path):
-    """Times of all frames and of key frames, ascending, and how long the last is shown."""
+    """Times of all frames and of key frames, ascending, and the duration of the last frame."""
     times, keys, durations = [], [], {}
     for packet in container.demux(stream):
         if not packet.size or packet.is_discard:
             continue
         if packet.pts is None:
             raise InputError(
-                f"{path}: frames without times; give them some with `ffmpeg -fflags +genpts -i {path.name} -c copy "
+                f"{path}: its frames have no times; add them with `ffmpeg -fflags +genpts -i {path.name} -c copy "
                 "timed.mkv`"
             )
         times.append(packet.pts)
@@ -114,7 +114,7 @@ def _times(container, stream, path):
         if packet.is_keyframe:
             keys.append(packet.pts)
     if not times:
-        raise InputError(f"{path}: there is no frame in its video stream")
+        raise InputError(f"{path}: its video stream has no frames")
     times = sorted(set(times))
     usual = times[-1] - times[-2] if len(times) > 1 else 1
     return tuple(times), tuple(sorted(keys)), durations[times[-1]] or usual
@@ -128,13 +128,13 @@ def _described(path, container, stream, frame, times, keys, last):
     check_matrix(matrix, name=str(path))
     jpeg = frame.format.name.startswith("yuvj")
     full = jpeg or frame.color_range == _FULL_RANGE or (frame.color_range == 0 and layout.kind != "yuv")
-    # The matrix is always named: players would take another for the result, since it is larger.
+    # Always name the matrix. Without it, players would assume another one for the larger result.
     tags = (_FULL_RANGE if jpeg else frame.color_range, matrix, frame.color_primaries, frame.color_trc)
     others = [s for s in container.streams if s.index != stream.index and s.type not in _COPIED]
     notes = [f"stream {other.index} ({other.type}) is not copied" for other in others]
-    notes += ["its transparency is left out"] if any(c.is_alpha for c in frame.format.components) else []
+    notes += ["transparency is not kept"] if any(c.is_alpha for c in frame.format.components) else []
     if frame.color_trc in _HDR:
-        notes.append(f"HDR ({_HDR[frame.color_trc]}): upscaled as it is coded; mastering metadata is not copied")
+        notes.append(f"HDR ({_HDR[frame.color_trc]}): upscaled as coded; mastering metadata is not copied")
     return Clip(
         path=path,
         stream=stream.index,
@@ -163,5 +163,5 @@ def _display_matrix(frame):
 
 
 def key_before(clip: Clip, time: int) -> int:
-    """The time of the frame that decoding begins with for what follows this time."""
+    """The time of the key frame at which decoding must start to reach this time."""
     return max(itertools.takewhile(lambda key: key <= time, clip.keys), default=clip.times[0])

@@ -1,7 +1,7 @@
-"""Planes of luma and chroma to RGB and back, in floats, so that nothing is rounded but the result.
+"""Conversion between planes of luma and chroma and RGB, in floats. Only the result is rounded.
 
-The formulas are those of ITU-T H.273 (07/2024), section 8.3. libswscale has them too, but its 16-bit RGB is up to a
-level of 8 bits too dark, and it takes chroma to lie in the middle of four pixels where in most clips it does not.
+The formulas are those of ITU-T H.273 (07/2024), section 8.3. libswscale is not used: its 16-bit RGB is up to one 8-bit
+level too dark, and it places chroma in the middle of four pixels, where most clips do not have it.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxsr.errors import InputError
 from jaxsr.video.planes import Layout
 
-# K_R and K_B by H.273's MatrixCoefficients.
+# K_R and K_B for each of H.273's MatrixCoefficients.
 _LUMA = {
     1: (0.2126, 0.0722),
     4: (0.30, 0.11),
@@ -23,8 +23,8 @@ _LUMA = {
     9: (0.2627, 0.0593),
 }
 BT709, BT601_625, BT601_525, UNSPECIFIED = 1, 5, 6, 2
-# Offsets in samples and weights of the cubic kernel (Keys 1981, a = −1/2) for one sample of a plane that is doubled or
-# halved along an axis. Co-sited: chroma lies on every second pixel; else between two.
+# Offsets in samples, and weights, of the cubic kernel (Keys 1981, a = −1/2) for doubling or halving a plane along an
+# axis. Co-sited chroma lies on every second pixel, other chroma between two pixels.
 _MIDPOINT = ((-1, 0, 1, 2), (-0.0625, 0.5625, 0.5625, -0.0625))
 _QUARTER_BEFORE = ((-2, -1, 0, 1), (-0.0234375, 0.2265625, 0.8671875, -0.0703125))
 _QUARTER_AFTER = ((-1, 0, 1, 2), (-0.0703125, 0.8671875, 0.2265625, -0.0234375))
@@ -41,9 +41,10 @@ class Coding:
     """How luma and chroma stand for RGB.
 
     Attributes:
-      matrix: H.273's MatrixCoefficients, one of those with constants K_R and K_B.
-      full: all values are used, rather than 16 to 235 (240) of 8 bits.
-      cosited: chroma of half the columns lies on every second pixel, as in MPEG, not between two, as in JPEG.
+      matrix: H.273's MatrixCoefficients, one that has constants K_R and K_B.
+      full: whether all values are used; otherwise 16 to 235 (chroma: 240) of 8 bits.
+      cosited: whether halved columns of chroma lie on every second pixel, as in MPEG; otherwise between two, as in
+        JPEG.
     """
 
     matrix: int
@@ -52,16 +53,16 @@ class Coding:
 
 
 def check_matrix(matrix: int, *, name: str) -> None:
-    """Raise `InputError` if there is no way to RGB by this matrix; `name` is the clip's."""
+    """Raise `InputError` if this matrix cannot be converted to RGB. `name` is the clip's name."""
     if matrix not in _LUMA:
         raise InputError(
-            f"{name}: its colours are coded by H.273's matrix {matrix}, which is not known here; convert it with "
+            f"{name}: its colours use H.273's matrix {matrix}, which is not supported; convert the clip with "
             "`ffmpeg -i CLIP -vf scale=out_color_matrix=bt709 …`"
         )
 
 
 def usual_matrix(size: tuple[int, int]) -> int:
-    """The matrix that players take for a clip of this (height, width) that names none."""
+    """The matrix that players assume for a clip of this (height, width) that does not name one."""
     height, width = size
     if width >= 1280 or height > 576:
         return BT709
@@ -70,7 +71,7 @@ def usual_matrix(size: tuple[int, int]) -> int:
 
 @partial(jax.jit, static_argnames=("layout", "coding"))
 def rgb_from_planes(planes: tuple[jax.Array, ...], layout: Layout, coding: Coding) -> jax.Array:
-    """[H, W, 3], float32 in [0, 1]; what a clip has below black and above white is cut off."""
+    """Convert planes to RGB [H, W, 3], float32 in [0, 1]. Values below black and above white are clipped."""
     samples = [plane.astype(jnp.float32) for plane in planes]
     zero, luma, middle, chroma = _levels(layout, coding)
     if layout.kind == "rgb":
@@ -89,7 +90,7 @@ def rgb_from_planes(planes: tuple[jax.Array, ...], layout: Layout, coding: Codin
 
 @partial(jax.jit, static_argnames=("layout", "coding"))
 def planes_from_rgb(rgb: jax.Array, layout: Layout, coding: Coding) -> tuple[jax.Array, ...]:
-    """The planes of [H, W, 3], float32 in [0, 1]."""
+    """Convert RGB [H, W, 3], float32 in [0, 1], to planes."""
     zero, luma, middle, chroma = _levels(layout, coding)
     red, green, blue = (rgb[..., channel] for channel in range(3))
     if layout.kind == "rgb":
@@ -104,7 +105,7 @@ def planes_from_rgb(rgb: jax.Array, layout: Layout, coding: Coding) -> tuple[jax
 
 
 def _levels(layout, coding):
-    """The level of black and how many there are to white; of no chroma, and how many there are of it."""
+    """The level of black, the levels from black to white, the level of zero chroma, and the levels of chroma."""
     step = 2 ** (layout.bits - 8)
     if coding.full:
         return 0, 2**layout.bits - 1, 128 * step, 2**layout.bits - 1
@@ -144,8 +145,7 @@ def _interleaved(plane, even, odd, *, axis):
 
 def _filtered(plane, taps, *, axis, stride):
     length = plane.shape[axis]
-    padding = [(0, 0), (0, 0)]
-    padding[axis] = (_REACH, _REACH)
+    padding = tuple((_REACH, _REACH) if each == axis else (0, 0) for each in range(2))
     padded = jnp.pad(plane, padding, mode="edge")
     terms = [
         weight * jax.lax.slice_in_dim(padded, _REACH + offset, _REACH + offset + length, stride, axis)

@@ -1,4 +1,4 @@
-"""What `jaxsr upscale` does with clips that are planned: tell a person, and write a report."""
+"""Run `jaxsr upscale` for planned clips: show progress and write a report."""
 
 import sys
 import time
@@ -36,18 +36,18 @@ def run(
     Args:
       upscaler: the network.
       jobs: the clips.
-      flags: codec, crf, preset and trim, as a person writes them.
-      size: from (height, width) of a clip to those of its result; None for the upscaler's scale.
-      network: what says which network it is, but for its name and card.
-      existing: what is done about results that exist: refuse to begin, keep or replace them.
+      flags: the flags codec, crf, preset and trim.
+      size: maps a clip's (height, width) to those of its result; None for the upscaler's scale.
+      network: the options that describe the network, apart from its name and card.
+      existing: what to do with results that exist: refuse to start, keep them, or replace them.
       report: file for a JSON report, or None.
 
     Returns:
       The exit code: 0, or 1 if a clip failed.
 
     Raises:
-      InputError: there are results already, or the only clip fails.
-      KeyboardInterrupt: after a sentence that says how to go on.
+      InputError: results exist, or the only clip fails.
+      KeyboardInterrupt: after a sentence that says how to resume.
       OSError: the report cannot be written.
     """
     wishes = wishes_of(flags, size, network)
@@ -61,7 +61,7 @@ def run(
                 continue
             outcomes.append(_outcome(upscaler, job, wishes, existing == "replace", sizes, choices))
     except KeyboardInterrupt:
-        print("the same command goes on with the segments that are finished", file=sys.stderr)
+        print("the same command resumes from the segments that are finished", file=sys.stderr)
         raise
     finally:
         if report is not None:
@@ -74,17 +74,23 @@ def run(
 
 
 def wishes_of(flags: dict[str, Any], size: Target | None, network: dict[str, Any]) -> Wishes:
-    """What a person wants; arguments as of `run`.
+    """The wishes that the flags state. The arguments are those of `run`.
 
     Raises:
-      InputError: trim is no span of time.
+      InputError: trim is not a span of time.
     """
-    trim = None if flags["trim"] is None else parse_trim(flags["trim"])
-    return Wishes(**flags | {"trim": trim}, size=size, network=network)
+    return Wishes(
+        size=size,
+        codec=flags["codec"],
+        crf=flags["crf"],
+        preset=flags["preset"],
+        trim=None if flags["trim"] is None else parse_trim(flags["trim"]),
+        network=network,
+    )
 
 
 def tell(planned: Planned) -> None:
-    """Say on stderr what there is to know of a clip, and which network was chosen for it."""
+    """Print the notes on a clip to stderr, and the network that was chosen for it."""
     chosen = (f"by {planned.choice}",) if planned.choice else ()
     if notes := (*planned.clip.notes, *chosen):
         tqdm.write(f"{planned.clip.path}: {'; '.join(notes)}", file=sys.stderr)
@@ -103,7 +109,7 @@ def _outcome(upscaler, job, wishes, anew, sizes, choices):
             choices[job.source] = planned.choice
             tell(planned)
             total = len(planned.clip.times)
-            # What an earlier run finished is no speed of this one.
+            # Frames of an earlier run do not count in the speed of this one.
             done = total - sum(segment.frames for segment in planned.left)
             options = {"unit": " frames", "disable": None, "smoothing": 0.1}
             with tqdm(desc=job.source.name, total=total, initial=done, **options) as bar:

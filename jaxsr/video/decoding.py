@@ -1,7 +1,7 @@
-"""The frames of a part of a clip."""
+"""Decoding of the frames of a part of a clip."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import NamedTuple
 
 import av
@@ -12,36 +12,38 @@ from jaxsr.video.planes import Planes, planes_of
 
 
 class Decoded(NamedTuple):
-    """A frame.
+    """A decoded frame.
 
     Attributes:
-      time: when it is shown, in the clip's units.
-      planes: in the clip's layout.
+      time: time at which it is shown, in the clip's units.
+      planes: its planes, in the clip's layout.
     """
 
     time: int
     planes: Planes
 
 
-def decode(clip: Clip, start: int, stop: int) -> Iterator[Decoded]:
-    """The frames shown from one time on until before another, in this order.
+def decode(clip: Clip, start: int, stop: int) -> Generator[Decoded]:
+    """Yield the frames with start ≤ time < stop, in this order.
 
-    What cannot be decoded is left out, as players do.
+    Packets that cannot be decoded are skipped, as players do.
 
     Raises:
-      InputError: a frame is interlaced, has another size than the first or an earlier time than the one before.
+      InputError: a frame is interlaced, differs in size from the first, or is not later than the one before.
     """
     previous = None
     for frame in _frames(clip, key_before(clip, start)):
         check_progressive(frame, 0, clip.path)
         if frame.pts is None or (previous is not None and frame.pts <= previous):
             raise InputError(
-                f"{clip.path}: its frames' times go back; make new ones with `ffmpeg -i {clip.path.name} -fps_mode cfr "
-                "-c:v ffv1 -c:a copy timed.mkv`"
+                f"{clip.path}: the times of its frames go back; make new times with "
+                f"`ffmpeg -i {clip.path.name} -fps_mode cfr -c:v ffv1 -c:a copy timed.mkv`"
             )
         if (frame.height, frame.width) != clip.size:
             at = float((frame.pts - clip.times[0]) * clip.time_base)
-            raise InputError(f"{clip.path}: its size changes at {at:.2f} seconds; upscale the parts apart with --trim")
+            raise InputError(
+                f"{clip.path}: its frame size changes at {at:.2f} seconds; upscale the parts separately with --trim"
+            )
         previous = frame.pts
         if frame.pts >= stop:
             return
@@ -50,8 +52,8 @@ def decode(clip: Clip, start: int, stop: int) -> Iterator[Decoded]:
 
 
 def _frames(clip, key):
-    """All frames from a key frame on."""
-    # A seek that leads past the key frame is no use; then what comes before it is read, not decoded.
+    """Yield all frames from a key frame on."""
+    # If a seek leads past the key frame, read from the start without decoding what comes before it.
     for seek in (True, False):
         with av.open(str(clip.path)) as container:
             stream = container.streams[clip.stream]

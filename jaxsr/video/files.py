@@ -1,4 +1,4 @@
-"""A clip file in, a clip file out, by way of a folder of finished segments."""
+"""A clip file in, a clip file out. Finished segments are kept in a folder until the result is complete."""
 
 import os
 from collections.abc import Callable
@@ -27,15 +27,15 @@ from jaxsr.video.trim import Span, trimmed
 
 @dataclass(frozen=True)
 class Wishes:
-    """What a person wants of the result.
+    """What the user wants of the result.
 
     Attributes:
-      size: from (height, width) of a clip to those of its result; None for the upscaler's scale.
+      size: maps a clip's (height, width) to those of its result; None for the upscaler's scale.
       codec: see `choose_encoding`.
-      crf: likewise.
-      preset: likewise.
-      trim: the part that is upscaled; None for all.
-      network: all that says which network it is, in JSON's types.
+      crf: see `choose_encoding`.
+      preset: see `choose_encoding`.
+      trim: the part to upscale; None for the whole clip.
+      network: the options that describe the network, in JSON's types.
     """
 
     size: Target | None = None
@@ -47,16 +47,16 @@ class Wishes:
 
 
 class Planned(NamedTuple):
-    """A clip whose upscaling is prepared.
+    """A clip that is ready to be upscaled.
 
     Attributes:
       clip: the clip, trimmed.
       target: the file to write.
       upscaler: the network.
-      choice: why it is that one; None where it was named.
-      encoding: of the result.
-      segments: all of the clip's.
-      folder: of the segments' files.
+      choice: why this network was chosen; None if it was named.
+      encoding: encoding of the result.
+      segments: all segments of the clip.
+      folder: folder of the segments' files.
       shift: see `join`.
     """
 
@@ -78,35 +78,35 @@ class Planned(NamedTuple):
 def plan_clip(
     upscaler: Upscaler | AutomaticUpscaler, source: Path, target: Path, wishes: Wishes, *, anew: bool = False
 ) -> Planned:
-    """Look at a clip, and make the folder for its segments or find what an earlier run finished.
+    """Read a clip, and make the folder for its segments or find the segments of an earlier run.
 
     Args:
       upscaler: the network.
       source: the clip.
       target: the file to write.
-      wishes: of the result.
-      anew: delete segments of other wishes.
+      wishes: what the user wants of the result.
+      anew: delete segments that were made with other wishes.
 
     Raises:
-      InputError: the clip cannot be upscaled or the result not be written, see `open_clip`, `choose_encoding`,
+      InputError: the clip cannot be upscaled or the result cannot be written; see `open_clip`, `choose_encoding`,
         `check_streams` and `prepare`.
-      OSError: the clip cannot be read, or there is no place for the segments.
+      OSError: the clip cannot be read, or the segments cannot be written.
     """
     clip = open_clip(source)
     if wishes.trim is not None:
         clip = trimmed(clip, wishes.trim)
+    upscaler, choice = upscaler.fitting(_middle(clip))
     size = wishes.size(clip.size) if wishes.size else upscaler.target(clip.size)
     options = {"codec": wishes.codec, "crf": wishes.crf, "preset": wishes.preset}
     encoding = choose_encoding(clip, size, target.suffix.lower(), **options)
     check_streams(clip, target, codec=av.Codec(encoding.codec, "w").canonical_name)
-    upscaler, choice = upscaler.fitting(_middle(clip))
     folder = work_folder(target)
     prepare(folder, _recipe(clip, upscaler, encoding, wishes), anew=anew)
     return Planned(clip, target, upscaler, choice, encoding, cut(clip), folder, wishes.trim is not None)
 
 
 def upscale_clip(planned: Planned, *, progress: Callable[[int], None] = lambda frames: None) -> Work:
-    """Upscale what is left of a clip, and write its result, which appears whole or not at all.
+    """Upscale the segments that are left, and write the result, which appears complete or not at all.
 
     Args:
       planned: the clip.
@@ -114,7 +114,7 @@ def upscale_clip(planned: Planned, *, progress: Callable[[int], None] = lambda f
 
     Raises:
       InputError: see `decode`.
-      OSError: the disk is full, or the clip cannot be read any more.
+      OSError: the disk is full, or the clip can no longer be read.
     """
     enlarge = enlarger(planned.upscaler, planned.clip, planned.encoding)
     work = upscale_segments(planned.clip, planned.left, enlarge, planned.encoding, planned.folder, progress=progress)
@@ -123,23 +123,23 @@ def upscale_clip(planned: Planned, *, progress: Callable[[int], None] = lambda f
 
 
 def finish(planned: Planned) -> None:
-    """Write the result from the segments, and delete them.
+    """Join the segments to the result, and delete them.
 
     Raises:
       InputError: no frame could be decoded.
       OSError: the disk is full.
     """
-    # A segment of which nothing can be decoded has no file.
+    # A segment in which nothing can be decoded has no file.
     files = [segment_file(planned.folder, segment.number) for segment in planned.segments]
     files = [file for file in files if file.exists()]
     if not files:
-        raise InputError(f"{planned.clip.path}: no frame of it can be decoded")
+        raise InputError(f"{planned.clip.path}: none of its frames can be decoded")
     join(planned.clip, files, planned.target, planned.encoding, shift=planned.shift)
     discard(planned.folder)
 
 
 def _middle(clip):
-    """A frame from the middle as RGB, for clips often begin and end in black."""
+    """A frame from the middle as RGB, since clips often begin and end in black."""
     start = clip.times[len(clip.times) // 2]
     with closing(decode(clip, start, clip.times[-1] + 1)) as frames:
         frame = next(frames, None)
@@ -149,7 +149,7 @@ def _middle(clip):
 
 
 def _recipe(clip, upscaler, encoding, wishes):
-    """All that the segments depend on."""
+    """Everything that the segments depend on."""
     status = os.stat(clip.path)
     return {
         "clip": [str(clip.path.absolute()), status.st_size, status.st_mtime_ns],

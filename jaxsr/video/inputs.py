@@ -1,4 +1,4 @@
-"""Which inputs are clips, and where their results go; without the extra `video`."""
+"""Which inputs are clips, and where their results go. This module works without the extra `video`."""
 
 import os
 from collections.abc import Sequence
@@ -9,26 +9,26 @@ from typing import Any
 from jaxsr.errors import InputError
 from jaxsr.upscaling.plan import Job, Source, name_results, require_apart, require_writable
 
-# Container formats that results are written in, by FFmpeg's names.
+# Container formats of results, by FFmpeg's names.
 WRITTEN_FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 _READ_ONLY = (".3gp", ".avi", ".flv", ".m2ts", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".wmv", ".y4m")
 CLIP_SUFFIXES = (*WRITTEN_FORMATS, *_READ_ONLY)
 
 
 def are_clips(inputs: Sequence[str]) -> bool:
-    """Whether all of the files are clips, by their names.
+    """Whether the inputs are clips, by the suffixes of their names.
 
     Raises:
-      InputError: only some are.
+      InputError: only some of them are.
     """
     clips = [path for path in inputs if Path(path).suffix.lower() in CLIP_SUFFIXES and not os.path.isdir(path)]
     if clips and len(clips) < len(inputs):
-        raise InputError(f"{clips[0]}: a clip among pictures; upscale clips and pictures with a command each")
+        raise InputError(f"{clips[0]}: a clip among pictures; upscale clips and pictures with separate commands")
     return bool(clips)
 
 
 def check_flags(clips: bool, of_clips: dict[str, Any], of_pictures: dict[str, Any]) -> None:
-    """Raise `InputError` if a flag of the other kind is given; None for those that are not."""
+    """Raise `InputError` if a flag of the other kind is given. Flags that are not given are None."""
     kind, flags = ("pictures", of_pictures) if clips else ("clips", of_clips)
     for name, value in flags.items():
         if value is not None:
@@ -36,31 +36,31 @@ def check_flags(clips: bool, of_clips: dict[str, Any], of_pictures: dict[str, An
 
 
 def clip_command() -> ModuleType:
-    """`jaxsr.video.command`.
+    """Import `jaxsr.video.command`.
 
     Raises:
-      InputError: the extra is not installed.
+      InputError: the extra `video` is not installed.
     """
     try:
         from jaxsr.video import command
     except ModuleNotFoundError as error:
-        if error.name.partition(".")[0] != "av":
+        if (error.name or "").partition(".")[0] != "av":
             raise
         raise InputError('clips need PyAV: pip install "jaxsr[video]"') from error
     return command
 
 
 def plan_clips(inputs: Sequence[str], output: str, *, label: str) -> list[Job]:
-    """What there is to do.
+    """One job for each clip.
 
     Args:
       inputs: clips.
-      output: for one clip, the file to write; or a folder, which gets NAME_x4.mp4 for the clip NAME.mp4, and .mkv for
-        clips of formats that are only read.
-      label: what those names end with, "x4".
+      output: for one clip, the file to write. Otherwise a folder, which gets NAME_x4.mp4 for the clip NAME.mp4. Clips
+        in formats that are only read become .mkv.
+      label: end of those names, such as "x4".
 
     Raises:
-      InputError: a result would replace a source or another result, or has no such suffix or no place.
+      InputError: a result would replace a source or another result, or its suffix or its folder cannot be written.
     """
     folder = output.endswith(("/", os.sep)) or Path(output).is_dir()
     if len(inputs) == 1 and not folder:
@@ -74,5 +74,5 @@ def plan_clips(inputs: Sequence[str], output: str, *, label: str) -> list[Job]:
         targets = [name.with_name(name.name + suffix) for name, suffix in zip(names, suffixes, strict=True)]
         jobs = [Job(source.path, target) for source, target in zip(sources, targets, strict=True)]
     require_apart(jobs, suffixes=tuple(WRITTEN_FORMATS))
-    require_writable(jobs[0].target.parent)
+    require_writable(Path(jobs[0].target).parent)
     return jobs

@@ -1,4 +1,4 @@
-"""Segments joined to the result, with the sound, subtitles, chapters and descriptions of the clip."""
+"""Joining of segments to the result, with the clip's sound, subtitles, chapters and metadata."""
 
 import heapq
 import io
@@ -16,12 +16,12 @@ from jaxsr.video.encoding import Encoding, segment_packets, set_picture
 from jaxsr.video.inputs import WRITTEN_FORMATS
 
 _COPIED = ("audio", "subtitle")
-# What describes the file or the coding, and not what it shows.
+# Metadata that describe the file or its coding, not its content.
 _OWN = ("major_brand", "minor_version", "compatible_brands", "encoder", "vendor_id", "duration")
 
 
 def check_streams(clip: Clip, target: Path, *, codec: str) -> None:
-    """Raise `InputError`, before hours of work, if the format of `target` cannot hold what is copied, or this codec."""
+    """Raise `InputError` if the format of `target` cannot hold the copied streams or this codec."""
     name = WRITTEN_FORMATS[target.suffix.lower()]
     with av.open(io.BytesIO(), "w", format=name) as output:
         supported = set(map(_canonical, output.supported_codecs))
@@ -39,14 +39,14 @@ def check_streams(clip: Clip, target: Path, *, codec: str) -> None:
 
 
 def join(clip: Clip, segments: Sequence[Path], target: Path, encoding: Encoding, *, shift: bool) -> None:
-    """Write the result, whole or not at all.
+    """Write the result, complete or not at all.
 
     Args:
-      clip: the clip, trimmed as its frames are.
-      segments: their files.
+      clip: the clip, after trimming.
+      segments: files of the segments, in order.
       target: the file to write.
-      encoding: of the segments.
-      shift: let it begin at its first frame, and leave out what is heard before it or after the last.
+      encoding: encoding of the segments.
+      shift: move the first frame to time zero, and leave out sound and subtitles outside the frames' times.
 
     Raises:
       InputError: the segments do not fit together.
@@ -74,19 +74,19 @@ def join(clip: Clip, segments: Sequence[Path], target: Path, encoding: Encoding,
 
 
 def _check_alike(segments):
-    """The result has one header for all."""
+    """Raise `InputError` if the segments' headers differ, since the result has one header."""
     headers = {}
     for path in segments:
         with av.open(str(path)) as container:
             headers.setdefault(container.streams.video[0].codec_context.extradata, path)
     if len(headers) > 1:
         raise InputError(
-            f"{[*headers.values()][1]}: another encoder than the first segment's; --overwrite begins again"
+            f"{[*headers.values()][1]}: made by another encoder than the first segment; --overwrite starts again"
         )
 
 
 def _mp4_options(time_base):
-    # In the usual milliseconds, the time of the first frame would be rounded.
+    # With the default of milliseconds, the time of the first frame would be rounded.
     return {"movflags": "+faststart", "movie_timescale": str(time_base.denominator)}
 
 
@@ -95,7 +95,7 @@ def _described(metadata):
 
 
 def _canonical(name):
-    """The name of a codec, by that of one that reads or writes it: hdmv_pgs_subtitle by pgssub."""
+    """The name of a codec, from the name of its decoder or encoder: hdmv_pgs_subtitle from pgssub."""
     try:
         return av.Codec(name, "r").canonical_name
     except av.codec.codec.UnknownCodecError:
@@ -108,10 +108,10 @@ def _codec(stream):
 
 def _video_stream(output, template, original, clip, encoding):
     video = output.add_stream_from_template(template, opaque=True)
-    # Not every codec says itself what its colours are.
+    # Not every codec stores the colour tags itself.
     set_picture(video.codec_context, encoding)
     if output.format.name in ("mp4", "mov") and _codec(template) == "hevc":
-        # The tag that Apple's players ask for.
+        # Apple's players require this tag.
         video.codec_context.codec_tag = "hvc1"
     video.set_display_matrix(clip.display_matrix)
     video.metadata.update(_described(original.metadata))
@@ -143,26 +143,26 @@ def _copy_chapters(source, output, clip, shift):
 
 
 def _video_packets(clip, segments, encoding, video, origin) -> Iterator[tuple[Fraction, av.Packet]]:
-    """(time of decoding, packet) of all frames, with times of decoding that rise over all segments."""
-    order = [packet.pts for path in segments for packet in segment_packets(path, encoding)]
+    """Yield (decoding time in seconds, packet) of all frames. Decoding times ascend over all segments."""
+    order = [time for path in segments for time, _ in segment_packets(path, encoding)]
     times = sorted(order)
     place = {time: number for number, time in enumerate(times)}
     until = dict(zip(times, [*times[1:], times[-1] + clip.last], strict=True))
-    # So many frames are decoded before they are shown; as long before the first begins decoding.
+    # The largest number of frames by which decoding must run ahead; decoding starts as much earlier.
     delay = max(number - place[time] for number, time in enumerate(order))
     step = times[1] - times[0] if len(times) > 1 else clip.last
     decoding = [times[0] - (delay - number) * step for number in range(delay)] + times
     moved = round(origin / clip.time_base)
-    packets = (packet for path in segments for packet in segment_packets(path, encoding))
-    for dts, packet in zip(decoding, packets, strict=False):
-        packet.duration = until[packet.pts] - packet.pts
-        packet.pts, packet.dts = packet.pts - moved, dts - moved
+    packets = (pair for path in segments for pair in segment_packets(path, encoding))
+    for dts, (shown, packet) in zip(decoding, packets, strict=False):
+        packet.duration = until[shown] - shown
+        packet.pts, packet.dts = shown - moved, dts - moved
         packet.stream = video
         yield packet.dts * clip.time_base, packet
 
 
 def _copied_packets(source, others, clip, origin, shift) -> Iterator[tuple[Fraction, av.Packet]]:
-    """(time, packet) of the streams that are copied."""
+    """Yield (time in seconds, packet) of the copied streams."""
     end = (clip.times[-1] + clip.last) * clip.time_base
     wanted = [stream for stream in source.streams if stream.index in others and stream.type in _COPIED]
     if not wanted:

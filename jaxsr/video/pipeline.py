@@ -1,10 +1,10 @@
-"""Decoding, network and encoding, each in a thread, with a few frames between them."""
+"""Decoding, network and encoding, each in its own thread, with short queues of frames between them."""
 
 import itertools
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from operator import itemgetter
@@ -23,20 +23,20 @@ from jaxsr.video.segments import Segment, segment_file
 
 Item = TypeVar("Item")
 
-# Frames that wait: small ones for the network, large ones for the encoder.
+# Frames that wait at most: small ones for the network, large ones for the encoder.
 _DECODED, _UPSCALED = 8, 3
 
 
 @dataclass
 class Work:
-    """What was done, each part by one thread.
+    """The time that each thread worked, and the frames that were made.
 
     Attributes:
-      decoding: seconds.
-      network: seconds, of the conversion to RGB and back too.
-      encoding: seconds.
-      frames: how many were written.
-      held: how many of them were equal to the one before, and so were not computed.
+      decoding: seconds of decoding.
+      network: seconds of the network, with the conversion to RGB and back.
+      encoding: seconds of encoding.
+      frames: number of frames written.
+      held: number of those that equal the frame before, and were not computed again.
     """
 
     decoding: float = 0.0
@@ -55,19 +55,19 @@ def upscale_segments(
     *,
     progress: Callable[[int], None] = lambda frames: None,
 ) -> Work:
-    """Upscale segments of a clip, each to its file.
+    """Upscale segments of a clip, each to its own file.
 
     Args:
       clip: the clip.
-      segments: of it, ascending.
-      enlarge: from planes of the clip to those of the result, see `enlarger`.
-      encoding: of the result.
-      folder: for the files.
+      segments: segments of the clip, ascending.
+      enlarge: maps planes of the clip to planes of the result, see `enlarger`.
+      encoding: encoding of the result.
+      folder: folder for the files.
       progress: called with 1 after each frame.
     """
     work = Work()
     frames = ahead(_upscaled(ahead(_decoded(clip, segments, work), most=_DECODED), enlarge, work), most=_UPSCALED)
-    # Closed also when the encoder fails, so that the threads end.
+    # Close the frames even if the encoder fails, so that the threads end.
     with closing(frames):
         for number, group in itertools.groupby(frames, key=itemgetter(0)):
             with segment_writer(segment_file(folder, number), encoding) as write:
@@ -83,12 +83,12 @@ def upscale_segments(
 
 
 def enlarger(upscaler: Upscaler, clip: Clip, encoding: Encoding) -> Callable[[Planes], Planes]:
-    """From planes of a clip's frame to those of its result.
+    """A function from the planes of a clip's frame to the planes of its result.
 
     Args:
       upscaler: the network.
       clip: the clip.
-      encoding: of the result.
+      encoding: encoding of the result.
     """
 
     def enlarge(planes):
@@ -99,12 +99,12 @@ def enlarger(upscaler: Upscaler, clip: Clip, encoding: Encoding) -> Callable[[Pl
     return enlarge
 
 
-def ahead(items: Iterator[Item], *, most: int) -> Iterator[Item]:
-    """The same items, made in a thread while those before them are used; its errors are raised here.
+def ahead(items: Generator[Item], *, most: int) -> Generator[Item]:
+    """Yield the same items, computed ahead in a thread. Errors of the thread are raised here.
 
     Args:
-      items: a generator; closed in the thread when this one is closed.
-      most: how many wait at most.
+      items: a generator. It is closed in the thread when this one is closed.
+      most: largest number of items that wait.
     """
     waiting: queue.Queue = queue.Queue(most)
     stopped = threading.Event()
@@ -144,7 +144,7 @@ def ahead(items: Iterator[Item], *, most: int) -> Iterator[Item]:
 
 
 def _decoded(clip, segments, work):
-    """(number of the segment, time, planes) of all frames; what follows one another is decoded in one go."""
+    """Yield (number of the segment, time, planes) of all frames. Consecutive segments are decoded in one pass."""
     for run in _runs(segments):
         frames = decode(clip, run[0].start, run[-1].stop)
         remaining = iter(run)
@@ -171,7 +171,7 @@ def _runs(segments):
 
 
 def _upscaled(frames, enlarge, work):
-    """The same with the planes of the result; a frame that equals the one before is not computed again."""
+    """Yield the same with the planes of the result. A frame that equals the one before is not computed again."""
     before = result = None
     try:
         for number, shown, planes in frames:

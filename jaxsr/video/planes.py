@@ -1,4 +1,4 @@
-"""Frames of PyAV as arrays, one for each plane, and back."""
+"""Conversion of PyAV's frames to arrays, one for each plane, and back."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,11 +14,11 @@ _SUBSAMPLING = {"420": (True, True), "422": (False, True), "444": (False, False)
 
 @dataclass(frozen=True)
 class Layout:
-    """What the planes of a frame are.
+    """The layout of a frame's planes.
 
     Attributes:
       kind: yuv for luma, Cb and Cr; rgb for G, B and R; gray for luma.
-      bits: of a sample.
+      bits: bits of a sample.
       halved: whether chroma has half the rows, and half the columns.
     """
 
@@ -37,7 +37,7 @@ class Layout:
 
 
 def layout_of(format: av.VideoFormat) -> Layout:
-    """The layout that a pixel format is brought to, with no fewer bits and no less chroma; transparency is left out."""
+    """The layout to which a pixel format is converted, without loss of bits or chroma. Transparency is dropped."""
     components = [component for component in format.components if not component.is_alpha]
     most = max(component.bits for component in components)
     bits = next((bits for bits in (8, 10, 12, 16) if bits >= most), 16)
@@ -53,10 +53,10 @@ def planes_of(frame: av.VideoFrame, layout: Layout) -> Planes:
     """Copies of a frame's planes.
 
     Args:
-      frame: in any pixel format of this layout.
-      layout: of the result.
+      frame: a frame in any pixel format that has this layout.
+      layout: layout of the result.
     """
-    # yuvj420p is yuv420p by another name, which swscale would convert to limited range.
+    # yuvj420p is another name of yuv420p; a conversion by swscale would change it to limited range.
     if frame.format.name.replace("yuvj", "yuv") != layout.name:
         frame = frame.reformat(format=layout.name)
     return tuple(_samples(plane, layout)[:, : plane.width].copy() for plane in frame.planes)
@@ -72,5 +72,5 @@ def frame_of(planes: Planes, layout: Layout) -> av.VideoFrame:
 
 
 def _samples(plane, layout):
-    """[rows, columns and padding] of a plane, in its own memory."""
+    """A view of a plane's memory as [rows, columns with padding]."""
     return np.frombuffer(plane, np.uint8 if layout.bits == 8 else np.uint16).reshape(plane.height, -1)

@@ -1,16 +1,16 @@
-"""A clip in segments, and the folder that keeps those that are finished until all are."""
+"""The segments of a clip, and the folder that keeps finished segments until all are finished."""
 
 import json
 import shutil
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
 from jaxsr.video.clip import Clip
 
-# Frames of a segment at least, and at most where no key frame comes. What a kill can cost is one segment, and each
-# begins with a key frame, of which x264 has one every 250 frames itself.
+# Fewest frames of a segment, and most frames if no key frame comes. A killed run loses one segment at most. Each
+# segment begins with a key frame, which costs little: x264 itself inserts one every 250 frames.
 _LEAST, _MOST = 120, 240
 
 
@@ -20,8 +20,8 @@ class Segment(NamedTuple):
     Attributes:
       number: from 0.
       start: the time of its first frame.
-      stop: the time that its frames are before.
-      frames: how many there are, as far as the packets tell.
+      stop: time before which all its frames are shown.
+      frames: number of frames, as the packets tell.
     """
 
     number: int
@@ -31,12 +31,12 @@ class Segment(NamedTuple):
 
 
 def cut(clip: Clip, *, least: int = _LEAST, most: int = _MOST) -> list[Segment]:
-    """A clip in segments that begin with key frames where they can, so that decoding can too.
+    """Divide a clip into segments. They begin at key frames where possible, so that decoding can start there.
 
     Args:
       clip: the clip.
-      least: frames of a segment, but for the last.
-      most: frames of a segment.
+      least: fewest frames of a segment, except the last.
+      most: most frames of a segment.
     """
     keys, starts = set(clip.keys), [0]
     for position, time in enumerate(clip.times):
@@ -49,7 +49,7 @@ def cut(clip: Clip, *, least: int = _LEAST, most: int = _MOST) -> list[Segment]:
 
 
 def work_folder(target: Path) -> Path:
-    """Where the segments of a result lie until it is whole."""
+    """The folder of a result's segments until the result is complete."""
     return target.with_name(f".{target.name}.segments")
 
 
@@ -58,23 +58,23 @@ def segment_file(folder: Path, number: int) -> Path:
     return folder / f"{number:06d}.nut"
 
 
-def prepare(folder: Path, recipe: dict, *, anew: bool) -> None:
-    """Make the folder of segments, or go on with the one of a run that ended.
+def prepare(folder: Path, recipe: dict[str, Any], *, anew: bool) -> None:
+    """Make the folder of segments, or reuse the folder of an earlier run.
 
     Args:
-      folder: of `work_folder`.
-      recipe: all that the segments depend on.
-      anew: delete those of another recipe.
+      folder: see `work_folder`.
+      recipe: everything that the segments depend on.
+      anew: delete segments of another recipe.
 
     Raises:
-      InputError: there are segments of another recipe.
+      InputError: the folder holds segments of another recipe.
     """
     note = folder / "recipe.json"
     text = json.dumps(recipe, indent=1, sort_keys=True, default=str) + "\n"
     if note.exists() and note.read_text() != text:
         if not anew:
             raise InputError(
-                f"{folder}: finished segments of another clip or of other options; give those again to go on, or "
+                f"{folder}: finished segments of another clip or of other options; give the same options to resume, or "
                 "--overwrite to begin again"
             )
         shutil.rmtree(folder)

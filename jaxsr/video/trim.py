@@ -1,4 +1,4 @@
-"""A part of a clip, as a person writes it."""
+"""The flag --trim, which selects a part of a clip."""
 
 import re
 from dataclasses import replace
@@ -11,15 +11,17 @@ Span = tuple[Fraction, Fraction | None]
 
 
 def parse_trim(text: str) -> Span:
-    """Start and end in seconds by "10-20", "1:05-1:20.5", "10-" or "-20"; None for the end of the clip.
+    """Start and end in seconds, from "10-20", "1:05-1:20.5", "10-" or "-20". None is the end of the clip.
 
     Raises:
-      InputError: the text is no such span.
+      InputError: the text is not such a span.
     """
     found = re.fullmatch(r"([\d:.]*)-([\d:.]*)", text.strip())
     start, stop = map(_seconds, found.groups()) if found else (None, None)
     if (start is None and stop is None) or (stop is not None and stop <= (start or 0)):
-        raise InputError(f"--trim {text}: give start and end as 10-20 or 1:05-1:20.5, or one of them, 10- or -20")
+        raise InputError(
+            f"--trim {text}: give start and end as 10-20 or 1:05-1:20.5, or only one of them as 10- or -20"
+        )
     return start or Fraction(0), stop
 
 
@@ -33,10 +35,10 @@ def _seconds(text):
 
 
 def trimmed(clip: Clip, span: Span) -> Clip:
-    """The frames from a time to another, in seconds from the first frame; None for the end.
+    """The clip with only the frames in a span, in seconds from the first frame. None is the end.
 
     Raises:
-      InputError: no frame lies there.
+      InputError: no frame is in the span.
     """
     start, stop = span
     begin = clip.times[0] + start / clip.time_base

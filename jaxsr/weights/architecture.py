@@ -1,4 +1,4 @@
-"""Networks as JSON: which of `MODELS`, and its fields."""
+"""Networks as JSON: the name of one of `MODELS`, and its fields."""
 
 import dataclasses
 import json
@@ -11,11 +11,11 @@ from jaxsr.errors import InputError
 from jaxsr.models import MODELS
 
 
-def architecture(model: nn.Module) -> dict:
-    """The JSON form of a network, {"name": "srresnet", "fields": {"scale": 4, …}}; the compute dtype is no part of it.
+def architecture(model: nn.Module) -> dict[str, Any]:
+    """The JSON form of a network without its compute dtype, {"name": "srresnet", "fields": {"scale": 4, …}}.
 
     Raises:
-      InputError: the network is none of `jaxsr.models.MODELS`.
+      InputError: the network is not one of `jaxsr.models.MODELS`.
     """
     for name, kind in MODELS.items():
         if kind is type(model):
@@ -24,8 +24,8 @@ def architecture(model: nn.Module) -> dict:
     raise InputError(f"{type(model).__name__} is not one of the networks {', '.join(MODELS)}")
 
 
-def build_model(architecture: dict, *, dtype: Any = jnp.float32) -> nn.Module:
-    """The network that an architecture (see `architecture`) describes; fields it does not name get their defaults.
+def build_model(architecture: dict[str, Any], *, dtype: Any = jnp.float32) -> nn.Module:
+    """Build the network of an architecture (see `architecture`); fields that are not named get their defaults.
 
     Args:
       architecture: {"name": …, "fields": {…}}.

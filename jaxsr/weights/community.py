@@ -1,4 +1,4 @@
-"""The layouts of Real-ESRGAN's and ESRGAN's networks, which most of the community's files have."""
+"""The layouts of Real-ESRGAN's and ESRGAN's networks, which most files of the community use."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from jaxsr.errors import InputError
 from jaxsr.models import Compact, RRDBNet
 from jaxsr.weights.porting import Place, convolution
 
-# Of ESRGAN's first release to those of BasicSR, which came later.
+# From the names in ESRGAN's first release to the later names of BasicSR.
 _OLD = (
     (re.compile(r"model\.1\.sub\.(\d+)\.RDB(\d)\.conv(\d)\.0\.(.+)"), r"body.\1.rdb\2.conv\3.\4"),
     (re.compile(r"model\.1\.sub\.\d+\.(weight|bias)"), r"conv_body.\1"),
@@ -20,33 +20,34 @@ _OLD = (
     (re.compile(r"model\.10\.(.+)"), r"conv_last.\1"),
 )
 
-# By the channels of the input once it is unshuffled.
+# The scale for each number of input channels after the pixel unshuffle.
 _SCALES = {3: 4, 12: 2, 48: 1}
 
 
 def renamed(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Tensors of ESRGAN's first release under the names that came later; others as they are."""
+    """Rename tensors of ESRGAN's first release to the later names; other tensors keep their names."""
     return {_new_name(name): value for name, value in tensors.items()}
 
 
 def rrdbnet(tensors: Mapping[str, np.ndarray], source: str) -> RRDBNet:
-    """The network of an RRDBNet's state dict.
+    """Build the network of an RRDBNet's state dict; `source` names the file in errors.
 
     Raises:
-      InputError: its shapes make no RRDBNet.
+      InputError: the shapes are not those of an RRDBNet.
     """
     blocks = sum(re.fullmatch(r"body\.\d+\.rdb1\.conv1\.weight", name) is not None for name in tensors)
     first, grown = kernel(tensors, "conv_first.weight", source), kernel(tensors, "body.0.rdb1.conv1.weight", source)
     scale = _SCALES.get(first.shape[1])
     if scale is None:
         raise InputError(
-            f"{source}: an RRDBNet for {first.shape[1]} input channels; those of RGB have 3 at ×4, 12 at ×2, 48 at ×1"
+            f"{source}: an RRDBNet with {first.shape[1]} input channels is not for RGB, which has 3 at ×4, 12 at ×2, "
+            "48 at ×1"
         )
     return RRDBNet(scale, first.shape[0], grown.shape[0], blocks)
 
 
 def rrdbnet_places(model: RRDBNet) -> dict[str, Place]:
-    """Where the tensors of an RRDBNet's state dict go."""
+    """The places of the tensors of an RRDBNet's state dict."""
     places = convolution("conv_first", "conv_first") | convolution("conv_body", "conv_body")
     for i in range(model.blocks):
         for j in (1, 2, 3):
@@ -58,21 +59,23 @@ def rrdbnet_places(model: RRDBNet) -> dict[str, Place]:
 
 
 def compact(tensors: Mapping[str, np.ndarray], source: str) -> Compact:
-    """The network of an SRVGGNetCompact's state dict.
+    """Build the network of an SRVGGNetCompact's state dict; `source` names the file in errors.
 
     Raises:
-      InputError: its shapes make no such network.
+      InputError: the shapes are not those of such a network.
     """
     last = max(int(name.split(".")[1]) for name in tensors if re.fullmatch(r"body\.\d+\.weight", name))
     first, final = kernel(tensors, "body.0.weight", source), kernel(tensors, f"body.{last}.weight", source)
     scale = round((final.shape[0] / 3) ** 0.5)
     if last % 2 or 3 * scale**2 != final.shape[0] or scale not in (2, 3, 4, 8):
-        raise InputError(f"{source}: a chain of {last + 1} layers to {final.shape[0]} channels is no SRVGGNetCompact")
+        raise InputError(
+            f"{source}: a chain of {last + 1} layers to {final.shape[0]} channels is not an SRVGGNetCompact"
+        )
     return Compact(scale, first.shape[0], last // 2 - 1)
 
 
 def compact_places(model: Compact) -> dict[str, Place]:
-    """Where the tensors of an SRVGGNetCompact's state dict go."""
+    """The places of the tensors of an SRVGGNetCompact's state dict."""
     places = {}
     for i in range(model.convolutions + 1):
         places |= convolution(f"body.{2 * i}", f"conv_{i}")
@@ -81,9 +84,13 @@ def compact_places(model: Compact) -> dict[str, Place]:
 
 
 def kernel(tensors: Mapping[str, np.ndarray], name: str, source: str) -> np.ndarray:
-    """A convolution's kernel, or an `InputError` that the source has none of this name."""
+    """The kernel of a convolution, [out, in, h, w]; `source` names the file in errors.
+
+    Raises:
+      InputError: there is no tensor of this name, or it does not have four axes.
+    """
     if name not in tensors or tensors[name].ndim != 4:
-        raise InputError(f"{source}: not the tensors of this layout: {name} is missing or no convolution")
+        raise InputError(f"{source}: not the tensors of this layout: {name} is missing or not a convolution")
     return tensors[name]
 
 

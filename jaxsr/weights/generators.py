@@ -1,4 +1,4 @@
-"""Reading other people's generators, by the layouts of their state dicts."""
+"""Read generators of other programs, by the layouts of their state dicts."""
 
 import os
 from collections.abc import Mapping
@@ -17,16 +17,16 @@ from jaxsr.weights.store import Weights
 
 
 def port_generator(source: str | os.PathLike, layout: str, *, origin: str, licence: str) -> Weights:
-    """A generator of leftthomas/SRGAN, sgrvinod's tutorial, Lornatang/SRGAN-PyTorch, BasicSR or Real-ESRGAN.
+    """Port a generator of leftthomas/SRGAN, sgrvinod's tutorial, Lornatang/SRGAN-PyTorch, BasicSR or Real-ESRGAN.
 
-    Depth, width and scale follow from the names and shapes. A convolution's bias in front of a batch norm becomes part
-    of the norm's running mean, and a linear output in [0, 1] is rescaled in the last convolution: both exactly.
+    Depth, width and scale follow from the names and shapes. The bias of a convolution before a batch norm is merged
+    into the norm's running mean. A linear output in [0, 1] is rescaled in the last convolution. Both are exact.
 
     Args:
       source: the file.
       layout: one of `LAYOUTS`, or "auto".
-      origin: where it is from, for the card.
-      licence: of the weights, for the card.
+      origin: where the file is from, for the card.
+      licence: licence of the weights, for the card.
 
     Raises:
       InputError: see `read_tensors` and `port`; or the layout is not recognised.
@@ -52,22 +52,22 @@ def port_generator(source: str | os.PathLike, layout: str, *, origin: str, licen
 
 
 def detect(tensors: Mapping[str, np.ndarray], *, source: str) -> str:
-    """The layout of a state dict.
+    """Detect the layout of a state dict, one of `LAYOUTS`; `source` names the file in errors.
 
     Raises:
-      InputError: none of those known.
+      InputError: no layout matches.
     """
     for name, layout in LAYOUTS.items():
         if layout.mark in tensors:
             return name
     raise InputError(
-        f"{source}: none of the generators known here ({', '.join(LAYOUTS)}); its tensors begin with "
-        f"{', '.join(list(tensors)[:3]) or 'nothing'}"
+        f"{source}: not one of the known generators ({', '.join(LAYOUTS)}); its first tensors are "
+        f"{', '.join(list(tensors)[:3]) or 'missing'}"
     )
 
 
 def _without_bias(tensors, pairs):
-    """Biases that a batch norm follows, taken into its running mean."""
+    """Merge the bias of each convolution before a batch norm into the norm's running mean."""
     tensors = dict(tensors)
     for conv, norm in pairs:
         bias, mean = tensors.get(f"{conv}.bias"), f"{norm}.running_mean"

@@ -1,8 +1,8 @@
-"""Whose tensors a state dict has: the layouts of other programs' generators, for reading and for writing."""
+"""The layouts of other programs' generators, for reading and writing their state dicts."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import numpy as np
@@ -17,20 +17,21 @@ class Layout(NamedTuple):
     """One program's names for the tensors of one network.
 
     Attributes:
-      mark: a tensor that only files of that layout have.
-      kind: the network.
-      model: that of a state dict; raises `InputError` where its shapes make none.
-      places: where the tensors of a network go.
-      fixed: fields that all its networks have.
-      norm_bias: whether convolutions in front of a batch norm have a bias, which we have not.
-      unit_output: whether the last convolution gives [0, 1] where ours gives [−1, 1].
-      key: under which its program looks for the state dict in a file; None where that is the whole file.
+      mark: a tensor that only files of this layout have.
+      kind: the network's class.
+      model: builds the network of a state dict, from it and the file's name; raises `InputError` if the shapes do not
+        match.
+      places: the places of the tensors of a network, which is a `kind`.
+      fixed: fields with the same value in all networks of this layout.
+      norm_bias: whether convolutions before a batch norm have a bias; ours have none.
+      unit_output: whether the output is in [0, 1]; ours is in [−1, 1].
+      key: the key of the state dict in the program's files; None if a file is the state dict.
     """
 
     mark: str
     kind: type[nn.Module]
     model: Callable[[Mapping[str, np.ndarray], str], nn.Module]
-    places: Callable[[nn.Module], dict[str, Place]]
+    places: Callable[[Any], dict[str, Place]]
     fixed: Mapping[str, str] = {}
     norm_bias: bool = False
     unit_output: bool = False
@@ -38,7 +39,7 @@ class Layout(NamedTuple):
 
 
 def norms(places: Mapping[str, Place]) -> Iterator[tuple[str, str]]:
-    """Their names of the convolutions that a batch norm of ours follows, and of these norms."""
+    """Yield, in the other program's names, each convolution before a batch norm, and the norm."""
     theirs = {place.name: name.rpartition(".")[0] for name, place in places.items()}
     for ours, norm in theirs.items():
         if ours.startswith("batch_stats/") and ours.endswith("/mean"):
@@ -53,7 +54,7 @@ def _norm(theirs, ours):
 
 
 def _prelu(theirs, ours):
-    # One slope for all channels, stored as [1].
+    # Theirs is one slope for all channels, stored as [1].
     place = Place(f"params/{ours}/slope", lambda slope: slope.reshape(()), lambda slope: slope.reshape(1))
     return {f"{theirs}.weight": place}
 
@@ -154,7 +155,7 @@ def _count(tensors, pattern):
 
 
 def _scale(tensors, stages, features, first, source):
-    """Scale from the number of pixel shuffles and the channels of the first."""
+    """The scale, from the number of pixel shuffles and the channels of the first."""
     convolved = first in tensors and tensors[first].ndim == 4
     factor = round((tensors[first].shape[0] / features) ** 0.5) if convolved else 0
     scale = factor**stages if factor in (2, 3) else 0

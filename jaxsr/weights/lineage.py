@@ -1,8 +1,9 @@
-"""Which weights descend from which, and what lies between a network and its ancestor."""
+"""The lineage of weights, and the interpolation between a network and its ancestor."""
 
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -16,10 +17,10 @@ from jaxsr.weights.store import Weights, bundled_names, load_weights
 START = "start.safetensors"
 
 
-def content_hash(variables: dict) -> str:
-    """SHA-256 of variables, names and values, in hex.
+def content_hash(variables: dict[str, Any]) -> str:
+    """SHA-256 of the names and values of variables, in hex.
 
-    Values are rounded to half precision first, so that weights stored in it are recognised as what they are.
+    Values are rounded to half precision first, so that weights have the same hash if they are stored in it.
     """
     digest = hashlib.sha256()
     for name, value in sorted(flatten_dict(variables, sep="/").items()):
@@ -28,7 +29,7 @@ def content_hash(variables: dict) -> str:
     return digest.hexdigest()
 
 
-def ancestors(card: dict) -> list[str]:
+def ancestors(card: dict[str, Any]) -> list[str]:
     """Content hashes of the weights that a network descends from, its parent first."""
     hashes, lineage = [], card.get("lineage")
     while isinstance(lineage, dict):
@@ -38,15 +39,17 @@ def ancestors(card: dict) -> list[str]:
 
 
 def find_base(weights: Weights, name_or_path: str | os.PathLike, *, base: str | os.PathLike | None = None) -> Weights:
-    """The ancestor of a network: the one named, or else the start in its run's folder, or else a bundled one.
+    """Find an ancestor of a network: `base`, or the start weights in its run's folder, or bundled weights.
+
+    Ancestors are recognised by content, not by name.
 
     Args:
       weights: the descendant.
-      name_or_path: what it was loaded from.
-      base: the ancestor's bundled name, file or run; None to look for it.
+      name_or_path: where it was loaded from.
+      base: the ancestor's bundled name, file or run; None searches for it.
 
     Raises:
-      InputError: none is found, or the one named is no ancestor; decided by content, not by name.
+      InputError: no ancestor is found, or `base` is not an ancestor.
     """
     known = ancestors(weights.card)
     if base is not None:
@@ -54,7 +57,7 @@ def find_base(weights: Weights, name_or_path: str | os.PathLike, *, base: str | 
         if architecture(ancestor.model) == architecture(weights.model) and content_hash(ancestor.variables) in known:
             return ancestor
         raise InputError(
-            f"strength: {name_or_path} does not descend from {base}, so there is nothing between them; name the "
+            f"strength: {name_or_path} does not descend from {base}, so they cannot be interpolated; name the "
             "weights that its training started from"
         )
     path = Path(name_or_path)
@@ -70,11 +73,11 @@ def find_base(weights: Weights, name_or_path: str | os.PathLike, *, base: str | 
 
 
 def interpolated(base: Weights, weights: Weights, strength: float) -> Weights:
-    """Parameters and batch statistics between two networks (network interpolation, Wang et al. 2018, section 3.4).
+    """Interpolate parameters and batch statistics of two networks (Wang et al. 2018, ESRGAN, section 3.4).
 
     Args:
-      base: what strength 0 gives, value for value.
-      weights: what strength 1 gives, value for value; of the same architecture.
+      base: the exact result for strength 0.
+      weights: the exact result for strength 1; of the same architecture.
       strength: in [0, 1].
 
     Raises:

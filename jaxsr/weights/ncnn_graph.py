@@ -1,11 +1,11 @@
-"""Whether layers of ncnn make an RRDBNet or an SRVGGNetCompact, and which tensor is which.
+"""Check whether ncnn layers form an RRDBNet or an SRVGGNetCompact, and name their tensors.
 
-Both are written as expressions of the input, the file by its layers and the network by its definition, in one normal
-form: sums of what the other operations give, with exact factors. So it does not matter how a converter wrote a
-residual or an activation, and whatever computes something else is found out.
+The layers of the file and the definition of the network are both written as expressions of the input, in one normal
+form: sums of the results of the other operations, with exact factors. It therefore does not matter how a converter
+wrote a residual or an activation, and a network that computes something else is detected.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from fractions import Fraction
 from itertools import count
 from typing import TYPE_CHECKING
@@ -15,33 +15,33 @@ from jaxsr.errors import InputError
 if TYPE_CHECKING:
     from jaxsr.weights.ncnn import Layer
 
-# A sum: (what is summed, its factor) in the order of the former.
+# A sum: (number of an expression, its factor), ordered by number.
 Value = tuple[tuple[int, Fraction], ...]
 
 _SLOPE = _RESIDUAL = Fraction(1, 5)
 
 
 class Expressions:
-    """Expressions of one input in normal form, of which equal ones are equal values."""
+    """Expressions of one input in normal form: equal expressions are equal values."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._numbers: dict[tuple, int] = {}
         self._joined: dict[Value, tuple[Value, ...]] = {}
 
-    def of(self, *operation) -> Value:
-        """What an operation gives of its operands, all hashable."""
+    def of(self, *operation: Hashable) -> Value:
+        """The result of an operation, given by its name and operands."""
         return ((self._numbers.setdefault(operation, len(self._numbers)), Fraction(1)),)
 
     def total(self, values: Sequence[Value], factors: Sequence[Fraction]) -> Value:
         """The sum of values, each times its factor."""
-        terms = {}
+        terms: dict[int, Fraction] = {}
         for value, factor in zip(values, factors, strict=True):
             for number, inner in value:
-                terms[number] = terms.get(number, 0) + factor * inner
+                terms[number] = terms.get(number, Fraction(0)) + factor * inner
         return tuple(sorted((number, factor) for number, factor in terms.items() if factor))
 
     def joined(self, values: Sequence[Value]) -> Value:
-        """Channels side by side."""
+        """The concatenation of values along the channels."""
         parts = tuple(part for value in values for part in self._joined.get(value, (value,)))
         value = parts[0] if len(parts) == 1 else self.of("joined", parts)
         self._joined[value] = parts
@@ -52,11 +52,11 @@ def names_of(layers: "Sequence[Layer]", *, source: str) -> list[str]:
     """BasicSR's names of the convolutions and PReLUs, in the order of the file.
 
     Args:
-      layers: of the file.
-      source: what to call the file in errors.
+      layers: the layers of the file.
+      source: name of the file in errors.
 
     Raises:
-      InputError: the layers make neither of the networks.
+      InputError: the layers form neither of the networks.
     """
     kinds = [layer.kind for layer in layers]
     convolutions, slopes = kinds.count("Convolution"), kinds.count("PReLU")
@@ -74,7 +74,7 @@ def names_of(layers: "Sequence[Layer]", *, source: str) -> list[str]:
     if len(names) != convolutions + slopes or kinds.count("Input") != 1 or result not in known:
         raise InputError(
             f"{source}: its {convolutions} convolutions are not connected as in an RRDBNet or an SRVGGNetCompact, the "
-            "two networks that are read from ncnn"
+            "only networks that can be read from ncnn"
         )
     return names
 
@@ -113,7 +113,7 @@ def _compact(e, activations, scale):
 
 
 def _result(layers, e, source):
-    """What the layers compute."""
+    """The value that the layers compute."""
     blobs, used, numbers = {}, set(), {kind: count() for kind in ("Convolution", "PReLU")}
     for layer in layers:
         absent = [name for name in layer.inputs if name not in blobs]
@@ -123,7 +123,7 @@ def _result(layers, e, source):
             options = " ".join(f"{number}={each}" for number, each in layer.options.items())
             raise InputError(
                 f"{source}: the layer {layer.kind} {layer.name} {options} is in neither an RRDBNet nor an "
-                "SRVGGNetCompact, the two networks that are read from ncnn"
+                "SRVGGNetCompact, the only networks that can be read from ncnn"
             )
         used |= set(layer.inputs)
         blobs |= dict.fromkeys(layer.outputs, value)
@@ -132,7 +132,7 @@ def _result(layers, e, source):
 
 
 def _fraction(value):
-    # 0.2 as 1/5, also where it was rounded to float32 first.
+    # 0.2 becomes 1/5, even if it was rounded to float32 first.
     return Fraction(value).limit_denominator(10_000)
 
 
@@ -167,7 +167,7 @@ def _interpolation(layer, e, values, numbers):
     return e.of("nearest", int(across), *values) if nearest else None
 
 
-def _shuffled(name: str) -> Callable:
+def _shuffled(name: str) -> Callable[..., Value | None]:
     def rule(layer, e, values, numbers):
         mode, factor = layer.options.get(1, 0), layer.options.get(0, 1)
         return e.of(name, int(factor), *values) if mode == 0 and len(values) == 1 else None
@@ -175,7 +175,7 @@ def _shuffled(name: str) -> Callable:
     return rule
 
 
-# From a layer, its inputs' values and the numbers of the layers before to its value; None for what no network has.
+# From a layer, the values of its inputs and the numbers of the next layers to its value; None if no network has it.
 _RULES = {
     "Input": lambda layer, e, values, numbers: e.of("input"),
     "Split": lambda layer, e, values, numbers: values[0] if len(values) == 1 else None,

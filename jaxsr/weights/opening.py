@@ -1,4 +1,4 @@
-"""Any weights file that is a network for pictures: jaxsr's own, or another program's, ported on the fly."""
+"""Open any weights file of a network for pictures: jaxsr's own, or another program's, which is ported on the fly."""
 
 import dataclasses
 import os
@@ -16,11 +16,11 @@ FOREIGN_SUFFIXES = (".pth", ".pt", ".ckpt", ".param")
 
 
 def open_weights(name_or_path: str | os.PathLike, *, dtype: Any = jnp.float32) -> Weights:
-    """Read a network, see `load_weights`; or a file that `jaxsr.weights.generators.port_generator` knows the layout of.
+    """Read a network from a file of jaxsr's, or from one that `jaxsr.weights.generators.port_generator` can read.
 
     Args:
-      name_or_path: see `load_weights`; or a .pth or .safetensors file of another program, from which no code is run,
-        or the .param file of a pair of ncnn's, whose .bin lies beside it.
+      name_or_path: see `load_weights`; or a .pth, .pt, .ckpt or .safetensors file of another program, from which no
+        code is run; or the .param file of an ncnn pair, whose .bin file is beside it.
       dtype: dtype of computation.
 
     Raises:
@@ -38,7 +38,11 @@ def open_weights(name_or_path: str | os.PathLike, *, dtype: Any = jnp.float32) -
 
 
 def is_foreign(path: Path) -> bool:
-    """Whether a file is another program's, by its suffix, or as safetensors without a card of jaxsr's."""
+    """Whether a file is another program's: by its suffix, or because it is safetensors without jaxsr's card.
+
+    Raises:
+      InputError: a safetensors file is broken.
+    """
     if not path.is_file():
         return False
     if path.suffix.lower() in FOREIGN_SUFFIXES:

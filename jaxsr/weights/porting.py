@@ -1,10 +1,13 @@
-"""Tensors of other programs' files under our names: every tensor used, every tensor filled, or an error naming all."""
+"""Port tensors of other programs' files to our names.
+
+Every tensor of the file must be used and every tensor of ours filled; otherwise one error names all differences.
+"""
 
 import hashlib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import safetensors
@@ -17,12 +20,12 @@ from jaxsr.weights.torch_file import read_torch_file
 
 
 class Place(NamedTuple):
-    """Where one tensor of the source goes.
+    """The place of one tensor of the source in our variables.
 
     Attributes:
       name: our name, a path in the variables joined by "/".
-      turn: from its axes and values to ours.
-      turn_back: from ours to its, of layouts that are written too.
+      turn: converts its axes and values to ours.
+      turn_back: converts ours to its, for layouts that can be written.
     """
 
     name: str
@@ -36,20 +39,21 @@ def kernel_place(name: str) -> Place:
 
 
 def convolution(theirs: str, ours: str, *, bias: bool = True) -> dict[str, Place]:
-    """Where the tensors of a convolution of PyTorch go, "NAME.weight" and "NAME.bias" to "params/NAME/…"."""
+    """The places of the tensors of a PyTorch convolution: "NAME.weight" and "NAME.bias" go to "params/NAME/…"."""
     places = {f"{theirs}.weight": kernel_place(f"params/{ours}/kernel")}
     return places | ({f"{theirs}.bias": Place(f"params/{ours}/bias")} if bias else {})
 
 
 def read_tensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    """The tensors of a file of PyTorch (.pth, .pt, …), Keras (.h5), safetensors or ncnn (.param, with its .bin).
+    """Read the tensors of a file of PyTorch (.pth, .pt, …), Keras (.h5), safetensors or ncnn (.param, with its .bin).
 
-    Their names are those that they have there, and BasicSR's where it is ncnn's. PyTorch's pickles are read by
+    They keep their names in the file; tensors of ncnn get BasicSR's names. PyTorch's pickles are read by
     `jaxsr.weights.torch_file`, which runs no code from them. A state dict inside a checkpoint ("params_ema", "params",
-    "state_dict", "model", "generator") is found, and "module." left out.
+    "state_dict", "model", "generator") is found, and the prefix "module." is removed.
 
     Raises:
-      InputError: no such file, it holds more than tensors, it is broken, or a network of ncnn's that is not read.
+      InputError: the file does not exist, is broken, contains more than tensors, or is an ncnn network that cannot be
+        read.
     """
     path = Path(path)
     if not path.is_file():
@@ -74,15 +78,18 @@ def port(
     *,
     source: str,
     ignored: Callable[[str], bool] = lambda name: False,
-) -> dict:
-    """Our variables, filled from the source.
+) -> dict[str, Any]:
+    """Fill our variables from the tensors of a source.
 
     Args:
-      tensors: of the source, by its names.
-      places: for each of those names, where it goes.
-      shapes: all of ours, by their paths joined by "/".
-      source: what to call the file in errors.
-      ignored: whether a tensor of the source is knowingly left out.
+      tensors: the tensors of the source, by its names.
+      places: the place of each of those names.
+      shapes: the shapes of all our variables, by their paths joined by "/".
+      source: name of the file in errors.
+      ignored: whether a tensor of the source, given by its name, is left out on purpose.
+
+    Returns:
+      Nested dict of float32 arrays.
 
     Raises:
       InputError: a tensor is missing, unexpected, of the wrong shape or not finite; one error names all.
@@ -123,7 +130,7 @@ def _read_torch(path):
     try:
         stored = read_torch_file(path)
     except Exception as error:
-        # Whatever a broken or hostile pickle raises; the first line says which.
+        # A broken or hostile pickle can raise any error; its first line says what is wrong.
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(
             f"{path}: cannot be opened as tensors alone, which is all that is trusted ({reason})"
@@ -132,7 +139,7 @@ def _read_torch(path):
         if isinstance(stored, dict) and isinstance(stored.get(key), dict):
             stored = stored[key]
     if not isinstance(stored, dict) or not all(isinstance(value, np.ndarray) for value in stored.values()):
-        raise InputError(f"{path}: no state dict of tensors in it")
+        raise InputError(f"{path}: it contains no state dict of tensors")
     return {str(name).removeprefix("module."): np.asarray(value, np.float32) for name, value in stored.items()}
 
 
@@ -142,7 +149,7 @@ def _read_keras(path):
     tensors = {}
 
     def visit(name, item):
-        # "block1_conv1/block1_conv1_W_1:0" or "block1_conv1/block1_conv1/kernel:0", by the age of the file.
+        # "block1_conv1/block1_conv1_W_1:0" in older files, "block1_conv1/block1_conv1/kernel:0" in newer ones.
         if isinstance(item, h5py.Dataset):
             numbers = np.issubdtype(item.dtype, np.number)
             kind = {4: "kernel", 1: "bias"}.get(item.ndim, "other") if numbers else "other"

@@ -1,4 +1,4 @@
-"""One file a network: its tensors in safetensors, and in the file's metadata a card that says what they are.
+"""Weights files: one safetensors file per network, with a card in its metadata that describes the network.
 
 Tensor names are the paths in the variables, joined by "/" ("params/conv_first/kernel").
 """
@@ -31,26 +31,26 @@ class Weights:
     Attributes:
       model: the network.
       variables: nested dict of float32 arrays, {"params": …} and, where the network has it, {"batch_stats": …}.
-      card: what is known about them, as JSON values: training data, steps, seed, code version, validation, licence …
+      card: facts about the network as JSON values: training data, steps, seed, code version, validation, licence …
     """
 
     model: nn.Module
-    variables: dict
-    card: dict
+    variables: dict[str, Any]
+    card: dict[str, Any]
 
 
 def save_weights(path: str | os.PathLike, weights: Weights, *, storage: Any = np.float32) -> None:
-    """Write a weights file, whole or not at all; equal weights give equal bytes.
+    """Write a weights file, completely or not at all; equal weights give equal bytes.
 
-    The card gets `format`, `architecture`, `scale`, `input_range` and `output_range`, beside what it already has.
+    `format`, `architecture`, `scale`, `input_range` and `output_range` are added to the card.
 
     Args:
       path: the file, by convention NAME.safetensors.
-      weights: what to write.
+      weights: the weights.
       storage: float32, or float16 for half the size.
 
     Raises:
-      InputError: the variables are not those of the model, or hold NaN or infinity.
+      InputError: the variables are not those of the model, or contain NaN or infinity.
       OSError: the file cannot be written.
     """
     tensors = {
@@ -70,13 +70,13 @@ def load_weights(name_or_path: str | os.PathLike, *, dtype: Any = jnp.float32) -
     """Read a network.
 
     Args:
-      name_or_path: a bundled name (see `bundled_names`), a .safetensors file, or the folder of a training run, of which
-        best.safetensors is taken, or else last.safetensors.
-      dtype: dtype of computation of the network; the variables are float32 whatever the file stores.
+      name_or_path: a bundled name (see `bundled_names`), a .safetensors file, or the folder of a training run. From a
+        folder, best.safetensors is read if it exists, otherwise last.safetensors.
+      dtype: dtype of the network's computation; the variables are float32, whatever the file stores.
 
     Raises:
-      InputError: there is no such file, it is not a jaxsr weights file, or its tensors are not exactly those of the
-        network that its card names.
+      InputError: the file does not exist, is not a jaxsr weights file, or its tensors are not exactly those of the
+        network on its card.
     """
     path = _find(name_or_path)
     try:
@@ -91,7 +91,7 @@ def load_weights(name_or_path: str | os.PathLike, *, dtype: Any = jnp.float32) -
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     _check(path, model, tensors)
-    # Converted by numpy, which needs nothing compiled for it.
+    # NumPy converts them, because JAX would compile a program for it.
     tensors = jax.device_put({name: np.asarray(value, np.float32) for name, value in tensors.items()})
     return Weights(model, unflatten_dict(tensors, sep="/"), card)
 
@@ -123,11 +123,11 @@ def _card(path, metadata):
             return card
     except (KeyError, json.JSONDecodeError):
         pass
-    raise InputError(f"{path}: no jaxsr model card in its metadata, so it is not known which network it is for")
+    raise InputError(f"{path}: no jaxsr model card in its metadata, so its network is unknown")
 
 
 def _check(path, model, tensors):
-    """Hold tensors against the variables that the model would make; raise one error that names all differences."""
+    """Compare tensors with the variables that the model would make; raise one error that names all differences."""
     try:
         shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3))))
     except (TypeError, ValueError, ZeroDivisionError) as error:

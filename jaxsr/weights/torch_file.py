@@ -1,7 +1,7 @@
-"""The tensors of PyTorch's files, without PyTorch and without running what the file asks for.
+"""Read the tensors of PyTorch's files, without PyTorch and without running code from them.
 
-A .pth is a pickle beside raw numbers. A pickle can call any function by its name; here the names stand for functions of
-this file that put together what a state dict is made of, and any other name is refused.
+A .pth file is a pickle beside raw numbers. A pickle can call any function by its name. Here, the names that a state
+dict needs stand for functions of this module, and any other name is refused.
 """
 
 import io
@@ -38,7 +38,7 @@ class _Reader(pickle.Unpickler):
             ("torch._utils", "_rebuild_parameter"): lambda tensor, *given: tensor,
         }
         if (module, name) not in known:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is no part of a tensor")
+            raise pickle.UnpicklingError(f"it needs {module}.{name}, which is not part of a tensor")
         return known[module, name]
 
     def persistent_load(self, pid: Any) -> tuple[str, str]:
@@ -50,12 +50,12 @@ class _Reader(pickle.Unpickler):
 
 
 def read_torch_file(path: Path) -> Any:
-    """What `torch.save` wrote, its tensors as numpy arrays, of floats float32.
+    """Read what `torch.save` wrote, with tensors as numpy arrays; floats become float32.
 
-    Both of its formats are read: zip archives, and one pickle after another, as PyTorch before 1.6 did.
+    Both formats are read: zip archives, and sequences of pickles as written by PyTorch before 1.6.
 
     Raises:
-      Exception: of any kind, where the file is broken or holds more than tensors in dicts, lists and plain values.
+      Exception: of any kind, if the file is broken or contains more than tensors in dicts, lists and plain values.
     """
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
@@ -67,7 +67,7 @@ def read_torch_file(path: Path) -> Any:
             return _filled(content, lambda kind, key: archive.read(f"{folder}data/{key}"))
     with open(path, "rb") as file:
         if _Reader(file).load() != _MAGIC:
-            raise ValueError("no file of PyTorch")
+            raise ValueError("not a file of PyTorch")
         _version, system, content, keys = (_Reader(file).load() for _ in range(4))
         if not system["little_endian"]:
             raise ValueError("its numbers are big-endian")
@@ -87,7 +87,7 @@ def _storages(content):
 
 
 def _filled(content, bytes_of):
-    """The content with arrays in place of tensors."""
+    """The content with arrays instead of tensors."""
     if isinstance(content, _Tensor):
         kind, key = content.storage
         return _array(content, kind, np.frombuffer(bytes_of(kind, key), _DTYPES[kind]))
@@ -104,7 +104,7 @@ def _array(tensor, kind, values):
         raise ValueError("a tensor has an impossible shape")
     if 0 not in size and offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True)) >= len(values):
         raise ValueError("a tensor is larger than its storage")
-    # Within what was read, as was made sure of.
+    # The check above keeps this within the bytes that were read.
     steps = [step * values.itemsize for step in stride]
     array = np.lib.stride_tricks.as_strided(values[offset:], size, steps)
     if kind == "BFloat16":

@@ -35,7 +35,7 @@ def test_without_a_command_and_with_an_unknown_one_it_ends_with_2():
     assert (nothing.returncode, nothing.stdout) == (2, "")
     assert "usage: jaxsr COMMAND" in nothing.stderr
     assert (unknown.returncode, unknown.stdout) == (2, "")
-    assert unknown.stderr.startswith("error: upscael is no command of jaxsr; choose one of upscale, ")
+    assert unknown.stderr.startswith("error: upscael is not a command of jaxsr; choose one of upscale, ")
     assert unknown.stderr.count("\n") == 1
 
 
@@ -61,6 +61,7 @@ def test_bash_completes_commands_flags_recipes_and_files(tmp_path):
 
     assert completed("") == ["-h", "--help", *sorted(COMMANDS)]
     assert completed("upscale", "--skip") == ["--skip-existing"]
+    assert completed("upscale", "--mod") == ["--model"]
     assert sorted(completed("train", "--config", "srgan_")) == ["srgan_gpu", "srgan_real", "srgan_short"]
     assert completed("upscale", "photo") == []
     refused = run("-m", "jaxsr", "--completion", "ksh")

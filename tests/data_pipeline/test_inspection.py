@@ -131,11 +131,11 @@ def test_transparency_is_named_and_an_opaque_alpha_channel_is_not(folders):
     inspection = inspect([train], crop=96)
     said = {row.name.rsplit("/", 1)[-1]: row.problem for row in inspection.notes}
     assert said == {
-        "clear.png": "is transparent in part: trained on as it looks on white",
+        "clear.png": "is partly transparent: trained on as it looks on white",
         "large.png": "has an alpha channel: trained on as it looks on white",
     }
     assert {"clear.png", "large.png", "opaque.png"} <= set(names(inspection))
-    assert "is transparent in part" in format_table(inspection)
+    assert "is partly transparent" in format_table(inspection)
 
 
 @pytest.mark.parametrize("colours", ["minisblack", "rgb"])

@@ -60,7 +60,7 @@ def test_pairs_without_folders_of_their_own_are_to_be_put_apart(tmp_path):
     write_pairs(tmp_path, "{}.png", "{}_LR.png", scale=2)
     found = inspect([str(tmp_path)], crop=96)
     assert len(found.usable) == 3
-    assert "put these into a folder of their own, and name it by --lr" in format_table(found)
+    assert "put these into a folder of their own and pass it as --lr" in format_table(found)
 
 
 def test_photos_that_only_share_names_and_shapes_are_no_pairs(tmp_path):
@@ -85,9 +85,7 @@ def test_lr_files_that_are_scored_as_if_they_were_hr_are_told_of(tmp_path):
         )
         with pytest.warns(UserWarning, match=f"{low}: these photos look like the {words} {low}$"):
             open_sets([str(low)])
-    with pytest.warns(
-        UserWarning, match=r"3 of 6 photos look like .* \(cityx2.png of city.png\); .* name that by --lr"
-    ):
+    with pytest.warns(UserWarning, match=r"3 of 6 photos look like .* \(cityx2.png of city.png\); .* pass it as --lr"):
         open_sets([str(tmp_path / "flat")])
     # The suite takes a warning for an error.
     open_sets([str(tmp_path / "HR")], low=[str(tmp_path / "LR")])

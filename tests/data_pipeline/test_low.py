@@ -93,7 +93,7 @@ def test_what_does_not_match_is_in_the_table(folders, tmp_path):
     assert [photo.low.name for photo in found.usable.photos] == [str(tmp_path / "lr" / "a.png")]
     table = format_table(found)
     assert "1 of 4 photos usable" in table
-    assert f"its LR file {tmp_path / 'lr' / 'b_x4.png'} has 30×20 pixels, and ×4 asks for 37×32" in table
+    assert f"its LR file {tmp_path / 'lr' / 'b_x4.png'} has 30×20 pixels, and ×4 needs 37×32" in table
     assert table.count("no LR file of this name") == 2
     assert f"{tmp_path / 'lr' / 'z.png'}" in table
     with pytest.raises(InputError, match="LR files are for a folder"):

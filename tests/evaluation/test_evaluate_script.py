@@ -65,7 +65,7 @@ def test_table_json_and_sheet(photos, tmp_path):
     [
         (("--model", "bicubic", "--data", "{tmp}/nowhere"), "nowhere"),
         (("--model", "bicubic", "--data", "{tmp}"), "no photos"),
-        (("--model", "--data", str(SET5)), "at least one model"),
+        (("--model", "--data", str(SET5)), "either --model or --sr"),
         (("--model", "no-such-model", "--data", str(SET5)), "no-such-model"),
         (("--model", "bicubic", "--data", str(SET5), "--sheet", "{tmp}/sheet.gif"), "--sheet"),
         (("--model", "bicubic", "--data", str(SET5), "--strength", "0,1"), "interpolations only (bicubic)"),
@@ -87,7 +87,18 @@ def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path, arguments, complain
 def test_help_names_every_flag_with_its_default():
     done = run("--help")
     assert done.returncode == 0
-    flags = {"--model", "--data", "--scale", "--strength", "--base", "--back-project", "--curve", "--json", "--sheet"}
+    flags = {
+        "--model",
+        "--data",
+        "--scale",
+        "--strength",
+        "--base",
+        "--back-project",
+        "--curve",
+        "--json",
+        "--sheet",
+        "--kernels",
+    }
     flags |= {"--self-ensemble", "--color-lock", "--lr", "--sr", "--degrade", "--seed", "--lpips"}
     for flag in flags:
         assert flag in done.stdout

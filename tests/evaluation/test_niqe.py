@@ -1,14 +1,14 @@
 import json
-import runpy
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter
-from test_evaluate_script import ROOT, run
+from test_evaluate_script import run
 
 import jaxsr
+from jaxsr.commands.evaluate import main
 from jaxsr.errors import InputError
 from jaxsr.evaluation.protocol import read_set
 from jaxsr.imaging.files import read_photo
@@ -96,4 +96,4 @@ def test_pictures_without_an_original_are_scored_as_they_are_and_upscaled(tmp_pa
 )
 def test_what_cannot_be_scored_alone_is_one_sentence(flags, complaint):
     with pytest.raises(InputError, match=complaint):
-        runpy.run_path(str(ROOT / "scripts" / "evaluate.py"))["main"](**flags)
+        main(**flags)

@@ -76,7 +76,7 @@ def test_wrong_sizes_and_missing_files_are_named(photos):
         open_sets([str(photos / "hr")], low=[str(photos / "lr")])
     Image.new("RGB", (27, 26)).save(photos / "lr" / "head.png")
     low = open_sets([str(photos / "hr")], low=[str(photos / "lr")])["hr, LR lr"].low
-    with pytest.raises(InputError, match=r"head\.png: 27×26 pixels do not fit head at ×4, which asks for 27×25"):
+    with pytest.raises(InputError, match=r"head\.png: 27×26 pixels do not fit head at ×4, which needs 27×25"):
         low("head", np.zeros((100, 108, 3), np.uint8), scale=4)
 
 

@@ -83,7 +83,7 @@ def test_the_command_writes_a_program_that_jax_reads(tmp_path):
     np.testing.assert_allclose(by_jax, upscaled(weights, x), atol=1e-5)
     assert card == weights.card
     (tmp_path / "other.stablehlo").write_bytes(b"something else")
-    with pytest.raises(InputError, match=r"other\.stablehlo: no StableHLO program"):
+    with pytest.raises(InputError, match=r"other\.stablehlo: not a StableHLO program"):
         read_program(tmp_path / "other.stablehlo")
 
 
@@ -143,7 +143,7 @@ def test_what_is_not_installed_is_named_with_its_extra(package, format, extra, t
     [
         (
             ["espcn", "espcn.pth", "--format", "pth"],
-            "--format pth: no program known here has an architecture espcn",
+            "--format pth: no known program has the architecture espcn",
         ),
         (["espcn", "espcn.onnx", "--format", "stablehlo"], "give it a name in .stablehlo"),
         (["absent", "absent.onnx", "--format", "onnx"], "absent: no such weights file"),

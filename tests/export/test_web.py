@@ -111,7 +111,7 @@ def test_the_page_makes_what_the_library_makes(page, folder, tmp_path):
 @in_chromium
 def test_the_divider_uncovers_the_result_and_bad_files_are_one_sentence(page):
     page.set_input_files("#file", files=[{"name": "notes.png", "mimeType": "image/png", "buffer": b"a text"}])
-    page.get_by_role("alert").get_by_text("notes.png: no picture in a format that this browser can read").wait_for()
+    page.get_by_role("alert").get_by_text("notes.png: this browser cannot read it as a picture").wait_for()
     assert page.locator("body").get_attribute("data-state") == "empty"
     page.locator("#samples button").nth(4).click()
     page.locator("body[data-state=result]").wait_for(timeout=120_000)
@@ -134,10 +134,10 @@ def test_the_divider_uncovers_the_result_and_bad_files_are_one_sentence(page):
 def test_what_is_in_the_way_is_said_in_one_sentence(tmp_path, monkeypatch):
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken/file").touch()
-    with pytest.raises(InputError, match="taken is there already"):
+    with pytest.raises(InputError, match="taken exists already"):
         tyro.cli(main, args=[str(tmp_path / "taken"), "--format", "web"])
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(InputError, match="needs npm, which fetches onnxruntime-web@"):
+    with pytest.raises(InputError, match="needs npm to download onnxruntime-web@"):
         tyro.cli(main, args=[str(tmp_path / "page"), "--format", "web"])
     with pytest.raises(InputError, match="--float16 is for files"):
         tyro.cli(main, args=[str(tmp_path / "page"), "--format", "web", "--float16"])

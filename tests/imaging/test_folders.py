@@ -62,7 +62,7 @@ def test_links_that_are_not_followed_are_named(tree):
         assert names(tree) == ["a.png", "sub/b.png"]
     said = sorted(str(each.message) for each in told)
     assert said == [
-        f"{tree / name}: a link to a folder, which is not followed; name it by itself"
+        f"{tree / name}: a link to a folder, which is not followed; name the folder itself"
         for name in ("deeper", "linked", "once_more")
     ]
 

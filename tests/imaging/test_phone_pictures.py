@@ -69,7 +69,7 @@ def test_heic_of_ten_bits_in_display_p3_without_a_profile(heif, tmp_path):
     np.testing.assert_allclose(picture.rows(0, 24)[9, 9], 1.055 * light ** (1 / 2.4) - 0.055, atol=2e-3)
     numbers["transfer_characteristics"] = 16
     heif.from_bytes("RGB;16", (40, 24), flat.tobytes()).save(tmp_path / "b.heic", **save | numbers)
-    with pytest.raises(InputError, match=r"b\.heic: its colours are HDR \(PQ\), which is not taken"):
+    with pytest.raises(InputError, match=r"b\.heic: its colours are HDR \(PQ\), which is not supported"):
         open_picture(tmp_path / "b.heic")
 
 
@@ -128,7 +128,7 @@ def test_lab(photometric, depth, tmp_path):
     picture = open_picture(tmp_path / "a.tif")
     rows = picture.rows(0, 24)[5, 5]
     np.testing.assert_allclose(rows / 255 if depth == 8 else rows, srgb_of_lab(*colour), atol=0.004)
-    assert picture.notes == ("its colours are CIE Lab, those of the result sRGB",)
+    assert picture.notes == ("its colours are CIE Lab; those of the result are sRGB",)
     with (
         pytest.warns(UserWarning, match="CIE Lab"),
         tifffile.TiffFile(through(tmp_path / "a.tif", tmp_path / "b.tif")) as file,

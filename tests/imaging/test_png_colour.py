@@ -146,12 +146,12 @@ def test_what_is_not_taken_is_one_sentence(numbers, words, tmp_path):
 
 
 @pytest.mark.parametrize("chunks", [{"gAMA": bytes(4)}, {"cHRM": bytes(32)}, {"cICP": b"\1\2\0\1"}, {"cHRM": b"short"}])
-def test_values_without_a_meaning_are_told_of(chunks, tmp_path):
+def test_unsupported_values_are_told_of(chunks, tmp_path):
     save(tmp_path / "a.png", flat(PATCH), **chunks)
     picture = open_picture(tmp_path / "a.png")
     np.testing.assert_array_equal(picture.rows(0, 12)[5, 5], PATCH)
-    assert "without a meaning" in picture.notes[0]
-    with pytest.warns(UserWarning, match="without a meaning"):
+    assert "unsupported values" in picture.notes[0]
+    with pytest.warns(UserWarning, match="unsupported values"):
         through(tmp_path / "a.png", tmp_path / "b.png")
     assert chunks_of(tmp_path / "b.png") == {}
 

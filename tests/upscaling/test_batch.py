@@ -43,7 +43,7 @@ def test_a_missing_picture_is_an_input_error_even_if_the_target_exists(tmp_path)
         (".webp", (1, 16384), "WEBP has at most 16383 pixels on a side"),
         (".jpg", (65501, 1), "JPEG has at most 65500 pixels on a side"),
         (".gif", (1, 65536), "GIF has at most 65535 pixels on a side"),
-        (".png", (10**6, 10**6), "are more than the 32000 megapixels that are written"),
+        (".png", (10**6, 10**6), "are more than the limit of 32000 megapixels"),
     ],
 )
 def test_a_result_that_is_too_large_is_refused_before_the_work(suffix, size, message, tmp_path):

@@ -176,6 +176,12 @@ def test_trimming_keeps_sound_in_step(tmp_path, clip_file, read, bicubic):
         upscale(bicubic, source, target, trim=parse_trim("5-"))
 
 
+def test_auto_chooses_a_network_for_a_clip(tmp_path, clip_file):
+    planned = plan_clip(jaxsr.load("auto"), clip_file("clip.mkv", frames=2), tmp_path / "larger.mkv", Wishes())
+    assert planned.encoding.size == tuple(4 * length for length in planned.clip.size)
+    assert planned.upscaler.name == planned.choice.model
+
+
 def test_spans():
     assert parse_trim("1:05-1:20.5") == (65, Fraction(161, 2))
     assert (parse_trim("10-"), parse_trim("-20"), parse_trim("1:00:00-")) == ((10, None), (0, 20), (3600, None))
@@ -193,7 +199,7 @@ def test_what_cannot_be_upscaled_is_told_in_a_sentence(tmp_path, clip_file, bicu
         open_clip(tmp_path / "text.mp4")
     clip = clip_file("clip.mkv", frames=2)
     for wishes, message in [
-        ({"codec": "none"}, "--codec none: FFmpeg has no such encoder here; take one of libx264"),
+        ({"codec": "none"}, "--codec none: FFmpeg has no such encoder here; choose one of libx264"),
         ({"codec": "ffv1", "crf": 20}, "--crf 20: ffv1 has no such option"),
         ({"codec": "libx264", "preset": "hasty"}, "libx264 refuses .* --preset hasty"),
         ({"size": lambda size: (95, 127)}, "127x95 has an odd side"),

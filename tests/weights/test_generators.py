@@ -65,7 +65,7 @@ def test_a_ported_generator_equals_its_source(name, tmp_path):
         (lambda s: s.update({"block2.conv1.bias": torch.zeros(9)}), "1 unexpected (block2.conv1.bias)"),
         (lambda s: s.update({"block5.0.conv.weight": torch.zeros(())}), "give no scale"),
         (lambda s: s.update({7: torch.zeros(1)}), "1 unexpected (7)"),
-        (lambda s: s.clear(), "none of the generators known here"),
+        (lambda s: s.clear(), "not one of the known generators"),
     ],
 )
 def test_every_difference_is_named(change, words, tmp_path):

@@ -13,7 +13,7 @@ _SMALLEST_SIDE = 7
 
 
 def kernels(key: jax.Array, count: int, round: Round) -> jax.Array:
-    """Blur kernels [count, SIDE, SIDE] of the round's shapes, widths and angles, 7 to 21 pixels wide."""
+    """Draw blur kernels [count, SIDE, SIDE] of the round's shapes, widths and angles, 7 to 21 pixels wide."""
     keys = iter(jax.random.split(key, 8))
     shapes = jnp.log(jnp.array(round.shapes))
     shape = jax.random.categorical(next(keys), shapes, shape=(count,))
@@ -33,7 +33,7 @@ def kernels(key: jax.Array, count: int, round: Round) -> jax.Array:
 
 
 def last_kernels(key: jax.Array, count: int, recipe: Recipe) -> jax.Array:
-    """The filters [count, SIDE, SIDE] at the end: a sinc, unsharp masking, or nothing."""
+    """Draw the filters [count, SIDE, SIDE] at the end of a recipe: a sinc, unsharp masking, or the identity."""
     ring, widths, cutoffs, sharpen, amounts, sigmas = jax.random.split(key, 6)
     side = _sides(widths, count)
     low = _uniform(cutoffs, (count,), (np.pi / 3, np.pi))
@@ -43,7 +43,7 @@ def last_kernels(key: jax.Array, count: int, recipe: Recipe) -> jax.Array:
 
 
 def factor(key: jax.Array, count: int, round: Round) -> jax.Array:
-    """Resizing factors [count]: above, below, or 1."""
+    """Draw resizing factors [count]: above 1, below 1, or 1."""
     which, amount = jax.random.split(key)
     direction = jax.random.categorical(which, jnp.log(jnp.array(round.resize)), shape=(count,))
     low, high = round.factor
@@ -52,7 +52,7 @@ def factor(key: jax.Array, count: int, round: Round) -> jax.Array:
 
 
 def noise(key: jax.Array, count: int, round: Round) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """[count] each: deviation of Gaussian noise, scale of Poisson noise, whether it is gray."""
+    """Draw, [count] each: the deviation of Gaussian noise, the scale of Poisson noise, and whether noise is gray."""
     whether, kind, sigma, scale, color = jax.random.split(key, 5)
     noisy = _chance(whether, count, round.noise)
     gaussian = _chance(kind, count, round.gaussian)
@@ -62,7 +62,7 @@ def noise(key: jax.Array, count: int, round: Round) -> tuple[jax.Array, jax.Arra
 
 
 def compression(key: jax.Array, count: int, round: Round) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """[count] each: whether to compress, with which whole quality, whether with 4:2:0."""
+    """Draw, [count] each: whether to compress, the quality (a whole number), and whether to use 4:2:0."""
     whether, quality, subsampled = jax.random.split(key, 3)
     return (
         _chance(whether, count, round.jpeg),
@@ -72,16 +72,16 @@ def compression(key: jax.Array, count: int, round: Round) -> tuple[jax.Array, ja
 
 
 def place(key: jax.Array, count: int, canvas: int, *, grid: int) -> jax.Array:
-    """Where the middle of an image comes to lie on a square of `canvas` pixels, [count, 2].
+    """Draw where the centre of an image lies on a square of `canvas` pixels, [count, 2].
 
-    It is moved by less than a step of the grid of blocks, so that blocks begin at any pixel of the image.
+    It is moved by less than one step of the grid of blocks, so that blocks can begin at any pixel of the image.
     """
     moved = jax.random.randint(key, (count, 2), 0, grid) - grid // 2
     return (canvas - 1) / 2 + moved
 
 
 def corner(key: jax.Array, count: int, side: int, canvas: int, *, grid: int) -> tuple[jax.Array, jax.Array]:
-    """As `place`, for an image of `side` pixels whose pixels are those of the canvas: its corner and its middle."""
+    """As `place`, for an image of `side` pixels that is aligned with the canvas's pixels: its corner and its centre."""
     moved = jax.random.randint(key, (count, 2), 0, grid) - grid // 2
     start = jnp.clip((canvas - side) // 2 + moved, 0, canvas - side)
     return start, start + (side - 1) / 2
@@ -92,13 +92,13 @@ def _sides(key, count):
 
 
 def _cutoff(key, side):
-    # Small filters with a low cutoff would only darken and blur (Wang et al. 2021, in its code).
+    # Small filters with a low cutoff would only darken and blur (from the code of Wang et al. 2021).
     low = jnp.where(side < 13, np.pi / 3, np.pi / 5)
     return low + jax.random.uniform(key, side.shape) * (np.pi - low)
 
 
 def _around_one(key, count, ends):
-    """Below 1 as often as above."""
+    """Values [count] that are below 1 as often as above."""
     side, amount = jax.random.split(key)
     share = jax.random.uniform(amount, (count,))
     below, above = ends[0] + share * (1 - ends[0]), 1 + share * (ends[1] - 1)

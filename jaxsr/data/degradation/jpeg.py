@@ -12,27 +12,27 @@ _LUMA = """16 11 10 16 24 40 51 61 12 12 14 19 26 58 60 55 14 13 16 24 40 57 69 
 _CHROMA = """17 18 24 47 99 99 99 99 18 21 26 66 99 99 99 99 24 26 56 99 99 99 99 99 47 66 99 99 99 99 99 99
 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99"""
 _TABLES = np.array([_LUMA.split(), _CHROMA.split()], np.float32).reshape(2, 8, 8)
-# Y, Cb and Cr of R, G and B in full range (JFIF, section 7).
+# From R, G and B to Y, Cb and Cr in full range (JFIF, section 7).
 _TO_YCBCR = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)
 _MIDDLE = np.array([0, 128, 128], np.float32)
 
 
 def compressed(images: jax.Array, quality: jax.Array, subsampled: jax.Array) -> jax.Array:
-    """What a JPEG file of each image shows; blocks begin at the first pixel.
+    """Compress each image as a JPEG file and decode it; blocks begin at the first pixel.
 
     Args:
       images: [B, H, W, 3] in [0, 1], H and W multiples of 16.
-      quality: [B] from 1 to 100, libjpeg's.
-      subsampled: [B] bool, 4:2:0 (chroma of half the width and height) in place of 4:4:4.
+      quality: [B] libjpeg's quality, from 1 to 100.
+      subsampled: [B] bool, 4:2:0 (chroma of half the width and height) instead of 4:4:4.
 
     Returns:
-      The same shape, of whole levels of 255.
+      The same shape, whole multiples of 1/255.
     """
     levels = jnp.round(255 * jnp.clip(images, 0, 1))
     ycbcr = jnp.round(levels @ _TO_YCBCR.T) + _MIDDLE
     tables = quantisation_tables(quality)
     luma = _coded(ycbcr[..., 0], tables[:, 0])
-    # Both chroma planes of an image are coded alike: [B, 2, H, W] as [2B, H, W].
+    # Both chroma planes of an image are coded in the same way: [B, 2, H, W] as [2B, H, W].
     chroma = ycbcr[..., 1:].transpose(0, 3, 1, 2)
     planes, chroma_tables = chroma.reshape(-1, *chroma.shape[2:]), jnp.repeat(tables[:, 1], 2, axis=0)
     small = doubled(_coded(jnp.round(_halved(planes)), chroma_tables))
@@ -50,8 +50,8 @@ def quantisation_tables(quality: jax.Array) -> jax.Array:
 
 
 def _coded(planes, tables):
-    """[N, H, W] levels through quantisation [N, 8, 8] and back."""
-    # One product an axis for all blocks at once: faster than one for each block of eight.
+    """Quantise levels [N, H, W] with tables [N, 8, 8] and decode them."""
+    # One product per axis for all blocks at once is faster than one per block of eight.
     down, across = (_block_cosines(side) for side in planes.shape[1:])
     coefficients = down @ (planes - 128) @ across.T
     table = jnp.tile(tables, (1, planes.shape[1] // 8, planes.shape[2] // 8))
@@ -60,7 +60,7 @@ def _coded(planes, tables):
 
 
 def _block_cosines(side):
-    """[side, side]: the cosine transform of eight samples (T.81, A.3.3), once for each block."""
+    """[side, side]: the cosine transform of eight samples (T.81, A.3.3), repeated for each block."""
     frequency, place = np.arange(8)[:, None], np.arange(8)[None, :]
     cosines = np.cos((2 * place + 1) * frequency * np.pi / 16) / 2
     cosines[0] /= np.sqrt(2)

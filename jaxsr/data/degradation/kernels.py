@@ -1,4 +1,4 @@
-"""Blur kernels of many shapes, one for each image of a batch, and their application."""
+"""Blur kernels of many shapes, one for each image of a batch, and their convolution with the images."""
 
 from functools import partial
 
@@ -16,15 +16,15 @@ def gaussian_family(
 ) -> jax.Array:
     """Gaussian, generalised Gaussian and plateau-shaped kernels (Wang et al. 2021, section 3.2).
 
-    With q the squared Mahalanobis distance from the centre, a kernel is exp(−qᵖ/2), which is a Gaussian for p = 1, or
-    1/(1 + qᵖ), which is flat in the middle.
+    Let q be the squared Mahalanobis distance from the centre. A kernel is either exp(−qᵖ/2), which is a Gaussian for
+    p = 1, or 1/(1 + qᵖ), which is flat in the middle.
 
     Args:
       sigma: [B, 2] standard deviations along the two axes of the ellipse, in pixels.
-      angle: [B] of the first axis to the horizontal, in radians.
-      power: [B] p.
-      plateau: [B] bool, the second form.
-      side: [B] pixels that are not zero on each side of the square, odd, at most `SIDE`.
+      angle: [B] angle between the first axis and the horizontal, in radians.
+      power: [B] the exponent p.
+      plateau: [B] bool, whether to use the second form.
+      side: [B] side of the square outside of which the kernel is zero, in pixels; odd, at most `SIDE`.
 
     Returns:
       [B, SIDE, SIDE] float32, each summing to 1.
@@ -39,10 +39,10 @@ def gaussian_family(
 
 
 def sinc(cutoff: jax.Array, side: jax.Array) -> jax.Array:
-    """Circular low-pass filters, which leave the ringing of sharpening and compression (Wang et al. 2021, section 3.3).
+    """Circular low-pass filters, which ring like sharpening and compression (Wang et al. 2021, section 3.3).
 
     Args:
-      cutoff: [B] radians per pixel, up to π.
+      cutoff: [B] cutoff frequency in radians per pixel, up to π.
       side: see `gaussian_family`.
 
     Returns:
@@ -55,11 +55,11 @@ def sinc(cutoff: jax.Array, side: jax.Array) -> jax.Array:
 
 
 def sharpening(amount: jax.Array, sigma: jax.Array) -> jax.Array:
-    """Unsharp masking as a kernel: the image plus `amount` times what a Gaussian blur takes from it.
+    """Unsharp masking as a kernel: the image plus `amount` times its difference from a Gaussian blur.
 
     Args:
-      amount: [B], 0 for none.
-      sigma: [B] of the Gaussian in pixels.
+      amount: [B] strength; 0 changes nothing.
+      sigma: [B] standard deviation of the Gaussian in pixels.
 
     Returns:
       [B, SIDE, SIDE] float32, each summing to 1.
@@ -76,9 +76,9 @@ def identity(count: int) -> jax.Array:
 
 
 def filtered(images: jax.Array, kernels: jax.Array) -> jax.Array:
-    """Each image convolved with its own kernel, in the frequency domain.
+    """Convolve each image with its own kernel, in the frequency domain.
 
-    Beyond an edge lies the opposite one, so that up to SIDE // 2 pixels at the edges are not to be used.
+    The images wrap around, so up to SIDE // 2 pixels at each edge must not be used.
 
     Args:
       images: [B, H, W, C] float32, H and W even and at least `SIDE`.
@@ -87,7 +87,7 @@ def filtered(images: jax.Array, kernels: jax.Array) -> jax.Array:
     Returns:
       The same shape.
     """
-    # Fourier transforms are written as products: XLA splits those over a mesh, and FFTs it does not.
+    # Fourier transforms are written as matrix products, because XLA partitions those over a mesh, but not FFTs.
     height, width = images.shape[1:3]
     down, across = (_fourier(side, np.arange(side)) for side in (height, width))
     half = width // 2 + 1
@@ -97,7 +97,7 @@ def filtered(images: jax.Array, kernels: jax.Array) -> jax.Array:
     response = _response(kernels, height, width, half)
     real, imaginary = real * response[0] - imaginary * response[1], real * response[1] + imaginary * response[0]
     real, imaginary = _turned((down[0], -down[1]), real, imaginary, "bcgf,gh->bchf")
-    # Frequencies that are not computed are the conjugates of those that are.
+    # The frequencies that are not computed are the conjugates of the computed ones.
     twice = np.where((np.arange(half) == 0) | (2 * np.arange(half) == width), 1, 2) / (height * width)
     back = (across * np.float32(twice)).transpose(0, 2, 1)
     filtered = _product("bchf,fw->bchw", real, back[0]) + _product("bchf,fw->bchw", imaginary, back[1])
@@ -111,19 +111,19 @@ def _response(kernels, height, width, half):
 
 
 def _fourier(side, places):
-    """Real and imaginary part of the transform of signals at these places, [2, places, side]."""
+    """Real and imaginary parts of the Fourier matrix from these places to all frequencies, [2, places, side]."""
     angles = 2 * np.pi * np.outer(places, np.arange(side)) / side
     return np.stack([np.cos(angles), -np.sin(angles)]).astype(np.float32)
 
 
 def _turned(matrix, real, imaginary, axes):
-    """A complex product by real ones."""
+    """A complex product, computed with real products."""
     (a, b), product = matrix, partial(_product, axes)
     return product(real, a) - product(imaginary, b), product(real, b) + product(imaginary, a)
 
 
 def _product(axes, x, matrix):
-    # Full precision: the default on some accelerators would be off by whole levels.
+    # Full precision, because the default on some accelerators is off by whole levels.
     return jnp.einsum(axes, x, matrix, precision=jax.lax.Precision.HIGHEST)
 
 
@@ -135,6 +135,6 @@ def _cut(values, side):
 
 
 def _bessel_j1(x):
-    """Bessel's integral (Abramowitz & Stegun 9.1.21) by the trapezoidal rule, exact to float32 for |x| below 50."""
+    """J₁ from Bessel's integral (Abramowitz & Stegun 9.1.21) by the trapezoidal rule, exact to float32 for |x| < 50."""
     angles = (np.arange(64) + 0.5) * np.pi / 64
     return sum(jnp.cos(angle - x * np.sin(angle)) for angle in angles.astype(np.float32)) / 64

@@ -1,4 +1,4 @@
-"""From HR crops to training pairs, by one of the recipes: `degrade(key, crops) -> LR, HR`."""
+"""From HR crops to training pairs by one of the recipes: `degrade(key, crops) -> LR, HR`."""
 
 import math
 from collections.abc import Callable
@@ -18,30 +18,30 @@ from jaxsr.data.degradation.resampling import resampled
 from jaxsr.errors import InputError
 from jaxsr.imaging.color import signed_from_unit, unit_from_uint8
 
-# From a key and crops, or pairs of crops, to LR and HR.
+# A function from a key and crops, or pairs of crops, to LR and HR.
 Degrade = Callable[[jax.Array, Any], tuple[jax.Array, jax.Array]]
 
 RECIPE_NAMES = ("bicubic", *RECIPES)
-# Sides of JPEG's blocks with 4:2:0, and so where a block can begin.
+# Side of JPEG's blocks with 4:2:0, and thus the step between places where a block can begin.
 _GRID = 16
 
 
 def margin(recipe: str, *, scale: int) -> int:
-    """HR pixels on each side of a crop that a recipe reads and cuts away, a multiple of the scale."""
+    """HR pixels on each side of a crop that a recipe reads and then cuts off, a multiple of the scale."""
     return 0 if recipe == "bicubic" else 8 * scale
 
 
 def make_degradation(recipe: str, *, scale: int) -> Degrade:
-    """The pure function that turns crops into training pairs, flips and turns included.
+    """Make the pure function that turns crops into training pairs, including flips and quarter turns.
 
     Args:
-      recipe: "bicubic", MATLAB's reduction alone; "real", tuned on photos as people have them; or "wang2021", the
-        published ranges.
+      recipe: "bicubic", MATLAB's reduction alone; "real", tuned on everyday photos; or "wang2021", the published
+        ranges.
       scale: the reduction.
 
     Returns:
-      `degrade(key, crops)`, of uint8 [B, S, S, 3]: LR [B, s/scale, s/scale, 3] float32 in [0, 1] and HR [B, s, s, 3]
-      float32 in [−1, 1], where s = S − 2 · `margin`.
+      `degrade(key, crops)`. Crops are uint8 [B, S, S, 3]; the results are LR [B, s/scale, s/scale, 3] float32 in [0, 1]
+      and HR [B, s, s, 3] float32 in [−1, 1], where s = S − 2 · `margin`.
 
     Raises:
       InputError: the recipe is unknown.
@@ -63,14 +63,14 @@ def make_degradation(recipe: str, *, scale: int) -> Degrade:
 
 
 def make_paired(*, scale: int) -> Degrade:
-    """The pure function that gives pairs of files the same flips and turns: it degrades nothing.
+    """Make the pure function that applies the same flips and quarter turns to both crops of a pair, and no degradation.
 
     Args:
       scale: HR pixels per LR pixel.
 
     Returns:
-      `degrade(key, crops)`, of {"hr": uint8 [B, s, s, 3], "lr": uint8 [B, s/scale, s/scale, 3]}: LR and HR as those
-      of `make_degradation`.
+      `degrade(key, crops)`. Crops are {"hr": uint8 [B, s, s, 3], "lr": uint8 [B, s/scale, s/scale, 3]}; the results
+      are LR and HR as from `make_degradation`.
     """
 
     def turned(key, crops):
@@ -83,17 +83,18 @@ def make_paired(*, scale: int) -> Degrade:
 
 
 def degraded_by(key: jax.Array, images: jax.Array, reduced: jax.Array, *, recipe: Recipe, scale: int) -> jax.Array:
-    """LR images by a recipe of two rounds (Wang et al. 2021, Real-ESRGAN, figure 2).
+    """Make LR images by a recipe of two rounds (Wang et al. 2021, Real-ESRGAN, figure 2).
 
     Args:
       key: random key.
       images: HR [B, S, S, 3] in [0, 1].
-      reduced: LR [B, S/scale, S/scale, 3] of the crops that stay clean.
+      reduced: [B, S/scale, S/scale, 3] in [0, 1], the images only reduced: LR of the crops that stay clean.
       recipe: ranges and probabilities.
       scale: the reduction.
 
     Returns:
-      LR of the shape of `reduced`, of whole levels of 255; some pixels at its edges are not to be used.
+      LR of the shape of `reduced`, whole multiples of 1/255. Pixels within `margin` / scale of an edge must not be
+      used.
     """
     count, side = images.shape[:2]
     keys = iter(jax.random.split(key, 20))
@@ -101,7 +102,7 @@ def degraded_by(key: jax.Array, images: jax.Array, reduced: jax.Array, *, recipe
     centre = jnp.full((count, 2), (side - 1) / 2)
 
     blurred = filtered(images, draws.kernels(next(keys), count, first))
-    # What does not fit when it is enlarged is margin.
+    # Only the margin is lost when an enlarged image does not fit.
     canvas = _GRID * math.ceil(1.2 * side / _GRID)
     factor = draws.factor(next(keys), count, first)
     place = draws.place(next(keys), count, canvas, grid=_GRID)
@@ -125,7 +126,7 @@ def degraded_by(key: jax.Array, images: jax.Array, reduced: jax.Array, *, recipe
 
     kind = jax.random.uniform(next(keys), (count, 1, 1, 1))
     clean, plain = kind < recipe.clean, (kind >= recipe.clean) & (kind < recipe.clean + recipe.compressed)
-    # Within what surrounds it in the other crops, so that blocks at its edge are not of an edge.
+    # Pasted into the degraded surroundings, so that no block at its edge contains the canvas's edge.
     framed = jax.vmap(lambda x, low, at: jax.lax.dynamic_update_slice(x, low, (*at, 0)))(x, reduced, start)
     x = jnp.where(plain, framed, x)
     x = jnp.where(early & ~plain, x, compress(x))

@@ -1,4 +1,4 @@
-"""Whole photos, degraded for an evaluation."""
+"""Degradation of whole photos, for an evaluation."""
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ _degraded = jax.jit(degraded_by, static_argnames=("recipe", "scale"))
 
 
 def degrade_photo(key: jax.Array, photo: np.ndarray, *, recipe: str, scale: int) -> np.ndarray:
-    """LR of a photo by one of the recipes; none of its pixels stays clean by chance.
+    """Make LR of a photo by one of the recipes; the photo never stays clean by chance.
 
     Args:
       key: random key; equal keys give equal pictures.

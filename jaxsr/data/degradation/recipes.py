@@ -1,4 +1,4 @@
-"""How real photos were degraded, as plain data: ranges and probabilities of two rounds."""
+"""Recipes that degrade photos, as plain data: ranges and probabilities of two rounds."""
 
 from typing import NamedTuple
 
@@ -9,21 +9,21 @@ class Round(NamedTuple):
     """One round of blur, resizing, noise and compression (Wang et al. 2021, sections 3.1 and 3.2).
 
     Attributes:
-      blur: probability that there is any.
+      blur: probability of blur.
       shapes: relative frequency of isotropic Gaussian, anisotropic Gaussian, isotropic generalised, anisotropic
         generalised, isotropic plateau and anisotropic plateau kernels, and of sinc filters.
-      sigma: of the kernels, in pixels of the image that the round begins with.
+      sigma: standard deviation of the kernels, in pixels of the round's input.
       power: exponent of the generalised kernels.
-      plateau_power: likewise of the plateau-shaped ones.
-      resize: probability of enlarging, of reducing and of neither.
-      factor: the range of sizes, in parts of the first round's input or of the last one's output.
-      noise: probability that there is any.
-      gaussian: probability that noise is Gaussian; else it is Poisson's.
-      sigma_noise: of the Gaussian, in levels of 255.
+      plateau_power: exponent of the plateau-shaped kernels.
+      resize: probabilities of enlarging, of reducing and of neither.
+      factor: range of sizes, relative to the first round's input or to the last round's output.
+      noise: probability of noise.
+      gaussian: probability that noise is Gaussian; otherwise it is Poisson noise.
+      sigma_noise: standard deviation of Gaussian noise, in levels of 255.
       poisson: scale of Poisson noise.
       gray_noise: probability that noise is gray.
       jpeg: probability of compression.
-      quality: of it.
+      quality: JPEG quality of the compression.
       subsampled: probability of 4:2:0.
     """
 
@@ -45,15 +45,15 @@ class Round(NamedTuple):
 
 
 class Recipe(NamedTuple):
-    """Two rounds, and what comes after them.
+    """Two rounds, and the steps after them.
 
     Attributes:
-      rounds: in HR, and near LR resolution.
+      rounds: the first at HR resolution, the second near LR resolution.
       last_sinc: probability of a sinc filter at the end, before or after the last compression.
       sharpening: probability that the picture is sharpened at the end.
-      sharpening_amount: of the unsharp masking.
-      clean: part of the crops that are only reduced, as by the `bicubic` recipe.
-      compressed: part of the crops that are only reduced so and compressed, as by the last round.
+      sharpening_amount: strength of the unsharp masking.
+      clean: fraction of the crops that are only reduced, as by the `bicubic` recipe.
+      compressed: fraction of the crops that are reduced in this way and then only compressed, as in the last round.
     """
 
     rounds: tuple[Round, Round]
@@ -88,8 +88,8 @@ WANG_2021 = Recipe(
     clean=0.1,
 )
 
-# Milder, and with each step left out more often than not: most photos have one or two of these faults. What came before
-# the reduction is in the first round, what happened at the size of LR in the second.
+# Milder, and most steps are left out more often than not, because most photos have only one or two of these faults. The
+# first round has the faults from before the reduction, the second those that arose at the size of LR.
 REAL = Recipe(
     rounds=(
         Round(

@@ -1,4 +1,4 @@
-"""Resizing by a factor of its own for each image, inside a compiled program, where sizes cannot change."""
+"""Resize each image by its own factor, inside a compiled program, where array sizes cannot change."""
 
 import jax
 import jax.numpy as jnp
@@ -17,15 +17,15 @@ def resampled(
 ) -> jax.Array:
     """Resize images onto squares of one size, each by its own factor around its own point.
 
-    The pixel at `centre_in` comes to lie at `centre_out`; what is farther from there than the square reaches is cut,
-    and beyond the edges of an image its last pixels are repeated. Kernels are widened when shrinking (antialiasing).
+    `centre_in` of the input moves to `centre_out` of the output. Parts outside the square are cut off, and the last
+    pixels of an image are repeated beyond its edges. Kernels are widened when shrinking (antialiasing).
 
     Args:
       images: [B, H, W, C] float32.
       factor: [B] output pixels per input pixel.
-      kernel: [B] index into `KERNELS`; bicubic is Keys' with a = −0.5.
-      centre_in: [B, 2] row and column, in input pixels; whole numbers are centres of pixels.
-      centre_out: [B, 2] the same, in output pixels.
+      kernel: [B] index into `KERNELS`; bicubic is Keys' kernel with a = −0.5.
+      centre_in: [B, 2] row and column, in input pixels; whole numbers are the centres of pixels.
+      centre_out: [B, 2] row and column, in output pixels.
       size: side of the result.
 
     Returns:
@@ -46,7 +46,7 @@ def _weights(length, size, factor, kernel, centre_in, centre_out):
     source = centre_in[:, None, None] + (positions - centre_out[:, None, None]) / factor
     distance = jnp.clip(source, 0, length - 1) - jnp.arange(length, dtype=jnp.float32)
     wide = jnp.maximum(1 / factor, 1)
-    # Of a pixel, the part that lies under a box of this width.
+    # The fraction of a pixel that lies under a box of this width.
     area = jnp.clip((wide + 1) / 2 - jnp.abs(distance), 0, 1)
     x = jnp.abs(distance) / wide
     bilinear = jnp.maximum(1 - x, 0)

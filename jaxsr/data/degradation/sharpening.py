@@ -1,4 +1,4 @@
-"""Sharpened originals, the targets that keep a network from learning the softness of its photos."""
+"""Sharpened originals: as targets, they keep a network from learning the softness of its photos."""
 
 import jax
 import jax.numpy as jnp
@@ -9,10 +9,10 @@ WEIGHT, THRESHOLD = 0.5, 10.0
 
 
 def sharpened(images: jax.Array) -> jax.Array:
-    """Unsharp masking where there is something to sharpen (Wang et al. 2021, section 3.4 and its code's `USMSharp`).
+    """Unsharp masking around edges (Wang et al. 2021, section 3.4, and `USMSharp` in its code).
 
-    Half of what a wide Gaussian takes from the picture is added to it, but only around places where that is more than
-    ten levels, so that flat areas keep their grain.
+    Half of the difference between the picture and its wide Gaussian blur is added, but only around places where the
+    difference is more than ten levels, so that the grain of flat areas is not amplified.
 
     Args:
       images: [B, H, W, C] in [0, 1].

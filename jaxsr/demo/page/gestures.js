@@ -1,4 +1,4 @@
-// Pointer, wheel and keyboard on a viewer's stage.
+// Pointer, wheel and keyboard input for a viewer.
 
 export function listen(stage, viewer) {
   const divider = stage.querySelector("#divider");
@@ -37,7 +37,7 @@ export function listen(stage, viewer) {
   }
   stage.addEventListener("wheel", (event) => {
     event.preventDefault();
-    // A line of a mouse's wheel is some 30 pixels of a touchpad.
+    // One line of a mouse wheel counts as about 30 pixels of a touchpad.
     const step = event.deltaY * (event.deltaMode ? 30 : 1);
     viewer.zoomTo(viewer.zoom * Math.exp(-step / 400), ...device(event));
   }, { passive: false });

@@ -1,4 +1,4 @@
-// From a dropped photo to the file to download. Who upscales it is upscaling.js's business: a server, or this browser.
+// From a dropped photo to the file to download. upscaling.js does the upscaling, on a server or in this browser.
 
 import { listen } from "./gestures.js";
 import * as upscaling from "./upscaling.js";
@@ -21,7 +21,7 @@ function fail(message) {
   element("error").hidden = false;
 }
 
-// End what is being done, or what there is of it.
+// End the current work, or delete its result.
 function drop() {
   run = null;
   upscaling.forget();
@@ -34,7 +34,7 @@ function upscale(chosen) {
   return follow((progress) => upscaling.upscale(chosen, { model: element("model").value, strength }, progress));
 }
 
-// Show how far some work is, and its result, as long as no other has taken its place.
+// Show the progress and the result of some work, until other work replaces it.
 async function follow(work) {
   const mine = run = {};
   const wanted = () => run === mine;
@@ -95,7 +95,7 @@ function tagBefore() {
 
 function choose(list) {
   if (document.body.dataset.state === "running") return;
-  if (list.length > 1) return fail("One photo at a time; for many there is the command jaxsr upscale");
+  if (list.length > 1) return fail("Drop one photo at a time. For several, use the command jaxsr upscale.");
   if (list.length) upscale(list[0]);
 }
 
@@ -123,7 +123,7 @@ async function start() {
     element("samples").append(button);
   }
   settingsChanged();
-  // After a reload the work may go on.
+  // After a reload, the work can continue.
   const resumed = upscaling.resume();
   if (resumed) await follow(resumed);
 }

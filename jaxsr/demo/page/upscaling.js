@@ -1,57 +1,57 @@
-// Upscaling by the server that the page comes from.
+// Upscaling by the server of this page.
 
 let limits, token = null;
 
-// The models offered, the bundled photos, and what a person should know before choosing one.
+// The models, the bundled photos, and what to tell the visitor before they choose a photo.
 export async function options() {
   const { models, limits: given, samples } = await ask("options");
   limits = given;
   return {
     models,
     samples: samples.map((path) => `samples/${path}`),
-    limits: `up to ${limits.megapixels} megapixels, ${limits.megabytes} megabytes`,
-    promise: "Pictures stay on the machine that runs this page, and are deleted afterwards.",
+    limits: `Up to ${limits.megapixels} megapixels and ${limits.megabytes} megabytes`,
+    promise: "Pictures stay on the machine that serves this page, and are deleted afterwards.",
   };
 }
 
-// The result for a file; undefined when it is no longer wanted.
+// The result for a file, or undefined if it is no longer wanted.
 export async function upscale(file, { model, strength }, progress) {
   const most = limits.megabytes;
   if (file.size > most * 1e6) {
-    throw new Error(`${file.name} is larger than the ${most} megabytes that this page takes; save it smaller, or start the page with a larger --max-megabytes`);
+    throw new Error(`${file.name} is larger than the ${most} megabytes that this page accepts; save it smaller, or start the page with a larger --max-megabytes`);
   }
   progress.report("Sending the photo…");
   const query = new URLSearchParams({ name: file.name, model });
   if (strength !== null) query.set("strength", strength);
   const job = await ask(`jobs?${query}`, { method: "POST", body: file });
-  // Cancelled, or another chosen, while it was being sent.
+  // The visitor cancelled it, or chose another photo, while it was being sent.
   if (!progress.wanted()) return void ask(`jobs/${job.token}`, { method: "DELETE" });
   token = job.token;
   history.replaceState(null, "", `#${token}`);
   return follow(progress);
 }
 
-// The job that the address names, to be followed; null where it names none.
+// A function that follows the job named in the address, or null if the address names none.
 export function resume() {
   if (location.hash.length < 2) return null;
   token = location.hash.slice(1);
   return follow;
 }
 
-// The server deletes at once what nobody will ask for again.
+// Tell the server to delete the job, since nobody will ask for it again.
 export function forget() {
   if (token) ask(`jobs/${token}`, { method: "DELETE" }).catch(() => {});
   token = null;
   history.replaceState(null, "", location.pathname);
 }
 
-// The answer as JSON; an Error with the server's sentence where it refuses.
+// The answer as JSON. If the server refuses, an Error with its sentence is thrown.
 async function ask(url, request) {
   let answer;
   try {
     answer = await fetch(url, request);
   } catch {
-    throw new Error("The page's server does not answer; is it still running?");
+    throw new Error("The server of this page does not answer. Is it still running?");
   }
   if (answer.status === 204) return null;
   const value = await answer.json();
@@ -89,7 +89,7 @@ function progressText(job, since) {
   if (job.state === "queued") return job.ahead === 1 ? "1 picture is ahead of yours" : `${job.ahead} pictures are ahead of yours`;
   if (job.stage === "view") return "Preparing the view…";
   if (job.total <= 1) return "Upscaling…";
-  // The first tiles tell nothing: the program is compiled in them.
+  // The first tiles include the time of compilation, so they say nothing about the rest.
   const measured = job.done - since.done;
   const seconds = measured > 1 ? ((performance.now() - since.at) / 1000 / measured) * (job.total - job.done) : 0;
   const left = seconds > 90 ? `, about ${Math.round(seconds / 60)} min left` : seconds > 3 ? `, about ${Math.round(seconds)} s left` : "";

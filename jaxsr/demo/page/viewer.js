@@ -1,9 +1,9 @@
-// Two pictures of one size on a canvas, left and right of a divider, under one zoom and place.
+// Two pictures of the same size on a canvas, left and right of a divider, with a shared zoom and position.
 
 const MOST_TILES = 300;
 const ZOOM_STEP = 1.25;
 
-// `stage` holds the elements #canvas and #divider; `onZoom` is told device pixels per picture pixel.
+// `stage` holds the elements #canvas and #divider; `onZoom` gets device pixels per picture pixel.
 export function createViewer(stage, { onZoom }) {
   const canvas = stage.querySelector("#canvas");
   const divider = stage.querySelector("#divider");
@@ -45,8 +45,8 @@ export function createViewer(stage, { onZoom }) {
     context.beginPath();
     context.rect(from, 0, to - from, canvas.height);
     context.clip();
-    // The level of which a pixel is one of the screen or a little less; beneath it, where its tiles are still on their
-    // way, what is there of the coarser ones.
+    // The wanted level has pixels of one screen pixel or slightly less. Coarser levels are drawn below it, for the places
+    // where its tiles have not arrived yet.
     const pixel = (zoom * width) / layer.width;
     const finest = layer.levels - 1;
     const wanted = Math.max(0, finest - Math.max(0, Math.floor(-Math.log2(pixel))));
@@ -74,14 +74,14 @@ export function createViewer(stage, { onZoom }) {
         const edge = (index, count, step, origin) => Math.round(Math.min(index * size, count) * step + origin);
         const [x0, x1] = [edge(column, w, across, x), edge(column + 1, w, across, x)];
         const [y0, y1] = [edge(row, h, down, y), edge(row + 1, h, down, y)];
-        // What is transparent must not show the coarser level.
+        // The coarser level must not show through transparent parts.
         context.clearRect(x0, y0, x1 - x0, y1 - y0);
         context.drawImage(image, x0, y0, x1 - x0, y1 - y0);
       }
     }
   }
 
-  // Squares behind what is transparent.
+  // Squares behind transparent parts.
   function drawGround() {
     context.save();
     context.globalCompositeOperation = "destination-over";
@@ -116,7 +116,7 @@ export function createViewer(stage, { onZoom }) {
     moved();
   }
 
-  // Zoom to a factor with the point (cx, cy), in device pixels, held in place.
+  // Zoom to a factor. The point (cx, cy), in device pixels, stays in place.
   function zoomTo(factor, cx = canvas.width / 2, cy = canvas.height / 2) {
     const next = Math.min(Math.max(factor, fitZoom() / 2), 32);
     x = cx - ((cx - x) * next) / zoom;
@@ -134,7 +134,7 @@ export function createViewer(stage, { onZoom }) {
   }
 
   function moved() {
-    // Some of the picture stays in sight.
+    // Part of the picture always stays visible.
     const margin = Math.min(80, canvas.width / 4);
     x = Math.min(Math.max(x, margin - width * zoom), canvas.width - margin);
     y = Math.min(Math.max(y, margin - height * zoom), canvas.height - margin);
@@ -150,7 +150,7 @@ export function createViewer(stage, { onZoom }) {
   }
 
   new ResizeObserver(() => {
-    if (!stage.clientWidth) return; // out of sight
+    if (!stage.clientWidth) return; // hidden
     canvas.width = Math.round(stage.clientWidth * devicePixelRatio);
     canvas.height = Math.round(stage.clientHeight * devicePixelRatio);
     if (fitted) fit();

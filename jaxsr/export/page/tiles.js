@@ -1,7 +1,7 @@
-// Tiles of one shape that cover a picture, of which the pixels a halo away from inner sides are kept: those of
-// jaxsr/upscaling/tiling.py. Where a tile reaches the picture's edge, its own edge is there too.
+// Tiles of one shape that cover a picture, as in jaxsr/upscaling/tiling.py. Of each tile, the pixels at least a halo away
+// from its inner sides are kept. A tile at the picture's edge ends at that edge.
 
-// [{ top, left, height, width, kept: { top, left, height, width } }, …], all in pixels of the picture.
+// [{ top, left, height, width, kept: { top, left, height, width } }, …], in pixels of the picture.
 export function planTiles(height, width, { tile, halo }) {
   const rows = spans(height, tile, halo);
   const columns = spans(width, tile, halo);

@@ -1,19 +1,19 @@
-// Upscaling in this browser: in place of the demo's module of this name, for the same page.
+// Upscaling in this browser. It replaces the demo's module of the same name on the same page.
 
 let worker = null, urls = [], settings = null;
 
-// The models offered, the bundled photos, and what a person should know before choosing one.
+// The models, the bundled photos, and what to tell the visitor before they choose a photo.
 export async function options() {
   settings = await (await fetch("models.json")).json();
   return {
     models: settings.models.map(({ name }) => ({ name, strength: false })),
     samples: settings.samples,
-    limits: `up to ${settings.megapixels} megapixels`,
+    limits: `Up to ${settings.megapixels} megapixels`,
     promise: "Pictures do not leave this browser.",
   };
 }
 
-// The result for a file; undefined when it is no longer wanted.
+// The result for a file, or undefined if it is no longer wanted.
 export async function upscale(file, { model: name }, { wanted, report }) {
   const model = settings.models.find((each) => each.name === name);
   const done = await ask({ file, model, megapixels: settings.megapixels }, report);
@@ -30,7 +30,7 @@ export async function upscale(file, { model: name }, { wanted, report }) {
   };
 }
 
-// Nothing outlives a reload.
+// No work survives a reload.
 export function resume() {
   return null;
 }

@@ -1,11 +1,11 @@
-// A photo in, three PNGs out: the photo as it was read, its bicubic enlargement, and what the network makes of it.
+// A photo in, three PNGs out: the photo as it was read, its bicubic enlargement, and the network's result.
 
 import { planTiles } from "./tiles.js";
 
 const RUNTIME = new URL("./onnxruntime/", import.meta.url).href;
-// Larger ones need more memory than WASM has on phones.
+// Larger tiles need more memory than WASM has on phones.
 const SMALLEST_TILE = 240;
-// Below half a level of 255 nothing is seen, and the quotient would be noise.
+// An opacity below half a level of 255 is invisible, and dividing by it would give noise.
 const SEEN = 0.5 / 255;
 
 self.onmessage = async ({ data }) => {
@@ -41,31 +41,31 @@ function tell(text, part = null) {
   self.postMessage({ text, part });
 }
 
-// The photo as ImageData, upright and in sRGB.
+// The photo as ImageData, turned upright and in sRGB.
 async function read(file, megapixels) {
   let bitmap;
   try {
     bitmap = await createImageBitmap(file, { premultiplyAlpha: "none" });
   } catch {
-    throw new Error(`${file.name}: no picture in a format that this browser can read`);
+    throw new Error(`${file.name}: this browser cannot read it as a picture`);
   }
   const { width, height } = bitmap;
   if (width * height > megapixels * 1e6) {
-    throw new Error(`${file.name} has ${width} × ${height} pixels, more than the ${megapixels} megapixels that a browser has the memory for`);
+    throw new Error(`${file.name} has ${width} × ${height} pixels, more than the ${megapixels} megapixels that this page can hold in memory; choose a smaller one`);
   }
   const context = surface(width, height);
   context.drawImage(bitmap, 0, 0);
   return context.getImageData(0, 0, width, height);
 }
 
-// On the processor, since a graphics card may round what is read back.
+// In the CPU's memory: a GPU canvas may round the values that are read back.
 function surface(width, height) {
   return new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
 }
 
 async function load(model) {
   if (await navigator.gpu?.requestAdapter().catch(() => null)) {
-    // A graphics card may be there and yet refuse.
+    // A graphics card can be present and still refuse to work.
     try {
       return await loadFor("webgpu", model);
     } catch (error) {
@@ -91,8 +91,8 @@ function crop(photo, { top, left, height, width }) {
   return { pixels, width, height };
 }
 
-// Of a tile what the network and bicubic make of it, as ImageData. Colours are weighted with their opacity on the way,
-// as in jaxsr/upscaling/transparency.py, so that invisible ones do not reach the visible edge.
+// A tile enlarged by the network and by bicubic, as ImageData. As in jaxsr/upscaling/transparency.py, colours are
+// multiplied by their opacity first, so that invisible colours do not reach a visible edge.
 async function enlargements(runtime, { network, bicubic }, { pixels, width, height }) {
   const count = width * height;
   const [colours, opacities] = [new Float32Array(3 * count), new Float32Array(3 * count)];
@@ -122,14 +122,14 @@ function image({ data, dims: [, , height, width] }, opacity) {
   for (let i = 0; i < count; i++) {
     const weight = opacity ? opacity[i] : 1;
     if (weight <= SEEN) continue;
-    // The array clips, and rounds halves to even.
+    // The array clips values, and rounds halves to even.
     for (let channel = 0; channel < 3; channel++) result.data[4 * i + channel] = (255 * data[channel * count + i]) / weight;
     result.data[4 * i + 3] = 255 * weight;
   }
   return result;
 }
 
-// What is kept of a tile, in its place.
+// Draw the kept part of a tile at its place.
 function put(context, pixels, { top, left, kept }, scale) {
   const [x, y] = [(kept.left - left) * scale, (kept.top - top) * scale];
   context.putImageData(pixels, left * scale, top * scale, x, y, kept.width * scale, kept.height * scale);

@@ -1,0 +1,50 @@
+"""The flags that choose a network, shared by the commands that upscale."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Network:
+    """The network, the size of its results, and how it computes."""
+
+    model: str = "auto"
+    """auto chooses the bundled network that fits each picture: for clean ones, or for noise and JPEG artefacts.
+    Or name a bundled network, a weights file (.safetensors, .pth or .param), or the folder of a training run.
+    Or an interpolation: nearest, bilinear or bicubic."""
+    sharp: bool = False
+    """With auto: use an SRGAN. It is sharper, and it invents detail that it cannot know."""
+    strength: float | None = None
+    """Strength of an SRGAN, from 0 (faithful: the SRResNet it was trained from) to 1 (sharp). None: 1."""
+    base: str | None = None
+    """The SRResNet of --strength 0: a bundled name, a weights file or a run.
+    None: the one that the SRGAN's card names."""
+    self_ensemble: bool = False
+    """Average the results for the 8 flips and turns of the picture. It takes eight times as long."""
+    color_lock: bool = False
+    """Take the low frequencies of the result from the input. This prevents colour shifts."""
+    back_project: int = 0
+    """Iterations that pull the result towards one whose bicubic reduction is the input. 0: none."""
+    scale: float | None = None
+    """Output pixels per input pixel. None: the network's own, 4.
+    For any other scale, the network's result is resized bicubically."""
+    size: str | None = None
+    """Size of the result instead of a scale: WIDTHxHEIGHT in pixels, such as 3840x2160.
+    3840x and x2160 keep the aspect ratio."""
+    tile: int | None = None
+    """Side of a tile in input pixels. None: as large as the free memory allows, 512 at most."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Number type that the network computes with."""
+
+    def options(self) -> dict[str, Any]:
+        """Keyword arguments of `jaxsr.load` that describe the network: all but its name and the tile."""
+        return {
+            "sharp": self.sharp,
+            "strength": self.strength,
+            "base": self.base,
+            "self_ensemble": self.self_ensemble,
+            "color_lock": self.color_lock,
+            "back_project": self.back_project,
+            "scale": self.scale,
+            "dtype": self.dtype,
+        }
