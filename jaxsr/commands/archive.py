@@ -92,7 +92,7 @@ def main(
     options: dict[str, Any] = network.options() | {"tile": network.tile}
     flags = dataclasses.asdict(clips)
     clip = are_clips([source])
-    check_flags(clip, flags, {"json": json})
+    check_flags(clip, flags, {"json": json, "recursive": recursive, "first_frame": first_frame})
     if clip:
         from jaxsr.archive.clips import run as run_clip
 

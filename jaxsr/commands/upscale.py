@@ -81,8 +81,9 @@ def main(
 
     use_kernels(kernels)
     video = are_clips(inputs)
-    quality = None if pictures.quality == Pictures.quality else pictures.quality
-    check_flags(video, dataclasses.asdict(clips), {"format": pictures.format, "quality": quality})
+    usual = dataclasses.asdict(Pictures())
+    given = {name: value for name, value in dataclasses.asdict(pictures).items() if value != usual[name]}
+    check_flags(video, dataclasses.asdict(clips), given | {"recursive": recursive})
     clip_commands = clip_command() if video else None
     if cache:
         keep_compiled()

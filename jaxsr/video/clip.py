@@ -56,6 +56,11 @@ class Clip:
     last: int
     notes: tuple[str, ...]
 
+    @property
+    def turned(self) -> bool:
+        """Whether the display matrix exchanges height and width, as for clips that a phone took upright."""
+        return self.display_matrix is not None and abs(self.display_matrix[1]) > abs(self.display_matrix[0])
+
 
 def open_clip(path: Path) -> Clip:
     """Read a clip's description from its headers, its first frame and the times of its packets.

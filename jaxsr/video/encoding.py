@@ -143,6 +143,8 @@ def _configure(context, encoding):
     context.pix_fmt = encoding.layout.name
     context.time_base, context.framerate = encoding.time_base, encoding.rate
     set_picture(context, encoding)
+    # PyAV's default of slices makes x264 compress worse, and differently from run to run.
+    context.thread_type = "AUTO"
     # One header for all segments, as most formats require.
     context.flags |= Flags.global_header
 

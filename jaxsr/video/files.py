@@ -30,7 +30,7 @@ class Wishes:
     """What the user wants of the result.
 
     Attributes:
-      size: maps a clip's (height, width) to those of its result; None for the upscaler's scale.
+      size: maps a clip's (height, width), as it is shown, to those of its result; None for the upscaler's scale.
       codec: see `choose_encoding`.
       crf: see `choose_encoding`.
       preset: see `choose_encoding`.
@@ -96,7 +96,7 @@ def plan_clip(
     if wishes.trim is not None:
         clip = trimmed(clip, wishes.trim)
     upscaler, choice = upscaler.fitting(_middle(clip))
-    size = wishes.size(clip.size) if wishes.size else upscaler.target(clip.size)
+    size = _size_as_coded(clip, wishes.size or upscaler.target)
     options = {"codec": wishes.codec, "crf": wishes.crf, "preset": wishes.preset}
     encoding = choose_encoding(clip, size, target.suffix.lower(), **options)
     check_streams(clip, target, codec=av.Codec(encoding.codec, "w").canonical_name)
@@ -136,6 +136,15 @@ def finish(planned: Planned) -> None:
         raise InputError(f"{planned.clip.path}: none of its frames can be decoded")
     join(planned.clip, files, planned.target, planned.encoding, shift=planned.shift)
     discard(planned.folder)
+
+
+def _size_as_coded(clip, target):
+    """The (height, width) to encode, where `target` speaks of the picture as it is shown, after it was turned."""
+    if not clip.turned:
+        return target(clip.size)
+    height, width = clip.size
+    shown_height, shown_width = target((width, height))
+    return shown_width, shown_height
 
 
 def _middle(clip):

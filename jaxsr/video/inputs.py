@@ -28,11 +28,11 @@ def are_clips(inputs: Sequence[str]) -> bool:
 
 
 def check_flags(clips: bool, of_clips: dict[str, Any], of_pictures: dict[str, Any]) -> None:
-    """Raise `InputError` if a flag of the other kind is given. Flags that are not given are None."""
+    """Raise `InputError` if a flag of the other kind is given. Flags that are not given are None or False."""
     kind, flags = ("pictures", of_pictures) if clips else ("clips", of_clips)
     for name, value in flags.items():
-        if value is not None:
-            raise InputError(f"--{name} is for {kind}: leave it out")
+        if value is not None and value is not False:
+            raise InputError(f"--{name.replace('_', '-')} is for {kind}: leave it out")
 
 
 def clip_command() -> ModuleType:

@@ -16,7 +16,8 @@ def parse_trim(text: str) -> Span:
     Raises:
       InputError: the text is not such a span.
     """
-    found = re.fullmatch(r"([\d:.]*)-([\d:.]*)", text.strip())
+    time = r"((?:\d+:){0,2}\d+(?:\.\d+)?)?"
+    found = re.fullmatch(f"{time}-{time}", text.strip())
     start, stop = map(_seconds, found.groups()) if found else (None, None)
     if (start is None and stop is None) or (stop is not None and stop <= (start or 0)):
         raise InputError(
@@ -26,7 +27,7 @@ def parse_trim(text: str) -> Span:
 
 
 def _seconds(text):
-    if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?", text):
+    if text is None:
         return None
     total = Fraction(0)
     for part in text.split(":"):

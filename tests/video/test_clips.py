@@ -13,6 +13,7 @@ import pytest
 import jaxsr
 from jaxsr.errors import InputError
 from jaxsr.imaging.resize import resize
+from jaxsr.upscaling.size import parse_size
 from jaxsr.video.clip import open_clip
 from jaxsr.video.decoding import decode
 from jaxsr.video.files import Wishes, plan_clip, upscale_clip
@@ -48,6 +49,15 @@ def test_times_sound_and_rotation_are_kept(tmp_path, clip_file, read, bicubic, s
     assert {(frame.width, frame.height) for frame in after["frames"]} == {(128, 96)}
     assert after["pixel aspect"] == before["pixel aspect"] == Fraction(4, 3)
     assert not work_folder(target).exists()
+
+
+def test_a_size_is_that_of_the_clip_as_it_is_shown(tmp_path, clip_file, bicubic):
+    source = clip_file("upright.mp4", codec="libx264", frames=2, matrix=QUARTER)
+    for text, coded in (("96x128", (96, 128)), ("96x", (96, 128)), ("x256", (192, 256))):
+        target = tmp_path / f"{text}.mp4"
+        planned = plan_clip(bicubic, source, target, Wishes(size=parse_size(text, scale=None)))
+        # The clip has 64 × 48 pixels, and is shown as 48 × 64.
+        assert planned.encoding.size == coded
 
 
 def test_subtitles_are_kept(tmp_path, clip_file, read, bicubic):
@@ -185,7 +195,7 @@ def test_auto_chooses_a_network_for_a_clip(tmp_path, clip_file):
 def test_spans():
     assert parse_trim("1:05-1:20.5") == (65, Fraction(161, 2))
     assert (parse_trim("10-"), parse_trim("-20"), parse_trim("1:00:00-")) == ((10, None), (0, 20), (3600, None))
-    for text in ("-", "10", "20-10", "a-b", "1:2:3:4-"):
+    for text in ("-", "10", "20-10", "a-b", "1:2:3:4-", "5.-10", "10-1:30:"):
         with pytest.raises(InputError, match="give start and end as 10-20"):
             parse_trim(text)
 

@@ -32,6 +32,8 @@ def test_clips_go_to_a_folder(tmp_path, clip_file, read):
 def test_flags_of_the_other_kind_are_refused():
     with pytest.raises(InputError, match="--quality is for pictures"):
         check_flags(True, {"crf": 20}, {"format": None, "quality": 80})
+    with pytest.raises(InputError, match="--keep-times is for pictures"):
+        check_flags(True, {}, {"recursive": False, "keep_times": True})
     with pytest.raises(InputError, match="--crf is for clips"):
         check_flags(False, {"crf": 20}, {"quality": 80})
     with pytest.raises(InputError, match="a clip among pictures"):
