@@ -74,6 +74,8 @@ def main(
         raise InputError("--degrade, --curve, --sheet, and --lr together with --sr need photos: name them with --data")
     if sheet and (sr or sheet.suffix.lower() != ".png"):
         raise InputError(f"--sheet {sheet}: give a file name that ends in .png, and give --model")
+    if scale is not None and scale < 1:
+        raise InputError(f"--scale {scale}: must be 1 or more")
     check_report(json)
     sets = open_sets(data, low=lr, results=sr, recipe=degrade, seed=seed) if data else {}
     strengths = command.parse_strengths(strength)

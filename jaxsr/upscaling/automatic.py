@@ -11,6 +11,7 @@ from PIL import Image
 
 from jaxsr.errors import InputError
 from jaxsr.imaging.picture import Picture
+from jaxsr.upscaling.arrays import checked_array
 from jaxsr.upscaling.choice import FAITHFUL, SHARP, Choice, choose_for
 from jaxsr.upscaling.upscaler import Progress, Upscaler
 from jaxsr.upscaling.upscaler import load as load_named
@@ -60,7 +61,9 @@ class AutomaticUpscaler:
         progress: Progress | None = None,
     ) -> np.ndarray | Image.Image:
         """Upscale as `Upscaler` does, with the same arguments and errors; a network is chosen per image of a batch."""
-        if isinstance(image, np.ndarray) and image.ndim == 4 and len(image):
+        if not isinstance(image, Image.Image | str | os.PathLike):
+            image = checked_array(image)
+        if isinstance(image, np.ndarray) and image.ndim == 4:
             return np.stack([self(one, size=size, progress=progress) for one in image])
         upscaler, _ = self.fitting(image)
         return upscaler(image, size=size, progress=progress)

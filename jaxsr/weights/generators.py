@@ -60,6 +60,8 @@ def detect(tensors: Mapping[str, np.ndarray], *, source: str) -> str:
     for name, layout in LAYOUTS.items():
         if layout.mark in tensors:
             return name
+    if any(name.startswith("params/") for name in tensors):
+        raise InputError(f"{source}: a file of jaxsr's own, which can be used without porting")
     raise InputError(
         f"{source}: not one of the known generators ({', '.join(LAYOUTS)}); its first tensors are "
         f"{', '.join(list(tensors)[:3]) or 'missing'}"

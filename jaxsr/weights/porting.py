@@ -59,6 +59,8 @@ def read_tensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     suffix = path.suffix.lower()
+    if suffix == ".bin" and path.with_suffix(".param").is_file():
+        raise InputError(f"{path}: one half of an ncnn pair; name {path.with_suffix('.param').name} instead")
     if suffix in (".h5", ".hdf5"):
         return _read_keras(path)
     if suffix == ".param":

@@ -113,6 +113,8 @@ def _find(name_or_path):
     if path.is_file():
         return path
     names = ", ".join(bundled_names()) or "none"
+    if name_or_path == "auto":
+        raise InputError(f"auto chooses a network for each picture; name one here ({names})")
     raise InputError(f"{name_or_path}: no such weights file, training run or bundled weights (bundled: {names})")
 
 

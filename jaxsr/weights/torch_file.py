@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+_ZIP = b"PK\x03\x04"
 _MAGIC = 0x1950A86A20F9469CFC6C
 _DTYPES = {"Float": "<f4", "Half": "<f2", "Double": "<f8", "BFloat16": "<u2", "Long": "<i8", "Int": "<i4"}
 _DTYPES |= {"Short": "<i2", "Char": "i1", "Byte": "u1", "Bool": "?"}
@@ -66,6 +67,9 @@ def read_torch_file(path: Path) -> Any:
             content = _Reader(io.BytesIO(archive.read(name))).load()
             return _filled(content, lambda kind, key: archive.read(f"{folder}data/{key}"))
     with open(path, "rb") as file:
+        if file.read(4) == _ZIP:
+            raise ValueError("an incomplete zip archive; the file may be cut short")
+        file.seek(0)
         if _Reader(file).load() != _MAGIC:
             raise ValueError("not a file of PyTorch")
         _version, system, content, keys = (_Reader(file).load() for _ in range(4))

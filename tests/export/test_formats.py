@@ -4,6 +4,7 @@ import json
 import sys
 import zipfile
 from functools import partial
+from pathlib import Path
 
 import jax
 import jax.export
@@ -138,12 +139,24 @@ def test_what_is_not_installed_is_named_with_its_extra(package, format, extra, t
     assert not list(tmp_path.iterdir())
 
 
+def test_the_model_is_not_overwritten(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("theirs.pth").write_bytes(b"theirs")
+    with pytest.raises(InputError, match="this is the MODEL"):
+        tyro.cli(main, args=["theirs.pth", str(tmp_path / "theirs.pth"), "--format", "pth"])
+    assert Path("theirs.pth").read_bytes() == b"theirs"
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (
             ["espcn", "espcn.pth", "--format", "pth"],
             "--format pth: no known program has the architecture espcn",
+        ),
+        (
+            ["bicubic", "bicubic.pth", "--format", "pth"],
+            "an interpolation has none",
         ),
         (["espcn", "espcn.onnx", "--format", "stablehlo"], "give it a name in .stablehlo"),
         (["absent", "absent.onnx", "--format", "onnx"], "absent: no such weights file"),

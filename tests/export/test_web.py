@@ -41,7 +41,7 @@ def folder(tmp_path_factory):
     try:
         tyro.cli(main, args=["espcn", str(here / "small.safetensors"), str(here / "page"), "--format", "web"])
     except InputError as error:
-        if "npm could not fetch" not in str(error):
+        if "npm could not download" not in str(error):
             raise
         pytest.skip(str(error))
     return here
@@ -136,6 +136,9 @@ def test_what_is_in_the_way_is_said_in_one_sentence(tmp_path, monkeypatch):
     (tmp_path / "taken/file").touch()
     with pytest.raises(InputError, match="taken exists already"):
         tyro.cli(main, args=[str(tmp_path / "taken"), "--format", "web"])
+    names = ["a/best.safetensors", "b/best.safetensors"]
+    with pytest.raises(InputError, match="2 models are called best"):
+        tyro.cli(main, args=["espcn", *names, str(tmp_path / "page"), "--format", "web"])
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InputError, match="needs npm to download onnxruntime-web@"):
         tyro.cli(main, args=[str(tmp_path / "page"), "--format", "web"])

@@ -20,7 +20,7 @@ def jpeg(picture, quality):
     return file
 
 
-@pytest.mark.parametrize("quality", [20, 30, 50, 75, 90, 95, 100])
+@pytest.mark.parametrize("quality", [2, 5, 12, 20, 30, 50, 75, 90, 95, 100])
 def test_the_quality_is_that_of_libjpegs_tables(quality):
     found = jpeg_quality(Image.open(jpeg(SET5["head"], quality)))
     assert found == pytest.approx(quality, abs=1)

@@ -91,6 +91,16 @@ def test_what_does_not_go_together_is_refused():
         jaxsr.load(base="srresnet")
 
 
+@pytest.mark.parametrize("shape", [(40, 36, 1), (40, 36, 2), (40,), (0, 40, 36, 3)])
+def test_the_automatic_upscaler_refuses_the_same_arrays_as_others(shape):
+    said = []
+    for upscaler in (jaxsr.load(), jaxsr.load("bicubic")):
+        with pytest.raises(InputError) as caught:
+            upscaler(np.zeros(shape, np.uint8))
+        said.append(str(caught.value))
+    assert said[0] == said[1]
+
+
 def test_the_command_says_which_and_why_and_reports_it(pictures, tmp_path):
     command = [sys.executable, ROOT / "scripts/upscale.py", pictures, "-o", tmp_path / "out"]
     listed = subprocess.run([*command, "--dry-run", "--no-cache"], capture_output=True, text=True, check=True)

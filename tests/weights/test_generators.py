@@ -3,7 +3,9 @@
 import jax
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
+from jaxsr.commands.port import main as command
 from jaxsr.errors import InputError
 from jaxsr.upscaling.upscaler import load
 from jaxsr.weights.generators import port_generator
@@ -77,6 +79,17 @@ def test_every_difference_is_named(change, words, tmp_path):
     assert words in str(caught.value)
 
 
+def test_the_source_is_not_overwritten_and_own_files_need_no_port(tmp_path):
+    save_file({"params/conv_first/kernel": np.zeros(1, np.float32)}, tmp_path / "own.safetensors")
+    before = (tmp_path / "own.safetensors").read_bytes()
+    with pytest.raises(InputError, match="this is the source"):
+        command(str(tmp_path / "own.safetensors"), tmp_path / "." / "own.safetensors")
+    with pytest.raises(InputError, match="used without porting"):
+        command(str(tmp_path / "own.safetensors"), tmp_path / "other.safetensors")
+    assert (tmp_path / "own.safetensors").read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 class Hostile:
     def __reduce__(self):
         return print, ("code ran",)
@@ -87,6 +100,6 @@ def test_a_pickle_with_code_is_refused_and_not_run(tmp_path, capsys):
     with pytest.raises(InputError, match="tensors alone"):
         port_generator(tmp_path / "theirs.pth", "auto", origin="", licence="")
     (tmp_path / "cut.pth").write_bytes((tmp_path / "theirs.pth").read_bytes()[:100])
-    with pytest.raises(InputError, match=r"cut\.pth"):
+    with pytest.raises(InputError, match=r"cut\.pth.*may be cut short"):
         port_generator(tmp_path / "cut.pth", "auto", origin="", licence="")
     assert "code ran" not in capsys.readouterr().out

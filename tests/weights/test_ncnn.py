@@ -167,6 +167,8 @@ def test_a_missing_half_and_other_files_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"theirs\.bin are not beside it"):
         jaxsr.load(path)
     path.with_suffix(".bin").write_bytes(b"")
+    with pytest.raises(InputError, match=r"name theirs\.param instead"):
+        jaxsr.load(path.with_suffix(".bin"))
     for content in (
         b"",
         b"7767517",
