@@ -12,6 +12,6 @@ class Clips:
     crf: float | None = None
     """Constant rate factor: a lower one gives a better and larger file. None: one without visible loss."""
     preset: str | None = None
-    """The encoder's own name for how thorough it is. None: its usual one."""
+    """The encoder's preset, which trades speed for file size, such as slow. None: the encoder's default."""
     trim: str | None = None
     """The part to upscale: 10-20 in seconds, 1:05-1:20.5, 10- to the end, or -20 from the start."""

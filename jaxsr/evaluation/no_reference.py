@@ -41,7 +41,7 @@ def score_all(folders: Sequence[str], models: Mapping[str, Upscaler]) -> list[di
         for name, upscaler in (models or {"given": None}).items():
             pictures = tqdm(read_set(paths), f"{name} on {data}", len(paths), unit="picture", disable=None)
             about = {"model": name, "data": data, "card": (upscaler and upscaler.card) or None, "protocol": PROTOCOL}
-            rows.append(about | _scores(pictures, upscaler))
+            rows.append(about | _scores(data, pictures, upscaler))
         print(table_of_each_scale(rows))
         results += rows
     return results
@@ -54,7 +54,7 @@ def _pictures(folder):
     return paths
 
 
-def _scores(pictures: Iterable[tuple[str, np.ndarray]], upscaler):
+def _scores(data: str, pictures: Iterable[tuple[str, np.ndarray]], upscaler):
     images, seconds = {}, 0.0
     for name, picture in pictures:
         start = time.perf_counter()
@@ -63,7 +63,7 @@ def _scores(pictures: Iterable[tuple[str, np.ndarray]], upscaler):
         try:
             images[name] = {"niqe": niqe(picture)}
         except InputError as error:
-            raise InputError(f"{name}: {error}") from error
+            raise InputError(f"{data}/{name}: {error}; leave it out") from error
     mean = {"niqe": float(np.mean([scores["niqe"] for scores in images.values()]))}
     timed = {"seconds": seconds} if upscaler else {}
     return {"scale": upscaler and upscaler.scale, "mean": mean, "images": images} | timed

@@ -177,7 +177,7 @@ def readme_table(figures: Figures) -> str:
     published = [PUBLISHED[row, "Set5"]["psnr_y"] if (row, "Set5") in PUBLISHED else None for row in chosen]
     lines.append(["Set5, published PSNR-Y", *("–" if value is None else f"{value:.2f}" for value in published)])
     real = (
-        "Kodak24 as JPEGs from the web, from a phone with noise and blur, and as old pictures that went through much:"
+        "Kodak24, degraded to JPEGs from the web, phone photos with noise and blur, and old pictures saved many times:"
     )
     return f"{markdown(lines)}\n\n{real}\n\n{real_table(figures)}"
 

@@ -1,4 +1,4 @@
-"""Measures what a picture went through before: the quality of its JPEG, traces of JPEG's blocks, and noise."""
+"""Measures earlier damage to a picture: the quality of its JPEG, traces of JPEG's blocks, and noise."""
 
 import os
 from typing import NamedTuple
@@ -28,7 +28,7 @@ _CUT_OFF = 6
 
 
 class Traces(NamedTuple):
-    """Traces of what a picture went through.
+    """Traces of earlier damage to a picture.
 
     Attributes:
       quality: the quality of the JPEG file, 1 to 100 on libjpeg's scale; None if the file is not a JPEG.

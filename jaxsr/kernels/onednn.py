@@ -3,7 +3,7 @@
 jaxlib for Linux on x86 contains oneDNN and a custom call for it, which XLA never emits. This module emits that call.
 Its form is not a public interface, so it is used only with versions of jaxlib in which it was tried
 (`jaxsr.kernels.trial`). With other versions, or if `ONEDNN_MAX_CPU_ISA`, `DNNL_MAX_CPU_ISA` or `JAXSR_KERNELS=xla` is
-set, XLA computes everything.
+set, this module does nothing and XLA computes convolutions and products.
 
 Programs with such calls cannot be serialised. `jax.export` refuses them. JAX's compilation cache warns of a
 "MemoryError: std::bad_alloc" and continues.

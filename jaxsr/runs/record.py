@@ -135,18 +135,18 @@ def open_record(workdir: Path, *, until: int, total: int, title: str, writes: bo
 def read_log(path: Path, *, until: int, rewrite: bool = True) -> list[dict[str, Any]]:
     """The rows of a metrics.jsonl up to step `until`, included.
 
-    With `rewrite` the file keeps only these rows, and loses an incomplete last line.
+    With `rewrite` the file keeps only these rows. Lines that are incomplete or damaged are left out.
     """
     if not path.exists():
         return []
     rows = []
-    for line in path.read_text().splitlines():
+    for line in path.read_text(errors="replace").splitlines():
         try:
             row = json.loads(line)
-        except json.JSONDecodeError:
-            break
-        if row["step"] <= until:
-            rows.append(row)
+            if row["step"] <= until:
+                rows.append(row)
+        except (json.JSONDecodeError, TypeError, KeyError):
+            continue
     if rewrite:
         with replacing(path) as temporary:
             temporary.write_text("".join(json.dumps(row) + "\n" for row in rows))

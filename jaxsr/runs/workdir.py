@@ -48,12 +48,26 @@ def held(workdir: str | Path) -> Generator[Path]:
 
 
 def recorded_run(workdir: Path) -> dict[str, Any] | None:
-    """The settings that `claim` wrote into this folder, or None if no run has reached its first checkpoint here."""
-    path = workdir / "config.json"
+    """The settings that `claim` wrote into this folder, or None if no run has reached its first checkpoint here.
+
+    Raises:
+      InputError: there are checkpoints, and their settings are missing or cannot be read.
+    """
     # A start that failed before its first checkpoint has claimed nothing.
-    if path.exists() and any(path.name.isdigit() for path in (workdir / "checkpoints").glob("*")):
-        return json.loads(path.read_text())
+    if any(path.name.isdigit() for path in (workdir / "checkpoints").glob("*")):
+        return _read(workdir / "config.json")
     return None
+
+
+def _read(path):
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        cause = (error.strerror if isinstance(error, OSError) else None) or "it is damaged"
+        raise InputError(
+            f"{path}: cannot be read ({cause}), so the run in this folder is unknown; restore the file, name another "
+            "--workdir, or add --no-resume to remove that run"
+        ) from error
 
 
 def check_settings(workdir: Path, config: TrainConfig) -> None:
@@ -81,7 +95,9 @@ def check_settings(workdir: Path, config: TrainConfig) -> None:
             "another --workdir, or --no-resume to remove that run"
         )
     if differing and config.steps < _steps_done(workdir):
-        raise InputError(f"--steps {config.steps}: the run in {workdir} has done {_steps_done(workdir)} already")
+        raise InputError(
+            f"--steps {config.steps}: the run in {workdir} has done {_steps_done(workdir)} already; give more"
+        )
 
 
 def extensions(workdir: Path, config: TrainConfig) -> list[dict[str, Any]]:
@@ -149,7 +165,7 @@ def _check_photos(workdir, theirs, photos):
         number, count = theirs["photos"]["count"], len(photos["training"])
         found = {"training": f"{number} there, {count} here" if number != count else None}
     else:
-        recorded = json.loads(path.read_text())
+        recorded = _read(path)
         found = {use: difference(recorded[use], each) for use, each in photos.items()}
     differing = [f"{use} photos: {words}" for use, words in found.items() if words]
     if differing:

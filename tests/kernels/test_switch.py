@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxsr.commands.kernels import use_kernels
 from jaxsr.errors import InputError
 from jaxsr.kernels import onednn
 from jaxsr.kernels.choice import RULES, VARIABLE, program_kind
@@ -55,6 +56,15 @@ def test_an_unknown_setting_is_refused(network, monkeypatch):
     monkeypatch.setenv(VARIABLE, "fastest")
     with pytest.raises(InputError, match="JAXSR_KERNELS=fastest is unknown: choose auto, xla, untried"):
         model.apply(variables, low)
+
+
+def test_a_command_refuses_an_unknown_setting_at_once(monkeypatch):
+    monkeypatch.setenv(VARIABLE, "fastest")
+    with pytest.raises(InputError, match="JAXSR_KERNELS=fastest is unknown"):
+        use_kernels(None)
+    # The flag wins, and monkeypatch restores the variable.
+    use_kernels("xla")
+    assert program_kind() == ["XLA"]
 
 
 def test_every_rule_says_why_and_what_it_gains():

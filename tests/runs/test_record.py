@@ -19,6 +19,12 @@ def test_the_log_is_cut_to_the_checkpoint_and_a_torn_line_dropped(tmp_path):
     assert read_log(tmp_path / "none.jsonl", until=2) == []
 
 
+def test_a_damaged_line_of_the_log_costs_that_line_only(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(b'{"step": 1}\n{"step\xff 2}\nnull\n{"loss": 1}\n{"step": 5}\n')
+    assert read_log(path, until=9) == [{"step": 1}, {"step": 5}]
+
+
 def test_the_time_left_does_not_count_compilation(tmp_path):
     """100 updates of 0.1 s, and half a minute's worth of compiler before the first, and again before a shorter one."""
     with open_record(tmp_path, until=0, total=100, title="") as record:

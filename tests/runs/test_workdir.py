@@ -109,3 +109,24 @@ def test_a_start_that_left_no_checkpoint_has_claimed_nothing(tmp_path):
     claim(tmp_path, TrainConfig(workdir=str(tmp_path)), PHOTOS)
     claim(tmp_path, TrainConfig(workdir=str(tmp_path), seed=1), PHOTOS)
     assert json.loads((tmp_path / "config.json").read_text())["seed"] == 1
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_text(path.read_text()[:60])])
+def test_settings_that_are_missing_or_damaged_are_one_sentence(damage, tmp_path):
+    config = TrainConfig(workdir=str(tmp_path))
+    claim(tmp_path, config, PHOTOS)
+    (tmp_path / "checkpoints" / "0").mkdir(parents=True)
+    damage(tmp_path / "config.json")
+    with pytest.raises(InputError, match=r"config\.json: cannot be read .*--no-resume"):
+        check_settings(tmp_path, config)
+    claim(tmp_path, dataclasses.replace(config, resume=False), PHOTOS)
+    check_settings(tmp_path, config)
+
+
+def test_a_damaged_list_of_photos_is_one_sentence(tmp_path):
+    config = TrainConfig(workdir=str(tmp_path))
+    claim(tmp_path, config, PHOTOS)
+    (tmp_path / "checkpoints" / "0").mkdir(parents=True)
+    (tmp_path / "photos.json").write_text('{"training": [')
+    with pytest.raises(InputError, match=r"photos\.json: cannot be read"):
+        claim(tmp_path, config, PHOTOS)
