@@ -1,5 +1,6 @@
 """Encoding of frames to the file of a segment, and reading of its packets."""
 
+import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,8 +20,9 @@ from jaxsr.video.planes import Layout, Planes, frame_of
 _USUAL = {"libx264": ("18", "medium"), "libx265": ("20", "medium"), "libsvtav1": ("24", "8")}
 # Seconds added to the times in a segment's file: NUT has no negative times, but decoding can start before zero.
 _LEAD = 3600
-# x265 prints past FFmpeg's log, so it must be silenced itself.
+# x265 and SVT-AV1 print past FFmpeg's log, so they must be silenced themselves: by an option, and by the environment.
 _QUIET = {"libx265": {"x265-params": "log-level=error"}}
+os.environ.setdefault("SVT_LOG", "1")
 
 
 @dataclass(frozen=True)
@@ -105,13 +107,14 @@ def _layout(clip, encoder, size):
             break
     else:
         raise InputError(
-            f"{clip.path}: {encoder.name} does not support {clip.layout.bits} bits; give --codec libx265, or ffv1 "
-            "with a name in .mkv"
+            f"{clip.path}: {encoder.name} does not take {layout.name}; give --codec libx265, or ffv1 with a name in "
+            ".mkv"
         )
     for length, half in zip(size, layout.halved, strict=True):
         if half and length % 2:
             raise InputError(
-                f"--size: {size[1]}x{size[0]} has an odd side, but {layout.name} needs even sides; give even ones"
+                f"the result of {size[1]}x{size[0]} has an odd side, but {layout.name} needs even sides; give even ones "
+                "with --size"
             )
     return layout
 
@@ -134,7 +137,8 @@ def _try(encoding, given):
         flags = " ".join(f"--{name} {value}" for name, value in given.items() if value is not None)
         height, width = encoding.size
         raise InputError(
-            f"{encoding.codec} refuses {width} × {height} {encoding.layout.name} {flags}: {error}"
+            f"{encoding.codec} refuses {width} × {height} {encoding.layout.name} {flags}: "
+            f"{getattr(error, 'strerror', None) or error}"
         ) from error
 
 
