@@ -12,6 +12,7 @@ from av.codec.context import Flags
 
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
+from jaxsr.kernels.processor import processor_features
 from jaxsr.video.clip import LIMITED_RANGE, Clip
 from jaxsr.video.color import BT709, Coding
 from jaxsr.video.planes import Layout, Planes, frame_of
@@ -113,8 +114,8 @@ def _layout(clip, encoder, size):
     for length, half in zip(size, layout.halved, strict=True):
         if half and length % 2:
             raise InputError(
-                f"the result of {size[1]}x{size[0]} has an odd side, but {layout.name} needs even sides; give even ones "
-                "with --size"
+                f"the result of {size[1]}x{size[0]} has an odd side, but {layout.name} needs even sides; give even "
+                "ones with --size"
             )
     return layout
 
@@ -130,7 +131,7 @@ def _try(encoding, given):
     """Open the encoder once, so that it refuses options now and not after hours of work."""
     context = av.CodecContext.create(encoding.codec, "w")
     _configure(context, encoding)
-    context.options = dict(encoding.options)
+    context.options = _options(encoding)
     try:
         context.open()
     except (av.FFmpegError, ValueError) as error:
@@ -142,12 +143,19 @@ def _try(encoding, given):
         ) from error
 
 
+def _options(encoding):
+    """The encoder's options on this machine."""
+    # x264's AVX-512 code gives other results from run to run (core 165: its macroblock tree), that for AVX2 does not.
+    careful = encoding.codec == "libx264" and "avx512f" in processor_features()
+    return encoding.options | ({"x264-params": "asm=avx2"} if careful else {})
+
+
 def _configure(context, encoding):
     context.height, context.width = encoding.size
     context.pix_fmt = encoding.layout.name
     context.time_base, context.framerate = encoding.time_base, encoding.rate
     set_picture(context, encoding)
-    # PyAV's default of slices makes x264 compress worse, and differently from run to run.
+    # PyAV's default is one slice for each core, which makes x264 compress worse.
     context.thread_type = "AUTO"
     # One header for all segments, as most formats require.
     context.flags |= Flags.global_header
@@ -167,17 +175,25 @@ def segment_writer(path: Path, encoding: Encoding) -> Generator[Callable[[int, P
     The format is NUT, the only one that keeps any unit of time.
     """
     with replacing(path) as temporary, av.open(str(temporary), "w", format="nut") as output:
-        stream = output.add_stream(encoding.codec, rate=encoding.rate, options=dict(encoding.options))
+        stream = output.add_stream(encoding.codec, rate=encoding.rate, options=_options(encoding))
         assert isinstance(stream, av.VideoStream), encoding.codec
         _configure(stream.codec_context, encoding)
 
+        count = 0
+
         def write(time, planes):
+            nonlocal count
+            count += 1
             frame = frame_of(planes, encoding.layout)
             frame.pts, frame.time_base = time + encoding.lead, encoding.time_base
             output.mux(stream.encode(frame))
 
         yield write
-        output.mux(stream.encode())
+        for packet in stream.encode():
+            if count <= 2:
+                # x265 makes up decoding times for so few frames, and NUT would make the frames' times fit them.
+                packet.dts = packet.pts
+            output.mux(packet)
 
 
 def segment_packets(path: Path, encoding: Encoding) -> Iterator[tuple[int, av.Packet]]:
