@@ -1,6 +1,7 @@
 """Errors that a user can mend, each reported as one sentence."""
 
 import contextlib
+import os
 import sys
 import warnings
 from collections.abc import Generator
@@ -18,7 +19,8 @@ class InputError(ValueError):
 def reported() -> Generator[None]:
     """Report errors of a script on one line of stderr, without a traceback.
 
-    `InputError` and `OSError` end the script with exit code 2, Ctrl-C with 130. Warnings take one line too.
+    `InputError` and `OSError` end the script with exit code 2, Ctrl-C with 130, and a closed pipe, without a word, with
+    141. Warnings take one line too.
     """
     try:
         with warnings.catch_warnings():
@@ -30,6 +32,10 @@ def reported() -> Generator[None]:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+    except BrokenPipeError:
+        # Whatever reads the output has ended, as `head` does. Python's own flush at the end would fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except OSError as error:
         sys.exit(_failed(sentence(error)))
 

@@ -54,10 +54,10 @@ def read_apng(path: str | os.PathLike) -> tuple[list[np.ndarray], list[float], i
     header = found[b"IHDR"]
     shared = [(kind, found[kind]) for kind in (b"PLTE", b"tRNS") if kind in found]
     width, height = struct.unpack_from(">LL", header)
-    plays = struct.unpack(">LL", found[_ANIMATION])[1]
+    count, plays = struct.unpack(">LL", found[_ANIMATION])
     frames = list(_frames(chunks))
-    if not frames:
-        raise ValueError("the animation has no frames")
+    if not frames or len(frames) < count:
+        raise ValueError(f"{len(frames)} of its {count} frames are there")
     shown, canvas = [], None
     for frame in frames:
         if frame.left + frame.width > width or frame.top + frame.height > height:

@@ -119,8 +119,8 @@ def _by_values(found: Mapping[bytes, bytes]) -> Encoding | None:
         primaries = SRGB_PRIMARIES if near else points
     if b"gAMA" in found:
         (gamma,) = struct.unpack(">L", found[b"gAMA"])
-        if not gamma:
-            raise ValueError("gamma is 0")
+        if not 1e4 <= gamma <= 1e6:
+            raise ValueError("with such a gamma, nearly all samples would be black, or white")
         if primaries != SRGB_PRIMARIES or abs(gamma - _SRGB_GAMMA) > _NEAR_GAMMA:
             curve = Curve(1e5 / gamma)
     encoding = Encoding(primaries, curve)

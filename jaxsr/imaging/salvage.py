@@ -25,18 +25,20 @@ def salvaged(path: Path) -> tuple[pyvips.Image, tuple[str, ...]]:
 
     Raises:
       InputError: no part of the picture is there.
-      pyvips.Error: its header cannot be read.
     """
     with path.open("rb") as file:
-        source = pyvips.Source.new_from_descriptor(file.fileno())
-        whole = pyvips.Image.new_from_source(source, "", fail_on="error")
         try:
+            source = pyvips.Source.new_from_descriptor(file.fileno())
+            whole = pyvips.Image.new_from_source(source, "", fail_on="error")
             whole.crop(0, 0, 1, 1).write_to_memory()
             return whole, ()
         except pyvips.Error:
             file.seek(0)
+        try:
             source = pyvips.Source.new_from_descriptor(file.fileno())
             image = pyvips.Image.new_from_source(source, "", fail_on="none").copy_memory()
+        except pyvips.Error as error:
+            raise InputError(f"{path}: no part of this picture is there") from error
     rows = _rows_there(image)
     if not rows:
         raise InputError(f"{path}: no part of this picture is there")

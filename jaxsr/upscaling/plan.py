@@ -60,6 +60,7 @@ def plan(
       InputError: nothing is named, a folder has no pictures, a result would replace a source or another result, its
         suffix is unknown, a file is named for several results, or the folder cannot be written.
     """
+    require_names(inputs, output)
     folder = output.endswith(("/", os.sep)) or Path(output).is_dir()
     several = len(inputs) > 1 or any(map(os.path.isdir, inputs))
     named_as_file = Path(output).is_file() or Path(output).suffix.lower() in WRITTEN_SUFFIXES
@@ -75,6 +76,12 @@ def plan(
     require_apart(jobs)
     require_writable(Path(output) if folder or several else Path(output).parent)
     return jobs
+
+
+def require_names(inputs: Sequence[str], output: str) -> None:
+    """Raise `InputError` if a name is empty, as that of an unset variable of a shell, which would mean this folder."""
+    if "" in (*inputs, output):
+        raise InputError("the name of an input or of --output is empty; give a name, or . for this folder")
 
 
 def find_sources(

@@ -1,5 +1,6 @@
 """Encoding of frames to the file of a segment, and reading of its packets."""
 
+import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from av.codec.context import Flags
 
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
+from jaxsr.kernels.processor import processor_features
 from jaxsr.video.clip import LIMITED_RANGE, Clip
 from jaxsr.video.color import BT709, Coding
 from jaxsr.video.planes import Layout, Planes, frame_of
@@ -19,8 +21,9 @@ from jaxsr.video.planes import Layout, Planes, frame_of
 _USUAL = {"libx264": ("18", "medium"), "libx265": ("20", "medium"), "libsvtav1": ("24", "8")}
 # Seconds added to the times in a segment's file: NUT has no negative times, but decoding can start before zero.
 _LEAD = 3600
-# x265 prints past FFmpeg's log, so it must be silenced itself.
+# x265 and SVT-AV1 print past FFmpeg's log, so they must be silenced themselves: by an option, and by the environment.
 _QUIET = {"libx265": {"x265-params": "log-level=error"}}
+os.environ.setdefault("SVT_LOG", "1")
 
 
 @dataclass(frozen=True)
@@ -105,13 +108,14 @@ def _layout(clip, encoder, size):
             break
     else:
         raise InputError(
-            f"{clip.path}: {encoder.name} does not support {clip.layout.bits} bits; give --codec libx265, or ffv1 "
-            "with a name in .mkv"
+            f"{clip.path}: {encoder.name} does not take {layout.name}; give --codec libx265, or ffv1 with a name in "
+            ".mkv"
         )
     for length, half in zip(size, layout.halved, strict=True):
         if half and length % 2:
             raise InputError(
-                f"--size: {size[1]}x{size[0]} has an odd side, but {layout.name} needs even sides; give even ones"
+                f"the result of {size[1]}x{size[0]} has an odd side, but {layout.name} needs even sides; give even "
+                "ones with --size"
             )
     return layout
 
@@ -127,15 +131,23 @@ def _try(encoding, given):
     """Open the encoder once, so that it refuses options now and not after hours of work."""
     context = av.CodecContext.create(encoding.codec, "w")
     _configure(context, encoding)
-    context.options = dict(encoding.options)
+    context.options = _options(encoding)
     try:
         context.open()
     except (av.FFmpegError, ValueError) as error:
         flags = " ".join(f"--{name} {value}" for name, value in given.items() if value is not None)
         height, width = encoding.size
         raise InputError(
-            f"{encoding.codec} refuses {width} × {height} {encoding.layout.name} {flags}: {error}"
+            f"{encoding.codec} refuses {width} × {height} {encoding.layout.name} {flags}: "
+            f"{getattr(error, 'strerror', None) or error}"
         ) from error
+
+
+def _options(encoding):
+    """The encoder's options on this machine."""
+    # x264's AVX-512 code gives other results from run to run (core 165: its macroblock tree), that for AVX2 does not.
+    careful = encoding.codec == "libx264" and "avx512f" in processor_features()
+    return encoding.options | ({"x264-params": "asm=avx2"} if careful else {})
 
 
 def _configure(context, encoding):
@@ -143,7 +155,7 @@ def _configure(context, encoding):
     context.pix_fmt = encoding.layout.name
     context.time_base, context.framerate = encoding.time_base, encoding.rate
     set_picture(context, encoding)
-    # PyAV's default of slices makes x264 compress worse, and differently from run to run.
+    # PyAV's default is one slice for each core, which makes x264 compress worse.
     context.thread_type = "AUTO"
     # One header for all segments, as most formats require.
     context.flags |= Flags.global_header
@@ -163,17 +175,25 @@ def segment_writer(path: Path, encoding: Encoding) -> Generator[Callable[[int, P
     The format is NUT, the only one that keeps any unit of time.
     """
     with replacing(path) as temporary, av.open(str(temporary), "w", format="nut") as output:
-        stream = output.add_stream(encoding.codec, rate=encoding.rate, options=dict(encoding.options))
+        stream = output.add_stream(encoding.codec, rate=encoding.rate, options=_options(encoding))
         assert isinstance(stream, av.VideoStream), encoding.codec
         _configure(stream.codec_context, encoding)
 
+        count = 0
+
         def write(time, planes):
+            nonlocal count
+            count += 1
             frame = frame_of(planes, encoding.layout)
             frame.pts, frame.time_base = time + encoding.lead, encoding.time_base
             output.mux(stream.encode(frame))
 
         yield write
-        output.mux(stream.encode())
+        for packet in stream.encode():
+            if count <= 2:
+                # x265 makes up decoding times for so few frames, and NUT would make the frames' times fit them.
+                packet.dts = packet.pts
+            output.mux(packet)
 
 
 def segment_packets(path: Path, encoding: Encoding) -> Iterator[tuple[int, av.Packet]]:

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from jaxsr.errors import InputError
-from jaxsr.upscaling.plan import Job, Source, name_results, require_apart, require_writable
+from jaxsr.upscaling.plan import Job, Source, name_results, require_apart, require_names, require_writable
 
 # Container formats of results, by FFmpeg's names.
 WRITTEN_FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
@@ -62,6 +62,7 @@ def plan_clips(inputs: Sequence[str], output: str, *, label: str) -> list[Job]:
     Raises:
       InputError: a result would replace a source or another result, or its suffix or its folder cannot be written.
     """
+    require_names(inputs, output)
     folder = output.endswith(("/", os.sep)) or Path(output).is_dir()
     if len(inputs) == 1 and not folder:
         jobs = [Job(Path(inputs[0]), Path(output))]

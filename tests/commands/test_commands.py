@@ -30,6 +30,14 @@ def test_the_list_comes_without_importing_jax():
     assert all(f"  {name} " in done.stdout and command.line in done.stdout for name, command in COMMANDS.items())
 
 
+def test_a_closed_pipe_ends_it_without_a_word():
+    shell = f"{sys.executable} -c 'import jaxsr.__main__ as m, time; time.sleep(0.5); m.main()' --help | true"
+    done = subprocess.run(
+        ["bash", "-c", f"{shell}; exit ${{PIPESTATUS[0]}}"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.stderr == ""
+
+
 def test_without_a_command_and_with_an_unknown_one_it_ends_with_2():
     nothing, unknown = run("-m", "jaxsr"), run("-m", "jaxsr", "upscael", "photo.jpg")
     assert (nothing.returncode, nothing.stdout) == (2, "")

@@ -208,6 +208,9 @@ def test_too_many_frames_and_broken_ones_are_one_sentence(tmp_path):
     with pytest.raises(InputError, match=r"a\.png: its frames have"):
         open_frames(tmp_path / "a.png", largest=2000)
     whole = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "b.png").write_bytes(whole[: whole.rindex(b"fcTL") - 4])
+    with pytest.raises(InputError, match=r"b\.png: .* of its . frames are there"):
+        open_frames(tmp_path / "b.png")
     random = np.random.default_rng(0)
     sentences = []
     for _ in range(100):

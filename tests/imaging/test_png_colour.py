@@ -145,7 +145,10 @@ def test_what_is_not_taken_is_one_sentence(numbers, words, tmp_path):
         open_picture(tmp_path / "a.png")
 
 
-@pytest.mark.parametrize("chunks", [{"gAMA": bytes(4)}, {"cHRM": bytes(32)}, {"cICP": b"\1\2\0\1"}, {"cHRM": b"short"}])
+@pytest.mark.parametrize(
+    "chunks",
+    [{"gAMA": bytes(4)}, {"gAMA": b"\0\0\0\1"}, {"cHRM": bytes(32)}, {"cICP": b"\1\2\0\1"}, {"cHRM": b"short"}],
+)
 def test_unsupported_values_are_told_of(chunks, tmp_path):
     save(tmp_path / "a.png", flat(PATCH), **chunks)
     picture = open_picture(tmp_path / "a.png")

@@ -30,6 +30,9 @@ def test_a_folder_stands_for_its_photos(photos):
     assert found(photos, recursive=True) == [photos / "a.png", photos / "b.jpg", photos / "sub/c.png"]
     assert found(photos / "b.jpg", "absent.png") == [photos / "b.jpg", Path("absent.png")]
     assert found(photos / "b.jpg", photos, "photos/../photos/a.png") == [photos / "b.jpg", photos / "a.png"]
+    for inputs, output in (([""], "a.png"), (["a.png"], "")):
+        with pytest.raises(InputError, match="is empty; give a name"):
+            plan(inputs, output, label="x4")
     with pytest.raises(InputError, match="at least one"):
         find_sources([])
     (photos / "none/deeper").mkdir(parents=True)

@@ -139,6 +139,24 @@ def test_a_killed_run_goes_on_to_the_same_result(tmp_path, clip_file, read, bicu
     assert resumed.read_bytes() == whole.read_bytes()
 
 
+@pytest.mark.parametrize("frames", [1, 2])
+def test_few_frames_keep_their_times_in_x265(tmp_path, clip_file, read, bicubic, frames):
+    source, wishes = clip_file("clip.mkv", frames=frames), {"codec": "libx265", "preset": "ultrafast"}
+    for attempt in range(6):
+        target = tmp_path / f"{attempt}.mkv"
+        upscale(bicubic, source, target, **wishes)
+        assert [frame.pts for frame in read(target)["frames"]] == [frame.pts for frame in read(source)["frames"]]
+
+
+def test_x264_gives_the_same_result_each_time(tmp_path, clip_file, read, bicubic):
+    source = clip_file("clip.mkv", frames=60, size=(64, 96))
+    results = []
+    for attempt in range(6):
+        upscale(bicubic, source, tmp_path / f"{attempt}.mp4", codec="libx264")
+        results.append((tmp_path / f"{attempt}.mp4").read_bytes())
+    assert len(set(results)) == 1
+
+
 def test_segments_of_other_wishes_are_not_mixed_in(tmp_path, clip_file, bicubic):
     source, target = clip_file("clip.mkv"), tmp_path / "larger.mkv"
     planned = plan_clip(bicubic, source, target, Wishes(codec="ffv1"))
