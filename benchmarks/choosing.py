@@ -14,19 +14,18 @@ from comparison import write_json
 from PIL import Image
 
 from jaxsr.errors import reported
-from jaxsr.evaluation.protocol import degraded, read_set
-from jaxsr.imaging.folders import find_photos
+from jaxsr.evaluation.protocol import degraded, find_set, read_set
 from jaxsr.upscaling.choice import FAITHFUL, choose_for
 
 
 def main(*, clean: tuple[Path, ...] = (), real: tuple[Path, ...] = (), json: Path | None = None) -> None:
     shares = {}
     for folder in clean:
-        photos = [photo for _, photo in read_set(find_photos(folder, recursive=False))]
+        photos = [photo for _, photo in read_set(find_set(folder)[1])]
         shares[f"clean: {folder}"] = share(photos, FAITHFUL[0])
         shares[f"clean: {folder}, reduced by 4"] = share([degraded(photo, scale=4)[1] for photo in photos], FAITHFUL[0])
     for folder in real:
-        paths = find_photos(folder, recursive=False)
+        _, paths = find_set(folder)
         shares[f"real: {folder}"] = share(paths, FAITHFUL[1])
         shares[f"real: {folder}, as arrays"] = share([np.asarray(Image.open(path)) for path in paths], FAITHFUL[1])
     for name, (right, count) in shares.items():

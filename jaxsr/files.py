@@ -20,7 +20,10 @@ def replacing(path: str | os.PathLike[str]) -> Generator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=f".partial{path.suffix}")
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=f".partial{path.suffix}")
+    except OSError as error:
+        raise _named(error, path) from error
     os.close(handle)
     temporary = Path(name)
     try:
@@ -33,9 +36,13 @@ def replacing(path: str | os.PathLike[str]) -> Generator[Path]:
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno:
-            # Name the file that the caller asked for, not the temporary one.
-            raise OSError(error.errno, error.strerror, str(path)) from error
+            raise _named(error, path) from error
         raise
+
+
+def _named(error, path):
+    """The error with the file that the caller asked for, not the temporary one."""
+    return OSError(error.errno, error.strerror, str(path))
 
 
 def remove_abandoned(path: str | os.PathLike[str]) -> None:

@@ -74,7 +74,7 @@ def inspect(
     for index, look in enumerate(looks):
         if look.size and min(look.size) < crop:
             height, width = look.size
-            problems.setdefault(index, f"too small: {width}×{height}, the crop is {crop}")
+            problems.setdefault(index, f"too small: {width}×{height}, a crop needs {crop}")
     held_out = [index for index, look in enumerate(validation_looks) if look.thumbnail is not None]
     comparable = _comparable(looks, problems)
     leaks = copies([looks[i] for i in comparable], originals=[validation_looks[i] for i in held_out])

@@ -53,7 +53,7 @@ def open_sets(
       results: folders of SR files, one for each of `data`, or several for a single one.
       recipe: degradation that makes LR from HR, one of `jaxsr.data.degradation.RECIPE_NAMES`.
       seed: seed of the degradation.
-      flags: the flags for `data` and `low`, for the warning that photos look like LR files.
+      flags: the flags for `data` and `low`, for errors and warnings.
 
     Raises:
       InputError: a folder cannot be used, files do not match, or more than one source of pictures is named.
@@ -66,9 +66,9 @@ def open_sets(
     for directory, (_, paths) in zip(data, found, strict=True):
         _warn_of_low(directory, paths, flags)
     if low:
-        return _beside(found, low, _with_low, flag="--lr", kind="LR")
+        return _beside(found, low, _with_low, flags=flags, kind="LR")
     if results:
-        return _beside(found, results, _with_results, flag="--sr", kind="SR")
+        return _beside(found, results, _with_results, flags=(flags[0], "--sr"), kind="SR")
     if recipe and recipe not in RECIPE_NAMES:
         raise InputError(f"--degrade {recipe} is unknown: choose {', '.join(RECIPE_NAMES)}")
     if recipe and recipe != "bicubic":
@@ -92,20 +92,21 @@ def _warn_of_low(directory, paths, flags):
         warnings.warn(f"{directory}: {count}; {way_out}", stacklevel=3)
 
 
-def _beside(found, folders, make, *, flag, kind):
+def _beside(found, folders, make, *, flags, kind):
     """A set for each folder of pictures beside the photos."""
+    photos, flag = flags
     if len(found) not in (1, len(folders)):
-        raise InputError(f"{flag} has {len(folders)} folders for {len(found)} of --data; give one for each")
+        raise InputError(f"{flag} has {len(folders)} folders for {len(found)} of {photos}; give one for each")
     found = found * len(folders) if len(found) == 1 else found
     sets = [
-        (f"{name}, {kind} {Path(folder).name}", make(paths, folder))
+        (f"{name}, {kind} {Path(folder).name}", make(paths, folder, flag))
         for (name, paths), folder in zip(found, folders, strict=True)
     ]
     return distinct(sets, [f"{name} ({folder})" for (name, _), folder in zip(sets, folders, strict=True)])
 
 
-def _with_low(paths, folder):
-    files = _by_name(paths, find_counterparts(paths, folder, flag="--lr"))
+def _with_low(paths, folder, flag):
+    files = _by_name(paths, find_counterparts(paths, folder, flag=flag))
 
     def low(name, hr, *, scale):
         expected = (hr.shape[0] // scale, hr.shape[1] // scale)
@@ -114,8 +115,8 @@ def _with_low(paths, folder):
     return EvaluationSet(paths, low, PROTOCOL.replace(BICUBIC, "LR as given"))
 
 
-def _with_results(paths, folder):
-    files = _by_name(paths, find_counterparts(paths, folder, flag="--sr"))
+def _with_results(paths, folder, flag):
+    files = _by_name(paths, find_counterparts(paths, folder, flag=flag))
 
     def results(name, hr):
         return read_counterpart(files[name], hr.shape[:2], of=name, gray=hr.ndim == 2)

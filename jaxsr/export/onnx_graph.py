@@ -79,11 +79,12 @@ class OnnxOperators:
 
     def mirrored_around(self, x: str, margin: int) -> str:
         """See `Operators`."""
+        # One pixel at a time, so that the image can be narrower than the margin.
         for axis in (2, 3):
-            # A slice backwards ends before the first pixel only at the smallest integer.
-            first = self._slice(x, margin - 1, np.iinfo(np.int64).min, axis, -1)
-            last = self._slice(x, -1, -margin - 1, axis, -1)
-            x = self.node("Concat", first, x, last, axis=axis)
+            for step in range(margin):
+                first = self._slice(x, 2 * step, 2 * step + 1, axis, 1)
+                last = self._slice(x, -2 * step - 1, -2 * step - 2, axis, -1)
+                x = self.node("Concat", first, x, last, axis=axis)
         return x
 
     def mirrored_to_multiple(self, x: str, multiple: int) -> str:

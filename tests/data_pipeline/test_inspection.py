@@ -58,7 +58,7 @@ def test_every_kind_of_problem_is_found(folders, full):
     picture("sumac").resize((200, 200)).save(train / "small_leak.webp")
     inspection = inspect([train], crop=96, validation=open_source([validation]), full=full)
     problems = found(inspection)
-    assert problems.pop("narrow.png") == "too small: 95×300, the crop is 96"
+    assert problems.pop("narrow.png") == "too small: 95×300, a crop needs 96"
     assert "truncated" in problems.pop("broken.jpg")
     assert "no picture" in problems.pop("text.png")
     assert "validation set" in problems["leak.jpg"]

@@ -66,6 +66,8 @@ def test_several_folders_of_one_set_and_wrong_counts(photos):
     assert list(open_sets([hr], low=[lr, sr])) == ["hr, LR lr", "hr, LR sr"]
     with pytest.raises(InputError, match="--lr has 1 folders for 2"):
         open_sets([hr, sr], low=[lr])
+    with pytest.raises(InputError, match="--validation-lr has 1 folders for 2 of --validation"):
+        open_sets([hr, sr], low=[lr], flags=("--validation", "--validation-lr"))
     with pytest.raises(InputError, match="--lr and --degrade exclude"):
         open_sets([hr], low=[lr], recipe="real")
 
@@ -74,6 +76,8 @@ def test_wrong_sizes_and_missing_files_are_named(photos):
     (photos / "lr" / "headx4.png").unlink()
     with pytest.raises(InputError, match=r"--lr .*lr: no file for head\.png"):
         open_sets([str(photos / "hr")], low=[str(photos / "lr")])
+    with pytest.raises(InputError, match=r"--validation-lr .*lr: no file for head\.png"):
+        open_sets([str(photos / "hr")], low=[str(photos / "lr")], flags=("--validation", "--validation-lr"))
     Image.new("RGB", (27, 26)).save(photos / "lr" / "head.png")
     low = open_sets([str(photos / "hr")], low=[str(photos / "lr")])["hr, LR lr"].low
     with pytest.raises(InputError, match=r"head\.png: 27×26 pixels do not fit head at ×4, which needs 27×25"):

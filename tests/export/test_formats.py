@@ -16,6 +16,7 @@ from random_networks import images, random_variables
 from jaxsr.errors import InputError
 from jaxsr.export.command import main
 from jaxsr.export.jax_program import exported_program, read_program
+from jaxsr.export.opening import open_network
 from jaxsr.models import ESPCN, SRCNN, Compact, MSRResNet, RRDBNet, SRResNet
 from jaxsr.weights import Weights, save_weights
 from jaxsr.weights.opening import open_weights
@@ -61,6 +62,14 @@ def test_onnxruntime_and_jax_make_the_same_picture(name):
     np.testing.assert_allclose(by_jax, expected, atol=1e-5)
     assert set(program.platforms) == {"cpu", "cuda", "tpu"}
     assert "onednn" not in program.mlir_module()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 6), (3, 2)])
+def test_pictures_narrower_than_a_margin(size):
+    x = images(1, *size)
+    bicubic = open_network("bicubic")
+    found = by_onnxruntime(onnx_graph.onnx_model(bicubic).SerializeToString(), x)
+    np.testing.assert_allclose(found, upscaled(bicubic, x), atol=1e-5)
 
 
 @pytest.mark.parametrize("float16", [False, True])

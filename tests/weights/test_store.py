@@ -220,3 +220,10 @@ def test_weights_that_could_not_be_loaded_are_not_written(tmp_path, weights):
 def test_an_architecture_is_json_and_builds_the_same_network(model):
     described = json.loads(json.dumps(architecture(model)))
     assert build_model(described, dtype=jnp.bfloat16) == model.clone(dtype=jnp.bfloat16)
+
+
+def test_a_file_that_cannot_be_made_is_named_as_it_was_given(tmp_path):
+    path = tmp_path / f"{'a' * 300}.safetensors"
+    with pytest.raises(OSError, match="too long") as caught:
+        save_weights(path, random_weights(ESPCN()))
+    assert caught.value.filename == str(path)
