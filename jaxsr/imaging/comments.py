@@ -12,7 +12,7 @@ _MOST_BYTES = 10**6
 _LONGEST = 65533
 _COMMENT, _SCAN, _END = 0xFE, 0xDA, 0xD9
 _APPLICATION = range(0xE0, 0xF0)
-_EXTENSION, _IMAGE = 0x21, 0x2C
+_EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
 # PNG's keyword for comments (third edition, section 11.3.3.2).
 PNG_KEYWORD = "Comment"
 
@@ -31,6 +31,12 @@ def read_comments(path: str | os.PathLike) -> tuple[bytes, ...]:
                 found.append(comment)
                 left -= len(comment)
     return tuple(found)
+
+
+def is_gif_cut_short(path: str | os.PathLike) -> bool:
+    """Whether a file is a GIF without its end; libvips reads the frames that are there without a word."""
+    with open(path, "rb") as file:
+        return file.read(4) == b"GIF8" and _TRAILER not in (kind for kind, _, _ in _gif_blocks(file))
 
 
 def write_comments(file: BinaryIO, comments: tuple[bytes, ...], *, suffix: str) -> None:
@@ -105,6 +111,8 @@ def _gif_blocks(file):
                 pass
             yield _IMAGE, b"", b""
         else:
+            if kind[0] == _TRAILER:
+                yield _TRAILER, b"", b""
             return
 
 

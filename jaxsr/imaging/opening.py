@@ -14,7 +14,7 @@ from PIL import Image
 
 from jaxsr.errors import InputError
 from jaxsr.imaging.chunks import Chunk
-from jaxsr.imaging.comments import read_comments
+from jaxsr.imaging.comments import is_gif_cut_short, read_comments
 from jaxsr.imaging.encoding import Encoding
 from jaxsr.imaging.exif import read_exif, tiff_tags
 from jaxsr.imaging.files import BROKEN, reason, to_rgb
@@ -92,7 +92,8 @@ def decode(path: Path, *, salvage: bool = False, page: int | None = None) -> Dec
     if head.startswith((b"II", b"MM")):
         return _tiff(path, page)
     options = {"n": -1} if page == -1 else {}
-    return Decoded(_opened(path, options), comments=read_comments(path))
+    notes = ("its end is missing, and frames may be",) if is_gif_cut_short(path) else ()
+    return Decoded(_opened(path, options), comments=read_comments(path), notes=notes)
 
 
 def _opened(path, options):

@@ -225,6 +225,16 @@ def test_too_many_frames_and_broken_ones_are_one_sentence(tmp_path):
     assert not any("\n" in sentence for sentence in sentences)
 
 
+def test_a_gif_without_its_end_is_told_of(tmp_path):
+    save(tmp_path / "a.gif", animation())
+    whole = (tmp_path / "a.gif").read_bytes()
+    (tmp_path / "b.gif").write_bytes(whole[: len(whole) * 2 // 3])
+    frames, fewer = open_frames(tmp_path / "a.gif"), open_frames(tmp_path / "b.gif")
+    assert len(fewer.pictures) < len(frames.pictures)
+    assert frames.pictures[0].notes == ()
+    assert fewer.pictures[0].notes == ("its end is missing, and frames may be",)
+
+
 def test_ticks_keep_the_length_of_the_whole():
     assert ticked([33.3] * 30, 10)[:3] == [30, 40, 30]
     assert sum(ticked([100 / 3] * 30, 10)) == 1000
