@@ -127,7 +127,7 @@ RULES = (
         "input gradient",
         "turned xla",
         lambda case: True,
-        "other stride-1 cases, as XLA does: the kernel turned by 180°",
+        "the kernel turned by 180°, as XLA does",
         "",
     ),
     Rule("weight gradient", "winograd", _tiles, "as forward", "79 to 44 ms"),

@@ -132,6 +132,9 @@ def _check(path, model, tensors):
     """Compare tensors with the variables that the model would make; raise one error that names all differences."""
     try:
         shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3))))
+    except InputError:
+        # The environment is at fault, not the file.
+        raise
     except (TypeError, ValueError, ZeroDivisionError) as error:
         raise InputError(f"{path}: {architecture(model)} cannot be built ({error})") from error
     expected = {name: tuple(value.shape) for name, value in flatten_dict(shapes, sep="/").items()}

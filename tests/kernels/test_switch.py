@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jaxsr
 from jaxsr.commands.kernels import use_kernels
 from jaxsr.errors import InputError
 from jaxsr.kernels import onednn
@@ -62,6 +63,8 @@ def test_a_command_refuses_an_unknown_setting_at_once(monkeypatch):
     monkeypatch.setenv(VARIABLE, "fastest")
     with pytest.raises(InputError, match="JAXSR_KERNELS=fastest is unknown"):
         use_kernels(None)
+    with pytest.raises(InputError, match=r"^JAXSR_KERNELS=fastest is unknown"):
+        jaxsr.load("espcn")
     # The flag wins, and monkeypatch restores the variable.
     use_kernels("xla")
     assert program_kind() == ["XLA"]
