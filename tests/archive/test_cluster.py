@@ -53,13 +53,18 @@ def photos(folder, *, side, count):
     return folder
 
 
+def of_folder(source):
+    """--recursive, which clips refuse."""
+    return [] if str(source).endswith(".mp4") else ["--recursive"]
+
+
 def start(cluster, *arguments):
-    command = [sys.executable, SCRIPT, *arguments, "--recursive", "--address", cluster.address]
+    command = [sys.executable, SCRIPT, *arguments, *of_folder(arguments[0]), "--address", cluster.address]
     return subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def on_one_machine(source, target, *options):
-    command = [sys.executable, SCRIPT.with_name("upscale.py"), source, "-o", target, "--recursive", *options]
+    command = [sys.executable, SCRIPT.with_name("upscale.py"), source, "-o", target, *of_folder(source), *options]
     process = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     return process.returncode, process.stderr
 
