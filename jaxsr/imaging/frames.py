@@ -74,7 +74,7 @@ def open_frames(path: str | os.PathLike, *, largest: int = LARGEST) -> Frames | 
             raise
         raise InputError(f"{path}: cannot be read as a picture ({error})") from error
     except pyvips.Error as error:
-        raise InputError(f"{path}: {vips_reason(error)}") from error
+        raise InputError(f"{path}: {vips_reason(path, error)}") from error
     return None
 
 

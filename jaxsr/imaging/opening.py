@@ -81,7 +81,7 @@ def decode(path: Path, *, salvage: bool = False, page: int | None = None) -> Dec
     if is_heic(head):
         image, encoding, chunks = read_heic(path)
         return Decoded(image, encoding, chunks)
-    if head.startswith(_BY_PILLOW) or (path.suffix.lower() == ".tga" and not _by_libvips(head)):
+    if head.startswith(_BY_PILLOW) or (path.suffix.lower() == ".tga" and not known_to_libvips(head)):
         image, notes = _by_pillow(path)
         return Decoded(image, notes=notes)
     if is_jpeg(head):
@@ -103,7 +103,7 @@ def _opened(path, options):
         return pyvips.Image.new_from_source(source, "", fail_on="error", **options)
 
 
-def _by_libvips(head):
+def known_to_libvips(head: bytes) -> bool:
     """Whether the first bytes are those of a format that libvips reads. A TGA can begin with any bytes."""
     return head.startswith((b"\xff\xd8", b"\x89PNG", b"II*", b"MM\0", b"GIF8", b"RIFF")) or head[4:8] == b"ftyp"
 

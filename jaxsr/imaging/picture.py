@@ -15,8 +15,9 @@ from jaxsr.imaging.counting import picture_count
 from jaxsr.imaging.encoding import Encoding
 from jaxsr.imaging.files import PHOTO_SUFFIXES
 from jaxsr.imaging.heif import heic_size, is_heic
-from jaxsr.imaging.opening import HEAD, Decoded, decode, without_needless_opacity
+from jaxsr.imaging.opening import HEAD, Decoded, decode, known_to_libvips, without_needless_opacity
 from jaxsr.imaging.profiles import to_srgb
+from jaxsr.imaging.salvage import is_jpeg
 
 # Suffixes by which pictures are found in a folder; a file that is named itself may have any suffix.
 READ_SUFFIXES = PHOTO_SUFFIXES | {".apng", ".gif", ".heic", ".heif", ".hif", ".ico", ".jpe", ".pbm", ".tga"}
@@ -77,7 +78,7 @@ class Picture:
         try:
             return image.crop(0, top, image.width, bottom - top).numpy()
         except pyvips.Error as error:
-            raise InputError(f"{self.path}: {vips_reason(error)}") from error
+            raise InputError(f"{self.path}: {vips_reason(self.path, error)}") from error
 
     def _unit(self, image, pixels):
         unit = pixels.astype(np.float32) / np.float32(_LARGEST_OF[image.format])
@@ -109,7 +110,7 @@ def open_picture(path: str | os.PathLike, *, largest: int = LARGEST, salvage: bo
         check_pixels(path, decoded.image, largest=largest)
         picture = picture_of(path, replace(decoded, image=without_needless_opacity(decoded.image)))
     except pyvips.Error as error:
-        raise InputError(f"{path}: {vips_reason(error)}") from error
+        raise InputError(f"{path}: {vips_reason(path, error)}") from error
     count = picture_count(path, decoded.image)
     return replace(picture, notes=(*picture.notes, f"the first of {count} pictures")) if count > 1 else picture
 
@@ -158,7 +159,7 @@ def picture_size(path: str | os.PathLike) -> tuple[int, int]:
                 return heic_size(path)
         image = decode(path).image.autorot()
     except pyvips.Error as error:
-        raise InputError(f"{path}: {vips_reason(error)}") from error
+        raise InputError(f"{path}: {vips_reason(path, error)}") from error
     return image.height, image.width
 
 
@@ -168,13 +169,17 @@ def warn_of_notes(picture: Picture) -> None:
         warnings.warn(f"{picture.path}: {'; '.join(picture.notes)}", stacklevel=3)
 
 
-def vips_reason(error: pyvips.Error) -> str:
+def vips_reason(path: Path, error: pyvips.Error) -> str:
     """Why libvips cannot read a file, as words that follow the file's name."""
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    # libvips keeps one text of errors for all threads, so another thread may have taken ours: then there are no lines.
     lines = [line.strip() for line in str(error.detail).splitlines() if line.strip()]
-    if not lines or "not in a known format" in lines[0]:
+    if not known_to_libvips(head) or (lines and "not in a known format" in lines[0]):
         return "no picture in a format that can be read"
-    way_out = "; salvage (--salvage) reads what is there" if "premature end of JPEG" in lines[0] else ""
-    return f"cannot be read as a picture ({lines[0]}){way_out}"
+    cause = f" ({lines[0]})" if lines else ""
+    way_out = "; salvage (--salvage) reads what is there" if is_jpeg(head) else ""
+    return f"cannot be read as a picture{cause}{way_out}"
 
 
 def check_file(path: Path) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -54,7 +55,7 @@ def truncated(suffix):
         (archive(), "no picture in a format that can be read"),
         (png(60_000, 60_000), "60000 × 60000 pixels are more than the limit of 500 megapixels"),
         (png(20_000, 20_000, zlib.compress(b"\0" * 1000)), "cannot be read as a picture"),
-        (png(0, 10), "no picture in a format that can be read"),
+        (png(0, 10), "cannot be read as a picture"),
         (png(100, 100, zlib.compress(b"\0" * 1000)), "cannot be read as a picture"),
         (truncated(".png"), "cannot be read as a picture"),
         (truncated(".jpg"), "cannot be read as a picture"),
@@ -71,6 +72,22 @@ def test_broken_files_are_one_sentence(content, words, tmp_path):
         open_picture(tmp_path / "a.png")
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_threads_that_read_broken_files_at_once_do_not_take_one_anothers_words(tmp_path):
+    for suffix in (".jpg", ".png", ".webp"):
+        (tmp_path / f"a{suffix}").write_bytes(truncated(suffix))
+
+    def message(suffix):
+        with pytest.raises(InputError) as caught:
+            open_picture(tmp_path / f"a{suffix}")
+        return str(caught.value)
+
+    suffixes = [".jpg", ".png", ".webp"] * 100
+    with ThreadPoolExecutor(8) as pool:
+        for suffix, words in zip(suffixes, pool.map(message, suffixes), strict=True):
+            assert words.startswith(f"{tmp_path}/a{suffix}: cannot be read as a picture")
+            assert ("--salvage" in words) == (suffix == ".jpg")
 
 
 def test_what_is_no_file_is_one_sentence(tmp_path):
