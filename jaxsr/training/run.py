@@ -82,6 +82,7 @@ def train(
             seed=config.seed + 7919 * order,
             crops_per_photo=config.crops_per_photo,
             scale=config.scale,
+            sampling=config.sampling,
             shard=shard,
         )
         return iter(batches)
