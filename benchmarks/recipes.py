@@ -1,140 +1,134 @@
-"""The effect of each part of SRResNet's recipe: short runs, each with one change.
+"""The effect of each part of a recipe: short runs, each with one change.
 
-    python benchmarks/recipes.py --data DIR… --validation DIR --json docs/results/recipes.json [--workdir runs/recipes]
+    python benchmarks/recipes.py --group GROUP --data DIR… --validation DIR [--only TEXT] [--workdir runs/recipes]
 
-Each run is one of `scripts/train.py`, with the same number of updates and pixels. `RUNS` lists the changes. Runs that
-are already in the workdir are not repeated: remove it when a run changes. A random start that breaks the path of R, G
-and B through the network also breaks the cancelling of the twins (`jaxsr/models/initialisation.py`).
+The groups of runs are listed in `recipe_groups.py`:
+
+- `scratch`: SRResNet's first updates
+- `continued`: further updates of the bundled `srresnet`
+- `srgan`: further updates of the bundled `srgan`
+
+Each run is one of `scripts/train.py`, and goes on if it was stopped. All runs of a group see about as many pixels. Runs
+that are already in the workdir are not repeated: remove it when a run changes.
 """
 
+import math
 import subprocess
 import sys
-from collections.abc import Callable
+from json import loads
 from pathlib import Path
+from typing import Literal
 
-import jax
-import numpy as np
 import tyro
 from comparison import ROOT, machine, write_json
+from recipe_groups import GROUPS, Group, Run
+from recipe_photos import write_reduced
+from recipe_starts import write_start
 
-from jaxsr.errors import reported
-from jaxsr.imaging.resize import resize_matrix
-from jaxsr.models import SRResNet
-from jaxsr.models.initialisation import initialise
-from jaxsr.weights.store import Weights, load_weights, save_weights
+from jaxsr.errors import InputError, reported
+from jaxsr.weights.store import load_weights
 
-BASE = {
-    "stage": "srresnet", "steps": 400, "batch-size": 4, "learning-rate": 1.5e-3, "schedule": "cosine", "warmup": 40,
-    "crops-per-photo": 1,
-}  # fmt: skip
-
-Variables = dict
-
-
-def _papers(*prefixes: str) -> Callable[[Variables, Variables], Variables]:
-    """The upscaler's start, with the paper's weights in modules whose names begin with a prefix."""
-
-    def changed(upscaler, paper):
-        return {name: (paper if name.startswith(prefixes) else upscaler)[name] for name in upscaler}
-
-    return changed
-
-
-def _silent_twins(upscaler, _):
-    last = upscaler["conv_last"]
-    return upscaler | {"conv_last": last | {"kernel": last["kernel"].at[:, :, 3:].set(0.0)}}
-
-
-def _loud_branches(upscaler, paper):
-    """The upscaler's start, with the paper's batch norms of gain 1 in residual branches and at the body's end."""
-    loud = {name: upscaler[name] | {"norm_2": paper[name]["norm_2"]} for name in upscaler if name.startswith("block")}
-    return upscaler | loud | {"norm_body": paper["norm_body"]}
-
-
-def _bicubic(upscaler, _):
-    """The upscaler's start, with a last kernel that turns nearest-neighbour into nearly bicubic (least squares)."""
-    impulse = resize_matrix(9, 4)[:, 4]
-    nearest = np.zeros(36)
-    nearest[16:20] = 1.0
-    shifts = np.stack([np.roll(nearest, offset) for offset in range(-4, 5)], axis=1)
-    taps = np.linalg.lstsq(shifts, impulse, rcond=None)[0]
-    taps /= taps.sum()
-    last = upscaler["conv_last"]
-    # The factor 2 converts [0, 1] to [−1, 1]. The taps are reversed, because XLA's convolution is a correlation.
-    smooth = 2 * np.einsum("h,w,io->hwio", taps[::-1], taps[::-1], np.eye(3))
-    return upscaler | {"conv_last": last | {"kernel": last["kernel"].at[:, :, :3].set(smooth)}}
-
-
-# Title: (changed flags, changed start).
-RUNS: dict[str, tuple[dict, Callable | None]] = {
-    "as it is": ({}, None),
-    "as it is, seed 1": ({"seed": 1}, None),
-    "as it is, seed 2": ({"seed": 2}, None),
-    "start: the paper's random weights": ({"initialisation": "paper"}, None),
-    "start: first convolution random": ({}, _papers("conv_first")),
-    "start: residual branches not silent": ({}, _loud_branches),
-    "start: sub-pixel convolutions random": ({}, _papers("upconv")),
-    "start: last convolution random": ({}, _papers("conv_last")),
-    "start: last convolution silent but for R, G, B": ({}, _silent_twins),
-    "start: nearly bicubic": ({}, _bicubic),
-    "learning rate 1e-4": ({"learning-rate": 1e-4}, None),
-    "learning rate 5e-4": ({"learning-rate": 5e-4}, None),
-    "learning rate 3e-3": ({"learning-rate": 3e-3}, None),
-    "no warm-up": ({"warmup": 0}, None),
-    "average of parameters (EMA .98)": ({"ema": 0.98}, None),
-    "L1": ({"loss": "l1"}, None),
-    "16 crops of 48 pixels": ({"crop": 48, "batch-size": 16}, None),
-    "1 crop of 192 pixels": ({"crop": 192, "batch-size": 1}, None),
-    "SOAP, 2e-3": ({"optimizer": "soap", "learning-rate": 2e-3}, None),
-    "SOAP, 5e-4": ({"optimizer": "soap", "learning-rate": 5e-4}, None),
-}
+FILES = {"scratch": "recipes", "continued": "recipes_continued", "srgan": "recipes_srgan"}
 
 
 def main(
-    data: tuple[str, ...], validation: str, json: Path, workdir: Path = Path("runs/recipes"), devices: int | None = None
+    data: tuple[str, ...],
+    validation: str,
+    group: Literal["scratch", "continued", "srgan"] = "scratch",
+    json: Path | None = None,
+    only: str = "",
+    workdir: Path = Path("runs/recipes"),
+    devices: int | None = None,
 ) -> None:
-    """Run all recipes and write their scores.
+    """Run the recipes of a group and write their scores.
 
     Args:
       data: Folders of training photos.
       validation: Folder of photos to score.
-      json: File for the scores.
-      workdir: Folder of the runs.
-      devices: CPU devices of each run (None: one per core).
+      group: scratch is SRResNet from scratch; continued and srgan go on from the bundled networks of these stages.
+      json: File for the scores (None: that of the group in docs/results). Scores in it of runs that are not made now
+        are kept if they have the same settings.
+      only: Make the runs whose titles contain this text.
+      workdir: Folder of the runs; each group has a subfolder.
+      devices: CPU devices of each run, or fewer if they do not divide its batch (None: one per core).
     """
-    runs = {}
-    for title, (flags, start) in RUNS.items():
-        folder = workdir / "".join(letter if letter.isalnum() else "_" for letter in title)
-        runs[title] = _run(folder, flags, start, data=data, validation=validation, devices=devices)
-        print(f"{title}: {runs[title]['psnr_y']:.2f} dB", flush=True)
-        names = {"data": [Path(name).name for name in data], "validation": Path(validation).name}
-        write_json(json, {"base": BASE, "runs": runs, "machine": machine()} | names)
+    chosen = GROUPS[group]
+    if not any(only in title for title in chosen.runs):
+        raise InputError(f"--only {only}: no run of {group} has that in its title ({'; '.join(chosen.runs)})")
+    json = json or ROOT / "docs/results" / f"{FILES[group]}.json"
+    about = {"base": chosen.base, "data": [Path(name).name for name in data], "validation": Path(validation).name}
+    document = {"base": chosen.base, "runs": _kept(json, chosen, about), "machine": machine()} | about
+    for title, run in chosen.runs.items():
+        if only not in title:
+            continue
+        folder = workdir / group / "".join(letter if letter.isalnum() else "_" for letter in title)
+        _train(folder, chosen, run, data=data, validation=validation, devices=devices)
+        scored = _scores(folder, chosen)
+        document["runs"][title] = _settings(run) | scored
+        if "init" in chosen.base:
+            document["before"] = _scores_before(folder, chosen)
+        document["runs"] = {each: document["runs"][each] for each in chosen.runs if each in document["runs"]}
+        write_json(json, document)
+        print(f"{title}: " + ", ".join(f"{name} {value:.4f}" for name, value in scored.items()), flush=True)
 
 
-def _run(folder, changes, start, *, data, validation, devices):
-    done = folder / "last.safetensors"
-    if not done.exists():
-        flags = BASE | changes
-        if start is not None:
-            flags = flags | {"init": _written_start(folder.with_name(f"{folder.name}_start.safetensors"), start)}
-        if devices is not None:
-            flags = flags | {"devices": devices}
-        flags = flags | {"validate-every": flags["steps"], "checkpoint-every": flags["steps"], "workdir": folder}
-        words = [str(word) for name, value in flags.items() for word in (f"--{name}", value)]
-        subprocess.run(
-            [sys.executable, ROOT / "scripts/train.py", *words, "--cache", "--data", *data, "--validation", validation],
-            check=True,
-        )
-    return {"flags": changes, "start": start is not None, "psnr_y": load_weights(done).card["validation"]["psnr_y"]}
+def _train(folder: Path, group: Group, run: Run, *, data, validation, devices):
+    """Train a run that is not finished, in one or two parts."""
+    if (folder / "last.safetensors").exists():
+        return
+    flags = group.base | run.flags
+    if run.start is not None:
+        flags |= {"init": write_start(folder.with_name(f"{folder.name}_start.safetensors"), run.start)}
+    if run.reduced:
+        data = (*data, write_reduced(data, run.reduced, folder.parent / "reduced"))
+    if run.first_half is not None:
+        flags |= {"steps": flags["steps"] // 2}
+        first = _first_half(folder)
+        _train(first, group, Run(flags | run.first_half), data=data, validation=validation, devices=devices)
+        flags |= {"init": first / "last.safetensors"}
+    if devices is not None:
+        flags |= {"devices": math.gcd(devices, flags["batch-size"])}
+    flags |= {"validate-every": flags["steps"], "checkpoint-every": min(50, flags["steps"]), "workdir": folder}
+    words = [str(word) for name, value in flags.items() for word in (f"--{name}", value)]
+    words += ["--cache", "--data", *map(str, data), "--validation", validation]
+    subprocess.run([sys.executable, ROOT / "scripts/train.py", *words], check=True)
 
 
-def _written_start(path, start):
-    key, model = jax.random.key(0), SRResNet()
-    upscaler, paper = (initialise(key, model, initialisation=kind) for kind in ("upscaler", "paper"))
-    changed = upscaler | {"params": start(upscaler["params"], paper["params"])}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_weights(path, Weights(model, changed, {}))
-    return path
+def _first_half(folder):
+    return folder.with_name(f"{folder.name}_first_half")
+
+
+def _scores(folder, group):
+    scores = load_weights(folder / "last.safetensors").card["validation"]
+    return {name: scores[name] for name in group.scores}
+
+
+def _scores_before(folder, group):
+    """The scores of the network that a run started from, before the first update."""
+    first = _first_half(folder)
+    log = (first if first.is_dir() else folder) / "metrics.jsonl"
+    rows = map(loads, log.read_text().splitlines())
+    scores = next(row for row in rows if row["step"] == 0 and "psnr_y" in row)
+    return {name: scores[name] for name in group.scores}
+
+
+def _settings(run: Run):
+    settings = {"flags": run.flags, "start": run.start is not None}
+    if run.first_half is not None:
+        settings |= {"first_half": run.first_half}
+    return settings | ({"reduced": list(run.reduced)} if run.reduced else {})
+
+
+def _kept(path, group, about):
+    """The runs in an earlier file that had the settings of today."""
+    if not path.is_file():
+        return {}
+    earlier = loads(path.read_text())
+    if any(earlier.get(name) != value for name, value in about.items()):
+        return {}
+    runs = {title: earlier["runs"].get(title) for title in group.runs}
+    settings = {title: _settings(run) for title, run in group.runs.items()}
+    return {title: run for title, run in runs.items() if run and settings[title].items() <= run.items()}
 
 
 if __name__ == "__main__":

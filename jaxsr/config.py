@@ -29,6 +29,9 @@ class TrainConfig:
     """Crops per update."""
     crop: int = 96
     """Side of the HR crops (HR pixels)."""
+    sampling: Literal["uniform", "detail"] = "uniform"
+    """Where crops are cut. uniform: all places are equally likely. detail: of two such places, the one with more
+    detail."""
     scale: int = 4
     """Upscaling factor: 2, 3, 4 or 8 (RRDBNet: 1, 2 or 4)."""
     degradation: Literal["bicubic", "real", "wang2021"] = "bicubic"

@@ -14,6 +14,7 @@ import numpy as np
 from grain.experimental import FlatMapIterDataset, FlatMapTransform
 from tqdm import tqdm
 
+from jaxsr.data.sampling import PLACES, Sampling, detail
 from jaxsr.data.sources import Source
 from jaxsr.errors import InputError
 
@@ -30,6 +31,7 @@ def crops(
     seed: int,
     crops_per_photo: int = 1,
     scale: int = 1,
+    sampling: Sampling = "uniform",
     shard: tuple[int, int] = (0, 1),
     threads: int | None = None,
 ) -> grain.IterDataset:
@@ -46,6 +48,8 @@ def crops(
       seed: determines the order of the photos and the places of the crops; at least 0.
       crops_per_photo: crops taken from each decoded photo.
       scale: HR pixels per LR pixel, for photos with LR files.
+      sampling: "uniform" cuts at any place, all equally likely. "detail" draws two such places for each crop and cuts
+        at the one with more `detail`.
       shard: (index, count): return the `index`-th of `count` equal parts of every batch; only its photos are decoded.
         A position in the stream is the same for all parts.
       threads: decoding threads; by default one per CPU core, or one if photos are in memory, because several threads
@@ -66,7 +70,7 @@ def crops(
     # Not all: a photo that could not be decoded stays out of the cache.
     in_memory = any(photo.pixels is not None for photo in source.photos)
     threads = threads or (1 if in_memory else os.cpu_count() or 1)
-    cut = _CutCrops(source, crop, crops_per_photo, part, scale)
+    cut = _CutCrops(source, crop, crops_per_photo, part, scale, PLACES[sampling])
     epoch = visits(source, crop=crop)
     # Grain's shuffle takes about 2**16 / length steps for each index, which is milliseconds if there are few photos.
     epochs = np.tile(epoch, -(-_SHUFFLED_TOGETHER // len(epoch)))
@@ -133,10 +137,11 @@ class _CutCrops(grain.transforms.RandomMap):
     crops_per_photo: int
     part: slice
     scale: int
+    places: int
 
     def random_map(self, element, rng):
         # One draw for the whole block: a generator call costs as much as copying a crop, and all parts draw the same.
-        places = rng.random((len(element), self.crops_per_photo, 2))[self.part]
+        places = rng.random((len(element), self.crops_per_photo, self.places, 2))[self.part]
         element = element[self.part]
         paired = any(photo.low is not None for photo in self.source.photos[:1])
         sides = {"hr": self.crop} | ({"lr": self.crop // self.scale} if paired else {})
@@ -148,10 +153,11 @@ class _CutCrops(grain.transforms.RandomMap):
             pictures = self._readable(index)
             smallest = "lr" if paired else "hr"
             room = np.array(pictures[smallest].shape[:2]) - sides[smallest] + 1
-            for row, corner in enumerate((photo_places * room).astype(int).tolist()):
-                for name, side in sides.items():
-                    top, left = (place * (side // sides[smallest]) for place in corner)
-                    block[name][row, column] = pictures[name][top : top + side, left : left + side]
+            for row, corners in enumerate((photo_places * room).astype(int).tolist()):
+                cuts = [_cut(pictures, corner, sides, smallest) for corner in corners]
+                chosen = cuts[0] if len(cuts) == 1 else max(cuts, key=lambda cut: detail(cut["hr"]))
+                for name in sides:
+                    block[name][row, column] = chosen[name]
         return block if paired else block["hr"]
 
     def _readable(self, index):
@@ -168,6 +174,15 @@ class _CutCrops(grain.transforms.RandomMap):
                 _require_size(photo.name, pictures["hr"].shape, self.crop)
                 return pictures
         raise InputError("none of the training photos can be read any more; the warnings name them")
+
+
+def _cut(pictures, corner, sides, smallest):
+    """Views of each picture at one place, whose corner is in pixels of the smallest picture."""
+    cut = {}
+    for name, side in sides.items():
+        top, left = (place * (side // sides[smallest]) for place in corner)
+        cut[name] = pictures[name][top : top + side, left : left + side]
+    return cut
 
 
 @dataclasses.dataclass(eq=False)

@@ -7,6 +7,7 @@ import numpy as np
 from jaxsr.evaluation.figures import slope
 from jaxsr.evaluation.protocol import PROTOCOL
 from jaxsr.evaluation.real import real_section, real_table
+from jaxsr.evaluation.recipes import recipes_sections
 from jaxsr.evaluation.results import METRICS, PUBLISHED, ROWS, SETS, Figures, generations, markdown
 
 # The training of SRResNet in Ledig et al. 2017, section 3.2.
@@ -49,6 +50,17 @@ COMMANDS = {
         "--warmup 6 (625, 25; 2500, 100), python scripts/evaluate.py --model runs/espcn375 runs/espcn1500 "
         "runs/espcn6000 espcn --data tests/data/Set5 --json …, the same of runs/short156 runs/short625 runs/short2500 "
         "srresnet, and the results of both in docs/results/budgets.json"
+    ),
+}
+
+RECIPE_COMMANDS = {
+    "continued": (
+        "one change at a time, from the bundled srresnet",
+        "python benchmarks/recipes.py --group continued --data wallpapers BSDS399 T91 --validation Kodak8",
+    ),
+    "srgan": (
+        "one change at a time, from the bundled srgan",
+        "python benchmarks/recipes.py --group srgan --data wallpapers BSDS399 T91 --validation gb82",
     ),
 }
 
@@ -121,7 +133,8 @@ def results_page(figures: Figures) -> str:
     machine, size = figures.speed["machine"], figures.speed["size"]
     speed = f"without compilation, for a picture of {size}×{size} pixels, in float32 on {machine['cores']} cores"
     speed += f" ({machine['processor']})"
-    commands = COMMANDS | {run["title"]: run["command"] for run in figures.runs.values()}
+    recipes = dict(command for group, command in RECIPE_COMMANDS.items() if group in figures.recipes)
+    commands = COMMANDS | recipes | {run["title"]: run["command"] for run in figures.runs.values()}
     return _PAGE.format(
         protocol=PROTOCOL,
         scores=scores,
@@ -131,7 +144,7 @@ def results_page(figures: Figures) -> str:
         twins=twins(figures),
         budgets=budgets(figures),
         real=real_section(figures),
-        recipes=recipes(figures),
+        recipes=recipes_sections(figures.recipes),
         commands="\n".join(f"- {what}: `{command}`" for what, command in commands.items()),
     )
 
@@ -230,20 +243,3 @@ def budgets(figures: Figures) -> str:
             f"tenfold crops.{more}"
         )
     return " ".join(sentences) + " A straight line through two runs is only a rough estimate."
-
-
-def recipes(figures: Figures) -> str:
-    """Describe short runs of SRResNet with one change each, and the spread of runs without a change, as Markdown."""
-    base, runs = figures.recipes["base"], figures.recipes["runs"]
-    alike = [run["psnr_y"] for run in runs.values() if set(run["flags"]) <= {"seed"} and not run["start"]]
-    middle = float(np.mean(alike))
-    lines = [["", "PSNR-Y (dB)", "difference"]]
-    lines += [[title, f"{run['psnr_y']:.2f}", f"{run['psnr_y'] - middle:+.2f}"] for title, run in runs.items()]
-    return (
-        f"Each row is a run of `srresnet` with one change: {base['steps']} updates of {base['batch-size']} crops at a "
-        f"learning rate of {base['learning-rate']:g}, on {' '.join(figures.recipes['data'])}. PSNR-Y is on "
-        f"{figures.recipes['validation']}. Differences are from the mean of the {len(alike)} seeds without a change, "
-        f"which span {np.ptp(alike):.2f} dB. A change that helps this early need not help in the end. An update by "
-        "SOAP takes longer than one by Adam. A random layer in the initialisation also breaks the path of the colours "
-        f"through the other layers.\n\n{markdown(lines)}"
-    )

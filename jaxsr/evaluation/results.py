@@ -6,7 +6,7 @@ They lie in one folder, as JSON:
 - `budgets.json`: the same, for whole runs of different length on Set5
 - `speed.json`: `benchmarks/models.py`
 - `twins.json`: `benchmarks/twins.py`
-- `recipes.json`: `benchmarks/recipes.py`
+- `recipes.json`, and `recipes_continued.json` and `recipes_srgan.json` where they exist: `benchmarks/recipes.py`
 - `real.json`: `scripts/evaluate.py --lr`
 - `runs/*.json`: `add_run`
 """
@@ -47,6 +47,9 @@ REAL_SETS = {f"Kodak24, LR {kind}": kind for kind in ("web", "phone", "old")}
 
 REAL_ROWS = ("bicubic", "srresnet", "srgan", "srresnet_real", "srgan_real", "realesrgan-x4plus")
 
+# The groups of short runs of `benchmarks/recipes.py`.
+RECIPES = {"scratch": "recipes.json", "continued": "recipes_continued.json", "srgan": "recipes_srgan.json"}
+
 # From Ledig et al. 2017, the table of methods on benchmark data, including SRCNN and ESPCN; its SSIM is daala's. LPIPS
 # of an SRGAN is from Ma et al. 2020 (SPSR), table 1.
 PUBLISHED = {
@@ -74,7 +77,8 @@ class Figures(NamedTuple):
       twins: {"recipe": …, "jaxsr": losses, "PyTorch": losses}.
       budgets: {stage: [(crops that a whole run saw, PSNR-Y on Set5), …]}, the shortest run first.
       real: {(model, kind of real photos): one of the evaluator's results}.
-      recipes: {"base": flags of each run, "runs": {title: {"flags", "psnr_y"}}, "data", "validation"}.
+      recipes: {group: {"base": flags of each run, "runs": {title: {"flags", "psnr_y", …}}, "data", "validation"}}, see
+        `RECIPES`; groups may be missing.
       runs: {name: see `add_run`}.
     """
 
@@ -83,7 +87,7 @@ class Figures(NamedTuple):
     twins: dict[str, Any]
     budgets: Mapping[str, list[tuple[int, float]]]
     real: Mapping[tuple[str, str], dict[str, Any]]
-    recipes: dict[str, Any]
+    recipes: Mapping[str, dict[str, Any]]
     runs: Mapping[str, dict[str, Any]]
 
 
@@ -107,7 +111,11 @@ def read_figures(folder: Path) -> Figures:
         raise InputError(f"{folder / 'runs'} has no run: add one by scripts/report.py --add-run")
     speed = _read(folder / "speed.json", "machine", "size", "networks")
     twins = _read(folder / "twins.json", "recipe", "jaxsr", "PyTorch")
-    recipes = _read(folder / "recipes.json", "base", "runs", "data", "validation")
+    recipes = {
+        group: _read(folder / name, "base", "runs", "data", "validation")
+        for group, name in RECIPES.items()
+        if group == "scratch" or (folder / name).exists()
+    }
     real = {(result["model"], result["data"]): result for result in _read(folder / "real.json", "results")["results"]}
     missing = [f"{row} on {data}" for row in REAL_ROWS for data in REAL_SETS if (row, data) not in real]
     if missing:

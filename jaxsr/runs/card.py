@@ -53,7 +53,7 @@ def training_card(
       The card, which can be written as JSON.
     """
     recipe = ("batch_size", "crop", "degradation", "loss", "optimizer", "learning_rate", "schedule", "warmup", "ema")
-    recipe += ("seed", "dtype")
+    recipe += ("seed", "dtype", "sampling")
     card = {
         "training_data": [name if ":" in name else Path(name).name for name in config.data],
         "training_photos": photos,

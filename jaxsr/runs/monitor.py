@@ -12,8 +12,11 @@ from jaxsr.files import replacing
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# Training and validation losses share their axes, so that overfitting shows: one falls, and the other rises.
+_LOSSES = ("loss", "validation_loss", "content", "weighted_adversarial", "pixel", "validation_pixel", "discriminator")
+_LABELS = {"loss": "training loss"}
 PANELS = (
-    ("loss", ("loss", "content", "weighted_adversarial", "pixel", "discriminator"), "log"),
+    ("loss", _LOSSES, "log"),
     ("content : weighted adversarial", ("content_ratio",), "log"),
     ("discriminator's accuracy", ("accuracy_real", "accuracy_fake"), "linear"),
     ("gradient norm", ("gradient_norm", "discriminator_gradient_norm"), "log"),
@@ -47,7 +50,7 @@ def curves(rows: Sequence[dict[str, Any]], *, title: str) -> "Figure":
     axes = figure.subplots(lines, across, squeeze=False, sharex=True).T.ravel()
     for axis, (label, names, scale) in zip(axes, panels, strict=False):
         for color, name in enumerate(name for name in names if name in shown):
-            _draw_curve(axis, *shown[name], name=name.replace("_", " "), color=f"C{color}")
+            _draw_curve(axis, *shown[name], name=_LABELS.get(name, name.replace("_", " ")), color=f"C{color}")
         axis.set(ylabel=label, xlabel="step", yscale=scale)
         # Shared axes number the lowest one alone, which may have no panel.
         axis.tick_params(labelbottom=True)
@@ -57,7 +60,7 @@ def curves(rows: Sequence[dict[str, Any]], *, title: str) -> "Figure":
             # would be wider than the axes.
             columns = 2 if max(len(line.get_label()) for line in axis.lines) < 44 else 1
             place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": columns, "borderaxespad": 0.2}
-            axis.legend(**place, frameon=False, fontsize="small")
+            axis.legend(**place, frameon=False, fontsize="small", handlelength=1.2, columnspacing=1.0)
     for axis in axes[len(panels) :]:
         axis.remove()
     figure.suptitle(title)
@@ -78,7 +81,8 @@ def _draw_curve(axis, steps, values, *, name, color):
         label = f"{name}, mean of {window}: {smooth[-1]:.4g}"
         axis.plot(steps[window - 1 :], smooth, color=color, label=label)
         return
-    axis.plot(steps, values, "o-", color=color, markersize=4, label=f"{name}: {values[-1]:.4g}")
+    lowest = f" (lowest: {steps[values.argmin()]})" if name.startswith("validation") else ""
+    axis.plot(steps, values, "o-", color=color, markersize=4, label=f"{name}: {values[-1]:.4g}{lowest}")
 
 
 def strip(rows: Sequence[tuple[str, Sequence[np.ndarray]]], *, title: str) -> np.ndarray:

@@ -12,7 +12,7 @@ from PIL import Image
 from jaxsr.errors import InputError
 from jaxsr.evaluation.protocol import degraded, score
 from jaxsr.evaluation.sheet import most_detailed
-from jaxsr.imaging.color import uint8_from_unit, unit_from_signed, unit_from_uint8
+from jaxsr.imaging.color import signed_from_unit, uint8_from_unit, unit_from_signed, unit_from_uint8
 from jaxsr.imaging.files import save_image
 from jaxsr.imaging.resize import resize_uint8
 from jaxsr.runs.monitor import strip
@@ -52,6 +52,7 @@ def make_validation(
     low: Mapping[str, np.ndarray] | None = None,
     workdir: Path | None,
     perceptual: Mapping[str, Callable[..., Any]] | None = None,
+    losses: Mapping[str, Callable[[Any, Any], Any]] | None = None,
     started_from: Mapping[str, dict[str, Any]] | None = None,
 ) -> Callable[[Any, Any], dict[str, float]]:
     """Make the function that the loop calls every `validate_every` updates.
@@ -63,11 +64,13 @@ def make_validation(
         bicubic.
       workdir: folder of the run, for strips in `strips/step-NNNNNN.png`; None for no strips.
       perceptual: further metrics, see `protocol.score`.
+      losses: {name: elementwise loss of SR and HR, float32 [H, W, 3] in [−1, 1], unclipped as in training}. Their means
+        are scores of these names.
       started_from: {label: variables of the same network}, each for a row that is the same in all strips.
 
     Returns:
-      `validate(state, board)`, which returns the scores {"psnr_y": dB, "ssim_wang", …} as means over the photos, or {}
-      without photos. It writes the strip, and sends it to the TensorBoard writer `board`.
+      `validate(state, board)`, which returns the scores {"psnr_y": dB, "ssim_wang", …} and the losses as means
+      over the photos, or {} without photos. It writes the strip, and sends it to the TensorBoard writer `board`.
     """
     smallest = min((min(photo.shape[:2]) for photo in photos.values()), default=0)
     side = min(STRIP_SIDE, smallest - smallest % model.scale)
@@ -76,11 +79,10 @@ def make_validation(
 
     @jax.jit
     def apply(variables, low):
-        low = pixels(low, cell=cell)
-        return uint8_from_unit(unit_from_signed(model.apply(variables, low[None])[0]))
+        return model.apply(variables, pixels(low, cell=cell)[None])[0]
 
     def upscale(variables, lr):
-        rgb = lr if lr.ndim == 3 else np.stack([lr] * 3, axis=-1)
+        rgb = _rgb(lr)
         tile = max(TILE, 2 * model.halo + 64)
         network = cropped(lambda part: apply(variables, unit_from_uint8(part)), scale=model.scale * cell)
         strips = upscale_cell_strips(
@@ -92,15 +94,20 @@ def make_validation(
             tile=tile,
             cell=cell,
         )
-        upscaled = joined(strips, rgb.shape[0] * model.scale)
-        return upscaled if lr.ndim == 3 else np.asarray(Image.fromarray(upscaled).convert("L"))
+        return joined(strips, rgb.shape[0] * model.scale)
 
     def pair(name):
         high, reduced = degraded(photos[name], scale=model.scale)
         return high, (low or {}).get(name, reduced)
 
     before = [
-        (label, [upscale(variables, pair(name)[1]) for name in list(photos)[:STRIP_LENGTH]])
+        (
+            label,
+            [
+                _picture(upscale(variables, pair(name)[1]), gray=photos[name].ndim == 2)
+                for name in list(photos)[:STRIP_LENGTH]
+            ],
+        )
         for label, variables in (started_from or {}).items()
     ]
 
@@ -108,10 +115,14 @@ def make_validation(
         # On one device, since a replicated program would do the same work on each.
         variables = jax.device_put(jax.device_get(state.exported()), jax.local_devices()[0])
         scores, shown = [], []
-        for i, name in enumerate(photos):
-            high, reduced = pair(name)
-            upscaled = upscale(variables, reduced)
-            scores.append(score(upscaled, high, scale=model.scale, perceptual=perceptual))
+        for i, photo in enumerate(photos):
+            high, reduced = pair(photo)
+            images = upscale(variables, reduced)
+            upscaled = _picture(images, gray=high.ndim == 2)
+            scored = score(upscaled, high, scale=model.scale, perceptual=perceptual)
+            target = signed_from_unit(unit_from_uint8(_rgb(high)))
+            scored |= {name: float(np.mean(loss(images, target))) for name, loss in (losses or {}).items()}
+            scores.append(scored)
             if i < STRIP_LENGTH:
                 rows, columns = most_detailed(high, side=side)
                 nearest = resize_uint8(reduced, model.scale, kernel="nearest")
@@ -128,3 +139,13 @@ def make_validation(
         )
 
     return validate
+
+
+def _rgb(photo):
+    return photo if photo.ndim == 3 else np.stack([photo] * 3, axis=-1)
+
+
+def _picture(images, *, gray=False):
+    """SR in [−1, 1] as uint8, or as its luma."""
+    levels = uint8_from_unit(unit_from_signed(images))
+    return np.asarray(Image.fromarray(levels).convert("L")) if gray else levels

@@ -82,6 +82,7 @@ def train(
             seed=config.seed + 7919 * order,
             crops_per_photo=config.crops_per_photo,
             scale=config.scale,
+            sampling=config.sampling,
             shard=shard,
         )
         return iter(batches)
@@ -131,6 +132,7 @@ def train(
             low=low,
             workdir=workdir if is_writer() else None,
             perceptual=perceptual,
+            losses=stage.validation_losses,
             started_from={_name_of(start): start.variables} if adversarial else None,
         ),
         better=_lower_lpips if adversarial else _higher_psnr,

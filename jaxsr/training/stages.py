@@ -1,6 +1,6 @@
 """The two stages of training, each with its first state and its compiled step."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ from jaxsr.models.unet import UNetDiscriminator
 from jaxsr.processes.devices import of_first_process, replicated
 from jaxsr.training.calibration import calibrated_feature_scale
 from jaxsr.training.gan import GanLosses, GanState, make_gan_step
+from jaxsr.training.losses import PIXEL_LOSSES
 from jaxsr.training.soap import soap
 from jaxsr.training.state import create_state, learning_rate_schedule
 from jaxsr.training.steps import Step, compile_steps, make_pixel_step
@@ -33,11 +34,14 @@ class Stage(NamedTuple):
       state: the state before the first update.
       run_steps: `(state, batches)` to `(state, metrics)`, compiled.
       used: values that the card and the run record beside the configuration, as JSON.
+      validation_losses: {name: elementwise loss of SR and HR [H, W, 3] in [−1, 1]}, with the weight that it has in
+        training, for the validation photos.
     """
 
     state: Any
     run_steps: Step[Any]
     used: dict[str, Any]
+    validation_losses: dict[str, Callable[[Any, Any], Any]]
 
 
 def pixel_stage(config: TrainConfig, model: nn.Module, variables: dict[str, Any]) -> Stage:
@@ -51,7 +55,8 @@ def pixel_stage(config: TrainConfig, model: nn.Module, variables: dict[str, Any]
     optimizer = {"adam": optax.adam, "soap": soap}[config.optimizer](_schedule(config, config.learning_rate))
     degrade = degrade_of(config)
     step = make_pixel_step(model, optimizer, seed=config.seed, degrade=degrade, loss=config.loss, ema=config.ema)
-    return Stage(create_state(variables, optimizer, ema=config.ema > 0), compile_steps(step), {})
+    state = create_state(variables, optimizer, ema=config.ema > 0)
+    return Stage(state, compile_steps(step), {}, {"validation_loss": PIXEL_LOSSES[config.loss]})
 
 
 def adversarial_stage(
@@ -134,7 +139,16 @@ def adversarial_stage(
 
     rates = {"discriminator_learning_rate": judge_rate, "content_ratio": config.content_ratio}
     used = {"losses": losses._asdict() | rates, "perceptual": perceptual, "discriminator": config.discriminator}
-    return Stage(state, run, used)
+    return Stage(state, run, used, _validation_losses(losses))
+
+
+def _validation_losses(losses):
+    """The pixel loss alone: the feature maps of whole photos would take longer than upscaling them."""
+
+    def pixel(sr, hr):
+        return losses.pixel_weight * PIXEL_LOSSES[losses.pixel](sr, losses.target(jnp.asarray(hr)[None])[0])
+
+    return {"validation_pixel": pixel} if losses.pixel_weight else {}
 
 
 def degrade_of(config: TrainConfig) -> Degrade:

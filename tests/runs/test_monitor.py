@@ -24,6 +24,22 @@ def test_curves_show_what_is_logged(tmp_path):
     assert _blue(both[:half]) > 200 > _blue(both[half:]) > 10
 
 
+def test_training_and_validation_loss_share_their_axes():
+    rows = [{"step": n, "loss": 1 / n, "pixel": 0.1 / n} for n in range(1, 20)]
+    old = curves(rows, title="")
+    losses = {0: 2.0, 10: 0.1, 19: 0.2}
+    rows += [
+        {"step": n, "validation_loss": loss, "validation_pixel": 0.2, "psnr_y": 30.0} for n, loss in losses.items()
+    ]
+    labels = [[line.get_label().split(":")[0] for line in axis.lines] for axis in curves(rows, title="").axes]
+    assert labels[0] == ["training loss", "validation loss", "pixel", "validation pixel"]
+    (validation,) = [line for line in curves(rows, title="").axes[0].lines if "validation loss" in line.get_label()]
+    assert validation.get_xdata().tolist() == [0, 10, 19]
+    assert validation.get_label() == "validation loss: 0.2 (lowest: 10)"
+    # The log of a run that is older than this value.
+    assert [line.get_label().split(":")[0] for line in old.axes[0].lines] == ["training loss", "pixel"]
+
+
 def test_an_adversarial_run_shows_its_losses_ratio_accuracies_and_lpips(tmp_path):
     names = ("content", "weighted_adversarial", "discriminator", "content_ratio", "accuracy_real", "accuracy_fake")
     rows = [{"step": n, "lpips_alex": 1 / n} | {name: 1 / n for name in names} for n in range(1, 20)]

@@ -2,12 +2,17 @@
 
 import jax
 import numpy as np
+import optax
+import pytest
 from random_networks import images
 
+from jaxsr.data.augmentation import degrade
 from jaxsr.models import ESPCN
 from jaxsr.models.initialisation import initialise
 from jaxsr.runs.validation import make_validation
-from jaxsr.training.state import TrainState
+from jaxsr.training.losses import PIXEL_LOSSES
+from jaxsr.training.state import TrainState, create_state
+from jaxsr.training.steps import make_pixel_step
 
 
 def test_a_photo_that_is_reproduced_exactly_does_not_hide_the_others():
@@ -24,3 +29,23 @@ def test_a_photo_that_is_reproduced_exactly_does_not_hide_the_others():
     alone = make_validation(model, {"noise": noise}, workdir=None)(state, None)["psnr_y"]
     assert np.isfinite(alone)
     np.testing.assert_allclose(both, (100 + alone) / 2)
+
+
+@pytest.mark.parametrize("gray", [False, True])
+@pytest.mark.parametrize("loss", PIXEL_LOSSES)
+def test_the_validation_loss_is_that_of_an_update_on_the_whole_photo(loss, gray):
+    model = ESPCN(scale=2)
+    optimizer = optax.sgd(0.0)
+    # Values far outside [−1, 1] count in training, so they count here too.
+    variables = jax.tree.map(lambda leaf: 2 * leaf, initialise(jax.random.key(0), model, initialisation="paper"))
+    state = create_state(variables, optimizer, ema=False)
+    photo = np.uint8(255 * images(48, 48))
+    photo = photo[:, :, 0] if gray else photo
+    validate = make_validation(model, {"photo": photo}, workdir=None, losses={"validation_loss": PIXEL_LOSSES[loss]})
+    measured = validate(state, None)["validation_loss"]
+    step = make_pixel_step(
+        model, optimizer, seed=0, loss=loss, degrade=lambda _, crops: degrade(crops, scale=model.scale)
+    )
+    crops = np.stack([photo] * 3, axis=-1) if gray else photo
+    _, metrics = step(state, crops[None])
+    np.testing.assert_allclose(measured, metrics["loss"], rtol=1e-5)

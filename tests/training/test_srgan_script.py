@@ -36,6 +36,10 @@ def test_a_run_shows_losses_and_lpips_and_says_what_it_used(srgan, uninterrupted
     assert list(scored) == [0, 4, 8]
     for name in ("content", "weighted_adversarial", "discriminator", "accuracy_real", "accuracy_fake", "content_ratio"):
         assert sum(name in row for row in rows) == 8
+    # With its weight, as the pixel loss of the crops has it: before the first update both see the same network.
+    before, first = (next(row for row in rows if name in row) for name in ("validation_pixel", "pixel"))
+    assert (before["step"], first["step"]) == (0, 1)
+    assert first["pixel"] == pytest.approx(before["validation_pixel"], rel=0.7)
     card = load_weights(srgan / "last.safetensors").card
     used = json.loads((srgan / "config.json").read_text())["used"]
     assert card["recipe"]["losses"] == used["losses"]

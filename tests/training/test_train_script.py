@@ -71,6 +71,7 @@ def test_a_run_leaves_all_that_a_person_wants_to_see(uninterrupted):
     rows = [json.loads(line) for line in (uninterrupted / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows if "loss" in row] == list(range(2, 121, 2))
     assert [row["step"] for row in rows if "psnr_y" in row] == [0, 60, 120]
+    assert [row["step"] for row in rows if "validation_loss" in row] == [0, 60, 120]
     strips = sorted(p.name for p in (uninterrupted / "strips").iterdir())
     assert strips == ["step-000000.png", "step-000060.png", "step-000120.png"]
     with Image.open(uninterrupted / "curves.png") as curves:

@@ -1,0 +1,80 @@
+"""The groups of short runs, and their sections of the page of results."""
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import pytest
+import tyro
+
+from jaxsr.commands.train import Arguments, chosen_config
+from jaxsr.data.inspection import inspect
+from jaxsr.data.sources import SAMPLES, open_source
+from jaxsr.evaluation.recipes import recipes_sections
+from jaxsr.training.checks import check
+
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
+import recipe_photos
+from recipe_groups import GROUPS
+from recipe_photos import write_reduced
+
+
+@pytest.mark.parametrize(("group", "title"), [(name, title) for name, group in GROUPS.items() for title in group.runs])
+def test_each_run_has_flags_of_the_training(group, title):
+    base, run = GROUPS[group].base, GROUPS[group].runs[title]
+    for flags in filter(lambda flags: flags is not None, (run.flags, run.first_half)):
+        words = [str(word) for name, value in (base | flags).items() for word in (f"--{name}", value)]
+        default = Arguments(**dataclasses.asdict(chosen_config(words)))
+        config = tyro.cli(Arguments, default=default, args=words)
+        check(config)
+        # Whatever is compared, runs of a group see about as many pixels as the first one.
+        pixels = config.steps * config.batch_size * config.crop**2
+        usual = base["steps"] * base["batch-size"] * base.get("crop", 96) ** 2
+        assert 0.85 < pixels / usual <= 1
+
+
+def run_of(psnr, *, lpips=0.1, **settings):
+    return {"flags": {}, "start": False, "psnr_y": psnr, "lpips_alex": lpips} | settings
+
+
+def document(runs, group="srgan", **more):
+    return {"base": GROUPS[group].base, "runs": runs, "data": ["a", "b"], "validation": "held-out"} | more
+
+
+def test_differences_are_from_the_mean_of_the_seeds():
+    runs = {
+        "as it is": run_of(28.0, lpips=0.110),
+        "seed 1": run_of(28.2, lpips=0.130, flags={"seed": 1}),
+        "slow": run_of(29.0, lpips=0.100, flags={"learning-rate": 1e-5}),
+        "halves": run_of(28.1, lpips=0.125, first_half={"loss": "l1"}),
+    }
+    page = recipes_sections({"srgan": document(runs, before={"psnr_y": 27.0, "lpips_alex": 0.2})})
+    assert "| before | 0.2000 | +0.0800 | 27.000 | -1.100 |" in page
+    assert "| slow | 0.1000 | -0.0200 | 29.000 | +0.900 |" in page
+    assert "| halves | 0.1250 | +0.0050 | 28.100 | +0.000 |" in page
+    assert "LPIPS-Alex (lower" not in page
+    assert "the mean of the 2 seeds without a change, which span 0.0200 and 0.200 dB" in page
+
+
+def test_some_runs_are_enough():
+    changed = {"slow": run_of(29.0, flags={"learning-rate": 1e-5})}
+    without = recipes_sections({"continued": document(changed, "continued"), "srgan": document({})})
+    assert "| slow | 0.1000 | 29.000 |" in without
+    assert "difference" not in without.lower()
+    assert "srgan" not in without
+    one = recipes_sections({"continued": document({"as it is": run_of(28.0)} | changed, "continued")})
+    assert "Differences are from the run without a change." in one
+    assert "| slow | 0.1000 | +0.0000 | 29.000 | +1.000 |" in one
+
+
+def test_reduced_photos_pass_the_inspection(tmp_path, monkeypatch):
+    monkeypatch.setattr(recipe_photos, "LARGE", 300)
+    reduced = write_reduced([str(SAMPLES)], (0.75, 0.5, 0.35), tmp_path / "reduced")
+    originals = len(open_source(["samples"]))
+    found = inspect([str(SAMPLES), str(reduced)], crop=32, full=True)
+    assert found.rows == ()
+    assert len(found.usable) > originals
+    # Those that are there are not made again.
+    before = {path: path.stat().st_mtime_ns for path in reduced.iterdir()}
+    write_reduced([str(SAMPLES)], (0.75, 0.5, 0.35), reduced)
+    assert {path: path.stat().st_mtime_ns for path in reduced.iterdir()} == before
