@@ -33,7 +33,7 @@ _OTHERS = 0.1
 _SMALLEST, _LARGEST = 3, 128
 _BINS = 4 * _LARGEST
 _QUALITIES = np.arange(5, 99)
-_SAMPLE = 1024
+_SAMPLE = 512
 # In nats: the least evidence for a JPEG, and the most that one frequency adds. At least five frequencies have to agree.
 _PLAIN_EVIDENCE, _LIMIT = 200.0, 40.0
 
