@@ -84,7 +84,7 @@ def chess(side, low, high):
         np.round(AXIS * 0.45 + AXIS[:, None] * 0.2 + 30 + NOISE / 2),
         np.tile(np.repeat(np.arange(20, 148), 8)[:256], (256, 1)),
         chess(8, 50, 150),
-        chess(4, 50, 150),
+        chess(4, 140, 164),
         np.kron(np.round(128 + 40 * NOISE[:32, :32]), np.ones((8, 8))).clip(1, 254),
         np.round(128 + 20 * NOISE),
         np.round(128 + 2 * NOISE),
