@@ -57,8 +57,8 @@ def former_quality(levels: np.ndarray) -> int | None:
       levels: [H, W, 3] or [H, W] in levels of 255.
 
     Returns:
-      The quality, 5 to 98 on libjpeg's scale. None for pictures that never were a JPEG, that were resized afterwards,
-      or that had tables unlike libjpeg's; also for small images.
+      The quality, 5 to 98 on libjpeg's scale. None for pictures that never were a JPEG, that were resized or toned by
+      a curve afterwards, or that had tables unlike libjpeg's; also for small images.
     """
     if min(levels.shape[:2]) < 2 * _BLOCK:
         return None

@@ -38,8 +38,8 @@ class Choice(NamedTuple):
 def choose(found: Traces, *, sharp: bool) -> Choice:
     """Choose the network for a picture by its traces.
 
-    The network for real photos is chosen for a JPEG below quality 95, for traces of one in other files, and for plain
-    noise. Every other picture counts as clean.
+    The network for real photos is chosen for a JPEG below quality 95, for the traces of one, and for plain noise.
+    Every other picture counts as clean.
 
     Args:
       found: the traces of the picture.
