@@ -1,4 +1,4 @@
-"""Measures earlier damage to a picture: the quality of its JPEG, traces of JPEG's blocks, and noise."""
+"""Measures earlier damage to a picture: the quality of its JPEG, now or before, and noise."""
 
 import os
 from typing import NamedTuple
@@ -8,17 +8,8 @@ from PIL import Image
 
 from jaxsr.imaging.color import luma
 from jaxsr.imaging.files import BROKEN
+from jaxsr.imaging.jpeg_history import LUMA_TABLE, former_quality
 
-# Sum and smallest value of the luma table of T.81, table K.1.
-_LUMA_TABLE_SUM, _LUMA_TABLE_SMALLEST = 3688, 10
-_BLOCK = 8
-_FREQUENCY = np.arange(_BLOCK)
-# The cosine transform of a block (ITU-T T.81, A.3.3), and the mask of its high frequencies.
-_COSINES = (
-    np.cos(np.outer(_FREQUENCY, 2 * _FREQUENCY + 1) * np.pi / 16) * np.where(_FREQUENCY, 0.5, 0.125**0.5)[:, None]
-)
-_HIGH = np.add.outer(_FREQUENCY, _FREQUENCY) >= 4
-_MIDDLE = 263
 # Euclidean norm of the mask that measures noise (Immerkær 1996).
 _MASK_NORM = 6.0
 _WINDOW = 8
@@ -32,12 +23,13 @@ class Traces(NamedTuple):
 
     Attributes:
       quality: the quality of the JPEG file, 1 to 100 on libjpeg's scale; None if the file is not a JPEG.
-      blocks: evidence of JPEG's blocks, from 0 to 1; see `blockiness`.
+      former_quality: the quality of the JPEG whose traces the pixels have, 5 to 98; None without traces. The pixels of
+        a JPEG file have them, too.
       noise: standard deviation of noise in the flattest parts, in levels of 255.
     """
 
     quality: int | None
-    blocks: float
+    former_quality: int | None
     noise: float
 
 
@@ -50,7 +42,8 @@ def traces(image: np.ndarray, *, quality: int | None = None) -> Traces:
     """
     unit = image / 255 if image.dtype == np.uint8 else image
     y = 255 * np.asarray(luma(unit) if image.ndim == 3 else unit, float)
-    return Traces(quality, blockiness(y), noise_level(y))
+    levels = np.asarray(255 * unit, np.float32)
+    return Traces(quality, former_quality(levels), noise_level(y))
 
 
 def jpeg_quality(image: Image.Image) -> int | None:
@@ -58,10 +51,10 @@ def jpeg_quality(image: Image.Image) -> int | None:
     table = (getattr(image, "quantization", None) or {}).get(0)
     if not table:
         return None
-    percent = 100 * sum(table) / _LUMA_TABLE_SUM
+    percent = 100 * sum(table) / LUMA_TABLE.sum()
     if max(table) == 255:
         # Large values were clipped.
-        percent = 100 * min(table) / _LUMA_TABLE_SMALLEST
+        percent = 100 * min(table) / LUMA_TABLE.min()
     return int(np.clip(round(100 - percent / 2 if percent <= 100 else 5000 / percent), 1, 100))
 
 
@@ -72,37 +65,6 @@ def file_quality(path: str | os.PathLike) -> int | None:
             return jpeg_quality(image)
     except BROKEN:
         return None
-
-
-def blockiness(y: np.ndarray) -> float:
-    """Evidence that an image was divided into JPEG's blocks, wherever its grid of blocks begins.
-
-    High-frequency coefficients that were quantised to zero are zero on the grid of the blocks, and on no other grid
-    (Fan & de Queiroz 2003 look for the same in histograms). The value is above 0.15 for a JPEG of quality 95, above 0.3
-    for quality 90 and above 0.6 for quality 30. It is below 0.1 for pictures that never were a JPEG.
-
-    Args:
-      y: [H, W] luma in levels of 255. Only the middle of a large image is examined.
-
-    Returns:
-      The share of zeros on the likeliest of the 64 grids, minus that on the median grid, relative to the largest
-      possible difference. 0 for small images.
-    """
-    if min(y.shape) < 4 * _BLOCK:
-        return 0.0
-    top, left = (max(0, (side - _MIDDLE) // 2) for side in y.shape)
-    y = y[top : top + _MIDDLE, left : left + _MIDDLE]
-    shares = [_share_of_zeros(y[row:, column:]) for row in range(_BLOCK) for column in range(_BLOCK)]
-    usual = np.median(shares)
-    # Flat images are zero on every grid, which is no evidence.
-    return float((max(shares) - usual) / (1.02 - usual))
-
-
-def _share_of_zeros(y):
-    height, width = (side // _BLOCK for side in y.shape)
-    blocks = y[: height * _BLOCK, : width * _BLOCK].reshape(height, _BLOCK, width, _BLOCK).transpose(0, 2, 1, 3)
-    coefficients = (_COSINES @ blocks @ _COSINES.T)[..., _HIGH]
-    return float(np.mean(np.abs(coefficients) < 1))
 
 
 def noise_level(y: np.ndarray) -> float:

@@ -12,9 +12,8 @@ from jaxsr.upscaling.pictures import arrays_of
 
 # JPEGs of cameras have a quality of 90 to 98. Below this threshold the loss is visible at four times the size.
 HIGH_QUALITY = 95
-# Thresholds for pictures with an unknown history: plainly visible blocks, as of a JPEG below quality 40, and noise of
-# one and a half times the maximum in clean photos. docs/design/real-photos.md says why they are high.
-PLAIN_BLOCKS, PLAIN_NOISE = 0.8, 3.6
+# Levels of noise, one and a half times the maximum in clean photos; docs/design/real-photos.md says why it is high.
+PLAIN_NOISE = 3.6
 # Rows and columns in the middle of a large picture that are examined.
 _MIDDLE = 1024
 
@@ -39,22 +38,22 @@ class Choice(NamedTuple):
 def choose(found: Traces, *, sharp: bool) -> Choice:
     """Choose the network for a picture by its traces.
 
-    The network for real photos is chosen for a JPEG below quality 95, for plain traces of JPEG's blocks, and for plain
-    noise. Every other picture counts as clean.
+    The network for real photos is chosen for a JPEG below quality 95, for the traces of one, and for plain noise.
+    Every other picture counts as clean.
 
     Args:
       found: the traces of the picture.
       sharp: whether to choose an SRGAN instead of an SRResNet.
     """
     clean, real = SHARP if sharp else FAITHFUL
-    if found.quality is not None and found.quality < HIGH_QUALITY:
-        return Choice(real, f"JPEG of quality {found.quality}")
-    if found.blocks > PLAIN_BLOCKS:
-        return Choice(real, "traces of JPEG's blocks")
+    histories = [("JPEG", found.quality), ("traces of a JPEG", found.former_quality)]
+    known = [(f"{what} of quality {quality}", quality) for what, quality in histories if quality is not None]
+    for reason, quality in known:
+        if quality < HIGH_QUALITY:
+            return Choice(real, reason)
     if found.noise > PLAIN_NOISE:
         return Choice(real, f"noise of {found.noise:.1f} levels")
-    origin = "no traces of JPEG or noise" if found.quality is None else f"JPEG of quality {found.quality}, no noise"
-    return Choice(clean, origin)
+    return Choice(clean, f"{known[0][0]}, no noise" if known else "no traces of JPEG or noise")
 
 
 def choose_for(image: Picture | Image.Image | np.ndarray | str | os.PathLike, *, sharp: bool) -> Choice:
