@@ -6,38 +6,29 @@ import numpy as np
 import pytest
 import tyro
 from PIL import Image
-from random_networks import images, random_variables
+from random_networks import images, save_family
 
 import jaxsr
 from jaxsr.commands.upscale import main
-from jaxsr.models import SRResNet
 from jaxsr.upscaling.choice import OF_SCALE, of_scale
 from jaxsr.weights import store
-from jaxsr.weights.store import Weights, save_weights
 
 NAMES = {2: "srresnet_x2", 4: "srresnet", 8: "srresnet_x8"}
 
 
 @pytest.fixture
-def bundle(tmp_path, monkeypatch):
-    """A folder of bundled networks with one of ×4, and a function that adds others."""
+def bundled(tmp_path, monkeypatch):
+    """The folder of the bundled networks, with one of ×4."""
     folder = tmp_path / "bundled"
     folder.mkdir()
     monkeypatch.setattr(store, "BUNDLED", folder)
-
-    def add(*names):
-        for scale, name in NAMES.items():
-            if name in names:
-                model = SRResNet(scale, features=4, blocks=1)
-                save_weights(folder / f"{name}.safetensors", Weights(model, random_variables(model, seed=scale), {}))
-
-    add("srresnet")
-    return add
+    save_family(folder, [4])
+    return folder
 
 
 @pytest.fixture
-def family(bundle):
-    bundle(*NAMES.values())
+def family(bundled):
+    save_family(bundled, NAMES)
 
 
 @pytest.fixture
@@ -59,9 +50,9 @@ def test_the_smallest_network_that_reaches_the_scale(family, scale, network):
     assert taken.name == NAMES[network]
 
 
-def test_the_x4_does_what_no_other_network_is_there_for(bundle):
+def test_the_x4_does_what_no_other_network_is_there_for(bundled):
     assert [of_scale("srresnet", scale) for scale in (2, 8)] == ["srresnet", "srresnet"]
-    bundle("srresnet_x8")
+    save_family(bundled, [8])
     assert [of_scale("srresnet", scale) for scale in (2, 8)] == ["srresnet", "srresnet_x8"]
 
 
