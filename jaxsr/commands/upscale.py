@@ -61,7 +61,7 @@ def main(
       skip_existing: Keep results that exist and make the others.
         Without this flag or --overwrite, the command refuses to start if a result exists.
       overwrite: Replace results that exist.
-      dry_run: Only list what would be done and, with auto, by which network.
+      dry_run: Only list what would be done and, where it is chosen, by which network.
       json: File for a report on every picture. None: no report.
       cache: Keep compiled programs in your cache folder, so that the next run starts faster.
       kernels: auto uses the fastest convolutions for this CPU; xla leaves all of them to XLA.
@@ -72,11 +72,11 @@ def main(
     """
     from jaxsr.imaging.picture import open_picture
     from jaxsr.upscaling import command
-    from jaxsr.upscaling.automatic import AUTOMATIC
     from jaxsr.upscaling.compiled import keep_compiled
     from jaxsr.upscaling.plan import plan
     from jaxsr.upscaling.report import check_report
     from jaxsr.upscaling.size import parse_size
+    from jaxsr.upscaling.upscaler import Upscaler
     from jaxsr.video.inputs import are_clips, check_flags, clip_command, plan_clips
 
     use_kernels(kernels)
@@ -103,9 +103,11 @@ def main(
     if dry_run:
 
         def choose(source):
-            return upscaler.fitting(open_picture(source, salvage=pictures.salvage))[1]
+            picture = open_picture(source, salvage=pictures.salvage)
+            return upscaler.fitting(picture, to=size(picture.size) if size else None)[1]
 
-        return command.list_jobs(jobs, existing=existing, choose=choose if network.model == AUTOMATIC else None)
+        named = isinstance(upscaler, Upscaler) and upscaler.choice is None
+        return command.list_jobs(jobs, existing=existing, choose=None if named else choose)
     return command.run(
         upscaler,
         jobs,

@@ -8,7 +8,7 @@ from typing import Any
 
 from jaxsr.config import TrainConfig
 from jaxsr.evaluation.protocol import PROTOCOL
-from jaxsr.weights.lineage import content_hash
+from jaxsr.weights.lineage import lineage
 from jaxsr.weights.store import Weights
 
 
@@ -68,8 +68,5 @@ def training_card(
     if extended:
         card["extended"] = list(extended)
     if started_from is not None:
-        kept = ("recipe", "steps", "training_data", "training_photos", "code_version", "initialisation", "extended")
-        kept += ("lineage", "origin", "licence", "ported_from")
-        card["lineage"] = {name: started_from.card[name] for name in kept if name in started_from.card}
-        card["lineage"]["hash"] = content_hash(started_from.variables)
+        card["lineage"] = lineage(started_from)
     return card

@@ -10,7 +10,8 @@ from jaxsr.config import TrainConfig
 from jaxsr.errors import InputError
 from jaxsr.models import ESPCN, SRCNN, Compact, RRDBNet, SRResNet
 from jaxsr.models.initialisation import initialise
-from jaxsr.weights.lineage import START
+from jaxsr.models.rescaling import rescaled
+from jaxsr.weights.lineage import START, lineage
 from jaxsr.weights.opening import open_weights
 from jaxsr.weights.store import Weights, architecture
 
@@ -39,7 +40,8 @@ def starting_point(config: TrainConfig, *, resumed: bool) -> Weights:
       resumed: whether the run goes on. Then a copy of the weights that it began with is preferred to `config.init`.
 
     Raises:
-      InputError: the weights to start from are missing, cannot be read, or belong to another network.
+      InputError: the weights to start from are missing, cannot be read, or belong to another network. Those of a
+        network that differs only in its scale are accepted where `rescaled` accepts them, except for srgan.
     """
     model = build(config)
     if config.init is None:
@@ -54,6 +56,8 @@ def starting_point(config: TrainConfig, *, resumed: bool) -> Weights:
     kept = Path(config.workdir, START)
     weights = open_weights(kept if resumed and kept.is_file() else config.init, dtype=model.dtype)
     theirs, ours = architecture(weights.model), architecture(model)
+    if theirs != ours and config.stage != "srgan" and architecture(weights.model.clone(scale=model.scale)) == ours:
+        return _of_another_scale(weights, model, config.init)
     of_its_own = config.stage == "srgan" and isinstance(weights.model, RRDBNet | Compact)
     if theirs != ours and not (of_its_own and weights.model.scale == config.scale):
         raise InputError(
@@ -61,3 +65,12 @@ def starting_point(config: TrainConfig, *, resumed: bool) -> Weights:
             f"({json.dumps(theirs)} there, {json.dumps(ours)} here); name other weights, or change the flags to fit"
         )
     return weights
+
+
+def _of_another_scale(weights, model, init):
+    try:
+        variables = rescaled(weights.variables, weights.model, scale=model.scale)
+    except InputError as error:
+        raise InputError(f"--init {init}: {error}; leave --init out, or change --scale") from error
+    card = {"initialisation": f"rescaled from ×{weights.model.scale}", "lineage": lineage(weights)}
+    return Weights(model, variables, card)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, overload
 
@@ -12,7 +12,7 @@ from PIL import Image
 from jaxsr.errors import InputError
 from jaxsr.imaging.picture import Picture
 from jaxsr.upscaling.arrays import checked_array
-from jaxsr.upscaling.choice import FAITHFUL, SHARP, Choice, choose_for
+from jaxsr.upscaling.choice import FAITHFUL, SHARP, Choice, choose_for, of_scale
 from jaxsr.upscaling.upscaler import Progress, Upscaler
 from jaxsr.upscaling.upscaler import load as load_named
 
@@ -65,16 +65,22 @@ class AutomaticUpscaler:
             image = checked_array(image)
         if isinstance(image, np.ndarray) and image.ndim == 4:
             return np.stack([self(one, size=size, progress=progress) for one in image])
-        upscaler, _ = self.fitting(image)
+        upscaler, _ = self.fitting(image, to=size)
         return upscaler(image, size=size, progress=progress)
 
-    def fitting(self, image: Picture | Image.Image | np.ndarray | str | os.PathLike) -> tuple[Upscaler, Choice]:
+    def fitting(
+        self, image: Picture | Image.Image | np.ndarray | str | os.PathLike, *, to: tuple[int, int] | None = None
+    ) -> tuple[Upscaler, Choice]:
         """The upscaler that is chosen for a picture, and the reason.
+
+        Args:
+          image: the picture.
+          to: (height, width) of the result; None for `scale` times that of the picture.
 
         Raises:
           InputError: the picture cannot be read.
         """
-        choice = choose_for(image, sharp=self.sharp)
+        choice = choose_for(image, sharp=self.sharp, scale=self.scale, to=to)
         return self.open(choice.model), choice
 
     def __repr__(self) -> str:
@@ -98,7 +104,8 @@ def load(
         Or any argument of `jaxsr.upscaling.upscaler.load`: a bundled network ("srresnet", …), a weights file, the
         folder of a training run, or "nearest", "bilinear" or "bicubic".
       sharp: with "auto", choose an SRGAN, which is sharper and invents details. Giving `strength` has the same effect.
-      scale: see `jaxsr.upscaling.upscaler.load`.
+      scale: see `jaxsr.upscaling.upscaler.load`. With "srresnet", and where "auto" chooses it, the bundled network of
+        that scale is used: "srresnet_x2" up to 2, "srresnet_x8" above 4.
       strength: see `jaxsr.upscaling.upscaler.load`.
       base: see `jaxsr.upscaling.upscaler.load`; not with "auto".
       options: further options of `jaxsr.upscaling.upscaler.load`: dtype, tile, self_ensemble, color_lock and
@@ -111,7 +118,7 @@ def load(
     if name_or_path != AUTOMATIC:
         if sharp:
             raise InputError(f"sharp (--sharp) is for the model auto, not for {name_or_path}; name srgan instead")
-        return load_named(name_or_path, base=base, **options)
+        return _of_its_scale(name_or_path, base=base, **options)
     if base is not None:
         raise InputError("base (--base) needs a named network: give its SRGAN as the model too")
     sharp = sharp or strength is not None
@@ -119,3 +126,11 @@ def load(
     # Wrong options are refused now, not at the first picture.
     clean = opened((SHARP if sharp else FAITHFUL)[0])
     return AutomaticUpscaler(opened, sharp, clean.scale)
+
+
+def _of_its_scale(name_or_path, *, scale, **options):
+    name = of_scale(name_or_path, scale) if isinstance(name_or_path, str) and scale is not None else name_or_path
+    upscaler = load_named(name, scale=scale, **options)
+    if name == name_or_path:
+        return upscaler
+    return replace(upscaler, choice=Choice(name, f"{name_or_path} for ×{scale:g}"))

@@ -46,7 +46,7 @@ class Opened(NamedTuple):
     Attributes:
       picture: the picture, the first one of its file.
       upscaler: its upscaler.
-      choice: why this upscaler was chosen; None if it was named.
+      choice: the network of this upscaler and why it was chosen; None if it was named.
       frames: all pictures of the file; None if there is only one, or if the first is upscaled alone.
     """
 
@@ -87,7 +87,8 @@ def file_stages(
     def read(source):
         frames = None if first_frame else open_frames(source)
         picture = frames.pictures[0] if frames else open_picture(source, salvage=salvage)
-        opened = Opened(picture, *upscaler.fitting(picture), frames)
+        to = size(picture.size) if size else None
+        opened = Opened(picture, *upscaler.fitting(picture, to=to), frames)
         note(opened)
         return opened
 

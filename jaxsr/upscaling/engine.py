@@ -106,7 +106,9 @@ def _in_halves(model, variables):
         return lambda top, left, size: upsample(variables, features, top, left, size=size, **kind)
 
     halos = {"halo": -(-model.halo // cell), "upsampling_halo": model.upsampling_halo}
-    return in_halves(features_of, scale=model.scale * cell, **halos)
+    scale = model.scale * cell
+    # A piece of ×8 takes no more memory than one of ×4.
+    return in_halves(features_of, scale=scale, piece=min(128, 512 // scale), **halos)
 
 
 def working_bytes(model: nn.Module, refinement: Refinement) -> int:

@@ -16,6 +16,7 @@ from jaxsr.errors import InputError
 from jaxsr.imaging.picture import open_picture, warn_of_notes
 from jaxsr.imaging.strips import Rows
 from jaxsr.upscaling.arrays import checked_array
+from jaxsr.upscaling.choice import Choice
 from jaxsr.upscaling.engine import INTERPOLATIONS, Interpolation, interpolation_strips, make_network_strips
 from jaxsr.upscaling.pictures import arrays_of, pillow_image
 from jaxsr.upscaling.refinement import Refinement
@@ -38,6 +39,7 @@ class Upscaler:
       card: what is known about the network; {} for an interpolation.
       description: a description of the network or interpolation.
       strips: as `upscale_strips`, but with all arguments by position.
+      choice: this network and why it was taken in place of the one that was named; None if it is that one.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Upscaler:
     card: dict[str, Any]
     description: str
     strips: Callable[[Rows, tuple[int, int], tuple[int, int], Progress | None], Iterator[np.ndarray]]
+    choice: Choice | None = None
 
     @overload
     def __call__(
@@ -129,9 +132,9 @@ class Upscaler:
         height, width = (math.ceil(round(length * self.scale, 9)) for length in size)
         return height, width
 
-    def fitting(self, image: Any) -> "tuple[Upscaler, None]":
-        """This upscaler, whatever the picture; `AutomaticUpscaler.fitting` depends on the picture."""
-        return self, None
+    def fitting(self, image: Any, *, to: tuple[int, int] | None = None) -> "tuple[Upscaler, Choice | None]":
+        """This upscaler, whatever the picture and size; `AutomaticUpscaler.fitting` depends on them."""
+        return self, self.choice
 
     def _upscale_rows(self, rows, opacity, size, to, progress):
         to = to or self.target(size)

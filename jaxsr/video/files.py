@@ -95,8 +95,9 @@ def plan_clip(
     clip = open_clip(source)
     if wishes.trim is not None:
         clip = trimmed(clip, wishes.trim)
-    upscaler, choice = upscaler.fitting(_middle(clip))
-    size = _size_as_coded(clip, wishes.size or upscaler.target)
+    to = _size_as_coded(clip, wishes.size) if wishes.size else None
+    upscaler, choice = upscaler.fitting(_middle(clip), to=to)
+    size = to or _size_as_coded(clip, upscaler.target)
     options = {"codec": wishes.codec, "crf": wishes.crf, "preset": wishes.preset}
     encoding = choose_encoding(clip, size, target.suffix.lower(), **options)
     check_streams(clip, target, codec=av.Codec(encoding.codec, "w").canonical_name)

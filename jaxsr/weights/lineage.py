@@ -29,12 +29,20 @@ def content_hash(variables: dict[str, Any]) -> str:
     return digest.hexdigest()
 
 
+def lineage(weights: Weights) -> dict[str, Any]:
+    """What the card of a descendant says of these weights: how they were made, their own lineage, and their hash."""
+    kept = ("recipe", "steps", "training_data", "training_photos", "code_version", "initialisation", "extended")
+    kept += ("lineage", "origin", "licence", "ported_from")
+    told = {name: weights.card[name] for name in kept if name in weights.card}
+    return told | {"hash": content_hash(weights.variables)}
+
+
 def ancestors(card: dict[str, Any]) -> list[str]:
     """Content hashes of the weights that a network descends from, its parent first."""
-    hashes, lineage = [], card.get("lineage")
-    while isinstance(lineage, dict):
-        hashes += [lineage["hash"]] if "hash" in lineage else []
-        lineage = lineage.get("lineage")
+    hashes, parent = [], card.get("lineage")
+    while isinstance(parent, dict):
+        hashes += [parent["hash"]] if "hash" in parent else []
+        parent = parent.get("lineage")
     return hashes
 
 
@@ -64,7 +72,9 @@ def find_base(weights: Weights, name_or_path: str | os.PathLike, *, base: str | 
     beside = (path if path.is_dir() else path.parent) / START
     for candidate in ([beside] if beside.is_file() else []) + bundled_names():
         ancestor = load_weights(candidate, dtype=weights.model.dtype)
-        if content_hash(ancestor.variables) in known:
+        # A network of another scale can be an ancestor too, but has other parameters.
+        alike = architecture(ancestor.model) == architecture(weights.model)
+        if alike and content_hash(ancestor.variables) in known:
             return ancestor
     raise InputError(
         f"strength: the network that {name_or_path} was trained from "

@@ -14,6 +14,7 @@ import pytest
 import safetensors.numpy
 from PIL import Image
 
+from jaxsr.weights.lineage import ancestors, content_hash
 from jaxsr.weights.store import load_weights
 
 ROOT = Path(__file__).parents[2]
@@ -248,6 +249,22 @@ def test_init_goes_on_from_the_weights_of_a_run(uninterrupted, photos, tmp_path)
     for key in ("conv_first", "conv_last"):
         np.testing.assert_array_equal(start.variables["params"][key]["kernel"], end.variables["params"][key]["kernel"])
     assert end.card["lineage"]["recipe"]["steps"] == 120
+
+
+def test_init_starts_another_scale_from_the_weights_of_a_run(uninterrupted, photos, tmp_path):
+    line = [*TINY, "--init", str(uninterrupted), "--steps", "1", "--learning-rate", "1e-30", "--scale", "2"]
+    done = run(command(*line, photos=photos, workdir=tmp_path / "run"))
+    assert done.returncode == 0, done.stderr
+    start, end = load_weights(uninterrupted), load_weights(tmp_path / "run")
+    assert end.model.scale == 2
+    first = [weights.variables["params"]["conv_first"]["kernel"] for weights in (start, end)]
+    np.testing.assert_array_equal(*first)
+    assert end.card["lineage"]["initialisation"] == "rescaled from ×4"
+    assert ancestors(end.card)[-1] == content_hash(start.variables)
+    other = run(command(*line, "--features", "6", photos=photos, workdir=tmp_path / "other"))
+    assert_refused(other, "another network", '"features": 4', '"features": 6')
+    third = run(command(*line[:-1], "3", photos=photos, workdir=tmp_path / "other"))
+    assert_refused(third, "--init", "×4 gives no start at ×3")
 
 
 def test_check_data_tells_what_is_wrong_and_trains_nothing(photos, tmp_path):

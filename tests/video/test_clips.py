@@ -9,6 +9,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from random_networks import save_family
 
 import jaxsr
 from jaxsr.errors import InputError
@@ -20,6 +21,7 @@ from jaxsr.video.files import Wishes, plan_clip, upscale_clip
 from jaxsr.video.joining import _canonical
 from jaxsr.video.segments import cut, segment_file, work_folder
 from jaxsr.video.trim import parse_trim
+from jaxsr.weights import store
 
 QUARTER = [0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30]
 UNEVEN = [100, 3700, 4900, 12000, 15600, 30000, 31000, 45000, 50000, 61111, 70000, 90000]
@@ -202,6 +204,20 @@ def test_trimming_keeps_sound_in_step(tmp_path, clip_file, read, bicubic):
     assert max(abs(shift - Fraction(2, 5)) for shift in shifts) <= Fraction(1, 500)
     with pytest.raises(InputError, match=r"leaves no frame of its 1\.96 seconds"):
         upscale(bicubic, source, target, trim=parse_trim("5-"))
+
+
+@pytest.mark.parametrize(
+    ("size", "name"), [("96x128", "srresnet_x2"), ("98x128", "srresnet"), ("x1024", "srresnet_x8")]
+)
+def test_a_clip_gets_the_network_of_its_size(tmp_path, clip_file, monkeypatch, size, name):
+    (tmp_path / "bundled").mkdir()
+    monkeypatch.setattr(store, "BUNDLED", tmp_path / "bundled")
+    save_family(tmp_path / "bundled", (2, 4, 8))
+    # The clip has 64 × 48 pixels, and is shown as 48 × 64.
+    source = clip_file("upright.mp4", codec="libx264", frames=2, matrix=QUARTER)
+    wishes = Wishes(size=parse_size(size, scale=None))
+    planned = plan_clip(jaxsr.load("auto"), source, tmp_path / "larger.mp4", wishes)
+    assert planned.upscaler.name == planned.choice.model == name
 
 
 def test_auto_chooses_a_network_for_a_clip(tmp_path, clip_file):

@@ -6,9 +6,10 @@ from random_networks import images, random_variables
 from jaxsr.config import TrainConfig
 from jaxsr.errors import InputError
 from jaxsr.models import SRResNet
+from jaxsr.models.rescaling import rescaled
 from jaxsr.runs.card import training_card
 from jaxsr.upscaling.upscaler import load
-from jaxsr.weights.lineage import ancestors, content_hash, interpolated
+from jaxsr.weights.lineage import ancestors, content_hash, interpolated, lineage
 from jaxsr.weights.store import Weights, load_weights, save_weights
 
 MODEL = SRResNet(features=4, blocks=1)
@@ -88,6 +89,17 @@ def test_what_lies_between_strangers_is_refused(family, name, options, words):
         options = options | {"base": family / f"{options['base']}.safetensors"}
     with pytest.raises(InputError, match=words):
         load(family / f"{name}.safetensors", **options)
+
+
+def test_an_ancestor_of_another_scale_is_no_base(family, tmp_path):
+    parent = load_weights(family / "parent.safetensors")
+    variables = rescaled(parent.variables, parent.model, scale=2)
+    child = Weights(parent.model.clone(scale=2), variables, {"lineage": lineage(parent)})
+    (tmp_path / "run").mkdir()
+    save_weights(tmp_path / "run/last.safetensors", child)
+    (tmp_path / "run/start.safetensors").write_bytes((family / "parent.safetensors").read_bytes())
+    with pytest.raises(InputError, match="is not at hand; name it as base"):
+        load(tmp_path / "run", strength=0.5)
 
 
 def test_interpolations_have_no_strength():

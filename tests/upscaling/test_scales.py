@@ -1,0 +1,106 @@
+"""The network of a scale, where several of one family are bundled. Small ones stand in for them here."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tyro
+from PIL import Image
+from random_networks import images, save_family
+
+import jaxsr
+from jaxsr.commands.upscale import main
+from jaxsr.upscaling.choice import OF_SCALE, of_scale
+from jaxsr.weights import store
+
+NAMES = {2: "srresnet_x2", 4: "srresnet", 8: "srresnet_x8"}
+
+
+@pytest.fixture
+def bundled(tmp_path, monkeypatch):
+    """The folder of the bundled networks, with one of ×4."""
+    folder = tmp_path / "bundled"
+    folder.mkdir()
+    monkeypatch.setattr(store, "BUNDLED", folder)
+    save_family(folder, [4])
+    return folder
+
+
+@pytest.fixture
+def family(bundled):
+    save_family(bundled, NAMES)
+
+
+@pytest.fixture
+def picture(tmp_path):
+    path = tmp_path / "small.png"
+    Image.fromarray(np.asarray(Image.open(Path(jaxsr.__file__).parent / "samples/small/dog.png"))[:24, :20]).save(path)
+    return path
+
+
+SERVED = [(0.5, 2), (1.5, 2), (2, 2), (2.01, 4), (3, 4), (4, 4), (4.5, 8), (8, 8), (12, 8)]
+
+
+@pytest.mark.parametrize(("scale", "network"), SERVED)
+def test_the_smallest_network_that_reaches_the_scale(family, scale, network):
+    assert of_scale("srresnet", scale) == NAMES[network]
+    lr = images(12, 10)
+    taken, own = jaxsr.load("srresnet", scale=scale), jaxsr.load(NAMES[network], scale=scale)
+    np.testing.assert_array_equal(taken(lr), own(lr))
+    assert taken.name == NAMES[network]
+
+
+def test_the_x4_does_what_no_other_network_is_there_for(bundled):
+    assert [of_scale("srresnet", scale) for scale in (2, 8)] == ["srresnet", "srresnet"]
+    save_family(bundled, [8])
+    assert [of_scale("srresnet", scale) for scale in (2, 8)] == ["srresnet", "srresnet_x8"]
+
+
+def test_networks_named_otherwise_are_used_as_they_are(family, tmp_path):
+    assert of_scale("srgan", 2) == "srgan"
+    for name in ("srresnet_x2", store.BUNDLED / "srresnet.safetensors"):
+        upscaler = jaxsr.load(name, scale=8)
+        assert (upscaler.name, upscaler.scale, upscaler.choice) == (Path(name).stem, 8, None)
+
+
+def test_a_named_network_without_a_scale_stays(family):
+    upscaler = jaxsr.load("srresnet")
+    assert (upscaler.name, upscaler.scale, upscaler.choice) == ("srresnet", 4, None)
+
+
+def test_auto_goes_by_the_scale_or_by_the_size_of_each_picture(family, picture):
+    for scale, network in SERVED:
+        upscaler, choice = jaxsr.load(scale=scale).fitting(picture)
+        assert upscaler.name == choice.model == NAMES[network]
+    automatic = jaxsr.load()
+    # Width and height: the picture has 20 × 24 pixels.
+    for width, height, network in ((40, 48, 2), (20, 24, 2), (40, 49, 4), (41, 48, 4), (80, 96, 4), (160, 96, 8)):
+        upscaler, choice = automatic.fitting(picture, to=(height, width))
+        assert upscaler.name == choice.model == NAMES[network]
+        assert automatic(picture, size=(height, width)) == upscaler(picture, size=(height, width))
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--model", "srresnet", "--scale", "2"], "by srresnet_x2 (srresnet for ×2)"),
+        (["--scale", "6"], "by srresnet_x8 (no traces of JPEG or noise)"),
+        (["--size", "40x"], "by srresnet_x2 (no traces of JPEG or noise)"),
+        (["--model", "srresnet"], None),
+        (["--model", "srresnet_x2", "--scale", "2"], None),
+    ],
+)
+def test_the_command_says_which(family, picture, tmp_path, capsys, flags, told):
+    line = [str(picture), "-o", str(tmp_path / "out.png"), "--no-cache", *flags]
+    assert tyro.cli(main, args=[*line, "--dry-run"]) == 0
+    assert ((told or "by ") in capsys.readouterr().out) == bool(told)
+    assert tyro.cli(main, args=line) == 0
+    assert ((told or "by ") in capsys.readouterr().err) == bool(told)
+
+
+def test_the_table_names_networks_of_those_scales():
+    """Of the files that are there, the bundled ones themselves."""
+    for networks in OF_SCALE.values():
+        for scale, name in networks.items():
+            if name in store.bundled_names():
+                assert jaxsr.load(name).scale == scale
