@@ -77,12 +77,12 @@ _CONTINUED_BASE = {
     "stage": "srresnet",
     "init": "srresnet",
     "dtype": "bfloat16",
-    "steps": 300,
+    "steps": 150,
     "batch-size": 16,
     "crop": 96,
     "learning-rate": 2e-4,
     "schedule": "cosine",
-    "warmup": 20,
+    "warmup": 10,
     "ema": 0.98,
     "crops-per-photo": 1,
 }  # fmt: skip
@@ -95,7 +95,7 @@ CONTINUED = Group(
         "as it is, seed 2": Run({"seed": 2}),
         "9 crops of 128 pixels": Run({"crop": 128, "batch-size": 9}),
         "4 crops of 192 pixels": Run({"crop": 192, "batch-size": 4}),
-        "64 crops, 75 updates": Run({"batch-size": 64, "steps": 75}),
+        "64 crops, 38 updates": Run({"batch-size": 64, "steps": 38}),
         "large photos at 1, .75, .5 and .35 of their size": Run({}, reduced=(0.75, 0.5, 0.35)),
         "the more detailed of two places": Run({"sampling": "detail"}),
         "L1, then MSE": Run({}, first_half={"loss": "l1"}),
@@ -103,8 +103,8 @@ CONTINUED = Group(
         "EMA .995": Run({"ema": 0.995}),
         "learning rate 5e-5": Run({"learning-rate": 5e-5}),
         "learning rate 5e-5, constant": Run({"learning-rate": 5e-5, "schedule": "constant"}),
-        "SOAP, 5e-4, 64 crops, 75 updates": Run(
-            {"optimizer": "soap", "learning-rate": 5e-4, "batch-size": 64, "steps": 75}
+        "SOAP, 5e-4, 64 crops, 38 updates": Run(
+            {"optimizer": "soap", "learning-rate": 5e-4, "batch-size": 64, "steps": 38}
         ),
     },
     ("psnr_y",),

@@ -50,7 +50,8 @@ def rescaled(variables: dict[str, Any], model: nn.Module, *, scale: int) -> dict
         params = _reduced(params, variables, model, scale)
     for stage in range(round(math.log2(model.scale)), round(math.log2(scale))):
         params[f"upconv_{stage}"] = _bilinear(model.features)
-        params[f"prelu_up_{stage}"] = params[f"prelu_up_{stage - 1}"]
+        # A copy, because training donates each array of its state once.
+        params[f"prelu_up_{stage}"] = jax.tree.map(jnp.copy, params[f"prelu_up_{stage - 1}"])
         params["conv_last"] = _spread(params["conv_last"])
     return {**variables, "params": params}
 

@@ -35,6 +35,9 @@ def test_the_features_stay_and_the_rest_fits_the_new_network(old, new):
     shapes = jax.eval_shape(lambda: other.init(jax.random.key(0), x))
     assert jax.tree.map(jnp.shape, begun) == jax.tree.map(jnp.shape, shapes)
     assert np.isfinite(other.apply(begun, x)).all()
+    # Training donates each array of its state, which it can only once.
+    leaves = jax.tree.leaves(begun["params"])
+    assert len({id(leaf) for leaf in leaves}) == len(leaves)
 
 
 def test_a_smaller_scale_is_the_reduction_of_the_larger_where_that_is_linear():
