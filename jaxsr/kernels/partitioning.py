@@ -72,6 +72,25 @@ def images_summed(function: Callable[[jax.Array, jax.Array], jax.Array]) -> Call
     return _on_mesh(function, "n h w c, n y x d -> i j a b", partition)
 
 
+def rows_gathered(function: Callable[[jax.Array, jax.Array], jax.Array]) -> Callable[..., jax.Array]:
+    """Split a function that sums over few rows, whose result is larger than they are.
+
+    Args:
+      function: maps rows [N, C] and other rows [N, D] to [C, D], a sum over the rows.
+
+    Returns:
+      The same function. If the rows are on several devices, each device gets all of them and calls it. That exchanges
+      less than a sum of the results does.
+    """
+
+    def partition(mesh, arguments, result):
+        del arguments, result
+        whole = NamedSharding(mesh, PartitionSpec())
+        return mesh, function, whole, (whole, whole)
+
+    return _on_mesh(function, "n c, n d -> c d", partition)
+
+
 def _axis_of(mesh, arguments):
     images = arguments[0]
     axis = (*images.sharding.spec, None)[0]
