@@ -1,4 +1,4 @@
-"""How a mesh splits functions that XLA cannot look into: along the batch of images only.
+"""How a mesh splits functions that XLA cannot look into: along the batch only.
 
 If images are split along another axis, or their number is not a multiple of the devices, each device gets all of them.
 """
