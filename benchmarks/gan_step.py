@@ -136,7 +136,7 @@ def main(options: Options) -> None:
         (ours, count), theirs = our_steps(dtype, *networks, options), their_steps(dtype, *networks, options)
         losses = []
         for number in range(options.losses):
-            crops = photo_batches(options, seed=number)
+            crops = photo_batches(options, options.crop, seed=number)
             pairs = pairs_of(crops, first=number * options.updates)
             losses += zip(ours(crops), theirs(pairs), strict=True)
         within = 0.01 if dtype == "float32" else 0.05

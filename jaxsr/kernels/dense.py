@@ -3,16 +3,19 @@
 from typing import Any
 
 import jax
+from jax import lax
 
 from jaxsr.kernels.choice import setting
-from jaxsr.kernels.partitioning import can_split
+from jaxsr.kernels.partitioning import can_split, rows_gathered
 
 
 def dense_product(x: jax.Array, kernel: jax.Array, dimension_numbers: Any, **options: Any) -> jax.Array:
     """The product of a dense layer, for `flax.linen.Dense(dot_general=…)`. Its weight gradient is not transposed.
 
     JAX computes the weight gradient transposed and transposes it back. On several devices the gradient is summed in
-    between, so the product cannot absorb the transposition (docs/design/cpu-convolutions.md).
+    between, so the product cannot absorb the transposition. CPU devices do not sum it at all where the rows of x and of
+    the output's gradient are smaller: they exchange these, and each computes the product of all rows
+    (docs/design/cpu-convolutions.md).
 
     Args:
       x: [N, C].
@@ -35,5 +38,13 @@ def dense_product(x: jax.Array, kernel: jax.Array, dimension_numbers: Any, **opt
 _product = jax.custom_vjp(lambda x, kernel: x @ kernel)
 _product.defvjp(
     lambda x, kernel: (x @ kernel, (x, kernel)),
-    lambda saved, gradient: (gradient @ saved[1].T, saved[0].T @ gradient),
+    lambda saved, gradient: (gradient @ saved[1].T, _weight_gradient(saved[0], gradient)),
 )
+
+
+def _weight_gradient(x, gradient):
+    product = lambda x, gradient: x.T @ gradient  # noqa: E731
+    # Otherwise the sum of the devices' products is the smaller exchange.
+    if x.size + gradient.size >= x.shape[1] * gradient.shape[1]:
+        return product(x, gradient)
+    return lax.platform_dependent(x, gradient, cpu=rows_gathered(product), default=product)

@@ -1,4 +1,4 @@
-"""How a mesh splits functions that XLA cannot look into: along the batch of images only.
+"""How a mesh splits functions that XLA cannot look into: along the batch only.
 
 If images are split along another axis, or their number is not a multiple of the devices, each device gets all of them.
 """
@@ -70,6 +70,25 @@ def images_summed(function: Callable[[jax.Array, jax.Array], jax.Array]) -> Call
         return mesh, summed, NamedSharding(mesh, PartitionSpec()), (images, images)
 
     return _on_mesh(function, "n h w c, n y x d -> i j a b", partition)
+
+
+def rows_gathered(function: Callable[[jax.Array, jax.Array], jax.Array]) -> Callable[..., jax.Array]:
+    """Split a function that sums over few rows, whose result is larger than they are.
+
+    Args:
+      function: maps rows [N, C] and other rows [N, D] to [C, D], a sum over the rows.
+
+    Returns:
+      The same function. If the rows are on several devices, each device gets all of them and calls it. That exchanges
+      less than a sum of the results does.
+    """
+
+    def partition(mesh, arguments, result):
+        del arguments, result
+        whole = NamedSharding(mesh, PartitionSpec())
+        return mesh, function, whole, (whole, whole)
+
+    return _on_mesh(function, "n c, n d -> c d", partition)
 
 
 def _axis_of(mesh, arguments):

@@ -57,6 +57,21 @@ def test_two_devices_add_the_parts_of_a_sum():
     close(program(replicated(variables, mesh), *shared), model.apply(variables, *parts), within=1e-5)
 
 
+@pytest.mark.parametrize("rows", [16, 4096])
+def test_two_devices_compute_a_dense_weight_gradient(rows):
+    mesh, layer = make_mesh(2, batch_size=rows), nn.Dense(128, use_bias=False, dot_general=dense_product)
+    x, y, params = random(rows, 256, seed=0), random(rows, 128, seed=1), {"kernel": random(256, 128, seed=2)}
+    gradient = jax.jit(jax.grad(lambda params, x, y: (y * layer.apply({"params": params}, x)).sum()))
+    alone = gradient(params, x, y)["kernel"]
+    parts = (sharded_batches(np.asarray(each)[None], mesh)[0] for each in (x, y))
+    shared = gradient(replicated(params, mesh), *parts)["kernel"]
+    assert shared.sharding.is_fully_replicated
+    close(shared, alone, within=1e-5)
+    if rows < 256 * 128 / (256 + 128):
+        # From all rows, each device computes what one device does, to the bit. A sum of two parts rounds differently.
+        np.testing.assert_array_equal(shared, alone)
+
+
 @pytest.mark.parametrize(("images", "devices"), [(3, 2), (2, 4), (5, 4)])
 def test_images_that_do_not_divide_among_the_devices(images, devices):
     """What XLA fills the last device's part with is the cosine of zero, not zero, and no image's."""
