@@ -11,7 +11,8 @@ import jax
 import numpy as np
 import pytest
 import safetensors.numpy
-from test_train_script import assert_refused, command, photos, run, wait_for_step  # noqa: F401
+from forked import run
+from test_train_script import assert_refused, command, photos, wait_for_step  # noqa: F401
 
 from jaxsr.processes.lost import is_lost
 from jaxsr.processes.supervision import LOST, LOST_SENTENCE
