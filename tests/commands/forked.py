@@ -1,10 +1,10 @@
 """Commands in processes of their own that begin with the packages imported, which is most of the work of a start.
 
-A process without JAX's backends imports them once and is forked for each command. Otherwise a command is as alone as one
-that a shell starts: it has its own arguments, folder, environment, output and group, and can be killed.
+A process without JAX's backends imports them once and is forked for each command. Otherwise a command is as alone as
+one that a shell starts: it has its own arguments, folder, environment, output and group, and can be killed.
 """
 
-import contextlib
+import logging
 import multiprocessing
 import os
 import runpy
@@ -12,16 +12,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(
-    ["jaxsr.training.start", "jaxsr.commands.evaluate", "jaxsr.commands.train", "jaxsr.commands.upscale"]
-    + ["matplotlib.backends.backend_agg", "matplotlib.figure", "tensorboardX", "tyro"]
-)
+_COMMANDS = [f"jaxsr.commands.{name}" for name in ("evaluate", "train", "upscale")]
+_LATER = ["jaxsr.training.start", "matplotlib.backends.backend_agg", "matplotlib.figure", "tensorboardX", "tyro"]
+_CONTEXT.set_forkserver_preload(_COMMANDS + _LATER)
 
 
 class Forked:
@@ -83,6 +81,9 @@ def _command(arguments, folder, environment, outputs):
     os.environ.update(environment | {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=0"})
     for number, path in enumerate(outputs, start=1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
-    sys.stdout, sys.stderr = (open(number, "w", closefd=False, buffering=1) for number in (1, 2))
-    sys.argv = arguments
+    sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1, closefd=False) for number in (1, 2))
+    # What training imports gives the log a handler, which other commands do not have.
+    if Path(arguments[0]).stem != "train":
+        logging.root.handlers.clear()
+    sys.argv, sys.orig_argv = arguments, [sys.executable, *arguments]
     runpy.run_path(arguments[0], run_name="__main__")

@@ -90,8 +90,7 @@ def killed(line, workdir, step, *, saving=None):
     """Kill a run when it has done `step` updates, or then as soon as it writes the checkpoint of step `saving`."""
     process = Forked(line)
     wait_for_step(workdir, step, process)
-    folder = workdir / "checkpoints"
-    while saving and process.poll() is None and not any(path.name.startswith(f"{saving}.") for path in folder.iterdir()):
+    while saving and process.poll() is None and not list((workdir / "checkpoints").glob(f"{saving}.*")):
         time.sleep(0.0005)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
