@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
+
 _CONTEXT = multiprocessing.get_context("forkserver")
 _COMMANDS = [f"jaxsr.commands.{name}" for name in ("evaluate", "train", "upscale")]
 _LATER = ["jaxsr.training.start", "matplotlib.backends.backend_agg", "matplotlib.figure", "tensorboardX", "tyro"]
@@ -82,6 +84,8 @@ def _command(arguments, folder, environment, outputs):
     for number, path in enumerate(outputs, start=1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
     sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1, closefd=False) for number in (1, 2))
+    # Commands have hundreds of small programs in common.
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     # What training imports gives the log a handler, which other commands do not have.
     if Path(arguments[0]).stem != "train":
         logging.root.handlers.clear()
