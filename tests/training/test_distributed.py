@@ -22,10 +22,9 @@ TINY += ["--steps", "200", "--steps-per-dispatch", "1", "--checkpoint-every", "5
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory):
-    """With a cache of compiled programs, since the same few are compiled in every process."""
-    cache = str(tmp_path_factory.mktemp("cache"))
-    return os.environ | {"JAX_COMPILATION_CACHE_DIR": cache, "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+def environment():
+    """With all programs kept, since the same few are compiled in every process."""
+    return os.environ | {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
 
 
 @pytest.fixture(scope="module")
