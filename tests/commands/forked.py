@@ -40,7 +40,8 @@ class Forked:
         self._outputs = [Path(self._folder.name, name) for name in ("stdout", "stderr")]
         arguments = [os.fspath(word) for word in line[1:]]
         values = (arguments, str(cwd or Path.cwd()), dict(env or os.environ), [str(path) for path in self._outputs])
-        self._process = _CONTEXT.Process(target=_command, args=values)
+        self._process = _CONTEXT.Process(target=_command, args=values, daemon=True)
+        # What a test that failed leaves behind ends with the tests.
         self._process.start()
         self.pid = self._process.pid
 
