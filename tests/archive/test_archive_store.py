@@ -6,6 +6,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import forked
 import numpy as np
 import pytest
 from PIL import Image
@@ -161,11 +162,12 @@ def test_without_ray_the_way_to_get_it_is_told(tmp_path):
 def test_mistakes_are_told_before_a_cluster_is_started(tmp_path):
     (tmp_path / "photos").mkdir()
     Image.new("RGB", (4, 4)).save(tmp_path / "photos/a.png")
-    process = run(tmp_path / "photos", tmp_path / "out", "--address", "127.0.0.1:9")
+    line = [sys.executable, SCRIPT, tmp_path / "photos", tmp_path / "out", "--model", "bicubic"]
+    process = forked.run([*line, "--address", "127.0.0.1:9"])
     assert process.returncode == 2
     assert process.stderr.startswith("error: no Ray cluster at 127.0.0.1:9: ")
     (tmp_path / "out").mkdir()
     (tmp_path / "out/a_x4.png").write_bytes(b"")
-    process = run(tmp_path / "photos", tmp_path / "out")
+    process = forked.run(line)
     assert process.returncode == 2
     assert process.stderr.startswith(f"error: {tmp_path}/out/a_x4.png exists already: ")

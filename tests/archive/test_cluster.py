@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from forked import run
 from PIL import Image
 
 pytest.importorskip("ray")
@@ -65,7 +66,7 @@ def start(cluster, *arguments):
 
 def on_one_machine(source, target, *options):
     command = [sys.executable, SCRIPT.with_name("upscale.py"), source, "-o", target, *of_folder(source), *options]
-    process = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = run(command)
     return process.returncode, process.stderr
 
 

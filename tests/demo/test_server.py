@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
+import forked
 import numpy as np
 import pytest
 from page_server import ROOT, is_done, serving
@@ -163,10 +165,9 @@ def test_limits_hold_and_nothing_is_left_behind(way_out, tmp_path, photo, large)
         assert server.process.returncode == {signal.SIGTERM: 0, signal.SIGINT: 130}[way_out]
 
 
-def refused(*arguments, **environment):
+def refused(*arguments, by=forked.run, **options):
     """The one line with which the script ends."""
-    command = [sys.executable, ROOT / "scripts/demo.py", *map(str, arguments)]
-    result = subprocess.run(command, capture_output=True, text=True, env=os.environ | environment, timeout=120)
+    result = by([sys.executable, ROOT / "scripts/demo.py", *map(str, arguments)], **options)
     assert (result.returncode, result.stdout) == (2, "")
     assert len(result.stderr.splitlines()) == 1, result.stderr
     return result.stderr
@@ -180,4 +181,8 @@ def test_what_cannot_be_served_is_said_in_one_sentence(server, tmp_path):
     # A package of this name that is not there, however much is installed.
     (tmp_path / "uvicorn.py").write_text("raise ModuleNotFoundError(\"No module named 'uvicorn'\", name='uvicorn')")
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-    assert refused(PYTHONPATH=path) == 'error: the page needs uvicorn: pip install "jaxsr[demo]"\n'
+    anew = partial(subprocess.run, capture_output=True, text=True, timeout=120)
+    assert (
+        refused(by=anew, env=os.environ | {"PYTHONPATH": path})
+        == 'error: the page needs uvicorn: pip install "jaxsr[demo]"\n'
+    )

@@ -3,6 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forked
 import jax
 import numpy as np
 import pytest
@@ -21,8 +22,7 @@ SIX = {"psnr_y", "psnr_rgb", "ssim_wang", "ssim_daala", "lpips_alex", "lpips_vgg
 
 
 def run(*arguments):
-    command = [sys.executable, ROOT / "scripts" / "evaluate.py", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    return forked.run([sys.executable, ROOT / "scripts" / "evaluate.py", *arguments], cwd=ROOT)
 
 
 @pytest.fixture

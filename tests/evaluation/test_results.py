@@ -3,11 +3,11 @@
 import json
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from forked import run
 
 from jaxsr.evaluation.figures import slope
 from jaxsr.evaluation.page import readme_table, results_page
@@ -18,8 +18,7 @@ FIGURES = ROOT / "docs" / "results"
 
 
 def report(*arguments):
-    command = [sys.executable, ROOT / "scripts" / "report.py", *arguments]
-    return subprocess.run([*map(str, command)], capture_output=True, text=True, cwd=ROOT, check=False)
+    return run([sys.executable, ROOT / "scripts" / "report.py", *arguments], cwd=ROOT)
 
 
 def test_the_committed_page_and_table_are_what_the_figures_give(tmp_path):

@@ -49,10 +49,11 @@ def loss(convolve, x, kernel, **options):
 
 def both(x, kernel, **options):
     """Value and gradients, ours and in float32 by lax."""
-    ours = jax.value_and_grad(lambda *arrays: loss(convolved, *arrays, **options), argnums=(0, 1))(x, kernel)
-    exact = [array.astype(jnp.float32) for array in (x, kernel)]
-    theirs = jax.value_and_grad(lambda *arrays: loss(by_lax, *arrays, **options), argnums=(0, 1))(*exact)
-    return ours, theirs
+    ours, theirs = (
+        jax.jit(jax.value_and_grad(lambda *arrays, by=by: loss(by, *arrays, **options), argnums=(0, 1)))
+        for by in (convolved, by_lax)
+    )
+    return ours(x, kernel), theirs(*(array.astype(jnp.float32) for array in (x, kernel)))
 
 
 @pytest.mark.parametrize("outputs", [3, 16])
@@ -165,6 +166,7 @@ def programs(channels, *, stride=1, dtype=jnp.float32, long_kernel=False):
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
 @pytest.mark.parametrize("options", [{}, {"stride": 2}, {"long_kernel": True}])
 def test_an_accelerator_convolves(kind, dtype, options):
+    # It guards the updates per second of benchmarks/README.md, "On a GPU", which are cuDNN's.
     _, cuda = programs((16, 32), dtype=dtype, **options)
     assert cuda.count("stablehlo.convolution") == 3
     assert not re.search(r"dot_general|custom_call|CustomSPMDPartitioning", cuda)
@@ -185,6 +187,7 @@ def test_an_accelerator_convolves(kind, dtype, options):
 )
 def test_a_cpu_convolves_by_xla_where_nothing_else_pays(kind, options, convolutions, monkeypatch):
     monkeypatch.setattr(onednn, "AMX", True)
+    # It guards the SRResNet updates of benchmarks/README.md, "Beside PyTorch" and "With AMX" (`train_step.py`).
     cpu, _ = programs(**{"channels": (16, 32)} | options)
     assert cpu.count("stablehlo.convolution") == convolutions[list(KINDS).index(kind)]
 

@@ -52,7 +52,8 @@ SCALES = {name: (2, 3, 4, 8) for name in MODELS} | {"msrresnet": (2, 3, 4), "rrd
 
 @pytest.mark.parametrize(("name", "scale"), [(name, scale) for name, scales in SCALES.items() for scale in scales])
 def test_output_is_scale_times_the_input_and_float32(name, scale):
-    model = MODELS[name](scale=scale)
+    # The deepest one's 23 blocks are the same one again and again.
+    model = MODELS[name](scale=scale, **({"blocks": 1} if name == "rrdbnet" else {}))
     out = jax.eval_shape(lambda x: model.init_with_output(jax.random.key(0), x)[0], jnp.zeros((2, 5, 7, 3)))
     assert out.shape == (2, 5 * scale, 7 * scale, 3)
     assert out.dtype == jnp.float32

@@ -7,7 +7,8 @@ from importlib.util import find_spec
 import jax
 import numpy as np
 import pytest
-from test_train_script import assert_refused, command, photos, run  # noqa: F401
+from forked import run
+from test_train_script import assert_refused, command, photos  # noqa: F401
 
 from jaxsr.config import TrainConfig
 from jaxsr.errors import InputError

@@ -11,7 +11,8 @@ import jax
 import numpy as np
 import pytest
 import safetensors.numpy
-from test_train_script import assert_refused, command, photos, run, wait_for_step  # noqa: F401
+from forked import run
+from test_train_script import assert_refused, command, photos, wait_for_step  # noqa: F401
 
 from jaxsr.processes.lost import is_lost
 from jaxsr.processes.supervision import LOST, LOST_SENTENCE
@@ -21,10 +22,9 @@ TINY += ["--steps", "200", "--steps-per-dispatch", "1", "--checkpoint-every", "5
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory):
-    """With a cache of compiled programs, since the same few are compiled in every process."""
-    cache = str(tmp_path_factory.mktemp("cache"))
-    return os.environ | {"JAX_COMPILATION_CACHE_DIR": cache, "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+def environment():
+    """With all programs kept, since the same few are compiled in every process."""
+    return os.environ | {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
 
 
 @pytest.fixture(scope="module")

@@ -155,7 +155,10 @@ def test_without_adversary_and_features_the_step_is_srresnets():
 
 
 def test_the_generator_runs_once():
-    """Counted by its first convolution, whose 9×9 kernel no gradient convolves with, the input needing none."""
+    """Counted by its first convolution, whose 9×9 kernel no gradient convolves with, the input needing none.
+
+    It guards the SRGAN update of benchmarks/README.md (`gan_step.py`).
+    """
     # As XLA gets it for CUDA: for a CPU some are made of products.
     program = jax.jit(make_step()).trace(fresh(), crops(2), FROZEN).lower(lowering_platforms=("cuda",)).as_text()
     kernels = re.findall(r"stablehlo\.convolution\(.*: \(tensor<\S+>, tensor<(\S+)xf32>\)", program)
@@ -168,10 +171,14 @@ def test_the_generator_runs_once():
 
 def test_losses_and_statistics_are_the_same_on_one_and_on_four_devices(run):
     # The second update's losses come from parameters that the first one moved.
-    (one, one_metrics), (four, four_metrics) = (jax.device_get(run(crops(2, 4), count)) for count in (1, 4))
-    for name in ("loss", "discriminator", "content", "weighted_adversarial"):
-        np.testing.assert_allclose(one_metrics[name], four_metrics[name], rtol=1e-4)
-    np.testing.assert_allclose(one_metrics["gradient_norm"], four_metrics["gradient_norm"], rtol=1e-3)
+    batches, one, four = crops(2, 4), None, None
+    for step in (0, 1):
+        batch = batches[step : step + 1]
+        one, one_metrics = jax.device_get(run(batch, state=one))
+        four, four_metrics = jax.device_get(run(batch, 4, state=four))
+        for name in ("loss", "discriminator", "content", "weighted_adversarial"):
+            np.testing.assert_allclose(one_metrics[name], four_metrics[name], rtol=1e-4)
+        np.testing.assert_allclose(one_metrics["gradient_norm"], four_metrics["gradient_norm"], rtol=1e-3)
     for network in ("generator", "discriminator"):
         # Batch statistics are those of the whole batch, wherever its parts lie.
         stats = [getattr(state, network).batch_stats for state in (one, four)]

@@ -1,16 +1,14 @@
 """What a run goes on with, and what it refuses: photos that changed or moved, longer runs, damaged checkpoints."""
 
 import json
-import os
 import shutil
-import signal
-import subprocess
 
 import numpy as np
 import pytest
 import safetensors.numpy
+from forked import run
 from PIL import Image
-from test_train_script import TINY, assert_refused, command, photos, run, uninterrupted, wait_for_step  # noqa: F401
+from test_train_script import TINY, assert_refused, command, killed, photos, uninterrupted  # noqa: F401
 
 from jaxsr.weights.store import load_weights
 
@@ -97,12 +95,8 @@ def test_another_batch_and_schedule_go_on_from_the_whole_state_and_survive_a_kil
     done = run(lines[0])
     assert done.returncode == 0, done.stderr
     # Killed before the first checkpoint of the new batch, whose crops must then be the same ones again.
-    process = subprocess.Popen(
-        lines[1], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    wait_for_step(other, 62, process)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    (other / "last.safetensors").unlink()
+    killed(lines[1], other, 62)
     resumed = run(lines[1])
     assert resumed.returncode == 0, resumed.stderr
     assert_same_bits(other, again)

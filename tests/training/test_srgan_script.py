@@ -1,15 +1,13 @@
-"""`train.py --stage srgan` as a user runs it: real processes, really killed."""
+"""`train.py --stage srgan` in processes of its own, really killed."""
 
 import json
-import os
-import signal
-import subprocess
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
 import safetensors.numpy
-from test_train_script import assert_refused, command, photos, run, uninterrupted, wait_for_step  # noqa: F401
+from forked import run
+from test_train_script import assert_refused, command, killed, photos, uninterrupted  # noqa: F401
 
 from jaxsr.imaging.files import read_photo
 from jaxsr.weights.store import load_weights
@@ -72,10 +70,7 @@ def test_a_killed_run_ends_with_the_same_bits(srgan, uninterrupted, photos, tmp_
     init.mkdir()
     (init / "best.safetensors").write_bytes((uninterrupted / "best.safetensors").read_bytes())
     line = command(*SRGAN, *STEPS, "--init", init, photos=photos, workdir=workdir, stage="srgan")
-    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    wait_for_step(workdir, 5, process)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    killed(line, workdir, 5)
     # What it started from is in the run itself.
     (init / "best.safetensors").unlink()
     again = run(line)

@@ -39,8 +39,11 @@ def run():
     return on_devices
 
 
-@pytest.mark.parametrize("optimizer", [optax.adam(1e-2), soap(1e-2)], ids=["adam", "soap"])
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize(
+    ("name", "optimizer"),
+    [*((name, optax.adam(1e-2)) for name in SMALL), ("srresnet", soap(1e-2))],
+    ids=[*(f"{name}-adam" for name in SMALL), "srresnet-soap"],
+)
 def test_ten_steps_on_one_batch_lower_the_loss(name, optimizer):
     model = SMALL[name]
     run = compile_steps(make_pixel_step(model, optimizer, seed=0))
@@ -54,10 +57,13 @@ def test_ten_steps_on_one_batch_lower_the_loss(name, optimizer):
     assert int(state.step) == 10
 
 
-@pytest.mark.parametrize("devices", [2, 4, 8])
+@pytest.mark.parametrize("devices", [2, 8])
 def test_losses_and_parameters_are_the_same_on_one_device_and_on_more(run, devices):
-    (one, one_metrics), (more, more_metrics) = (run(crops(2, 8), count) for count in (1, devices))
-    np.testing.assert_allclose(one_metrics["loss"], more_metrics["loss"], rtol=1e-5)
+    batches, one, more = crops(2, 8), None, None
+    for step in (0, 1):
+        batch = batches[step : step + 1]
+        (one, one_metrics), (more, more_metrics) = run(batch, state=one), run(batch, devices, state=more)
+        np.testing.assert_allclose(one_metrics["loss"], more_metrics["loss"], rtol=1e-5)
     # Adam turns the sign of a tiny gradient into a whole step, so parameters agree to a fraction of one.
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=3e-4), one.params, more.params)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), one.batch_stats, more.batch_stats)

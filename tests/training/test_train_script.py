@@ -1,8 +1,9 @@
-"""The training script as a user runs it: real processes, really killed."""
+"""The training script in processes of its own, really killed."""
 
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors.numpy
+from forked import Forked, run
 from PIL import Image
 
 from jaxsr.weights.lineage import ancestors, content_hash
@@ -44,8 +46,9 @@ def command(*arguments, photos=None, workdir=None, stage="srresnet"):
     return [*line, *map(str, arguments)]
 
 
-def run(line, **options):
-    return subprocess.run(line, capture_output=True, text=True, timeout=300, **options)
+def alone(line):
+    """`run` in a process that the shell's command itself would start, and that imports all by itself."""
+    return subprocess.run(line, capture_output=True, text=True, timeout=300)
 
 
 def wait_for_step(workdir, step, process):
@@ -63,7 +66,7 @@ def wait_for_step(workdir, step, process):
 def uninterrupted(photos, tmp_path_factory):
     workdir = tmp_path_factory.mktemp("uninterrupted") / "run"
     schedule = ["--steps", 120, "--checkpoint-every", 20, "--validate-every", 60]
-    done = run(command(*TINY, *schedule, photos=photos, workdir=workdir))
+    done = alone(command(*TINY, *schedule, photos=photos, workdir=workdir))
     assert done.returncode == 0, done.stderr
     return workdir
 
@@ -85,27 +88,26 @@ def test_a_run_leaves_all_that_a_person_wants_to_see(uninterrupted):
     assert (uninterrupted / "best.safetensors").exists()
 
 
-@pytest.mark.parametrize("moment", ["before the first checkpoint", "between", "while saving", "with a best"])
-def test_a_killed_run_ends_with_the_same_bits(uninterrupted, photos, tmp_path, moment):
+def killed(line, workdir, step, *, saving=None):
+    """Kill a run when it has done `step` updates, or then as soon as it writes the checkpoint of step `saving`."""
+    process = Forked(line)
+    wait_for_step(workdir, step, process)
+    while saving and process.poll() is None and not list((workdir / "checkpoints").glob(f"{saving}.*")):
+        time.sleep(0.0005)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert not (workdir / "last.safetensors").exists()
+
+
+def test_a_run_killed_four_times_ends_with_the_same_bits(uninterrupted, photos, tmp_path):
     workdir = tmp_path / "run"
     line = command(
         *TINY, "--steps", 120, "--checkpoint-every", 20, "--validate-every", 60, photos=photos, workdir=workdir
     )
-    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    wait_for_step(
-        workdir,
-        {"before the first checkpoint": 4, "between": 47, "while saving": 58, "with a best": 71}[moment],
-        process,
-    )
-    if moment == "while saving":
-        saving = workdir / "checkpoints"
-        while process.poll() is None and not any(path.name.startswith("60.") for path in saving.iterdir()):
-            time.sleep(0.0005)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    if moment == "while saving":
-        print(sorted(p.name for p in saving.iterdir()))
-    assert not (workdir / "last.safetensors").exists()
+    # Before its first checkpoint, between two, while it saves one, and when it has a best score.
+    for step, saving in ((4, None), (47, None), (58, 60), (71, None)):
+        killed(line, workdir, step, saving=saving)
     again = run(line)
     assert again.returncode == 0, again.stderr
     assert "resuming" in again.stdout
@@ -120,7 +122,7 @@ def test_a_killed_run_ends_with_the_same_bits(uninterrupted, photos, tmp_path, m
 def test_ctrl_c_saves_and_says_how_to_go_on(photos, tmp_path):
     workdir = tmp_path / "run"
     line = command(*TINY, "--steps", 100_000, photos=photos, workdir=workdir)
-    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = Forked(line)
     wait_for_step(workdir, 5, process)
     refused = run(line)
     process.send_signal(signal.SIGINT)
@@ -148,11 +150,11 @@ def test_a_full_disk_is_one_sentence_and_with_room_again_it_goes_on(uninterrupte
     disk.mkdir()
     schedule = ["--steps", 120, "--checkpoint-every", 20, "--validate-every", 60]
     line = shlex.join(command(*TINY, *schedule, photos=photos, workdir=disk))
-    if run(["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", disk]).returncode:
+    if alone(["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", disk]).returncode:
         pytest.skip("mounting a file system is not allowed here")
     full = f"mount -t tmpfs -o size=3m tmpfs {disk} && head -c 1200000 /dev/zero > {disk}/other && {line}"
     again = f"rm {disk}/other; {line} && cp {disk}/last.safetensors {kept}"
-    done = run(["unshare", "-m", "sh", "-c", f"{full}; echo code $?; {again}"])
+    done = alone(["unshare", "-m", "sh", "-c", f"{full}; echo code $?; {again}"])
     assert_one_error(done, "disk", "MB", "free some space")
     assert "code 2" in done.stdout
     assert done.returncode == 0, done.stderr
@@ -165,7 +167,7 @@ def test_a_write_that_fails_ends_with_the_sentence(photos, tmp_path):
     """A limit on the size of files fails writes in the middle, which no look at the disk foresees."""
     workdir = tmp_path / "run"
     line = command(*TINY, "--steps", 4, photos=photos, workdir=workdir)
-    done = run(["prlimit", "--fsize=2048", *line])
+    done = alone(["prlimit", "--fsize=2048", *line])
     assert done.returncode == 2, done.stderr
     sentences = [row for row in done.stderr.splitlines() if row.startswith("error: ")]
     assert len(sentences) == 1
@@ -213,13 +215,12 @@ def test_bad_input_is_one_sentence_and_exit_code_2(photos, tmp_path, arguments, 
     assert left <= {".lock", ".looks_hr.npz"}
 
 
-def test_a_refused_start_leaves_the_earlier_run(photos, tmp_path):
-    workdir, small = tmp_path / "run", tmp_path / "small"
-    line = command(*TINY, "--steps", 2, photos=photos, workdir=workdir)
-    assert run(line).returncode == 0
+def test_a_refused_start_leaves_the_earlier_run(uninterrupted, photos, tmp_path):
+    workdir, small = shutil.copytree(uninterrupted, tmp_path / "run"), tmp_path / "small"
     before = {path: path.stat().st_mtime_ns for path in workdir.rglob("*") if path.name != ".lock"}
     small.mkdir()
     Image.new("RGB", (20, 20)).save(small / "20.png")
+    line = command(*TINY, "--steps", 2, photos=photos, workdir=workdir)
     assert_refused(run([*line, "--no-resume", "--validation", str(small)]), "20×20", "too few for validation")
     assert {path: path.stat().st_mtime_ns for path in workdir.rglob("*") if path.name != ".lock"} == before
 

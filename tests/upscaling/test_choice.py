@@ -2,13 +2,13 @@
 
 import io
 import json
-import subprocess
 import sys
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from forked import run
 from PIL import Image
 
 import jaxsr
@@ -112,11 +112,12 @@ def test_the_automatic_upscaler_refuses_the_same_arrays_as_others(shape):
 
 def test_the_command_says_which_and_why_and_reports_it(pictures, tmp_path):
     command = [sys.executable, ROOT / "scripts/upscale.py", pictures, "-o", tmp_path / "out"]
-    listed = subprocess.run([*command, "--dry-run", "--no-cache"], capture_output=True, text=True, check=True)
+    listed = run([*command, "--dry-run", "--no-cache"])
+    assert listed.returncode == 0, listed.stderr
     assert f"{pictures / 'web.jpg'} -> {tmp_path / 'out/web_x4.png'} by srresnet_real (JPEG" in listed.stdout
     assert not (tmp_path / "out").exists()
     report = tmp_path / "report.json"
-    done = subprocess.run([*command, "--json", report, "--no-cache"], capture_output=True, text=True, check=False)
+    done = run([*command, "--json", report, "--no-cache"])
     assert done.returncode == 0, done.stderr
     assert f"{pictures / 'web.jpg'}: by srresnet_real (JPEG of quality 60)" in done.stderr
     assert f"{pictures / 'clean.png'}: by srresnet (no traces of JPEG or noise)" in done.stderr

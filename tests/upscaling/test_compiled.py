@@ -15,7 +15,7 @@ def upscale(target, cache, *options, onednn=False):
     environment |= {"XDG_CACHE_HOME": str(cache), "HOME": str(cache)}
     # With its limit set, even to none, oneDNN is left alone.
     environment |= {} if onednn else {"ONEDNN_MAX_CPU_ISA": "ALL"}
-    line = [sys.executable, "scripts/upscale.py", "jaxsr/samples/small/dog.png", "-o", target, "--model", "srresnet"]
+    line = [sys.executable, "scripts/upscale.py", "jaxsr/samples/small/dog.png", "-o", target, "--model", "espcn"]
     line += options
     done = subprocess.run([*map(str, line)], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stderr) == (0, "")

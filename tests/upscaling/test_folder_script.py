@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from forked import Forked
 from PIL import Image
 
 from jaxsr.imaging.resize import resize_uint8
@@ -33,16 +34,19 @@ def photos(tmp_path):
     return tmp_path / "photos"
 
 
-def start(photos, *arguments, output="out", **options):
-    command = [sys.executable, SCRIPT, photos, "-o", photos.parent / output, "--recursive", "--model", "bicubic"]
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-    return subprocess.Popen([*command, *map(str, arguments)], cwd=SCRIPT.parents[1], **streams)
+def command(photos, *arguments, output="out"):
+    line = [sys.executable, SCRIPT, photos, "-o", photos.parent / output, "--recursive", "--model", "bicubic"]
+    return [*line, *map(str, arguments)]
+
+
+def start(*arguments, **options):
+    return Forked(command(*arguments, **options), cwd=SCRIPT.parents[1])
 
 
 def finish(process):
     """(exit code, paths on stdout, lines on stderr)."""
     out, err = process.communicate(timeout=300)
-    return process.returncode, [Path(os.fsdecode(line)) for line in out.splitlines()], err.decode().splitlines()
+    return process.returncode, [Path(line) for line in out.splitlines()], err.splitlines()
 
 
 def results(folder):
@@ -163,7 +167,7 @@ def test_a_terminal_sees_pictures_megapixels_and_time(photos):
         path.unlink()
     terminal, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 120))
-    process = start(photos, stderr=theirs, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command(photos), cwd=SCRIPT.parents[1], stderr=theirs, stdout=subprocess.DEVNULL)
     os.close(theirs)
     seen = b""
     # Linux tells the end of a terminal by an error.

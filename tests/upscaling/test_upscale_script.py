@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import safetensors.numpy
+from forked import run
 from PIL import Image
 
 import jaxsr
@@ -21,8 +21,7 @@ SCRIPT = Path(__file__).parents[2] / "scripts/upscale.py"
 
 
 def upscale(*arguments):
-    command = [sys.executable, SCRIPT, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=SCRIPT.parents[1])
+    return run([sys.executable, SCRIPT, *map(str, arguments)], cwd=SCRIPT.parents[1])
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,11 @@
 """scripts/upscale.py with clips, as a person runs it."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from forked import run
 
 import jaxsr.video
 from jaxsr.errors import InputError
@@ -15,7 +15,7 @@ SCRIPT = Path(__file__).parents[2] / "scripts/upscale.py"
 
 
 def upscale(*arguments):
-    return subprocess.run([sys.executable, SCRIPT, *map(str, arguments)], capture_output=True, text=True, check=False)
+    return run([sys.executable, SCRIPT, *map(str, arguments)])
 
 
 def test_clips_go_to_a_folder(tmp_path, clip_file, read):
