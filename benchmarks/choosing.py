@@ -15,7 +15,8 @@ from comparison import write_json
 from PIL import Image
 
 from jaxsr.errors import reported
-from jaxsr.evaluation.protocol import degraded, find_set, read_set
+from jaxsr.evaluation.photos import find_set, read_set
+from jaxsr.evaluation.protocol import degraded
 from jaxsr.upscaling.choice import FAITHFUL, choose_for
 
 

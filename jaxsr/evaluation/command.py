@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from jaxsr.errors import InputError
 from jaxsr.evaluation import protocol, report
+from jaxsr.evaluation.photos import distinct, read_set
 from jaxsr.evaluation.sets import EvaluationSet
 from jaxsr.upscaling.upscaler import INTERPOLATIONS, Upscaler, load
 
@@ -50,7 +51,7 @@ def load_models(
             if scale not in (None, upscalers[-1].scale):
                 raise InputError(f"--scale {scale}: {name} upscales by {upscalers[-1].scale}")
             given.append(name if value is None else f"{name} {value:g}")
-    return protocol.distinct([(upscaler.name, upscaler) for upscaler in upscalers], given)
+    return distinct([(upscaler.name, upscaler) for upscaler in upscalers], given)
 
 
 def score_all(
@@ -82,9 +83,7 @@ def score_all(
     for data, each in sets.items():
         rows = []
         for name, upscaler in {"given": None}.items() if each.results else models.items():
-            photos = tqdm(
-                protocol.read_set(each.paths), f"{name} on {data}", len(each.paths), unit="photo", disable=None
-            )
+            photos = tqdm(read_set(each.paths), f"{name} on {data}", len(each.paths), unit="photo", disable=None)
             scores = _scores(each, upscaler, photos, scale=scale, perceptual=perceptual)
             card = (upscaler and upscaler.card) or None
             rows.append({"model": name, "data": data, "card": card, "protocol": each.protocol, **scores})

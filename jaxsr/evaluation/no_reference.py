@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from jaxsr.errors import InputError
 from jaxsr.evaluation.niqe import niqe
-from jaxsr.evaluation.protocol import distinct, read_set
+from jaxsr.evaluation.photos import distinct, read_set
 from jaxsr.evaluation.report import table_of_each_scale
 from jaxsr.imaging.folders import find_photos
 from jaxsr.upscaling.upscaler import Upscaler

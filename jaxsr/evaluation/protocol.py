@@ -6,23 +6,16 @@ PSNR-RGB and LPIPS get the gray as three equal channels. If Set14's gray `bridge
 would be 1.3 dB higher, because studio range scales the errors by 219/255.
 """
 
-import os
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from jaxsr.errors import InputError
 from jaxsr.evaluation.lpips import make_lpips
 from jaxsr.evaluation.metrics import psnr, ssim_daala, ssim_wang
 from jaxsr.imaging.color import luma, signed_from_unit, unit_from_uint8
-from jaxsr.imaging.files import read_photo
-from jaxsr.imaging.folders import find_photos
-from jaxsr.imaging.picture import open_picture
 from jaxsr.imaging.resize import resize_uint8
 from jaxsr.models.lpips import Backbone
 
@@ -33,8 +26,6 @@ PROTOCOL = (
     "SSIM on Y, Wang (11×11, σ 1.5, valid) and daala (σ 1.5·height/256); LPIPS 0.1 on RGB in [−1, 1]; "
     "mean of per-image values"
 )
-
-T = TypeVar("T")
 
 # From two batches [N, H, W, 3] in [−1, 1] to [N].
 Distance = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -197,59 +188,6 @@ def perceptual_metrics(names: Iterable[str]) -> dict[str, Distance]:
       InputError: the package with the weights is not installed.
     """
     return {name: make_lpips(PERCEPTUAL[name]) for name in names}
-
-
-def find_set(directory: str | os.PathLike) -> tuple[str, list[Path]]:
-    """Find name and photos of a test set: the files in DIRECTORY/HR if that exists, otherwise those in DIRECTORY.
-
-    Raises:
-      InputError: the folder does not exist, or has no photo (its subfolders are not searched).
-    """
-    folder = Path(directory)
-    folder = folder / "HR" if (folder / "HR").is_dir() else folder
-    paths = find_photos(folder, recursive=False)
-    if not paths:
-        raise InputError(f"{folder}: no photos in this folder; its subfolders are not searched")
-    whole = folder.resolve()
-    return (whole.parent if whole.name == "HR" else whole).name, paths
-
-
-def distinct(named: Sequence[tuple[str, T]], given: Sequence[str]) -> dict[str, T]:
-    """Make a dict by name. If a name occurs twice ("best" of two runs), the given names are used instead of it.
-
-    Args:
-      named: names and values.
-      given: the longer name of each that a person gave.
-    """
-    count = Counter(name for name, _ in named)
-    return {name if count[name] == 1 else full: value for (name, value), full in zip(named, given, strict=True)}
-
-
-def read_set(paths: Iterable[Path]) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield names and photos for `evaluate`: uint8 [H, W] for gray files, otherwise [H, W, 3].
-
-    Raises:
-      InputError: a file cannot be read.
-    """
-    paths = list(paths)
-    for name, path in zip(photo_names(paths), paths, strict=True):
-        photo = read_photo(path)
-        yield name, photo[..., 0] if _is_gray(path) else photo
-
-
-def photo_names(paths: Sequence[Path]) -> list[str]:
-    """The name of each file, without its suffix unless two files would then have the same name."""
-    stems = Counter(path.stem for path in paths)
-    return [path.stem if stems[path.stem] == 1 else path.name for path in paths]
-
-
-def _is_gray(path):
-    try:
-        with Image.open(path) as image:
-            return image.mode in ("1", "L", "LA", "I", "I;16", "F")
-    except UnidentifiedImageError:
-        # A TIFF that libvips reads.
-        return open_picture(path).colour.bands == 1
 
 
 def _signed_rgb(image):

@@ -13,7 +13,8 @@ from jaxsr.data.degradation.photos import degrade_photo
 from jaxsr.data.likeness import hr_folder_beside, low_among
 from jaxsr.data.pairing import find_counterparts, read_counterpart
 from jaxsr.errors import InputError
-from jaxsr.evaluation.protocol import BICUBIC, PROTOCOL, distinct, find_set, photo_names, reduced
+from jaxsr.evaluation.photos import distinct, find_set, photo_names
+from jaxsr.evaluation.protocol import BICUBIC, PROTOCOL, reduced
 
 # A function from the name of a photo and its HR, cropped to a multiple of the scale, to another picture of it.
 Made = Callable[..., np.ndarray]

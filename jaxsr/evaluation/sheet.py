@@ -8,7 +8,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from jaxsr.evaluation.protocol import cropped, read_set, reduced, score
+from jaxsr.evaluation.photos import read_set
+from jaxsr.evaluation.protocol import cropped, reduced, score
 from jaxsr.evaluation.sets import EvaluationSet
 from jaxsr.imaging.color import luma
 from jaxsr.imaging.files import save_image

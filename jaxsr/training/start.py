@@ -12,7 +12,8 @@ from jaxsr.data.low import with_low
 from jaxsr.data.pipeline import cached
 from jaxsr.data.sources import Source, file_photos, open_source
 from jaxsr.errors import InputError
-from jaxsr.evaluation.protocol import cropped, read_set
+from jaxsr.evaluation.photos import read_set
+from jaxsr.evaluation.protocol import cropped
 from jaxsr.evaluation.sets import open_sets
 from jaxsr.processes.devices import gathered, is_writer, split_cpu_into_devices
 from jaxsr.processes.distributed import Cluster, join

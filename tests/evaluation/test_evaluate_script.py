@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from jaxsr.evaluation.metrics import psnr
-from jaxsr.evaluation.protocol import METRICS, PERCEPTUAL, PROTOCOL, degraded, distinct
+from jaxsr.evaluation.photos import distinct
+from jaxsr.evaluation.protocol import METRICS, PERCEPTUAL, PROTOCOL, degraded
 from jaxsr.evaluation.report import save_json, table
 from jaxsr.imaging.files import read_photo
 from jaxsr.models import ESPCN

@@ -10,7 +10,8 @@ import pytest
 
 from jaxsr.errors import InputError
 from jaxsr.evaluation.lpips import make_lpips
-from jaxsr.evaluation.protocol import degraded, find_set, read_set
+from jaxsr.evaluation.photos import find_set, read_set
+from jaxsr.evaluation.protocol import degraded
 from jaxsr.imaging.color import signed_from_unit, unit_from_uint8
 from jaxsr.imaging.resize import resize_uint8
 from jaxsr.models.lpips import imagenet_from_signed

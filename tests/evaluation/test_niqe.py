@@ -10,7 +10,7 @@ from test_evaluate_script import run
 import jaxsr
 from jaxsr.commands.evaluate import main
 from jaxsr.errors import InputError
-from jaxsr.evaluation.protocol import read_set
+from jaxsr.evaluation.photos import read_set
 from jaxsr.imaging.files import read_photo
 from jaxsr.metrics import niqe
 

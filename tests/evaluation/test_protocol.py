@@ -7,7 +7,8 @@ from PIL import Image
 
 import jaxsr
 from jaxsr.errors import InputError
-from jaxsr.evaluation.protocol import METRICS, degraded, evaluate, find_set, perceptual_metrics, read_set, score
+from jaxsr.evaluation.photos import find_set, read_set
+from jaxsr.evaluation.protocol import METRICS, degraded, evaluate, perceptual_metrics, score
 from jaxsr.imaging.files import read_photo
 from jaxsr.imaging.resize import resize_uint8
 

@@ -9,7 +9,8 @@ from PIL import Image
 import jaxsr
 from jaxsr.data.pairing import counterparts
 from jaxsr.errors import InputError
-from jaxsr.evaluation.protocol import PROTOCOL, degraded, evaluate, find_set, read_set, score_results
+from jaxsr.evaluation.photos import find_set, read_set
+from jaxsr.evaluation.protocol import PROTOCOL, degraded, evaluate, score_results
 from jaxsr.evaluation.sets import open_sets
 
 SET5 = Path(__file__).parents[1] / "data" / "Set5"

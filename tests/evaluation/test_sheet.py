@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 import jaxsr
-from jaxsr.evaluation.protocol import degraded, find_set, read_set
+from jaxsr.evaluation.photos import find_set, read_set
+from jaxsr.evaluation.protocol import degraded
 from jaxsr.evaluation.sets import EvaluationSet
 from jaxsr.evaluation.sheet import CELL, Crop, choose_crops, draw_sheet, most_detailed, save_sheet
 from jaxsr.imaging.resize import resize_uint8

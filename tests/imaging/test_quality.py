@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxsr.evaluation.protocol import degraded, find_set, read_set
+from jaxsr.evaluation.photos import find_set, read_set
+from jaxsr.evaluation.protocol import degraded
 from jaxsr.imaging.quality import file_quality, jpeg_quality, noise_level, traces
 
 SET5 = dict(read_set(find_set(Path(__file__).parents[1] / "data" / "Set5")[1]))

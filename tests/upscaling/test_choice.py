@@ -13,7 +13,8 @@ from PIL import Image
 
 import jaxsr
 from jaxsr.errors import InputError
-from jaxsr.evaluation.protocol import degraded, find_set, read_set
+from jaxsr.evaluation.photos import find_set, read_set
+from jaxsr.evaluation.protocol import degraded
 from jaxsr.imaging.quality import Traces
 from jaxsr.upscaling.choice import choose, choose_for
 from jaxsr.upscaling.command import list_jobs

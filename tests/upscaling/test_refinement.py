@@ -8,7 +8,8 @@ import pytest
 from random_networks import images, random_variables
 
 from jaxsr.errors import InputError
-from jaxsr.evaluation.protocol import evaluate, find_set, read_set
+from jaxsr.evaluation.photos import find_set, read_set
+from jaxsr.evaluation.protocol import evaluate
 from jaxsr.imaging.resize import resize
 from jaxsr.models import SRResNet
 from jaxsr.upscaling.refinement import Refinement, back_projected, color_locked, self_ensembled

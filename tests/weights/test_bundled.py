@@ -2,7 +2,8 @@ import pytest
 
 import jaxsr
 from jaxsr.evaluation.lpips import make_lpips
-from jaxsr.evaluation.protocol import evaluate, find_set, read_set
+from jaxsr.evaluation.photos import find_set, read_set
+from jaxsr.evaluation.protocol import evaluate
 
 LEAST = {"srcnn": 29.99, "espcn": 30.59, "srresnet": 31.82, "srgan": 29.98, "srresnet_real": 30.89, "srgan_real": 28.02}
 
