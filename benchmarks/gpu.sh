@@ -1,14 +1,20 @@
 #!/usr/bin/env bash
 # What a quarter of an hour on a GPU should give: networks first, then figures beside PyTorch.
 #
-#   benchmarks/gpu.sh OUT PHOTOS VALIDATION           # about 14 minutes on one H100 or H200
-#   TINY=1 benchmarks/gpu.sh OUT PHOTOS VALIDATION    # the same steps in a few minutes on a CPU
+#   benchmarks/gpu.sh OUT PHOTOS VALIDATION [STEP…]           # the first six take about 14 minutes on one H100 or H200
+#   TINY=1 benchmarks/gpu.sh OUT PHOTOS VALIDATION [STEP…]    # the same steps in a few minutes on a CPU
 #
-# PHOTOS and VALIDATION are folders. Each step has a time limit and leaves a log and its results in OUT/results.tar,
-# which is whole after each step, so the script can be cut at any moment. It installs nothing.
+# Without names of steps, all are made, in the order of `steps`. PHOTOS and VALIDATION are folders. Each step has a time
+# limit and leaves a log and its results in OUT/results.tar, which is whole after each step, so the script can be cut at
+# any moment. It installs nothing.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 out=$(realpath -m "$1") photos=$2 validation=$3
+steps="srresnet_real srgan_real upscale gan_step one_update degradation srresnet_x2 srresnet_x8 srgan"
+wanted=" ${*:4} "
+for name in "${@:4}"; do
+  [[ " $steps " == *" $name "* ]] || { echo "$name: no step of this script; choose from $steps" >&2; exit 2; }
+done
 results=$out/results
 mkdir -p "$results"
 python=${PYTHON:-python}
@@ -19,6 +25,7 @@ tiny=${TINY:-}
 step() {
   local name=$1 seconds=$2
   shift 2
+  [[ "$wanted" == "  " || "$wanted" == *" $name "* ]] || return 0
   local begun=$SECONDS
   timeout --signal=INT --kill-after=20 "$seconds" "$@" > "$results/$name.log" 2>&1
   echo "$name: exit code $?, $((SECONDS - begun)) s" | tee -a "$results/steps.txt"
@@ -31,6 +38,7 @@ train() {
   shift 2
   step "$name" "$seconds" "$python" scripts/train.py --data "$photos" --validation "$validation" \
     --workdir "$out/runs/$name" --dtype bfloat16 --cache "$@"
+  [ -d "$out/runs/$name" ] || return 0
   mkdir -p "$results/$name"
   cp "$out/runs/$name"/{*.safetensors,curves.png,metrics.jsonl,strips/degraded.png} "$results/$name/" 2> /dev/null
 }
@@ -60,3 +68,9 @@ step one_update 60 "$python" benchmarks/train_step.py --rounds "$rounds" --updat
   --json "$results/one_update.json"
 step degradation 60 "$python" benchmarks/train_step.py --rounds "$rounds" --updates "$updates" "${crops[@]}" \
   --losses 1 --degradation real --dtypes bfloat16 --json "$results/degradation.json"
+scaled=(--stage srresnet --init srresnet --learning-rate 1e-3 --schedule cosine --warmup 300 --ema 0.999)
+train srresnet_x2 130 "${scaled[@]}" --scale 2 "${size[@]}"
+train srresnet_x8 130 "${scaled[@]}" --scale 8 "${size[@]/128/192}"
+train srgan 240 --stage srgan --init srgan --perceptual lpips --content-ratio 0.5 --loss l1 --pixel-weight 0.05 \
+  --discriminator unet --learning-rate 1e-4 --discriminator-learning-rate 4e-4 --adversarial-weight 0.2 \
+  --schedule cosine --warmup 200 --ema 0.999 "${gan_size[@]}"

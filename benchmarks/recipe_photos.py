@@ -8,11 +8,12 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from jaxsr.errors import InputError
 from jaxsr.imaging.files import photo_size, read_photo, save_image
 from jaxsr.imaging.folders import find_photos
 from jaxsr.imaging.resize import resize_uint8
 
-LARGE = 1000
+LARGE = 500
 # The training leaves out a photo that looks like another one of the same shape, at any size. So each scale has a shape
 # of its own: this part of the longer side is cut off, twice as much at the second scale, and so on.
 CUT = 0.05
@@ -28,8 +29,13 @@ def write_reduced(folders: Sequence[str], scales: Sequence[float], into: Path) -
 
     Returns:
       `into`.
+
+    Raises:
+      InputError: no photo is as large.
     """
     paths = [path for folder in folders for path in find_photos(Path(folder)) if min(photo_size(path)) >= LARGE]
+    if not paths:
+        raise InputError(f"{', '.join(folders)}: no photo has {LARGE} pixels on its shorter side, to be reduced")
     work = [(number, path) for number, path in enumerate(paths) if len(_missing(into, number, scales))]
     # JAX's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
