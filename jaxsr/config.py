@@ -56,8 +56,8 @@ class TrainConfig:
     """Seed of initialisation, data order and augmentation."""
     init: str | None = None
     """Start from these weights: a bundled name, the folder of another run, or a file (.safetensors; .pth or .param of
-    other programs). srgan takes the size and depth of an RRDBNet or Compact from them. An SRResNet of scale 2, 4 or 8
-    also starts from one of another of these scales."""
+    other programs). srgan takes the size and depth of an RRDBNet or Compact from them. srresnet of scale 2, 4 or 8
+    also starts from an SRResNet of another of these scales."""
     from_scratch: bool = False
     """SRGAN: start from untrained weights, without --init."""
     perceptual: str = "vgg19"

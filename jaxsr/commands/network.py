@@ -26,9 +26,9 @@ class Network:
     back_project: int = 0
     """Iterations that pull the result towards one whose bicubic reduction is the input. 0: none."""
     scale: float | None = None
-    """Output pixels per input pixel. None: the network's own, 4.
-    srresnet is a network of scale 2, 4 or 8 then; auto takes these for clean pictures, by --size too.
-    For any other scale, the network's result is resized bicubically."""
+    """Output pixels per input pixel. None: the network's own, which is 4 for most.
+    With a scale, srresnet stands for the bundled networks of ×2, ×4 and ×8. auto takes these for clean pictures, by
+    --size too. Where the network's own scale is another, its result is resized bicubically."""
     size: str | None = None
     """Size of the result instead of a scale: WIDTHxHEIGHT in pixels, such as 3840x2160.
     3840x and x2160 keep the aspect ratio."""

@@ -11,7 +11,9 @@ from jaxsr.errors import InputError
 from jaxsr.evaluation import protocol, report
 from jaxsr.evaluation.photos import distinct, read_set
 from jaxsr.evaluation.sets import EvaluationSet
+from jaxsr.upscaling.choice import OF_SCALE
 from jaxsr.upscaling.upscaler import INTERPOLATIONS, Upscaler, load
+from jaxsr.weights.store import bundled_names
 
 
 def load_models(
@@ -49,7 +51,11 @@ def load_models(
         for value in [None] if plain else strengths:
             upscalers.append(load(name, scale=scale if plain else None, strength=value, **options))
             if scale not in (None, upscalers[-1].scale):
-                raise InputError(f"--scale {scale}: {name} upscales by {upscalers[-1].scale}")
+                fitting = OF_SCALE.get(name, {}).get(scale)
+                way_out = f"name {fitting}" if fitting in bundled_names() else "name a network of that scale"
+                raise InputError(
+                    f"--scale {scale}: {name} upscales by {upscalers[-1].scale:g}; {way_out}, or leave --scale out"
+                )
             given.append(name if value is None else f"{name} {value:g}")
     return distinct([(upscaler.name, upscaler) for upscaler in upscalers], given)
 

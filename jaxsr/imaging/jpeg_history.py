@@ -68,9 +68,13 @@ def former_quality(levels: np.ndarray) -> int | None:
     corners = np.indices([side // _BLOCK - 1 for side in luma.shape]).reshape(2, -1) * _BLOCK
     # An odd stride does not meet the same columns in each row.
     rows, columns = corners[:, :: corners.shape[1] // _SAMPLE | 1]
-    evidence, quality = max(
-        _likeliest(_blocks(luma, clipped, rows + row, columns + column)) for row, column in np.ndindex(_BLOCK, _BLOCK)
-    )
+    grids = [_blocks(luma, clipped, rows + row, columns + column) for row, column in np.ndindex(_BLOCK, _BLOCK)]
+    # One product for all grids, here and below: BLAS divides each among threads, which wait for one another, and long
+    # while a network uses all cores.
+    coefficients = np.split(np.concatenate(grids) @ _TRANSFORM.T, np.cumsum([len(grid) for grid in grids])[:-1])
+    counts = np.concatenate([_counts(grid) for grid in coefficients])
+    by_step = (counts @ _RATIOS.T).reshape(len(grids), len(_TRANSFORM), -1)
+    evidence, quality = max(map(_likeliest, by_step))
     return quality if evidence > _PLAIN_EVIDENCE else None
 
 
@@ -80,14 +84,18 @@ def _blocks(luma, clipped, rows, columns):
     return sliding_window_view(luma, (_BLOCK, _BLOCK))[rows[kept], columns[kept]].reshape(-1, _BLOCK**2)
 
 
-def _likeliest(blocks):
-    """The likeliest table for these blocks: its log-likelihood in nats, relative to no table, and its quality."""
-    bins = np.minimum(np.abs(blocks @ _TRANSFORM.T) * (_BINS / _LARGEST) + 0.5, _BINS).astype(np.intp)
+def _counts(coefficients):
+    """How many distinct blocks have a coefficient in each bin: [63, bins], from [N, 63]."""
+    bins = np.minimum(np.abs(coefficients) * (_BINS / _LARGEST) + 0.5, _BINS).astype(np.intp)
     # Drawings repeat a block many times, which is evidence only once.
     distinct = list({block.tobytes(): block for block in bins}.values())
     shifted = np.array(distinct, np.intp).reshape(-1, len(_TRANSFORM)) + (_BINS + 1) * np.arange(len(_TRANSFORM))
     counts = np.bincount(shifted.ravel(), minlength=(_BINS + 1) * len(_TRANSFORM)).reshape(-1, _BINS + 1)
-    by_step = counts[:, :_BINS].astype(np.float32) @ _RATIOS.T
+    return counts[:, :_BINS].astype(np.float32)
+
+
+def _likeliest(by_step):
+    """The likeliest table: its log-likelihood in nats, relative to no table, and its quality; from [63, steps]."""
     # A gradient has the same coefficient everywhere, which may fit a step.
     by_table = np.minimum(by_step[np.arange(len(_TRANSFORM)), _TABLES], _LIMIT).sum(axis=1)
     best = by_table.argmax()

@@ -105,7 +105,8 @@ def _opened(path, options):
 
 def known_to_libvips(head: bytes) -> bool:
     """Whether the first bytes are those of a format that libvips reads. A TGA can begin with any bytes."""
-    return head.startswith((b"\xff\xd8", b"\x89PNG", b"II*", b"MM\0", b"GIF8", b"RIFF")) or head[4:8] == b"ftyp"
+    starts = (b"\xff\xd8", b"\x89PNG", b"II*\0", b"II+\0", b"MM\0", b"GIF8", b"RIFF")
+    return head.startswith(starts) or head[4:8] == b"ftyp"
 
 
 def _png(path):

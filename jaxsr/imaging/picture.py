@@ -178,7 +178,10 @@ def vips_reason(path: Path, error: pyvips.Error) -> str:
     if not known_to_libvips(head) or (lines and "not in a known format" in lines[0]):
         return "no picture in a format that can be read"
     cause = f" ({lines[0]})" if lines else ""
-    way_out = "; salvage (--salvage) reads what is there" if is_jpeg(head) else ""
+    # Other words of its decoder say that a JPEG is of a kind that libvips does not read, complete or not.
+    decoder = [line for line in lines if line.startswith("VipsJpeg")]
+    cut_short = is_jpeg(head) and (not decoder or any("premature end of JPEG" in line for line in decoder))
+    way_out = "; salvage (--salvage) reads what is there" if cut_short else ""
     return f"cannot be read as a picture{cause}{way_out}"
 
 

@@ -74,6 +74,23 @@ def test_broken_files_are_one_sentence(content, words, tmp_path):
     assert "\n" not in str(caught.value)
 
 
+def test_salvage_is_no_way_out_for_a_jpeg_that_is_whole(tmp_path):
+    whole = photo(".jpg")
+    precision = whole.index(b"\xff\xc0") + 4
+    (tmp_path / "a.jpg").write_bytes(whole[:precision] + bytes([12]) + whole[precision + 1 :])
+    with pytest.raises(InputError, match=r"cannot be read as a picture \(VipsJpeg: .*precision 12\)$"):
+        open_picture(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("bigtiff", [False, True])
+def test_a_tiff_with_damaged_pixels_is_a_tiff(tmp_path, bigtiff):
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    content = pyvips.Image.new_from_array(pixels).write_to_buffer(".tif", bigtiff=bigtiff, compression="deflate")
+    (tmp_path / "a.tif").write_bytes(content[:200] + bytes(3000) + content[3200:])
+    with pytest.raises(InputError, match=r"a\.tif: cannot be read as a picture \("):
+        open_picture(tmp_path / "a.tif")
+
+
 def test_threads_that_read_broken_files_at_once_do_not_take_one_anothers_words(tmp_path):
     for suffix in (".jpg", ".png", ".webp"):
         (tmp_path / f"a{suffix}").write_bytes(truncated(suffix))

@@ -10,6 +10,8 @@ from random_networks import images, save_family
 
 import jaxsr
 from jaxsr.commands.upscale import main
+from jaxsr.errors import InputError
+from jaxsr.evaluation.command import load_models
 from jaxsr.upscaling.choice import OF_SCALE, of_scale
 from jaxsr.weights import store
 
@@ -96,6 +98,14 @@ def test_the_command_says_which(family, picture, tmp_path, capsys, flags, told):
     assert ((told or "by ") in capsys.readouterr().out) == bool(told)
     assert tyro.cli(main, args=line) == 0
     assert ((told or "by ") in capsys.readouterr().err) == bool(told)
+
+
+@pytest.mark.parametrize(("scale", "way_out"), [(2, "name srresnet_x2"), (5, "name a network of that scale")])
+def test_the_evaluator_scores_a_network_at_its_own_scale_alone(family, scale, way_out):
+    with pytest.raises(InputError, match=f"--scale {scale}: srresnet upscales by 4; {way_out}, or leave --scale out"):
+        load_models(["srresnet"], scale=scale)
+    (upscaler,) = load_models(["srresnet_x2"], scale=2).values()
+    assert upscaler.scale == 2
 
 
 def test_the_table_names_networks_of_those_scales():
