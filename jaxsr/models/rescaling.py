@@ -41,8 +41,8 @@ def rescaled(variables: dict[str, Any], model: nn.Module, *, scale: int) -> dict
         return variables
     if not isinstance(model, SRResNet) or 3 in (model.scale, scale):
         raise InputError(
-            f"{type(model).__name__} ×{model.scale} gives no start at ×{scale}: only SRResNet does, among ×2, ×4 and "
-            "×8, and SRCNN"
+            f"{type(model).__name__} ×{model.scale} gives no start at ×{scale}: an SRResNet of ×2, ×4 or ×8 gives one "
+            "at the other two, and an SRCNN at every scale"
         )
     model = model.clone(dtype=jnp.float32)
     params = dict(variables["params"])

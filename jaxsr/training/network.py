@@ -56,7 +56,12 @@ def starting_point(config: TrainConfig, *, resumed: bool) -> Weights:
     kept = Path(config.workdir, START)
     weights = open_weights(kept if resumed and kept.is_file() else config.init, dtype=model.dtype)
     theirs, ours = architecture(weights.model), architecture(model)
-    if theirs != ours and config.stage != "srgan" and architecture(weights.model.clone(scale=model.scale)) == ours:
+    if theirs != ours and architecture(weights.model.clone(scale=model.scale)) == ours:
+        if config.stage == "srgan":
+            raise InputError(
+                f"--init {config.init} upscales by {weights.model.scale}, and SRGAN starts from a network of its own "
+                f"scale; train one with --stage srresnet --scale {model.scale} --init {config.init} first"
+            )
         return _of_another_scale(weights, model, config.init)
     of_its_own = config.stage == "srgan" and isinstance(weights.model, RRDBNet | Compact)
     if theirs != ours and not (of_its_own and weights.model.scale == config.scale):

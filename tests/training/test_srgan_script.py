@@ -97,6 +97,7 @@ def test_it_does_not_start_from_nothing_unless_told(photos, tmp_path):  # noqa: 
     [
         (["--init", "srresnet"], ["another network", "64", "4"]),
         (["--init", "espcn"], ["another network", "espcn"]),
+        (["--scale", "2"], ["upscales by 4", "--stage srresnet --scale 2"]),
         (["--taps", "conv9_9"], ["VGG16 has no features conv9_9"]),
         (["--perceptual", "vgg7"], ["--perceptual vgg7"]),
         (["--content-ratio", "0"], ["--content-ratio 0"]),
