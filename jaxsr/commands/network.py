@@ -27,7 +27,7 @@ class Network:
     """Iterations that pull the result towards one whose bicubic reduction is the input. 0: none."""
     scale: float | None = None
     """Output pixels per input pixel. None: the network's own, which is 4 for most.
-    With a scale, srresnet stands for the bundled networks of ×2, ×4 and ×8. auto takes these for clean pictures, by
+    With a scale, srresnet stands for the bundled networks of ×2 and ×4. auto takes these for clean pictures, by
     --size too. Where the network's own scale is another, its result is resized bicubically."""
     size: str | None = None
     """Size of the result instead of a scale: WIDTHxHEIGHT in pixels, such as 3840x2160.

@@ -105,7 +105,7 @@ def load(
         folder of a training run, or "nearest", "bilinear" or "bicubic".
       sharp: with "auto", choose an SRGAN, which is sharper and invents details. Giving `strength` has the same effect.
       scale: see `jaxsr.upscaling.upscaler.load`. With "srresnet", and where "auto" chooses it, the bundled network of
-        that scale is used: "srresnet_x2" up to 2, "srresnet_x8" above 4.
+        that scale is used: "srresnet_x2" up to 2.
       strength: see `jaxsr.upscaling.upscaler.load`.
       base: see `jaxsr.upscaling.upscaler.load`; not with "auto".
       options: further options of `jaxsr.upscaling.upscaler.load`: dtype, tile, self_ensemble, color_lock and

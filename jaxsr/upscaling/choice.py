@@ -20,7 +20,7 @@ _MIDDLE = 1024
 
 FAITHFUL, SHARP = ("srresnet", "srresnet_real"), ("srgan", "srgan_real")
 # Bundled networks that differ in their scale, by the name that stands for all of them.
-OF_SCALE = {"srresnet": {2: "srresnet_x2", 4: "srresnet", 8: "srresnet_x8"}}
+OF_SCALE = {"srresnet": {2: "srresnet_x2", 4: "srresnet"}}
 
 
 class Choice(NamedTuple):

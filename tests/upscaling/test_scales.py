@@ -1,4 +1,4 @@
-"""The network of a scale, where several of one family are bundled. Small ones stand in for them here."""
+"""The network of a scale, where several of one family are bundled. Small ones of three scales stand in for them."""
 
 from pathlib import Path
 
@@ -24,6 +24,7 @@ def bundled(tmp_path, monkeypatch):
     folder = tmp_path / "bundled"
     folder.mkdir()
     monkeypatch.setattr(store, "BUNDLED", folder)
+    monkeypatch.setitem(OF_SCALE, "srresnet", NAMES)
     save_family(folder, [4])
     return folder
 

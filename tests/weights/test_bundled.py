@@ -5,7 +5,15 @@ from jaxsr.evaluation.lpips import make_lpips
 from jaxsr.evaluation.photos import find_set, read_set
 from jaxsr.evaluation.protocol import evaluate
 
-LEAST = {"srcnn": 29.99, "espcn": 30.59, "srresnet": 31.82, "srgan": 29.98, "srresnet_real": 30.89, "srgan_real": 28.02}
+LEAST = {
+    "srcnn": 29.99,
+    "espcn": 30.59,
+    "srresnet": 31.82,
+    "srgan": 30.33,
+    "srresnet_x2": 37.59,
+    "srresnet_real": 30.89,
+    "srgan_real": 28.02,
+}
 
 
 @pytest.mark.parametrize(("name", "least"), LEAST.items())
@@ -16,4 +24,4 @@ def test_a_bundled_network_scores_on_set5_what_its_readme_says(name, least, pyte
     scores = evaluate(upscaler, read_set(paths), scale=int(upscaler.scale), metrics=("psnr_y",), perceptual=perceptual)
     assert least < scores["mean"]["psnr_y"] < least + 0.03
     if perceptual:
-        assert scores["mean"]["lpips_alex"] == pytest.approx(0.105, abs=0.001)
+        assert scores["mean"]["lpips_alex"] == pytest.approx(0.104, abs=0.001)
