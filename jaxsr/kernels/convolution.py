@@ -163,7 +163,7 @@ def _weight_gradient(case, x, kernel, gradient, stride):
     if not onednn.takes(x.dtype):
         # These are XLA's products. XLA can split them among devices itself.
         return by_products(x, gradient)
-    return images_summed(winograd.kernel_gradient if kind == "winograd" else by_products)(x, gradient)
+    return images_summed(by_products)(x, gradient)
 
 
 def _input_gradient_by_xla(x, kernel, gradient, stride):

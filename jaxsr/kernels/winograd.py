@@ -5,8 +5,6 @@ instead of 36. oneDNN computes the products, so these functions work on one devi
 docs/design/cpu-convolutions.md has the measurements.
 """
 
-import math
-
 import jax
 import jax.numpy as jnp
 
@@ -35,21 +33,6 @@ def convolved(x: jax.Array, kernel: jax.Array, *, turned: bool = False) -> jax.A
     return _assembled(products)[:, : x.shape[1], : x.shape[2]]
 
 
-def kernel_gradient(x: jax.Array, gradient: jax.Array) -> jax.Array:
-    """The gradient of `convolved` with respect to the kernel.
-
-    Args:
-      x: [N, H, W, C] float32.
-      gradient: gradient of the output, [N, H, W, D] float32.
-
-    Returns:
-      [3, 3, C, D] float32.
-    """
-    pairs = zip(_input_tiles(x), _output_tiles(gradient), strict=True)
-    flat = ((tile.reshape(math.prod(tile.shape[:-1]), tile.shape[-1]) for tile in pair) for pair in pairs)
-    return _gathered([onednn.product(*pair, transpose=True) for pair in flat])
-
-
 def _kernel_tiles(kernel):
     """G g Gᵀ: 16 arrays [C, D]."""
 
@@ -57,16 +40,6 @@ def _kernel_tiles(kernel):
         return a, (a + b + c) / 2, (a - b + c) / 2, c
 
     return [tile for row in four(*kernel) for tile in four(*row)]
-
-
-def _gathered(tiles):
-    """Gᵀ m G, the transpose of `_kernel_tiles`: from 16 arrays [C, D] to [3, 3, C, D]."""
-
-    def three(a, b, c, d):
-        return a + (b + c) / 2, (b - c) / 2, (b + c) / 2 + d
-
-    columns = [three(*tiles[j::4]) for j in range(4)]
-    return jnp.stack([jnp.stack(three(*(column[i] for column in columns))) for i in range(3)])
 
 
 def _input_tiles(x):
@@ -79,18 +52,6 @@ def _input_tiles(x):
     padded = jnp.pad(x, ((0, 0), (1, x.shape[1] % 2 + 1), (1, x.shape[2] % 2 + 1), (0, 0)))
     rows = four(*(padded[:, i : i + height : 2] for i in range(4)))
     return [tile for row in rows for tile in four(*(row[:, :, j : j + width : 2] for j in range(4)))]
-
-
-def _output_tiles(gradient):
-    """A m Aᵀ, the transpose of `_assembled`: from [N, H, W, D] to 16 arrays [N, ⌈H/2⌉, ⌈W/2⌉, D]."""
-
-    def four(a, b):
-        return a, a + b, a - b, -b
-
-    _, height, width, _ = gradient.shape
-    even = jnp.pad(gradient, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)))
-    rows = four(even[:, 0::2], even[:, 1::2])
-    return [tile for row in rows for tile in four(row[:, :, 0::2], row[:, :, 1::2])]
 
 
 def _assembled(products):

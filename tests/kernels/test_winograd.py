@@ -37,7 +37,7 @@ def test_whole_numbers_come_out_exactly(inputs, outputs, height, width):
     x, kernel = whole_numbers(2, height, width, inputs, seed=0), whole_numbers(3, 3, inputs, outputs, seed=1)
     weights = whole_numbers(2, height, width, outputs, seed=2)
     case = case_of(x, kernel, stride=1, may_tile=True, dtype=jnp.float32)
-    assert {chosen(part, case) for part in get_args(Part)} == {"winograd"}
+    assert {chosen(part, case) for part in ("forward", "input gradient")} == {"winograd"}
     ours = value_and_gradients(lambda *arrays: convolved(*arrays, may_tile=True), x, kernel, weights)
     jax.tree.map(np.testing.assert_array_equal, ours, value_and_gradients(by_lax, x, kernel, weights))
 
