@@ -21,7 +21,7 @@ import tyro
 from comparison import CORES, in_turns, machine, photo_crops, write_json
 
 from jaxsr.errors import reported
-from jaxsr.kernels import choice
+from jaxsr.kernels import choice, convolution
 from jaxsr.models import SRResNet
 from jaxsr.models.discriminator import Discriminator
 from jaxsr.models.initialisation import initialise
@@ -62,8 +62,6 @@ def traced(program, rules: tuple[choice.Rule, ...]) -> set[choice.Rule]:
     def recorded(part, case):
         used.add(next(rule for rule in rules if rule.part == part and rule.applies(case)))
         return choose(part, case)
-
-    from jaxsr.kernels import convolution
 
     choice.RULES, convolution.chosen = rules, recorded
     try:

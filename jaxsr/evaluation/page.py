@@ -55,12 +55,12 @@ COMMANDS = {
 
 RECIPE_COMMANDS = {
     "continued": (
-        "one change at a time, from the bundled srresnet",
-        "python benchmarks/recipes.py --group continued --data wallpapers BSDS399 T91 --validation Kodak8",
+        "one change at a time, from the bundled srresnet, with wallpapers reduced by half",
+        "python benchmarks/recipes.py --group continued --data wallpapers_half BSDS399 T91 --validation Kodak8",
     ),
     "srgan": (
-        "one change at a time, from the bundled srgan",
-        "python benchmarks/recipes.py --group srgan --data wallpapers BSDS399 T91 --validation gb82",
+        "one change at a time, from the bundled srgan, with wallpapers reduced by half",
+        "python benchmarks/recipes.py --group srgan --data wallpapers_half BSDS399 T91 --validation gb82",
     ),
 }
 
