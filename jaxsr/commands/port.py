@@ -9,8 +9,8 @@ from jaxsr.errors import InputError
 from jaxsr.weights.architecture import architecture
 from jaxsr.weights.generators import port_generator
 from jaxsr.weights.layouts import LAYOUTS
-from jaxsr.weights.perceptual import VGG_LAYOUTS, port_vgg, save_vgg
 from jaxsr.weights.store import save_weights
+from jaxsr.weights.vgg import VGG_LAYOUTS, port_vgg, save_vgg
 
 if TYPE_CHECKING:
     Layout = str

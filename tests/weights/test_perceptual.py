@@ -14,7 +14,9 @@ import pytest
 
 from jaxsr.errors import InputError
 from jaxsr.models.vgg import VGG, layers
-from jaxsr.weights.perceptual import fetch_vgg19, load_perceptual, port_vgg, read_vgg, save_vgg
+from jaxsr.weights.fetching import fetch_vgg19
+from jaxsr.weights.perceptual import load_perceptual
+from jaxsr.weights.vgg import port_vgg, read_vgg, save_vgg
 
 IMAGE = np.random.default_rng(0).uniform(-1, 1, (1, 32, 32, 3)).astype(np.float32)
 

