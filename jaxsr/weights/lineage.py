@@ -47,7 +47,8 @@ def ancestors(card: dict[str, Any]) -> list[str]:
 
 
 def find_base(weights: Weights, name_or_path: str | os.PathLike, *, base: str | os.PathLike | None = None) -> Weights:
-    """Find an ancestor of a network: `base`, or the start weights in its run's folder, or bundled weights.
+    """Find an ancestor of a network: `base`, or the nearest one among the start weights in its run's folder and the
+    bundled weights.
 
     Ancestors are recognised by content, not by name.
 
@@ -70,12 +71,18 @@ def find_base(weights: Weights, name_or_path: str | os.PathLike, *, base: str | 
         )
     path = Path(name_or_path)
     beside = (path if path.is_dir() else path.parent) / START
+    found = {}
     for candidate in ([beside] if beside.is_file() else []) + bundled_names():
         ancestor = load_weights(candidate, dtype=weights.model.dtype)
-        # A network of another scale can be an ancestor too, but has other parameters.
-        alike = architecture(ancestor.model) == architecture(weights.model)
-        if alike and content_hash(ancestor.variables) in known:
-            return ancestor
+        found[content_hash(ancestor.variables)] = ancestor
+    nearest = next((found[parent] for parent in known if parent in found), None)
+    if nearest is not None and architecture(nearest.model) == architecture(weights.model):
+        return nearest
+    if nearest is not None:
+        raise InputError(
+            f"strength: {name_or_path} was trained from a network of another scale or size, so they cannot be "
+            "interpolated; strength is for an SRGAN"
+        )
     raise InputError(
         f"strength: the network that {name_or_path} was trained from "
         + ("is not at hand; name it as base (--base)" if known else "is not in its card; strength is for an SRGAN")

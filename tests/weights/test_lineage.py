@@ -73,6 +73,13 @@ def test_a_runs_own_start_is_found(family, tmp_path):
     assert np.array_equal(load(run, strength=0)(lr), load(family / "parent.safetensors")(lr))
 
 
+@pytest.mark.parametrize(("name", "faithful"), [("srgan", "srresnet"), ("srgan_real", "srresnet_real")])
+def test_strength_0_of_a_bundled_gan_is_its_nearest_bundled_ancestor(name, faithful):
+    # `srgan_real` descends from `srresnet` too.
+    lr = images(12, 14)
+    assert np.array_equal(load(name, strength=0)(lr), load(faithful)(lr))
+
+
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [
@@ -98,7 +105,7 @@ def test_an_ancestor_of_another_scale_is_no_base(family, tmp_path):
     (tmp_path / "run").mkdir()
     save_weights(tmp_path / "run/last.safetensors", child)
     (tmp_path / "run/start.safetensors").write_bytes((family / "parent.safetensors").read_bytes())
-    with pytest.raises(InputError, match="is not at hand; name it as base"):
+    with pytest.raises(InputError, match="a network of another scale or size"):
         load(tmp_path / "run", strength=0.5)
 
 
