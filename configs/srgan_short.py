@@ -1,4 +1,4 @@
-"""SRGAN ×4 on a CPU in an afternoon: VGG16 at five depths, a little pixel loss, averaged weights.
+"""SRGAN ×4 on a CPU in about an hour: VGG16 at five depths, a little pixel loss, averaged weights.
 
 Command:   python scripts/train.py --config srgan_short --init runs/short --data DIR --validation DIR --workdir RUN
 Data:      the photos named in jaxsr/weights/bundled/README.md.

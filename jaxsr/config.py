@@ -65,7 +65,7 @@ class TrainConfig:
     is vgg16 with LPIPS's weights, for --content-loss mse. A file written by `jaxsr port` is accepted too."""
     taps: tuple[str, ...] = ()
     """SRGAN: feature maps of that network to compare, such as conv5_4 (before ReLU) or relu5_4 (after ReLU). Without
-    names it is the last one after ReLU."""
+    names it is the last one after ReLU; of lpips, all of them."""
     tap_weights: tuple[float, ...] = ()
     """SRGAN: weight of each of --taps in the content loss. Without values each weighs 1."""
     content_loss: Literal["mse", "l1"] = "mse"

@@ -61,7 +61,8 @@ def main(
       first_frame: Upscale only the first picture of an animation or of a TIFF with several pages.
         Otherwise all are upscaled. Animations are written as .gif, .webp or .png (APNG), pages as .tif.
       json: File for a report on every picture. None: no report.
-      cache: Keep compiled programs in your cache folder, so that the next run starts faster.
+      cache: Keep compiled programs in your cache folder, so that the next run starts faster (not on x86 processors
+        under Linux, where compiling is quick).
       cluster: The Ray cluster, and the copies of the network on it.
       network: The network, the size of its results, and how it computes.
       clips: How the results of clips are encoded.

@@ -50,8 +50,8 @@ def main(
     """Upscale pictures, or clips, with a network.
 
     Several processes can share one folder; each picture is upscaled by one of them. To resume a run that was
-    interrupted or killed, add --skip-existing; a clip resumes with the same command. The exit code is 0, 1 if some
-    inputs failed, or 2 if nothing could be done.
+    interrupted or killed, add --skip-existing; a clip resumes with the same command. The exit code is 0, 1 if some of
+    several inputs failed, or 2 if the command could not start or its only input failed.
 
     Args:
       inputs: Pictures, folders of pictures, or clips.
@@ -63,7 +63,8 @@ def main(
       overwrite: Replace results that exist.
       dry_run: Only list what would be done and, where it is chosen, by which network.
       json: File for a report on every picture. None: no report.
-      cache: Keep compiled programs in your cache folder, so that the next run starts faster.
+      cache: Keep compiled programs in your cache folder, so that the next run starts faster (not on x86 processors
+        under Linux, where compiling is quick).
       kernels: auto uses the fastest convolutions for this CPU; xla leaves all of them to XLA.
         None: JAXSR_KERNELS, or auto.
       network: The network, the size of its results, and how it computes.
