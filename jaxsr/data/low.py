@@ -40,7 +40,12 @@ def with_low(
             raise InputError(f"--lr {low_folder}: LR files are for a folder of photos, and --data {folder} is not one")
         here = {photo.name: photo for photo in left if Path(photo.name).is_relative_to(folder)}
         left = [photo for photo in left if photo.name not in here]
-        names = {Path(name).relative_to(folder).with_suffix("").as_posix(): photo for name, photo in here.items()}
+        names = {}
+        for name, photo in here.items():
+            key = Path(name).relative_to(folder).with_suffix("").as_posix()
+            if key in names:
+                rows.append(Problem(name, f"has the name of {names[key].name}"))
+            names.setdefault(key, photo)
         partners = counterparts(names, files)
         for name, photo in names.items():
             if name not in partners:
@@ -54,9 +59,10 @@ def with_low(
             else:
                 partner = Photo(str(path), partial(Path, path), look.size, digest=look.digest)
                 usable.append(dataclasses.replace(photo, low=partner))
-        known = {Path(row.name).stem for row in found.rows}
-        extra = sorted(files.keys() - set(partners.values()))
-        lonely = [name for name in extra if not counterparts([name], known)]
+        refused = [Path(row.name) for row in found.rows if Path(row.name).is_relative_to(folder)]
+        unused = files.keys() - set(partners.values())
+        known = counterparts([path.relative_to(folder).with_suffix("").as_posix() for path in refused], unused)
+        lonely = sorted(unused - set(known.values()))
         rows += [Problem(str(files[name]), f"no photo of this name in {folder}") for name in lonely]
     names = {photo.name for photo in usable}
     notes = tuple(note for note in found.notes if note.name in names)

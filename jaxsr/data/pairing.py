@@ -1,6 +1,7 @@
 """Pair the files that show the same photo in LR, SR and HR, by name."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -11,13 +12,17 @@ from jaxsr.imaging.files import read_photo
 from jaxsr.imaging.folders import find_photos
 
 # Endings that programs and test sets add to a photo's name: 0001x4, head_x4, baby_LR, img_SRF_4_HR, photo_out.
-_ADDED = re.compile(r"([ ._-]?x\d+(\.\d+)?|[._-](srf[._-]?\d+|lr|hr|sr|out|bicubic|lrbi))+$", re.IGNORECASE)
+_ENDING = r"([ ._-]?x\d+(\.\d+)?|[._-](srf[._-]?\d+|lr|hr|sr|out|bicubic|lrbi))"
+_LAST, _ALL = (re.compile(ending, re.IGNORECASE) for ending in (f"{_ENDING}$", f"{_ENDING}+$"))
+# A photo can be called box2. Of its own name only endings after a separator are left out.
+_OWN_LAST = re.compile(rf"(?=[ ._-]){_ENDING}$", re.IGNORECASE)
 
 
 def counterparts(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
     """Find the name of the same photo among the others, for each name.
 
-    Names match if they are equal, or equal without the endings that programs add (`x4`, `_x4`, `_LR`, `_out` …).
+    Names match if they are equal, or equal without endings that programs add (`x4`, `_x4`, `_LR`, `_out` …). Of several
+    that match, the one with the fewest endings left out is taken. No two names get the same counterpart.
 
     Args:
       names: paths relative to their folder, without suffixes.
@@ -26,12 +31,31 @@ def counterparts(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
     Returns:
       {name: other}; names without a counterpart are left out.
     """
-    others = list(others)
-    exact, bare = set(others), {}
+    names = list(names)
+    matches = defaultdict(list)
     for other in sorted(others):
-        bare.setdefault(bare_name(other), other)
-    found = {name: name if name in exact else bare.get(bare_name(name)) for name in names}
-    return {name: other for name, other in found.items() if other is not None}
+        for shortened, form in enumerate(_forms(other, _LAST)):
+            matches[form].append((shortened, other))
+    pairs = [
+        (left_out + shortened, number, other)
+        for number, name in enumerate(names)
+        for left_out, form in enumerate(_forms(name, _OWN_LAST))
+        for shortened, other in matches[form]
+    ]
+    found, taken = {}, set()
+    for _, number, other in sorted(pairs):
+        if number not in found and other not in taken:
+            found[number] = other
+            taken.add(other)
+    return {name: found[number] for number, name in enumerate(names) if number in found}
+
+
+def _forms(name, ending):
+    """A name, and what is left of it without its last ending, its last two, and so on."""
+    forms = [name]
+    while ending.search(forms[-1]):
+        forms.append(ending.sub("", forms[-1]))
+    return forms
 
 
 def files_by_name(folder: str | Path, *, recursive: bool) -> dict[str, Path]:
@@ -107,4 +131,4 @@ def read_counterpart(path: Path, expected: tuple[int, int], *, of: str, gray: bo
 
 def bare_name(name: str) -> str:
     """A name (without suffix) without the endings that programs add."""
-    return _ADDED.sub("", name)
+    return _ALL.sub("", name)

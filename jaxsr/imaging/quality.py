@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from jaxsr.imaging.color import luma
 from jaxsr.imaging.files import BROKEN
 from jaxsr.imaging.jpeg_history import LUMA_TABLE, former_quality
 
@@ -14,8 +13,11 @@ from jaxsr.imaging.jpeg_history import LUMA_TABLE, former_quality
 _MASK_NORM = 6.0
 _WINDOW = 8
 _FLATTEST = 0.02
-# Windows with a mean this close to black or white are left out, because clipping hides noise there.
+# Windows with more than a share of their pixels this close to black or white are left out: clipping hides noise there.
 _CUT_OFF = 6
+_CUT_OFF_SHARE = 0.25
+# BT.601.
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 class Traces(NamedTuple):
@@ -41,8 +43,9 @@ def traces(image: np.ndarray, *, quality: int | None = None) -> Traces:
       quality: the quality of the JPEG file that it comes from; None if it does not come from one.
     """
     unit = image / 255 if image.dtype == np.uint8 else image
-    y = 255 * np.asarray(luma(unit) if image.ndim == 3 else unit, float)
     levels = np.asarray(255 * unit, np.float32)
+    # Full range, so that black and white are 0 and 255 as in a gray picture.
+    y = np.asarray(levels @ _LUMA if image.ndim == 3 else levels, float)
     return Traces(quality, former_quality(levels), noise_level(y))
 
 
@@ -71,7 +74,7 @@ def noise_level(y: np.ndarray) -> float:
     """Estimate the standard deviation of noise from the flattest small windows (Immerkær 1996).
 
     Args:
-      y: [H, W] luma in levels of 255.
+      y: [H, W] luma, from 0 for black to 255 for white.
 
     Returns:
       The estimate in levels of 255; 0 for small images. It is too low, by a known share, if the noise is not white, as
@@ -87,5 +90,5 @@ def noise_level(y: np.ndarray) -> float:
         for image in (inside, y[1:-1, 1:-1])
     )
     deviations = np.sqrt((windows**2).mean(axis=(1, 3))) / _MASK_NORM
-    lit = np.abs(levels.mean(axis=(1, 3)) - 127.5) < 127.5 - _CUT_OFF
+    lit = (np.abs(levels - 127.5) >= 127.5 - _CUT_OFF).mean(axis=(1, 3)) <= _CUT_OFF_SHARE
     return float(np.quantile(deviations[lit], _FLATTEST)) if lit.any() else 0.0

@@ -12,7 +12,7 @@ from flax import struct
 from jaxsr.data.degradation import Degrade, make_degradation
 from jaxsr.data.degradation.sharpening import sharpened
 from jaxsr.imaging.color import signed_from_unit, unit_from_signed
-from jaxsr.training.losses import PIXEL_LOSSES, adversarial_loss, content_loss, discriminator_loss
+from jaxsr.training.losses import PIXEL_LOSSES, adversarial_loss, compared, content_loss, discriminator_loss
 from jaxsr.training.state import TrainState, updated_average
 from jaxsr.training.steps import Metrics
 
@@ -155,6 +155,7 @@ def discriminator_update(
     (value, (stats, of_real, of_fake)), gradient = jax.value_and_grad(objective, has_aux=True)(state.params)
     updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
+    of_real, of_fake, _ = compared(of_real, of_fake, losses.adversarial)
     metrics = {
         "discriminator": value,
         "accuracy_real": jnp.mean(of_real > 0),

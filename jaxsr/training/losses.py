@@ -53,7 +53,7 @@ def discriminator_loss(
     Returns:
       A scalar.
     """
-    real, fake, share = _compared(real, fake, adversarial)
+    real, fake, share = compared(real, fake, adversarial)
     target = 1.0 - label_smoothing
     return share * jnp.mean(target * softplus(-real) + label_smoothing * softplus(real)) + share * jnp.mean(
         softplus(fake)
@@ -74,9 +74,13 @@ def adversarial_loss(real: jax.Array, fake: jax.Array, *, adversarial: str = "bc
     """
     if adversarial == "bce":
         return jnp.mean(softplus(-fake))
-    real, fake, share = _compared(real, fake, adversarial)
+    real, fake, share = compared(real, fake, adversarial)
     return share * jnp.mean(softplus(real)) + share * jnp.mean(softplus(-fake))
 
 
-def _compared(real, fake, adversarial):
+def compared(real: jax.Array, fake: jax.Array, adversarial: str) -> tuple[jax.Array, jax.Array, float]:
+    """The logits [N] that the loss judges, of real and of fake crops, and the share of each kind in it.
+
+    The relativistic loss judges by how much a logit exceeds the mean of the other kind.
+    """
     return (real - fake.mean(), fake - real.mean(), 0.5) if adversarial == "relativistic" else (real, fake, 1.0)

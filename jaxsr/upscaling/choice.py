@@ -13,8 +13,8 @@ from jaxsr.weights.store import bundled_names
 
 # JPEGs of cameras have a quality of 90 to 98. Below this threshold the loss is visible at four times the size.
 HIGH_QUALITY = 95
-# Levels of noise, one and a half times the maximum in clean photos; docs/design/real-photos.md says why it is high.
-PLAIN_NOISE = 3.6
+# Levels of noise, more than in any clean photo that was tried; docs/design/real-photos.md says why it is high.
+PLAIN_NOISE = 5.0
 # Rows and columns in the middle of a large picture that are examined.
 _MIDDLE = 1024
 

@@ -47,10 +47,9 @@ def ancestors(card: dict[str, Any]) -> list[str]:
 
 
 def find_base(weights: Weights, name_or_path: str | os.PathLike, *, base: str | os.PathLike | None = None) -> Weights:
-    """Find an ancestor of a network: `base`, or the nearest one among the start weights in its run's folder and the
-    bundled weights.
+    """Find an ancestor of a network: `base`, or of an SRGAN the nearest ancestor that is none itself.
 
-    Ancestors are recognised by content, not by name.
+    That is searched among the start weights in its run's folder and the bundled weights, by content, not by name.
 
     Args:
       weights: the descendant.
@@ -58,7 +57,7 @@ def find_base(weights: Weights, name_or_path: str | os.PathLike, *, base: str | 
       base: the ancestor's bundled name, file or run; None searches for it.
 
     Raises:
-      InputError: no ancestor is found, or `base` is not an ancestor.
+      InputError: no ancestor is found, `base` is not an ancestor, or the network is no SRGAN and `base` is None.
     """
     known = ancestors(weights.card)
     if base is not None:
@@ -69,24 +68,26 @@ def find_base(weights: Weights, name_or_path: str | os.PathLike, *, base: str | 
             f"strength: {name_or_path} does not descend from {base}, so they cannot be interpolated; name the "
             "weights that its training started from"
         )
+    if not _adversarial(weights):
+        raise InputError(f"strength: {name_or_path} is no SRGAN; name an ancestor as base (--base) to mix it with that")
     path = Path(name_or_path)
     beside = (path if path.is_dir() else path.parent) / START
     found = {}
     for candidate in ([beside] if beside.is_file() else []) + bundled_names():
         ancestor = load_weights(candidate, dtype=weights.model.dtype)
-        found[content_hash(ancestor.variables)] = ancestor
+        if architecture(ancestor.model) == architecture(weights.model) and not _adversarial(ancestor):
+            found[content_hash(ancestor.variables)] = ancestor
     nearest = next((found[parent] for parent in known if parent in found), None)
-    if nearest is not None and architecture(nearest.model) == architecture(weights.model):
-        return nearest
-    if nearest is not None:
+    if nearest is None:
         raise InputError(
-            f"strength: {name_or_path} was trained from a network of another scale or size, so they cannot be "
-            "interpolated; strength is for an SRGAN"
+            f"strength: the network that {name_or_path} was trained from is not "
+            + ("at hand; name it as base (--base)" if known else "in its card")
         )
-    raise InputError(
-        f"strength: the network that {name_or_path} was trained from "
-        + ("is not at hand; name it as base (--base)" if known else "is not in its card; strength is for an SRGAN")
-    )
+    return nearest
+
+
+def _adversarial(weights):
+    return weights.card.get("recipe", {}).get("stage") == "srgan"
 
 
 def interpolated(base: Weights, weights: Weights, strength: float) -> Weights:

@@ -51,6 +51,20 @@ def test_the_same_name_goes_before_a_similar_one():
     assert counterparts(["dog", "dog_x4", "cat"], ["dog", "dog_x4"]) == {"dog": "dog", "dog_x4": "dog_x4"}
 
 
+@pytest.mark.parametrize(
+    ("names", "others", "pairs"),
+    [
+        (["fox1", "fox2"], ["fox1_x4", "fox2_x4"], {"fox1": "fox1_x4", "fox2": "fox2_x4"}),
+        (["box2", "box3"], ["box2x4", "box3x4"], {"box2": "box2x4", "box3": "box3x4"}),
+        (["box3"], ["box2x4"], {}),
+        (["photo", "photo_out"], ["photo"], {"photo": "photo"}),
+        (["a_HR", "a"], ["a_LR", "a_x4"], {"a": "a_LR", "a_HR": "a_x4"}),
+    ],
+)
+def test_no_two_photos_get_the_same_counterpart(names, others, pairs):
+    assert counterparts(names, others) == pairs
+
+
 def test_given_files_score_as_the_pictures_they_hold(photos):
     expected = evaluate(jaxsr.load("bicubic"), read_set(find_set(photos / "hr")[1]))["images"]
     ((name, low),) = open_sets([str(photos / "hr")], low=[str(photos / "lr")]).items()

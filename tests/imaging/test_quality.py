@@ -52,6 +52,16 @@ def test_straight_edges_and_cut_off_light_are_no_noise():
     assert noise_level(burnt) > 5
 
 
+@pytest.mark.parametrize("edge", [0, 255])
+def test_colour_and_gray_pictures_show_the_same_noise_beside_black_or_white_bars(edge):
+    gray = 128 + np.random.default_rng(0).normal(0, 10, (160, 160))
+    gray[:24] = edge
+    gray = gray.round().clip(0, 255).astype(np.uint8)
+    found = [traces(picture).noise for picture in (gray, gray[..., None].repeat(3, axis=2))]
+    assert found[0] == pytest.approx(found[1], rel=1e-3)
+    assert 6 < found[1] < 11
+
+
 def test_small_pictures_and_floats_are_taken():
     small = degraded(SET5["bird"], scale=4)[1]
     assert traces(small[:9, :9]) == (None, None, 0.0)

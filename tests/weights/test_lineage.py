@@ -85,7 +85,7 @@ def test_strength_0_of_a_bundled_gan_is_its_nearest_bundled_ancestor(name, faith
     [
         ("child", {"strength": 0.5, "base": "stranger"}, "does not descend from"),
         ("parent", {"strength": 0.5, "base": "child"}, "does not descend from"),
-        ("stranger", {"strength": 0.5}, "is not in its card; strength is for an SRGAN"),
+        ("stranger", {"strength": 0.5}, "is no SRGAN; name an ancestor as base"),
         ("child", {"strength": 1.5, "base": "parent"}, "strength 1.5: must be from 0"),
         ("child", {"strength": float("nan"), "base": "parent"}, "strength nan"),
         ("child", {"base": "parent"}, "give strength too"),
@@ -98,14 +98,29 @@ def test_what_lies_between_strangers_is_refused(family, name, options, words):
         load(family / f"{name}.safetensors", **options)
 
 
+def test_an_srgan_from_an_srgan_mixes_with_what_both_came_from(family, tmp_path):
+    child = load_weights(family / "child.safetensors")
+    grandchild = trained(4, child, "srgan")
+    run = tmp_path / "run"
+    run.mkdir()
+    save_weights(run / "last.safetensors", grandchild)
+    (run / "start.safetensors").write_bytes((family / "child.safetensors").read_bytes())
+    with pytest.raises(InputError, match="is not at hand; name it as base"):
+        load(run, strength=0)
+    lr = images(12, 14)
+    mixed = load(run, strength=0, base=family / "parent.safetensors")
+    assert np.array_equal(mixed(lr), load(family / "parent.safetensors")(lr))
+
+
 def test_an_ancestor_of_another_scale_is_no_base(family, tmp_path):
     parent = load_weights(family / "parent.safetensors")
     variables = rescaled(parent.variables, parent.model, scale=2)
-    child = Weights(parent.model.clone(scale=2), variables, {"lineage": lineage(parent)})
+    card = {"recipe": {"stage": "srgan"}, "lineage": lineage(parent)}
+    child = Weights(parent.model.clone(scale=2), variables, card)
     (tmp_path / "run").mkdir()
     save_weights(tmp_path / "run/last.safetensors", child)
     (tmp_path / "run/start.safetensors").write_bytes((family / "parent.safetensors").read_bytes())
-    with pytest.raises(InputError, match="a network of another scale or size"):
+    with pytest.raises(InputError, match="is not at hand; name it as base"):
         load(tmp_path / "run", strength=0.5)
 
 

@@ -102,8 +102,8 @@ def degraded_by(key: jax.Array, images: jax.Array, reduced: jax.Array, *, recipe
     centre = jnp.full((count, 2), (side - 1) / 2)
 
     blurred = filtered(images, draws.kernels(next(keys), count, first))
-    # Only the margin is lost when an enlarged image does not fit.
-    canvas = _GRID * math.ceil(1.2 * side / _GRID)
+    enlarged = first.factor[1] * side + _GRID if first.resize[0] else 0
+    canvas = _GRID * math.ceil(max(1.2 * side, enlarged) / _GRID)
     factor = draws.factor(next(keys), count, first)
     place = draws.place(next(keys), count, canvas, grid=_GRID)
     x = _resized(next(keys), blurred, factor, canvas, centre, place)

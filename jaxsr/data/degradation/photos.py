@@ -1,5 +1,7 @@
 """Degradation of whole photos, for an evaluation."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,14 +11,14 @@ from jaxsr.data.degradation.recipes import RECIPES
 from jaxsr.errors import InputError
 from jaxsr.imaging.resize import resize_uint8
 
-# Sides are rounded up to multiples of this, so that few programs are compiled.
+# Sides are rounded up to multiples of this and of the scale, so that few programs are compiled.
 _STEP = 256
 
 _degraded = jax.jit(degraded_by, static_argnames=("recipe", "scale"))
 
 
 def degrade_photo(key: jax.Array, photo: np.ndarray, *, recipe: str, scale: int) -> np.ndarray:
-    """Make LR of a photo by one of the recipes; the photo never stays clean by chance.
+    """Make LR of a photo by one of the recipes; it is never one of the recipe's clean ones.
 
     Args:
       key: random key; equal keys give equal pictures.
@@ -36,7 +38,8 @@ def degrade_photo(key: jax.Array, photo: np.ndarray, *, recipe: str, scale: int)
         raise InputError(f"--degrade {recipe} is unknown: choose bicubic, {', '.join(RECIPES)}")
     height, width = photo.shape[:2]
     cut = margin(recipe, scale=scale)
-    side = _STEP * -(-(max(height, width) + 2 * cut) // _STEP)
+    step = math.lcm(_STEP, scale)
+    side = step * -(-(max(height, width) + 2 * cut) // step)
     rgb = photo if photo.ndim == 3 else np.repeat(photo[..., None], 3, axis=-1)
     padded = np.pad(rgb, ((cut, side - cut - height), (cut, side - cut - width), (0, 0)), mode="symmetric")
     reduced = jnp.float32(resize_uint8(padded, 1 / scale)[None]) / 255

@@ -64,10 +64,13 @@ class Recipe(NamedTuple):
     compressed: float = 0.0
 
 
-# The published ranges.
+# With a probability of .1 a kernel is a sinc filter, otherwise one of the published mixture.
+_SHAPES_2021 = (0.405, 0.225, 0.108, 0.027, 0.108, 0.027, 0.1)
+# The published ranges. The published program sharpens the originals first.
 WANG_2021 = Recipe(
     rounds=(
         Round(
+            shapes=_SHAPES_2021,
             blur=1.0,
             sigma=(0.2, 3.0),
             resize=(0.2, 0.7, 0.1),
@@ -76,6 +79,7 @@ WANG_2021 = Recipe(
             poisson=(0.05, 3.0),
         ),
         Round(
+            shapes=_SHAPES_2021,
             blur=0.8,
             sigma=(0.2, 1.5),
             resize=(0.3, 0.4, 0.3),
@@ -85,7 +89,6 @@ WANG_2021 = Recipe(
         ),
     ),
     last_sinc=0.8,
-    clean=0.1,
 )
 
 # Milder, and most steps are left out more often than not, because most photos have only one or two of these faults. The
