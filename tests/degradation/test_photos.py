@@ -7,7 +7,9 @@ from PIL import Image
 
 from jaxsr.data.degradation import RECIPE_NAMES
 from jaxsr.data.degradation.photos import degrade_photo
+from jaxsr.data.degradation.recipes import RECIPES
 from jaxsr.imaging.resize import resize_uint8
+from jaxsr.metrics import psnr
 
 PHOTO = np.asarray(Image.open("tests/data/Set5/HR/butterfly.png").convert("RGB"))
 
@@ -20,3 +22,38 @@ def test_brightness_stays_whatever_is_drawn(recipe):
         assert low.shape == reduced.shape
         assert np.abs(low.mean((0, 1)) - reduced.mean((0, 1))).max() < 20
         assert np.corrcoef(low.mean(-1).ravel(), reduced.mean(-1).ravel())[0, 1] > 0.5
+
+
+@pytest.fixture
+def quiet(monkeypatch):
+    """The recipe `wang2021` with resizing alone, and of that only what a test names."""
+
+    def only(**changes):
+        nothing = {"blur": 0.0, "resize": (0.0, 0.0, 1.0), "noise": 0.0, "jpeg": 0.0}
+        first, last = (round._replace(**nothing) for round in RECIPES["wang2021"].rounds)
+        rounds = (first._replace(**changes), last)
+        monkeypatch.setitem(RECIPES, "wang2021", RECIPES["wang2021"]._replace(rounds=rounds, last_sinc=0.0))
+
+    return only
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_a_photo_lies_where_its_bicubic_reduction_lies(quiet, scale):
+    quiet()
+    low = degrade_photo(jax.random.key(0), PHOTO[:192, :192], recipe="wang2021", scale=scale)
+    reduced = resize_uint8(PHOTO[:192, :192], 1 / scale)
+    # A shift of a third of a pixel costs more than ten decibels.
+    assert psnr(low, reduced) > 30
+
+
+def test_an_enlarged_photo_keeps_its_edges(quiet):
+    quiet(resize=(1.0, 0.0, 0.0), factor=(1.0, 1.5))
+    # With its margin, this is 768 pixels, to which smaller photos are padded.
+    photo = np.tile(PHOTO, (3, 3, 1))[:704, :704]
+    reduced = resize_uint8(photo, 1 / 4)
+    for seed in range(4):
+        low = degrade_photo(jax.random.key(seed), photo, recipe="wang2021", scale=4)
+        error = np.abs(low.astype(float) - reduced)
+        frame = np.r_[0:3, -3:0]
+        assert error[frame].mean() < 3 * error.mean()
+        assert error[:, frame].mean() < 3 * error.mean()
