@@ -40,7 +40,7 @@ def with_low(
             raise InputError(f"--lr {low_folder}: LR files are for a folder of photos, and --data {folder} is not one")
         here = {photo.name: photo for photo in left if Path(photo.name).is_relative_to(folder)}
         left = [photo for photo in left if photo.name not in here]
-        names = {}
+        names: dict[str, Photo] = {}
         for name, photo in here.items():
             key = Path(name).relative_to(folder).with_suffix("").as_posix()
             if key in names:
@@ -64,8 +64,8 @@ def with_low(
         known = counterparts([path.relative_to(folder).with_suffix("").as_posix() for path in refused], unused)
         lonely = sorted(unused - set(known.values()))
         rows += [Problem(str(files[name]), f"no photo of this name in {folder}") for name in lonely]
-    names = {photo.name for photo in usable}
-    notes = tuple(note for note in found.notes if note.name in names)
+    in_use = {photo.name for photo in usable}
+    notes = tuple(note for note in found.notes if note.name in in_use)
     return dataclasses.replace(found, rows=tuple(rows), notes=notes, usable=Source(tuple(usable)))
 
 

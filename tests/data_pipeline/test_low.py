@@ -98,3 +98,22 @@ def test_what_does_not_match_is_in_the_table(folders, tmp_path):
     assert f"{tmp_path / 'lr' / 'z.png'}" in table
     with pytest.raises(InputError, match="LR files are for a folder"):
         with_low(found, ["samples"], [str(tmp_path / "lr")], scale=SCALE)
+
+
+def test_an_lr_file_of_a_photo_that_is_left_out_is_not_called_lonely(folders, tmp_path):
+    """Nor does a second photo of the same name vanish without a row."""
+    (tmp_path / "hr" / "sub").mkdir(parents=True)
+    (tmp_path / "lr" / "sub").mkdir(parents=True)
+    photo = (folders / "hr" / "a.png").read_bytes()
+    (tmp_path / "hr" / "a.png").write_bytes(photo)
+    with Image.open(folders / "hr" / "a.png") as high:
+        high.transpose(Image.Transpose.ROTATE_180).convert("RGB").save(tmp_path / "hr" / "a.bmp")
+        high.crop((0, 0, 8, 8)).save(tmp_path / "hr" / "sub" / "small.png")
+    low = (folders / "lr" / "ax4.png").read_bytes()
+    for name in ("ax4.png", "sub/smallx4.png"):
+        (tmp_path / "lr" / name).write_bytes(low)
+    found = paired(tmp_path)
+    table = format_table(found)
+    assert len(found.usable.photos) == 1
+    assert "has the name of" in table
+    assert "no photo of this name" not in table

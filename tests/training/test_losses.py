@@ -3,7 +3,7 @@ import math
 import jax.numpy as jnp
 import pytest
 
-from jaxsr.training.losses import adversarial_loss, discriminator_loss
+from jaxsr.training.losses import adversarial_loss, compared, discriminator_loss
 
 
 def test_undecided_logits_cost_what_the_paper_says():
@@ -12,6 +12,15 @@ def test_undecided_logits_cost_what_the_paper_says():
     assert discriminator_loss(zero, zero, adversarial="relativistic") == pytest.approx(math.log(2))
     assert adversarial_loss(zero, zero) == pytest.approx(math.log(2))
     assert adversarial_loss(zero, zero, adversarial="relativistic") == pytest.approx(math.log(2))
+
+
+def test_the_relativistic_discriminator_is_judged_by_differences_alone():
+    real, fake = jnp.array([3.0, 1.0]), jnp.array([-1.0, 2.0])
+    for shift in (0.0, 50.0):
+        of_real, of_fake, _ = compared(real + shift, fake + shift, "relativistic")
+        assert of_real.tolist() == [2.5, 0.5]
+        assert of_fake.tolist() == [-3.0, 0.0]
+    assert compared(real, fake, "bce")[:2] == (real, fake)
 
 
 def test_losses_are_finite_and_linear_far_out():
