@@ -51,7 +51,7 @@ def _gap(figures):
         f"{', '.join(f'{value:+.3f}' for value in lpips)}, and its PSNR-Y by "
         f"{', '.join(f'{value:+.2f}' for value in psnr)} dB. `srgan_real` has a tenth of the parameters (1.5 of 16.7 "
         f"million) and was trained for {updates} updates on a few hundred photos. In the crops above, x4plus draws "
-        "clean straight edges where `srgan_real` leaves rows of dots along them. Flat areas are smooth in the results "
-        "of x4plus and faintly grained in those of `srgan_real`. On blurred stripes, x4plus loses more of the detail "
-        "that LR still shows."
+        "clean straight edges where those of `srgan_real` are blurred, with dots here and there. Flat areas are smooth "
+        "in the results of x4plus and finely grained in those of `srgan_real`. On blurred stripes, x4plus loses more "
+        "of the detail that LR still shows."
     )
