@@ -31,7 +31,7 @@ def counterparts(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
     Returns:
       {name: other}; names without a counterpart are left out.
     """
-    names = list(names)
+    names = list(dict.fromkeys(names))
     matches = defaultdict(list)
     for other in sorted(others):
         for shortened, form in enumerate(_forms(other, _LAST)):

@@ -68,7 +68,7 @@ def find_base(weights: Weights, name_or_path: str | os.PathLike, *, base: str | 
             f"strength: {name_or_path} does not descend from {base}, so they cannot be interpolated; name the "
             "weights that its training started from"
         )
-    if not _adversarial(weights):
+    if known and not _adversarial(weights):
         raise InputError(f"strength: {name_or_path} is no SRGAN; name an ancestor as base (--base) to mix it with that")
     path = Path(name_or_path)
     beside = (path if path.is_dir() else path.parent) / START

@@ -58,6 +58,7 @@ def test_the_same_name_goes_before_a_similar_one():
         (["box2", "box3"], ["box2x4", "box3x4"], {"box2": "box2x4", "box3": "box3x4"}),
         (["box3"], ["box2x4"], {}),
         (["photo", "photo_out"], ["photo"], {"photo": "photo"}),
+        (["a", "a"], ["a_LR", "a_x4"], {"a": "a_LR"}),
         (["a_HR", "a"], ["a_LR", "a_x4"], {"a": "a_LR", "a_HR": "a_x4"}),
     ],
 )

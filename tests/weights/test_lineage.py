@@ -85,7 +85,8 @@ def test_strength_0_of_a_bundled_gan_is_its_nearest_bundled_ancestor(name, faith
     [
         ("child", {"strength": 0.5, "base": "stranger"}, "does not descend from"),
         ("parent", {"strength": 0.5, "base": "child"}, "does not descend from"),
-        ("stranger", {"strength": 0.5}, "is no SRGAN; name an ancestor as base"),
+        ("stranger", {"strength": 0.5}, "was trained from is not in its card"),
+        ("parent", {"strength": 0.5}, "is no SRGAN; name an ancestor as base"),
         ("child", {"strength": 1.5, "base": "parent"}, "strength 1.5: must be from 0"),
         ("child", {"strength": float("nan"), "base": "parent"}, "strength nan"),
         ("child", {"base": "parent"}, "give strength too"),
