@@ -2,7 +2,7 @@
 
 Command:   python scripts/train.py --config srgan_real --init srresnet_real --data DIR --validation DIR --workdir RUN
 Data:      the photos named in jaxsr/weights/bundled/README.md, the wallpapers reduced by half.
-Measured:  LPIPS-Alex .374, .368 and .444 on Kodak24's web, phone and old photos, started from a run of 1,700 updates. The
+Measured:  LPIPS-Alex .374, .368 and .444 on Kodak24's web, phone and old photos, from a run of 1,700 updates. The
            bundled network had one more run after it, without sharpened targets (docs/design/real-photos.md).
 """
 

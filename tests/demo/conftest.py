@@ -14,12 +14,13 @@ from jaxsr.weights.store import Weights, save_weights
 
 @pytest.fixture(scope="session")
 def sharper(tmp_path_factory):
-    """A run's folder with a network and the one that it descends from, so that it has a strength."""
+    """A run's folder with an SRGAN and the network that it descends from, so that it has a strength."""
     folder = tmp_path_factory.mktemp("runs") / "sharper"
     model = ESPCN(scale=2)
     base, top = (model.init(jax.random.key(seed), jnp.zeros((1, 8, 8, 3))) for seed in (0, 1))
     save_weights(folder / "start.safetensors", Weights(model, base, {}))
-    save_weights(folder / "best.safetensors", Weights(model, top, {"lineage": {"hash": content_hash(base)}}))
+    card = {"recipe": {"stage": "srgan"}, "lineage": {"hash": content_hash(base)}}
+    save_weights(folder / "best.safetensors", Weights(model, top, card))
     return folder
 
 
