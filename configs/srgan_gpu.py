@@ -2,7 +2,7 @@
 
 Command:   python scripts/train.py --config srgan_gpu --init srresnet --data DIR --validation DIR --workdir RUN
 Data:      the 570 photos named in jaxsr/weights/bundled/README.md.
-Cost:      127 s on one NVIDIA H200: 128 updates a second, besides compilation and validation.
+Cost:      127 s on one NVIDIA H200 for the whole run, with 128 updates a second on the way.
 Measured:  starting from srresnet_gpu's network, on eight photos of Kodak24, in bfloat16:
              updates        0  1,500  3,000  4,500  6,000  7,500  9,000
              LPIPS-Alex  .313   .232   .191   .185   .192   .190   .191

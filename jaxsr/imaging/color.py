@@ -5,6 +5,9 @@ from typing import Any, TypeAlias
 # A NumPy or JAX array. Every function returns the kind that it is given, which type checkers cannot follow.
 Array: TypeAlias = Any
 
+# Weights of R, G and B in luma of full range (ITU-R BT.601-7, section 2.5.1), as in JFIF and in Pillow's mode L.
+GRAY_WEIGHTS = (0.299, 0.587, 0.114)
+
 
 def luma(rgb: Array) -> Array:
     """BT.601 luma of studio range, the Y of MATLAB's `rgb2ycbcr` (ITU-R BT.601-7, section 2.5.1).

@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from jaxsr.imaging.color import GRAY_WEIGHTS
+
 # The luma table of T.81, table K.1, which libjpeg scales. Rows are vertical frequencies.
 LUMA_TABLE = np.array(
     [
@@ -23,10 +25,8 @@ _COSINES = (
     np.cos(np.outer(_FREQUENCY, 2 * _FREQUENCY + 1) * np.pi / 16) * np.where(_FREQUENCY, 0.5, 0.125**0.5)[:, None]
 )
 _TRANSFORM = np.kron(_COSINES, _COSINES)[1:].astype(np.float32)
-# JFIF's luma, of full range.
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 # Decoders round luma, and then red, green and blue, to whole levels. Rounding has a variance of 1/12.
-_ROUNDING = ((1 + 0.299**2 + 0.587**2 + 0.114**2) / 12) ** 0.5
+_ROUNDING = ((1 + sum(weight**2 for weight in GRAY_WEIGHTS)) / 12) ** 0.5
 # The share of coefficients that fit no step: from text over the photo, for example.
 _OTHERS = 0.1
 # Steps of 1 and 2 are as fine as the rounding. Coefficients are counted in bins of a quarter, up to the largest step.
@@ -64,7 +64,9 @@ def former_quality(levels: np.ndarray) -> int | None:
         return None
     # Clipped pixels have lost their block's coefficients.
     clipped = (levels < 0.5) | (levels > 254.5)
-    luma, clipped = (levels @ _LUMA, clipped.any(axis=2)) if levels.ndim == 3 else (levels, clipped)
+    luma, clipped = (
+        (levels @ np.array(GRAY_WEIGHTS, np.float32), clipped.any(axis=2)) if levels.ndim == 3 else (levels, clipped)
+    )
     corners = np.indices([side // _BLOCK - 1 for side in luma.shape]).reshape(2, -1) * _BLOCK
     # An odd stride does not meet the same columns in each row.
     rows, columns = corners[:, :: corners.shape[1] // _SAMPLE | 1]

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from jaxsr.imaging.color import GRAY_WEIGHTS
 from jaxsr.imaging.files import BROKEN
 from jaxsr.imaging.jpeg_history import LUMA_TABLE, former_quality
 
@@ -16,8 +17,6 @@ _FLATTEST = 0.02
 # Windows with more than a share of their pixels this close to black or white are left out: clipping hides noise there.
 _CUT_OFF = 6
 _CUT_OFF_SHARE = 0.25
-# BT.601.
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 class Traces(NamedTuple):
@@ -45,7 +44,7 @@ def traces(image: np.ndarray, *, quality: int | None = None) -> Traces:
     unit = image / 255 if image.dtype == np.uint8 else image
     levels = np.asarray(255 * unit, np.float32)
     # Full range, so that black and white are 0 and 255 as in a gray picture.
-    y = np.asarray(levels @ _LUMA if image.ndim == 3 else levels, float)
+    y = np.asarray(levels @ np.array(GRAY_WEIGHTS, np.float32) if image.ndim == 3 else levels, float)
     return Traces(quality, former_quality(levels), noise_level(y))
 
 

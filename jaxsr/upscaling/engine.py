@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import psutil
 
-from jaxsr.imaging.color import signed_from_unit, uint8_from_unit, unit_from_signed, unit_from_uint8
+from jaxsr.imaging.color import GRAY_WEIGHTS, signed_from_unit, uint8_from_unit, unit_from_signed, unit_from_uint8
 from jaxsr.imaging.resize import Kernel, resize
 from jaxsr.imaging.strips import Rows, resize_strips, sliding
 from jaxsr.upscaling.cells import pixels, upscale_cell_strips
@@ -19,8 +19,6 @@ from jaxsr.upscaling.refinement import Refinement
 from jaxsr.upscaling.tiling import check_tile, cropped
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
-# Luma of full-range RGB (ITU-R BT.601-7, section 2.5.1), as in Pillow's mode L.
-_GRAY_WEIGHTS = (0.299, 0.587, 0.114)
 # Sides of tiles. With larger tiles the progress bar would move too rarely.
 _TILES = (512, 384, 256, 192, 128)
 _MOST_BYTES = 10**9
@@ -202,5 +200,5 @@ def _unit_rgb(image):
 def _as_given(upscaled, *, gray, dtype):
     upscaled = jnp.clip(upscaled, 0.0, 1.0)
     if gray:
-        upscaled = sum(weight * upscaled[..., channel] for channel, weight in enumerate(_GRAY_WEIGHTS))
+        upscaled = sum(weight * upscaled[..., channel] for channel, weight in enumerate(GRAY_WEIGHTS))
     return uint8_from_unit(upscaled) if dtype == jnp.uint8 else upscaled

@@ -68,7 +68,9 @@ def find_base(weights: Weights, name_or_path: str | os.PathLike, *, base: str | 
             f"strength: {name_or_path} does not descend from {base}, so they cannot be interpolated; name the "
             "weights that its training started from"
         )
-    if known and not _adversarial(weights):
+    if not known:
+        raise InputError(f"strength: the network that {name_or_path} was trained from is not in its card")
+    if not _adversarial(weights):
         raise InputError(f"strength: {name_or_path} is no SRGAN; name an ancestor as base (--base) to mix it with that")
     path = Path(name_or_path)
     beside = (path if path.is_dir() else path.parent) / START
@@ -80,8 +82,7 @@ def find_base(weights: Weights, name_or_path: str | os.PathLike, *, base: str | 
     nearest = next((found[parent] for parent in known if parent in found), None)
     if nearest is None:
         raise InputError(
-            f"strength: the network that {name_or_path} was trained from is not "
-            + ("at hand; name it as base (--base)" if known else "in its card")
+            f"strength: the network that {name_or_path} was trained from is not at hand; name it as base (--base)"
         )
     return nearest
 

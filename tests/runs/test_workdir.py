@@ -53,6 +53,8 @@ def test_a_run_of_before_a_flag_was_renamed_goes_on_with_its_value(tmp_path):
     recorded["kernels"] = recorded.pop("kernel_sides")
     (tmp_path / "config.json").write_text(json.dumps(recorded))
     claim(tmp_path, config, PHOTOS)
+    with pytest.raises(InputError, match=r"kernel_sides: .*9.* there"):
+        claim(tmp_path, dataclasses.replace(config, kernel_sides=(9, 1, 5)), PHOTOS)
 
 
 def test_another_configuration_is_refused_with_the_difference(tmp_path):

@@ -119,6 +119,22 @@ def test_the_discriminator_update_detaches_the_fakes_and_knows_no_generator():
     assert not equal(updated.params, state.params)
 
 
+@pytest.mark.parametrize("adversarial", ["bce", "relativistic"])
+def test_a_constant_on_all_logits_changes_the_accuracy_only_where_it_changes_the_loss(adversarial):
+    low, high = pair(crops(4))
+    fake = jax.image.resize(low * 2 - 1, high.shape, "nearest")
+    params = fresh().discriminator.params
+    found = []
+    for shift in (0.0, 50.0):
+        bias = params["dense_1"]["bias"] + shift
+        state = fresh().discriminator.replace(params=params | {"dense_1": params["dense_1"] | {"bias": bias}})
+        losses = LOSSES._replace(adversarial=adversarial)
+        _, metrics = discriminator_update(DISCRIMINATOR, OPTIMIZERS[1], losses, state, high, fake)
+        found.append([float(metrics[f"accuracy_{kind}"]) for kind in ("real", "fake")])
+    # All is real to a discriminator with such a bias, unless only differences count.
+    assert found[1] == ([1.0, 0.0] if adversarial == "bce" else found[0])
+
+
 def test_judging_leaves_the_discriminators_statistics(run):
     """After a step they are those of the update alone: real first, then fake."""
     batches = crops(1, 4)

@@ -102,6 +102,7 @@ def degraded_by(key: jax.Array, images: jax.Array, reduced: jax.Array, *, recipe
     centre = jnp.full((count, 2), (side - 1) / 2)
 
     blurred = filtered(images, draws.kernels(next(keys), count, first))
+    # Without an enlargement less room would do, but with less, `real` would draw other crops than it was tuned on.
     enlarged = first.factor[1] * side + _GRID if first.resize[0] else 0
     canvas = _GRID * math.ceil(max(1.2 * side, enlarged) / _GRID)
     factor = draws.factor(next(keys), count, first)

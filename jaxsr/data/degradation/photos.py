@@ -9,6 +9,7 @@ import numpy as np
 from jaxsr.data.degradation.pairs import degraded_by, margin
 from jaxsr.data.degradation.recipes import RECIPES
 from jaxsr.errors import InputError
+from jaxsr.imaging.color import GRAY_WEIGHTS
 from jaxsr.imaging.resize import resize_uint8
 
 # Sides are rounded up to multiples of this and of the scale, so that few programs are compiled.
@@ -48,5 +49,5 @@ def degrade_photo(key: jax.Array, photo: np.ndarray, *, recipe: str, scale: int)
     start = cut // scale
     low = np.asarray(low[start : start + height // scale, start : start + width // scale])
     if photo.ndim == 2:
-        low = low @ np.array([0.299, 0.587, 0.114], np.float32)
+        low = low @ np.array(GRAY_WEIGHTS, np.float32)
     return np.round(255 * low).astype(np.uint8)
