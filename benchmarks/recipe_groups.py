@@ -113,8 +113,8 @@ CONTINUED = Group(
 _SRGAN_BASE = {
     "stage": "srgan",
     "init": "srgan",
-    "dtype": "bfloat16",
-    "steps": 100,
+    "dtype": "float32",
+    "steps": 80,
     "batch-size": 6,
     "crop": 96,
     "learning-rate": 1e-4,
@@ -123,15 +123,15 @@ _SRGAN_BASE = {
     "warmup": 10,
     "ema": 0.98,
     "perceptual": "lpips",
-    "content-ratio": 6.0,
+    "content-ratio": 0.5,
     "loss": "l1",
-    "pixel-weight": 0.2,
+    "pixel-weight": 0.05,
     "discriminator": "unet",
-    "adversarial-weight": 0.05,
+    "adversarial-weight": 0.2,
     "crops-per-photo": 1,
 }  # fmt: skip
 
-# A content ratio of 15 with an adversarial weight of .02 leaves the content loss as it is.
+# The content loss stays as it is where content ratio and adversarial weight change together.
 SRGAN = Group(
     _SRGAN_BASE,
     {
@@ -143,7 +143,7 @@ SRGAN = Group(
         "relativistic average": Run({"adversarial": "relativistic"}),
         "3 crops of 128 pixels": Run({"crop": 128, "batch-size": 3}),
         "discriminator vgg, 1e-4": Run({"discriminator": "vgg", "discriminator-learning-rate": 1e-4}),
-        "adversarial weight .02": Run({"adversarial-weight": 0.02, "content-ratio": 15.0}),
+        "adversarial weight .02": Run({"adversarial-weight": 0.02, "content-ratio": 5.0}),
         "no EMA": Run({"ema": 0.0}),
     },
     ("lpips_alex", "psnr_y"),
