@@ -13,7 +13,7 @@ from jaxsr.data.degradation import Degrade, make_degradation
 from jaxsr.data.degradation.sharpening import sharpened
 from jaxsr.imaging.color import signed_from_unit, unit_from_signed
 from jaxsr.training.losses import PIXEL_LOSSES, adversarial_loss, compared, content_loss, discriminator_loss
-from jaxsr.training.state import TrainState, updated_average
+from jaxsr.training.state import TrainState
 from jaxsr.training.steps import Metrics
 
 
@@ -95,7 +95,8 @@ def make_gan_step(
       `step(state, crops, frozen)`, where crops are uint8 [B, S, S, 3] and `frozen` are the parameters of `features`. It
       returns the next state and scalars: the generator's "loss" and its weighted parts "content",
       "weighted_adversarial" and "pixel"; the discriminator's loss "discriminator"; "accuracy_real" and "accuracy_fake";
-      "content_ratio" (content : weighted adversarial); "gradient_norm" and "discriminator_gradient_norm".
+      "content_ratio" (content : weighted adversarial), unless there is no adversarial loss; "gradient_norm" and
+      "discriminator_gradient_norm".
     """
     degrade = degrade or make_degradation("bicubic", scale=generator.scale)
 
@@ -117,7 +118,7 @@ def make_gan_step(
 
         (_, of_generator), cotangent = jax.value_and_grad(on_images, has_aux=True)(fake)
         (gradient,) = backward(cotangent)
-        moved = generator_update(optimizers[0], state.generator, gradient, batch_stats, ema=ema)
+        moved = state.generator.updated(optimizers[0], gradient, batch_stats, ema=ema)
         metrics = of_generator | of_judge | {"gradient_norm": optax.tree.norm(gradient)}
         return GanState(state.step + 1, moved, judge), metrics
 
@@ -153,8 +154,6 @@ def discriminator_update(
         return value, (stats, *logits)
 
     (value, (stats, of_real, of_fake)), gradient = jax.value_and_grad(objective, has_aux=True)(state.params)
-    updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
-    params = optax.apply_updates(state.params, updates)
     of_real, of_fake, _ = compared(of_real, of_fake, losses.adversarial)
     metrics = {
         "discriminator": value,
@@ -162,7 +161,7 @@ def discriminator_update(
         "accuracy_fake": jnp.mean(of_fake < 0),
         "discriminator_gradient_norm": optax.tree.norm(gradient),
     }
-    return TrainState(state.step + 1, params, stats, opt_state, state.ema), metrics
+    return state.updated(optimizer, gradient, stats), metrics
 
 
 def feature_maps(features: nn.Module, frozen: Any, images: jax.Array) -> dict[str, jax.Array]:
@@ -209,16 +208,6 @@ def generator_loss(
         pixel = losses.pixel_weight * PIXEL_LOSSES[losses.pixel](fake, target).mean()
     total = content + weighted + pixel
     parts = {"loss": total, "content": content, "weighted_adversarial": weighted, "pixel": pixel}
-    return total, parts | {"content_ratio": content / jnp.maximum(weighted, 1e-12)}
-
-
-def generator_update(
-    optimizer: optax.GradientTransformation, state: TrainState, gradient: Any, batch_stats: Any, *, ema: float
-) -> TrainState:
-    """One update of the generator, from a gradient and the batch statistics of the same run of the network."""
-    updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
-    params = optax.apply_updates(state.params, updates)
-    average = state.ema
-    if ema:
-        average = updated_average(average, {"params": params, "batch_stats": batch_stats}, state.step, decay=ema)
-    return TrainState(state.step + 1, params, batch_stats, opt_state, average)
+    if losses.adversarial_weight:
+        parts["content_ratio"] = content / jnp.maximum(weighted, 1e-12)
+    return total, parts

@@ -30,6 +30,24 @@ class TrainState(struct.PyTreeNode):
         """The variables to validate and to export: the average if there is one, or else the current ones."""
         return self.ema or {"params": self.params, "batch_stats": self.batch_stats}
 
+    def updated(
+        self, optimizer: optax.GradientTransformation, gradient: Any, batch_stats: Any, *, ema: float = 0.0
+    ) -> "TrainState":
+        """The state after one update.
+
+        Args:
+          optimizer: the optimiser that the state was created with.
+          gradient: of the loss by `params`.
+          batch_stats: the running statistics after the same run of the network.
+          ema: decay of the average; 0 for none.
+        """
+        updates, opt_state = optimizer.update(gradient, self.opt_state, self.params)
+        params = optax.apply_updates(self.params, updates)
+        average = self.ema
+        if ema:
+            average = _averaged(average, {"params": params, "batch_stats": batch_stats}, self.step, decay=ema)
+        return TrainState(self.step + 1, params, batch_stats, opt_state, average)
+
 
 def create_state(variables: Mapping[str, Any], optimizer: optax.GradientTransformation, *, ema: bool) -> TrainState:
     """The state before the first update.
@@ -44,9 +62,7 @@ def create_state(variables: Mapping[str, Any], optimizer: optax.GradientTransfor
     return TrainState(jnp.int32(0), params, batch_stats, optimizer.init(params), average)
 
 
-def updated_average(
-    average: dict[str, Any], current: dict[str, Any], step: jax.Array, *, decay: float
-) -> dict[str, Any]:
+def _averaged(average, current, step, *, decay):
     """One step of the exponential moving average.
 
     The decay grows from 0.1 to `decay` as (1 + step)/(10 + step), so the average forgets the initial weights early.

@@ -10,7 +10,7 @@ import optax
 
 from jaxsr.data.degradation import Degrade, make_degradation
 from jaxsr.training.losses import PIXEL_LOSSES
-from jaxsr.training.state import TrainState, updated_average
+from jaxsr.training.state import TrainState
 
 State = TypeVar("State")
 Constants = ParamSpec("Constants")
@@ -57,13 +57,8 @@ def make_pixel_step(
             return elementwise(prediction, high).mean(), mutated.get("batch_stats", {})
 
         (value, batch_stats), gradient = jax.value_and_grad(objective, has_aux=True)(state.params)
-        updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
-        params = optax.apply_updates(state.params, updates)
-        average = state.ema
-        if ema:
-            average = updated_average(average, {"params": params, "batch_stats": batch_stats}, state.step, decay=ema)
         metrics = {"loss": value, "gradient_norm": optax.tree.norm(gradient)}
-        return TrainState(state.step + 1, params, batch_stats, opt_state, average), metrics
+        return state.updated(optimizer, gradient, batch_stats, ema=ema), metrics
 
     return step
 

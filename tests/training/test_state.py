@@ -5,7 +5,7 @@ import optax
 import pytest
 
 from jaxsr.training.losses import absolute_error, squared_error
-from jaxsr.training.state import create_state, learning_rate_schedule, updated_average
+from jaxsr.training.state import create_state, learning_rate_schedule
 
 
 @pytest.mark.parametrize(
@@ -27,12 +27,15 @@ def test_warmup_rises_linearly_to_the_peak():
 
 
 def test_the_average_of_a_constant_is_that_constant_and_forgets_its_start():
-    average = {"w": jnp.zeros(3)}
-    for step in range(400):
-        average = updated_average(average, {"w": jnp.full(3, 7.0)}, jnp.int32(step), decay=0.99)
+    resting = optax.set_to_zero()
+    state = create_state({"params": {"w": jnp.zeros(3)}}, resting, ema=True).replace(params={"w": jnp.full(3, 7.0)})
+    update = jax.jit(lambda state: state.updated(resting, state.params, {}, ema=0.99))
+    for _ in range(400):
+        state = update(state)
+    assert state.step == 400
     # The weight left on the start is the product of the decays.
     left = np.prod(np.minimum(0.99, (1 + np.arange(400)) / (10 + np.arange(400))))
-    np.testing.assert_allclose(average["w"], 7 * (1 - left), rtol=1e-5)
+    np.testing.assert_allclose(state.ema["params"]["w"], 7 * (1 - left), rtol=1e-5)
 
 
 def test_losses_are_elementwise():
