@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +104,11 @@ def restore_newest(checkpoints: ocp.training.Checkpointer, template: Any) -> tup
         everywhere = gathered(np.bool_(found is not None)).all()
         if found is not None and everywhere:
             state, progress = found
-            return state, progress, _set_aside(checkpoints, unreadable, first)
+            if not unreadable:
+                return state, progress, None
+            cause = first or "another process could not read its checkpoint"
+            moved = set_aside(checkpoints, unreadable)
+            return state, progress, f"{cause}: moved to {moved}; the run goes on from the one before"
         unreadable.append(step)
     raise InputError(
         f"{first or 'another process could not read its checkpoint'}, and no earlier one can be read; if the disk is "
@@ -112,9 +116,11 @@ def restore_newest(checkpoints: ocp.training.Checkpointer, template: Any) -> tup
     ) from first
 
 
-def _set_aside(checkpoints, steps, error):
-    if not steps:
-        return None
+def set_aside(checkpoints: ocp.training.Checkpointer, steps: Sequence[int]) -> Path:
+    """Move checkpoints into the folder `DAMAGED` beside the others, and return that folder.
+
+    All processes of a run must call it.
+    """
     directory = Path(checkpoints.directory)
     damaged = directory.parent / DAMAGED
     if is_writer():
@@ -125,8 +131,7 @@ def _set_aside(checkpoints, steps, error):
             (directory / str(step)).rename(damaged / str(step))
     gathered(np.int32(0))
     checkpoints.reload()
-    cause = error or "another process could not read its checkpoint"
-    return f"{cause}: moved to {damaged}; the run goes on from the one before"
+    return damaged
 
 
 def restore_checkpoint(

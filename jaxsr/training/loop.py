@@ -22,6 +22,7 @@ from jaxsr.runs.checkpoint import (
     restore_newest,
     save_checkpoint,
     saved_steps,
+    set_aside,
 )
 from jaxsr.runs.record import open_record
 from jaxsr.training.moment import Crops, Moment, Scores, moment_of, open_crops_at, progress_of
@@ -105,8 +106,7 @@ def fit(
                 metrics = {name: np.asarray(values) for name, values in jax.device_get(pending).items()}
                 if not all(np.isfinite(values).all() for values in metrics.values()):
                     troubles += 1
-                    restored = partial(restore_checkpoint, checkpoints, template)
-                    moment = _rolled_back(saved_steps(checkpoints), restored, as_moment, moment, troubles, config)
+                    moment = _rolled_back(checkpoints, template, as_moment, moment, troubles, config)
                     record.write(f"not finite after step {step}: back to step {moment.step}, with other data")
                     step, crops = moment.step, open_crops_at(moment, open_crops)
                     batches = _take(crops, config, step, mesh)
@@ -150,14 +150,21 @@ def _validated(moment, record, validate, better, warnings, export) -> Moment:
     return moment
 
 
-def _rolled_back(saved, restored, as_moment, moment, troubles, config) -> Moment:
-    """The moment of a checkpoint, with another data order. The best scores so far are kept."""
+def _rolled_back(checkpoints, template, as_moment, moment, troubles, config) -> Moment:
+    """The moment of a checkpoint, with another data order. The best scores so far are kept.
+
+    The last try starts from the checkpoint before the newest. That one is moved away, because otherwise an interrupted
+    run would go on from it.
+    """
+    saved = saved_steps(checkpoints)
     if troubles > MAX_ROLLBACKS or (troubles == MAX_ROLLBACKS and len(saved) < 2):
         raise InputError(
             f"the loss was not finite {troubles} times in a row after step {saved[-1]}; lower --learning-rate or raise "
             f"--warmup, in another --workdir (the last good checkpoint is kept in {config.workdir})"
         )
-    earlier = as_moment(*restored(step=saved[-2 if troubles == MAX_ROLLBACKS else -1]))
+    if troubles == MAX_ROLLBACKS:
+        set_aside(checkpoints, [saved.pop()])
+    earlier = as_moment(*restore_checkpoint(checkpoints, template, step=saved[-1]))
     unimproved = min(earlier.unimproved, moment.unimproved)
     return earlier._replace(order=earlier.order + troubles, data=None, best=moment.best, unimproved=unimproved)
 

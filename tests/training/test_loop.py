@@ -75,6 +75,14 @@ def test_the_third_trouble_goes_back_to_the_checkpoint_before(tmp_path):
     assert run(tmp_path, orders)["last.safetensors"] == 1 + 2 + 6 * 10
 
 
+def test_a_run_that_ends_before_the_checkpoint_it_gave_up_goes_on_from_its_own_end(tmp_path):
+    """Gone back from step 4 to step 2, and stopped at step 3."""
+    orders = {0: [1, 2, 3, 4, 0, 0, 0, 0], 1: [0] * 8, 2: [0] * 8, 3: [1] * 8}
+    settings = {"validate_every": 1, "early_stop": 1}
+    assert run(tmp_path, orders, **settings)["last.safetensors"] == 1 + 2 + 1
+    assert run(tmp_path, orders, **settings) == {"last.safetensors": 1 + 2 + 1}
+
+
 def test_the_best_weights_of_steps_that_were_lost_stay_the_best(tmp_path):
     # Validated every 4 steps, saved every 3: the best of step 4 is newer than the checkpoint gone back to.
     orders = {0: [1, 1, 1, 100, 0, 0, 0, 0], 1: [1] * 8}
