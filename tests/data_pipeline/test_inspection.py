@@ -96,6 +96,20 @@ def test_large_photos_are_left_to_the_full_check_unless_they_are_jpegs(folders):
     assert full.uncompared == 0
 
 
+def test_the_same_file_is_known_without_decoding_it(folders):
+    train, validation = folders
+    for side, copies in (
+        (1200, [train / "one.png", train / "two.png"]),
+        (1300, [train / "leak.png", validation / "l.png"]),
+    ):
+        picture("waves").resize((side, side)).save(copies[0], compress_level=1)
+        copies[1].write_bytes(copies[0].read_bytes())
+    problems = found(inspect([train], crop=96, validation=open_source([validation])))
+    assert problems.keys() == {"two.png", "leak.png"}
+    assert problems["two.png"].endswith("duplicate of " + str(train / "one.png"))
+    assert problems["leak.png"].endswith(str(validation / "l.png"))
+
+
 def test_what_is_left_can_be_trained_on(folders):
     train, _ = folders
     (train / "broken.png").write_bytes(b"")
