@@ -1,5 +1,7 @@
 """Whole recipes: where LR lies on HR, what stays clean, and what depends on what."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -61,6 +63,22 @@ def test_every_part_changes_the_picture(photos, fault):
     )
     changed = np.abs(plain - faulty).mean(axis=(1, 2, 3)) * 255
     assert (changed > 0.5).sum() >= 6
+
+
+@pytest.mark.parametrize("scale", [1, 2, 4])
+def test_the_margin_keeps_what_blurs_take_from_the_opposite_edge_out(photos, scale):
+    cut = margin("wang2021", scale=scale)
+    assert cut % scale == 0
+    crops = photos[:, : 32 + 2 * cut, : 32 + 2 * cut]
+    # Of the last rows, only blurs that wrap around can reach the first; the tails of two of them together, by a level.
+    changed = crops.at[:, -cut:].set(255 - crops[:, -cut:])
+    degrade_crops = jax.jit(partial(degraded_by, recipe=recipe(blur=1.0), scale=scale))
+    found = [
+        degrade_crops(jax.random.key(5), images.astype(jnp.float32) / 255, degrade(images, scale=scale)[0])
+        for images in (crops, changed)
+    ]
+    top = [np.asarray(low)[:, cut // scale : cut // scale + 4 // scale + 1] for low in found]
+    np.testing.assert_allclose(*top, atol=1.01 / 255)
 
 
 def test_bicubic_is_todays_reduction_of_turned_crops(photos):

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxsr.data.augmentation import augment, degrade
 from jaxsr.data.degradation import draws
 from jaxsr.data.degradation.jpeg import compressed
-from jaxsr.data.degradation.kernels import filtered
+from jaxsr.data.degradation.kernels import SIDE, filtered
 from jaxsr.data.degradation.noise import noisy
 from jaxsr.data.degradation.recipes import RECIPES, Recipe
 from jaxsr.data.degradation.resampling import resampled
@@ -28,7 +28,8 @@ _GRID = 16
 
 def margin(recipe: str, *, scale: int) -> int:
     """HR pixels on each side of a crop that a recipe reads and then cuts off, a multiple of the scale."""
-    return 0 if recipe == "bicubic" else 8 * scale
+    # Blurs wrap around, so that their half kernels at the edges must be cut off.
+    return 0 if recipe == "bicubic" else scale * max(8, -(-(SIDE // 2) // scale))
 
 
 def make_degradation(recipe: str, *, scale: int) -> Degrade:
