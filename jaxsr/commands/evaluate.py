@@ -72,6 +72,11 @@ def main(
         )
     if not data and (degrade or curve or sheet or (lr and sr)):
         raise InputError("--degrade, --curve, --sheet, and --lr together with --sr need photos: name them with --data")
+    if sr and (strength or base or self_ensemble or color_lock or back_project or curve):
+        raise InputError(
+            "--strength, --base, --self-ensemble, --color-lock, --back-project and --curve are for --model; the "
+            "pictures of --sr are scored as they are"
+        )
     if sheet and (sr or sheet.suffix.lower() != ".png"):
         raise InputError(f"--sheet {sheet}: give a file name that ends in .png, and give --model")
     if scale is not None and scale < 1:

@@ -86,6 +86,11 @@ def main(arguments: Annotated[Arguments, tyro.conf.arg(name="")]) -> int:
         return start(TrainConfig(**values), check_only=arguments.check_data, cluster=cluster)
 
     if not arguments.distributed:
+        for name in ("coordinator", "process_count", "process_index"):
+            if getattr(arguments, name) is not None:
+                raise InputError(
+                    f"--{name.replace('_', '-')} is for runs with --distributed; add that, or leave it out"
+                )
         return task()
     from jaxsr.processes.supervision import supervised
 

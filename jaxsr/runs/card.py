@@ -54,12 +54,14 @@ def training_card(
     """
     recipe = ("batch_size", "crop", "degradation", "loss", "optimizer", "learning_rate", "schedule", "warmup", "ema")
     recipe += ("seed", "dtype", "sampling")
+    settings = {name: getattr(config, name) for name in recipe}
+    if config.lr:
+        # Such a run makes no LR.
+        settings |= {"degradation": None, "lr": [Path(name).name for name in config.lr]}
     card = {
         "training_data": [name if ":" in name else Path(name).name for name in config.data],
         "training_photos": photos,
-        "recipe": {"stage": config.stage, "steps": config.steps}
-        | {name: getattr(config, name) for name in recipe}
-        | used,
+        "recipe": {"stage": config.stage, "steps": config.steps} | settings | used,
         "seed": config.seed,
         "code_version": code_version(),
         "protocol": PROTOCOL,

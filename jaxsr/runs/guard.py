@@ -36,7 +36,8 @@ def adversarial_warnings(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         cure = "raise" if np.median(ratios) < RATIO_BAND[0] else "lower"
         found["ratio"] = (
             f"content : weighted adversarial loss is {np.median(ratios):.1f} over the last {RATIO_WINDOW} steps, "
-            f"outside {RATIO_BAND[0]:g} to {RATIO_BAND[1]:g}; {cure} --content-ratio"
+            f"outside {RATIO_BAND[0]:g} to {RATIO_BAND[1]:g};"
+            f" {cure} --content-ratio (or --feature-scale, where it is set)"
         )
     accuracies = [_last(rows, f"accuracy_{kind}", SATURATED_FOR) for kind in ("real", "fake")]
     if all(len(values) and values.mean() > SATURATED for values in accuracies):

@@ -30,18 +30,15 @@ def check(config: TrainConfig) -> None:
         value = getattr(config, name)
         if value is not None and not 0 < value < math.inf:
             raise InputError(f"--{name.replace('_', '-')} {value}: must be above 0")
-    if config.stage == "srgan" and config.feature_scale is None and not config.adversarial_weight:
-        raise InputError("--adversarial-weight 0 leaves no loss for --content-ratio to refer to; set --feature-scale")
     if config.tap_weights and not (min(config.tap_weights) >= 0 and 0 < sum(config.tap_weights) < math.inf):
         raise InputError(f"--tap-weights {config.tap_weights}: must be at least 0, and one of them above 0")
     if any(side < 1 or not side % 2 for side in config.kernel_sides):
         raise InputError(f"--kernel-sides {config.kernel_sides}: must be odd, such as 9 1 5 or 9 5 5")
-    if not -(2**63) <= config.seed < 2**63:
-        raise InputError(f"--seed {config.seed}: must fit into 64 bits")
-    if config.stage == "srgan" and config.optimizer != "adam":
-        raise InputError(f"--optimizer {config.optimizer}: --stage srgan supports only adam")
-    if config.stage == "srgan" and config.crop % 16:
-        raise InputError(f"--crop {config.crop}: the discriminator halves crops four times; choose a multiple of 16")
+    # JAX takes the last 32 bits of a seed.
+    if not -(2**31) <= config.seed < 2**31:
+        raise InputError(f"--seed {config.seed}: must fit into 32 bits, so between {-(2**31)} and {2**31 - 1}")
+    if config.stage == "srgan":
+        _check_srgan(config)
     if not 0 <= config.label_smoothing < 0.5:
         raise InputError(f"--label-smoothing {config.label_smoothing}: must be at least 0 and below 0.5")
     if config.tap_weights and len(config.tap_weights) != len(config.taps):
@@ -52,7 +49,28 @@ def check(config: TrainConfig) -> None:
         raise InputError(f"--early-stop {config.early_stop} counts validations; name photos for them with --validation")
     if config.extend and not config.resume:
         raise InputError("--extend goes on with a run and --no-resume removes it; give one of the two")
+    if config.validation_lr and not config.validation:
+        raise InputError("--validation-lr has LR files for photos that are missing; name those with --validation")
     if config.lr and config.degradation != "bicubic":
         raise InputError(f"--degradation {config.degradation} makes LR and --lr provides it; give one of the two")
     if config.lr and len(config.lr) != len(config.data):
         raise InputError(f"--lr has {len(config.lr)} folders for {len(config.data)} of --data; give one for each")
+
+
+def _check_srgan(config):
+    if config.optimizer != "adam":
+        raise InputError(f"--optimizer {config.optimizer}: --stage srgan supports only adam")
+    if config.feature_scale is None and not config.adversarial_weight:
+        raise InputError("--adversarial-weight 0 leaves no loss for --content-ratio to refer to; set --feature-scale")
+    times, multiple = ("three times", 8) if config.discriminator == "unet" else ("four times", 16)
+    if config.crop % multiple:
+        raise InputError(
+            f"--crop {config.crop}: the discriminator halves crops {times}; choose a multiple of {multiple}"
+        )
+    if config.from_scratch and config.init is not None:
+        raise InputError(
+            f"--from-scratch starts from untrained weights and --init {config.init} names others; leave one out (where "
+            "the recipe names it: --init None)"
+        )
+    if config.perceptual == "lpips" and config.content_loss != "mse":
+        raise InputError(f"--content-loss {config.content_loss}: LPIPS is a sum of squares; use mse or another network")

@@ -4,9 +4,11 @@ import contextlib
 import os
 from pathlib import Path
 
+import jax
 import numpy as np
 
 from jaxsr.config import TrainConfig
+from jaxsr.data.degradation.photos import degrade_photo
 from jaxsr.data.inspection import format_table, inspect
 from jaxsr.data.low import with_low
 from jaxsr.data.pipeline import cached
@@ -95,6 +97,7 @@ def _validation_pixels(config, sets):
     for name, each in sets.items():
         if isinstance(each, Source):
             photos |= {each.names[i]: each[i] for i in range(len(each))}
+            low |= _degraded_records(config, each)
             continue
         for stem, photo in read_set(each.paths):
             full = f"{name}/{stem}"
@@ -102,6 +105,17 @@ def _validation_pixels(config, sets):
             require_room({full: photo}, scale=config.scale, perceptual=config.stage == "srgan")
             low[full] = each.low(stem, cropped(photo, scale=config.scale), scale=config.scale)
     return photos, low
+
+
+def _degraded_records(config, source):
+    """{name: LR} of photos that are not files, as `jaxsr.evaluation.sets` makes it of files; {} for bicubic LR."""
+    if config.degradation == "bicubic":
+        return {}
+    key, options = jax.random.key(0), {"recipe": config.degradation, "scale": config.scale}
+    return {
+        name: degrade_photo(jax.random.fold_in(key, i), cropped(source[i], scale=config.scale), **options)
+        for i, name in enumerate(source.names)
+    }
 
 
 def _inspected(config, sets, *, full):

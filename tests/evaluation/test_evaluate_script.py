@@ -68,6 +68,7 @@ def test_table_json_and_sheet(photos, tmp_path):
         (("--model", "bicubic", "--data", "{tmp}"), "no photos"),
         (("--model", "--data", str(SET5)), "either --model or --sr"),
         (("--sr", "{tmp}", "--data", str(SET5), "--scale", "-4"), "--scale -4: must be 1 or more"),
+        (("--sr", "{tmp}", "--data", str(SET5), "--strength", "0,1"), "--strength, --base"),
         (("--model", "auto", "--data", str(SET5)), "auto chooses a network for each picture; name one here"),
         (("--model", "no-such-model", "--data", str(SET5)), "no-such-model"),
         (("--model", "bicubic", "--data", str(SET5), "--sheet", "{tmp}/sheet.gif"), "--sheet"),

@@ -17,7 +17,12 @@ def test_the_defaults_pass(stage):
     [
         ({"blocks": -1}, "--blocks -1"),
         ({"warmup": -5}, "--warmup -5"),
-        ({"seed": 10**20}, "--seed 1"),
+        ({"seed": 2**31}, "--seed 2147483648: must fit into 32 bits"),
+        ({"crop": 72}, "--crop 72: .* multiple of 16"),
+        ({"crop": 76, "discriminator": "unet"}, "--crop 76: .* multiple of 8"),
+        ({"from_scratch": True, "init": "srresnet"}, "--from-scratch .* --init srresnet"),
+        ({"perceptual": "lpips", "content_loss": "l1"}, "--content-loss l1: LPIPS"),
+        ({"validation_lr": ("low",)}, "--validation-lr .* --validation"),
         ({"kernel_sides": (9, 0, 5)}, "--kernel-sides"),
         ({"kernel_sides": (8, 2, 4)}, "--kernel-sides"),
         ({"learning_rate": float("inf")}, "--learning-rate inf"),
@@ -37,6 +42,10 @@ def test_the_defaults_pass(stage):
 def test_values_that_no_run_can_have_are_refused(values, words):
     with pytest.raises(InputError, match=words):
         check(TrainConfig(**({"stage": "srgan"} | values)))
+
+
+def test_the_u_net_takes_crops_that_it_can_halve_three_times():
+    check(TrainConfig(stage="srgan", crop=72, discriminator="unet"))
 
 
 def test_an_adversarial_weight_of_zero_is_for_a_fixed_feature_scale():
