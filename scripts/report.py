@@ -31,8 +31,9 @@ def main(
       title: Title of that run's curve.
       command: Command that started that run.
     """
-    from jaxsr.evaluation import figures as draw
-    from jaxsr.evaluation import page, results
+    from results_page import figures as draw
+    from results_page import page, results
+
     from jaxsr.evaluation.report import draw_strengths
 
     if add_run:

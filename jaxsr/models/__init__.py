@@ -20,4 +20,10 @@ MODELS = {
     "compact": Compact,
 }
 
-__all__ = ["ESPCN", "MODELS", "SRCNN", "Compact", "MSRResNet", "RRDBNet", "SRResNet"]
+
+def scales(name: str) -> tuple[int, ...]:
+    """The factors that a network of `MODELS` can have."""
+    return (1, 2, 4) if name == "rrdbnet" else (2, 3, 4, 8)
+
+
+__all__ = ["ESPCN", "MODELS", "SRCNN", "Compact", "MSRResNet", "RRDBNet", "SRResNet", "scales"]

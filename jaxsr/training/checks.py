@@ -4,6 +4,7 @@ import math
 
 from jaxsr.config import TrainConfig
 from jaxsr.errors import InputError
+from jaxsr.models import scales
 
 
 def check(config: TrainConfig) -> None:
@@ -12,9 +13,9 @@ def check(config: TrainConfig) -> None:
     Raises:
       InputError: a setting is impossible. The message names the flag and its possible values.
     """
-    scales = (1, 2, 4) if config.stage == "rrdbnet" else (2, 3, 4, 8)
-    if config.scale not in scales:
-        raise InputError(f"--scale {config.scale}: choose {', '.join(map(str, scales[:-1]))} or {scales[-1]}")
+    *first, last = scales(config.stage)
+    if config.scale not in (*first, last):
+        raise InputError(f"--scale {config.scale}: choose {', '.join(map(str, first))} or {last}")
     if config.crop % config.scale:
         raise InputError(f"--crop {config.crop} is not a multiple of --scale {config.scale}")
     at_least_one = ("steps", "batch_size", "crop", "crops_per_photo", "checkpoint_every", "validate_every")

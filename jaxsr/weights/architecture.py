@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxsr.errors import InputError
-from jaxsr.models import MODELS
+from jaxsr.models import MODELS, scales
 
 
 def architecture(model: nn.Module) -> dict[str, Any]:
@@ -46,9 +46,9 @@ def build_model(architecture: dict[str, Any], *, dtype: Any = jnp.float32) -> nn
         choices = get_args(hint) if get_origin(hint) is Literal else [value]
         if type(value) is not type(defaults[field]) or value not in choices:
             raise InputError(f"{name} cannot have {field}={value!r}: the default is {defaults[field]!r}")
-    scales = (1, 2, 4) if name == "rrdbnet" else (2, 3, 4, 8)
-    if values.get("scale", 4) not in scales:
-        one_of = f"{', '.join(map(str, scales[:-1]))} or {scales[-1]}"
+    *first, last = scales(name)
+    if values.get("scale", 4) not in (*first, last):
+        one_of = f"{', '.join(map(str, first))} or {last}"
         raise InputError(f"{name} cannot have scale={values['scale']}: it upscales by {one_of}")
     return MODELS[name](**values, dtype=dtype)
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import tyro
+from results_page.recipes import recipes_sections
 
 from jaxsr.commands.train import Arguments, chosen_config
 from jaxsr.data.inspection import inspect
 from jaxsr.data.sources import SAMPLES, open_source
-from jaxsr.evaluation.recipes import recipes_sections
 from jaxsr.training.checks import check
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 from forked import run
-
-from jaxsr.evaluation.figures import slope
-from jaxsr.evaluation.page import readme_table, results_page
-from jaxsr.evaluation.results import METRICS, PUBLISHED, ROWS, SETS, read_figures
+from results_page.figures import slope
+from results_page.page import readme_table, results_page
+from results_page.results import METRICS, PUBLISHED, ROWS, SETS, read_figures
 
 ROOT = Path(__file__).parents[2]
 FIGURES = ROOT / "docs" / "results"

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxsr.evaluation.results import METRICS, markdown
+from results_page.results import METRICS, markdown
 
 # Further updates of a trained network change its scores by little.
 _FINE = {"lpips_alex": ".4f", "psnr_y": ".3f"}
@@ -47,7 +47,7 @@ def recipes_sections(groups: Mapping[str, dict[str, Any]]) -> str:
     no differences are shown.
 
     Args:
-      groups: {group: file of that group}, see `jaxsr.evaluation.results.RECIPES`. Groups without runs are left out.
+      groups: {group: file of that group}, see `results_page.results.RECIPES`. Groups without runs are left out.
     """
     sections = []
     for group, document in groups.items():

@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 
-from jaxsr.evaluation.figures import slope
 from jaxsr.evaluation.protocol import PROTOCOL
-from jaxsr.evaluation.real import real_section, real_table
-from jaxsr.evaluation.recipes import recipes_sections
-from jaxsr.evaluation.reproduction import COMMANDS, RECIPE_COMMANDS
-from jaxsr.evaluation.results import METRICS, PUBLISHED, ROWS, SETS, Figures, generations, markdown
+from results_page.figures import slope
+from results_page.real import real_section, real_table
+from results_page.recipes import recipes_sections
+from results_page.reproduction import COMMANDS, RECIPE_COMMANDS
+from results_page.results import METRICS, PUBLISHED, ROWS, SETS, Figures, generations, markdown
 
 # The training of SRResNet in Ledig et al. 2017, section 3.2.
 PAPERS_BATCH, PAPERS_UPDATES = 16, (10**5, 10**6)

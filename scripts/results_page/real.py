@@ -1,6 +1,6 @@
 """The section on real photos of the page of results."""
 
-from jaxsr.evaluation.results import REAL_ROWS, REAL_SETS, Figures, generations, markdown
+from results_page.results import REAL_ROWS, REAL_SETS, Figures, generations, markdown
 
 _SECTION = """## Real photos
 

@@ -1,0 +1,1 @@
+"""The page of results: its sections, tables and figures, made from the files in docs/results."""
