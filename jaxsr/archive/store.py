@@ -62,6 +62,8 @@ def open_store(name: str) -> Store:
         remote, root = fs.FileSystem.from_uri(name)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         remote, root = _by_fsspec(name)
+    except UnicodeEncodeError as error:
+        raise InputError(f"{name!r}: a URI has letters of UTF-8 only; write others as %XX") from error
     return Store(root, root, None) if isinstance(remote, fs.LocalFileSystem) else Store(name, root, remote)
 
 

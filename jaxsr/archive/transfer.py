@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from pyarrow import fs
 
 from jaxsr.archive.store import Store
+from jaxsr.errors import InputError
 from jaxsr.files import abandoned_names
 from jaxsr.upscaling.plan import require_writable
 
@@ -61,10 +62,14 @@ def check_writable(store: Store) -> None:
         require_writable(Path(store.root))
         return
     probe = store.path(Path(f".jaxsr-{secrets.token_hex(4)}"))
-    store.remote.create_dir(store.root, recursive=True)
-    with store.remote.open_output_stream(probe) as stream:
-        stream.write(b"?")
-    store.remote.delete_file(probe)
+    try:
+        store.remote.create_dir(store.root, recursive=True)
+        with store.remote.open_output_stream(probe) as stream:
+            stream.write(b"?")
+        store.remote.delete_file(probe)
+    # fsspec's file systems that are read-only say so by a ValueError.
+    except ValueError as error:
+        raise InputError(f"{store.name}: cannot be written ({error})") from error
 
 
 def clear_abandoned(store: Store, places: Iterable[Path]) -> None:
@@ -85,7 +90,7 @@ def _remote(store) -> fs.FileSystem:
 
 def _names(store, folder):
     if store.remote is None:
-        return os.listdir(folder)
+        return os.listdir(folder) if os.path.isdir(folder) else []
     selector = fs.FileSelector(folder, allow_not_found=True)
     return [info.base_name for info in store.remote.get_file_info(selector)]
 

@@ -83,6 +83,8 @@ def main(
     from jaxsr.upscaling.size import parse_size
     from jaxsr.video.inputs import are_clips, check_flags, clip_command, plan_clips
 
+    if "" in (source, destination):
+        raise InputError("SOURCE or DESTINATION is empty; give a name, or . for this folder")
     size = parse_size(network.size, scale=network.scale)
     results = existing_results(skip=skip_existing, overwrite=overwrite)
     check_report(json)

@@ -81,20 +81,24 @@ def main(
         raise InputError(f"--sheet {sheet}: give a file name that ends in .png, and give --model")
     if scale is not None and scale < 1:
         raise InputError(f"--scale {scale}: must be 1 or more")
+    if not 0 <= seed < 2**32:
+        raise InputError(f"--seed {seed}: must be from 0 to {2**32 - 1}")
     check_report(json)
     sets = open_sets(data, low=lr, results=sr, recipe=degrade, seed=seed) if data else {}
     strengths = command.parse_strengths(strength)
-    curve = command.curve_file(curve, strengths) if data else None
+    if curve and "alex" not in lpips:
+        raise InputError(f"--curve {curve} shows LPIPS on AlexNet: add alex to --lpips")
+    curve = command.curve_file(curve, strengths) if data and "alex" in lpips else None
     refinements = {"self_ensemble": self_ensemble, "color_lock": color_lock, "back_project": back_project}
     models = command.load_models(model, scale=scale, strengths=strengths, base=base, **refinements)
     if data:
         results = command.score_all(sets, models, scale=scale, lpips=lpips)
     else:
         results = no_reference.score_all(lr or sr, models)
-    if curve:
-        report.draw_strengths(curve, [result for result in results if "strength" in (result["card"] or {})])
-        print(f"curve: {curve}")
     if json:
         report.save_json(json, results)
     if sheet:
         save_sheet(sheet, sets, models)
+    if curve:
+        report.draw_strengths(curve, [result for result in results if "strength" in (result["card"] or {})])
+        print(f"curve: {curve}")

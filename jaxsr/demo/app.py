@@ -16,6 +16,7 @@ Paths are built only from numbers and from names in fixed sets. A refusal is `{"
 import asyncio
 import contextlib
 import dataclasses
+import re
 import shutil
 from collections.abc import Sequence
 from functools import partial
@@ -69,7 +70,7 @@ def create_app(folder: Path, *, offers: dict[str, Offer], limits: Limits, hosts:
             Route("/jobs/{token}", _status),
             Route("/jobs/{token}", _drop, methods=["DELETE"]),
             Route("/jobs/{token}/file", _file),
-            Route("/jobs/{token}/tiles/{picture}/{level:int}/{column:int}/{row:int}", _tile),
+            Route("/jobs/{token}/tiles/{picture}/{level}/{column}/{row}", _tile),
             Mount("/page", StaticFiles(directory=PAGE)),
             Mount("/samples", StaticFiles(directory=SAMPLES)),
         ],
@@ -87,7 +88,7 @@ def create_app(folder: Path, *, offers: dict[str, Offer], limits: Limits, hosts:
     )
     # A redirect would use the host name that the request states.
     app.router.redirect_slashes = False
-    app.state.offers, app.state.limits = offers, limits
+    app.state.offers, app.state.limits, app.state.receiving = offers, limits, 0
     return app
 
 
@@ -110,8 +111,18 @@ async def _options(request: Request) -> Response:
 async def _submit(request: Request) -> Response:
     queue, limits = request.app.state.queue, request.app.state.limits
     model, strength = _chosen(request.query_params, request.app.state.offers)
-    if queue.waiting() >= limits.waiting:
-        raise HTTPException(503, f"{queue.waiting()} pictures are already waiting; try again in a few minutes")
+    state = request.app.state
+    if (waiting := queue.waiting() + state.receiving) >= limits.waiting:
+        raise HTTPException(503, f"{waiting} pictures are already waiting; try again in a few minutes")
+    # Those that are still arriving have a place too.
+    state.receiving += 1
+    try:
+        return await _received(request, queue, limits, model, strength)
+    finally:
+        state.receiving -= 1
+
+
+async def _received(request, queue, limits, model, strength):
     folder = queue.new_folder()
     try:
         # A separate folder, so that the upload's name cannot collide with the names of results.
@@ -127,6 +138,8 @@ async def _submit(request: Request) -> Response:
         shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, ClientDisconnect):
             return Response(status_code=400)
+        if isinstance(error, OSError):
+            raise HTTPException(507, f"the server cannot store the picture ({error.strerror})") from error
         raise
     job = Job(folder, source, model, strength)
     queue.add(job)
@@ -177,8 +190,9 @@ async def _status(request: Request) -> Response:
 async def _tile(request: Request) -> Response:
     job, place = _job(request), request.path_params
     pyramid = job.pyramids.get(place["picture"]) if job.state == "done" else None
-    if pyramid is not None:
-        tile = pyramid.folder / str(place["level"]) / f"{place['column']}_{place['row']}{pyramid.suffix}"
+    numbers = [place[name] for name in ("level", "column", "row")]
+    if pyramid is not None and all(re.fullmatch("[0-9]{1,6}", number) for number in numbers):
+        tile = pyramid.folder / place["level"] / f"{place['column']}_{place['row']}{pyramid.suffix}"
         if tile.is_file() and not tile.is_symlink():
             return FileResponse(tile)
     raise HTTPException(404, "no such tile")

@@ -142,7 +142,9 @@ class Queue:
             state = "done"
         except Cancelled:
             pass
-        except (InputError, OSError) as error:
+        except OSError as error:
+            job.error = f"{job.source.name}: {error.strerror or error} on the server"
+        except InputError as error:
             # Show the visitor only the picture's name, not the server's folders.
             job.error = str(error).replace(f"{job.source.parent}/", "").replace(f"{job.folder}/", "")
         except Exception as error:

@@ -1,5 +1,6 @@
 """Receiving a picture into a file, within the limits."""
 
+import math
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -30,9 +31,9 @@ class Limits:
 
     def __post_init__(self):
         for name in ("megapixels", "megabytes", "keep_minutes", "waiting"):
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < math.inf:
                 flag = {"keep_minutes": "keep-minutes", "waiting": "waiting"}.get(name, f"max-{name}")
-                raise InputError(f"--{flag} {getattr(self, name):g}: must be more than 0")
+                raise InputError(f"--{flag} {getattr(self, name):g}: must be more than 0, and finite")
 
 
 class TooLarge(InputError):

@@ -78,7 +78,7 @@ def save_json(path: str | os.PathLike, results: Sequence[dict[str, Any]]) -> Non
     ]
     protocols = {result.get("protocol", PROTOCOL) for result in results}
     protocol = protocols.pop() if len(protocols) == 1 else PROTOCOL
-    text = json.dumps({"protocol": protocol, "results": complete}, indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps({"protocol": protocol, "results": complete}, indent=2, allow_nan=False)
     with replacing(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 

@@ -30,6 +30,10 @@ def join(cluster: Cluster) -> None:
     Raises:
       InputError: it is unknown where the other processes are, or they cannot be reached.
     """
+    if cluster.coordinator is not None:
+        host, _, port = cluster.coordinator.rpartition(":")
+        if not (host and port.isascii() and port.isdecimal() and 0 < int(port) < 2**16):
+            raise InputError(f"--coordinator {cluster.coordinator}: give HOST:PORT, such as node1:1234")
     # JAX's service would take SIGTERM, which the training loop handles.
     jax.config.update("jax_enable_preemption_service", False)
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
