@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any
 
 
@@ -38,6 +38,26 @@ def reported() -> Generator[None]:
         sys.exit(141)
     except OSError as error:
         sys.exit(_failed(sentence(error)))
+
+
+@contextlib.contextmanager
+def needing(what: str, extras: Mapping[str, str]) -> Generator[None]:
+    """Say which extra to install where a package is missing that only part of jaxsr needs.
+
+    Args:
+      what: the sentence, with {} for the package.
+      extras: {package: the extra that installs it}. The lack of other packages is an error as usual.
+
+    Raises:
+      InputError: one of them is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in extras:
+            raise
+        raise InputError(f'{what.format(package)}: pip install "jaxsr[{extras[package]}]"') from error
 
 
 def sentence(error: Exception) -> str:
