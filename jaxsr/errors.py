@@ -67,6 +67,11 @@ def sentence(error: Exception) -> str:
     return str(error)
 
 
+def first_line(error: Exception) -> str:
+    """The first line of an error's message, or the name of its class if it has none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def _warned(message: Warning | str, *_: Any) -> None:
     print(f"warning: {message}", file=sys.stderr)
 

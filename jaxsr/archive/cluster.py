@@ -16,7 +16,7 @@ from ray.data import ActorPoolStrategy
 from ray.exceptions import RayError
 
 from jaxsr.archive.replica import Replica, Work
-from jaxsr.errors import InputError
+from jaxsr.errors import InputError, first_line
 
 # An archive is divided into about this many calls. Ray lists all calls, and reports a call's results when it ends.
 _CALLS = 10_000
@@ -64,7 +64,7 @@ def connected(address: str | None) -> Generator[None]:
         _knock(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **new)
     except (OSError, ValueError, RuntimeError) as error:
-        raise InputError(f"no Ray cluster at {address}: {str(error).strip().splitlines()[0]}") from error
+        raise InputError(f"no Ray cluster at {address}: {first_line(error)}") from error
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     try:
         yield
