@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any
 
 
@@ -40,11 +40,36 @@ def reported() -> Generator[None]:
         sys.exit(_failed(sentence(error)))
 
 
+@contextlib.contextmanager
+def needing(what: str, extras: Mapping[str, str]) -> Generator[None]:
+    """Say which extra to install where a package is missing that only part of jaxsr needs.
+
+    Args:
+      what: the sentence, with {} for the package.
+      extras: {package: the extra that installs it}. The lack of other packages is an error as usual.
+
+    Raises:
+      InputError: one of them is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in extras:
+            raise
+        raise InputError(f'{what.format(package)}: pip install "jaxsr[{extras[package]}]"') from error
+
+
 def sentence(error: Exception) -> str:
     """The message of an error, preceded by the file name if an `OSError` has one."""
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     return str(error)
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's message, or the name of its class if it has none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _warned(message: Warning | str, *_: Any) -> None:

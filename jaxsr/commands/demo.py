@@ -4,7 +4,7 @@ import signal
 import sys
 import webbrowser
 
-from jaxsr.errors import InputError
+from jaxsr.errors import needing
 
 
 def main(
@@ -29,14 +29,10 @@ def main(
       keep_minutes: Minutes for which a picture and its result are kept after the last request for them.
       open: Open the page in the browser.
     """
-    try:
+    with needing("the page needs {}", {"starlette": "demo", "uvicorn": "demo"}):
         from jaxsr.demo.models import default_models
         from jaxsr.demo.server import serve
         from jaxsr.demo.upload import Limits
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in ("starlette", "uvicorn", "pyvips"):
-            raise
-        raise InputError(f'the page needs {error.name}: pip install "jaxsr[demo]"') from error
 
     def announce(url):
         print(url, flush=True)

@@ -1,7 +1,6 @@
 """Inspect a set of photos before training on it, so that a run does not fail hours later."""
 
 import dataclasses
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,7 +48,6 @@ def inspect(
     crop: int,
     validation: Source = _NONE,
     full: bool = False,
-    tfds_directory: str | os.PathLike | None = None,
     kept: Path | None = None,
 ) -> Inspection:
     """Find photos that are unreadable, too small, duplicates, LR files of others, or also in the validation set.
@@ -59,13 +57,12 @@ def inspect(
       crop: side of the training crops in pixels; no usable photo is smaller.
       validation: the validation photos.
       full: decode every photo completely, see `look_at`.
-      tfds_directory: as for `open_source`.
       kept: file that stores the looks, so that unchanged photos are not read again the next time.
 
     Raises:
       InputError: a source cannot be opened.
     """
-    source = open_source(source_names, tfds_directory=tfds_directory, headers=False)
+    source = open_source(source_names, headers=False)
     looks = look_at(source.photos + validation.photos, full=full, kept=kept)
     looks, validation_looks = looks[: len(source)], looks[len(source) :]
     names, validation_names = source.names, validation.names

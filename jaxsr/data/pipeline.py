@@ -109,7 +109,7 @@ def visits(source: Source, *, crop: int) -> np.ndarray:
     return np.repeat(np.arange(len(areas)), np.maximum(1, np.round(areas / unit).astype(int)))
 
 
-def cached(source: Source, *, threads: int | None = None) -> Source:
+def cached(source: Source) -> Source:
     """Decode all photos of a source and keep them in memory (3 bytes per pixel), with a progress bar.
 
     Photos that cannot be decoded stay undecoded, so that the stream of crops is the same with and without the cache.
@@ -123,7 +123,7 @@ def cached(source: Source, *, threads: int | None = None) -> Source:
             return photo
         return dataclasses.replace(photo, pixels=pixels, size=pixels.shape[:2], low=low)
 
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         photos = tqdm(pool.map(in_memory, source.photos), "Decoding photos", len(source), unit="photo")
         return Source(tuple(photos))
 

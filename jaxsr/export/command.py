@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from jaxsr.errors import InputError
+from jaxsr.errors import InputError, needing
 
 _SUFFIXES = {"onnx": (".onnx",), "stablehlo": (".stablehlo",), "pth": (".pth", ".pt")}
 # Modules that only the export needs, and the extras that install them.
@@ -45,7 +45,7 @@ def main(
         raise InputError(f"{out}: give it a name in {' or '.join(_SUFFIXES[format])}")
     elif out.exists() and Path(models[0]).exists() and out.samefile(models[0]):
         raise InputError(f"{out}: this is the MODEL; give OUT another name")
-    try:
+    with needing(f"--format {format} needs {{}}", _EXTRAS):
         from jaxsr.export.files import WRITERS
         from jaxsr.export.opening import open_network
         from jaxsr.export.web import NETWORKS, write_page
@@ -54,13 +54,4 @@ def main(
             said = write_page(out, models or NETWORKS)
         else:
             said = WRITERS[format](out, open_network(models[0]), dtype="float16" if float16 else "float32")
-    except ModuleNotFoundError as error:
-        raise _missing(error, format) from error
     print(f"{out}: {said}")
-
-
-def _missing(error: ModuleNotFoundError, format: str) -> Exception:
-    package = (error.name or "").partition(".")[0]
-    if package not in _EXTRAS:
-        return error
-    return InputError(f'--format {format} needs {package}: pip install "jaxsr[{_EXTRAS[package]}]"')

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-# Epsilon of `flax.linen.BatchNorm` in jaxsr.models.srresnet.
-_EPSILON = 1e-5
+from jaxsr.models.layers import NORM_EPSILON
 
 
 def folded(variables: Mapping) -> dict:
@@ -42,7 +41,7 @@ def _with_norm(convolution, norm, statistics):
     convolution, norm, statistics = (
         {k: np.asarray(v, np.float64) for k, v in part.items()} for part in (convolution, norm, statistics)
     )
-    gain = norm["scale"] / np.sqrt(statistics["var"] + _EPSILON)
+    gain = norm["scale"] / np.sqrt(statistics["var"] + NORM_EPSILON)
     bias = (convolution["bias"] - statistics["mean"]) * gain + norm["bias"]
     return _arrays({"kernel": convolution["kernel"] * gain, "bias": bias})
 

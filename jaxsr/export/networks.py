@@ -11,14 +11,11 @@ from jaxsr.errors import InputError
 from jaxsr.export.folding import folded
 from jaxsr.export.operators import Operators, Value
 from jaxsr.imaging.resize import resize_matrix
-from jaxsr.models import ESPCN, SRCNN, Compact, MSRResNet, RRDBNet, SRResNet
+from jaxsr.models import ESPCN, SRCNN, Compact, MSRResNet, RRDBNet, SRResNet, msrresnet, rrdbnet
 from jaxsr.models.layers import IMAGENET_DEVIATION, IMAGENET_MEAN
 from jaxsr.upscaling.engine import Interpolation
 from jaxsr.weights import Weights
 
-# RRDBNet's residual scale, and the slopes of the leaky ReLUs.
-_RESIDUAL = 0.2
-_SLOPES = {RRDBNet: 0.2, MSRResNet: 0.1}
 _REACH = {"nearest": 0, "bilinear": 1, "bicubic": 2}
 
 
@@ -78,7 +75,7 @@ def _srcnn(ops, x, model, params):
 
 
 def _msrresnet(ops, x, model, params):
-    relu, lrelu = (partial(ops.prelu, slope=np.float32(slope)) for slope in (0, _SLOPES[MSRResNet]))
+    relu, lrelu = (partial(ops.prelu, slope=np.float32(slope)) for slope in (0, msrresnet.SLOPE))
     y = lrelu(ops.convolution(x, **params["conv_first"]))
     for i in range(model.blocks):
         inner = relu(ops.convolution(y, **params[f"block_{i}_conv_1"]))
@@ -90,7 +87,7 @@ def _msrresnet(ops, x, model, params):
 
 
 def _rrdbnet(ops, x, model, params):
-    lrelu = partial(ops.prelu, slope=np.float32(_SLOPES[RRDBNet]))
+    lrelu = partial(ops.prelu, slope=np.float32(rrdbnet.SLOPE))
     squares, first = x, params["conv_first"]
     if model.unshuffle > 1:
         squares = ops.unshuffle(ops.mirrored_to_multiple(x, model.unshuffle), model.unshuffle)
@@ -100,7 +97,7 @@ def _rrdbnet(ops, x, model, params):
         inner = y
         for j in (1, 2, 3):
             inner = _dense(ops, lrelu, inner, params[f"block_{i}_dense_{j}"])
-        y = ops.add(y, ops.affine(inner, np.float32(_RESIDUAL), np.float32(0)))
+        y = ops.add(y, ops.affine(inner, np.float32(rrdbnet.RESIDUAL), np.float32(0)))
     y = ops.add(first, ops.convolution(y, **params["conv_body"]))
     for i in (0, 1):
         y = lrelu(ops.convolution(ops.repeat(y, 2), **params[f"upconv_{i}"]))
@@ -114,7 +111,7 @@ def _dense(ops, lrelu, x, params):
     seen = [x]
     for i in range(1, 5):
         seen.append(lrelu(ops.convolution(ops.side_by_side(seen) if i > 1 else x, **params[f"conv_{i}"])))
-    last = {name: np.float32(_RESIDUAL) * value for name, value in params["conv_5"].items()}
+    last = {name: np.float32(rrdbnet.RESIDUAL) * value for name, value in params["conv_5"].items()}
     return ops.add(x, ops.convolution(ops.side_by_side(seen), **last))
 
 

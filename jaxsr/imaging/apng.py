@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 import pyvips
 
-from jaxsr.imaging.chunks import Chunk, chunk, chunks_of, insert_at_end, insert_before_pixels, read_chunks
+from jaxsr.imaging.chunks import SIGNATURE, Chunk, chunk, chunks_of, insert_at_end, insert_before_pixels, read_chunks
 
 _ANIMATION, _CONTROL, _DATA = b"acTL", b"fcTL", b"fdAT"
 # Sequence number, width, height, left, top, delay's numerator and denominator, disposal, blending.
@@ -96,7 +96,7 @@ def add_frames(file: BinaryIO, frames: Sequence[pyvips.Image], milliseconds: Seq
         # The stubs of pyvips type flags as integers; libvips also takes their names.
         png = frame.crop(left, top, wide, tall).pngsave_buffer(keep="none")  # ty: ignore[invalid-argument-type]
         chunks = [(_CONTROL, _FRAME.pack(number, wide, tall, left, top, *_delay(duration), 0, 0))]
-        for _, body in chunks_of(png, (b"IDAT",)):
+        for body in (body for kind, body in chunks_of(png) if kind == b"IDAT"):
             number += 1
             chunks.append((_DATA, struct.pack(">L", number) + body))
         number += 1
@@ -127,7 +127,7 @@ def _frame(control, data):
 def _pixels(frame, header, shared):
     header = struct.pack(">LL", frame.width, frame.height) + header[8:]
     parts = [(b"IHDR", header), *shared, (b"IDAT", frame.data), (b"IEND", b"")]
-    png = b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+    png = SIGNATURE + b"".join(chunk(*part) for part in parts)
     pixels = pyvips.Image.new_from_buffer(png, "", fail_on="error").numpy()
     return pixels if pixels.ndim == 3 else pixels[..., None]
 

@@ -3,15 +3,16 @@
 import io
 import os
 import struct
-import zlib
 from collections.abc import Collection, Iterator, Sequence
 from typing import BinaryIO
 
+from zlib_ng import zlib_ng
+
 Chunk = tuple[bytes, bytes]
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Offset of the first byte after IHDR.
-_AFTER_HEADER = len(_SIGNATURE) + 25
+_AFTER_HEADER = len(SIGNATURE) + 25
 _BLOCK = 2**22
 
 
@@ -24,20 +25,20 @@ def read_chunks(path: str | os.PathLike, kinds: Collection[bytes], *, largest: i
       largest: most bytes of a body; larger chunks are skipped.
     """
     with open(path, "rb") as file:
-        yield from _chunks(file, kinds, largest)
+        yield from _chunks(file, lambda kind, length: kind in kinds and length <= largest)
 
 
-def chunks_of(png: bytes, kinds: Collection[bytes]) -> Iterator[Chunk]:
-    """`read_chunks` for a whole PNG in memory."""
-    return _chunks(io.BytesIO(png), kinds, len(png))
+def chunks_of(png: bytes) -> Iterator[Chunk]:
+    """Yield (kind, body) of all chunks of a PNG in memory."""
+    return _chunks(io.BytesIO(png), lambda kind, length: True)
 
 
-def _chunks(file, kinds, largest):
-    if file.read(len(_SIGNATURE)) != _SIGNATURE:
+def _chunks(file, wanted):
+    if file.read(len(SIGNATURE)) != SIGNATURE:
         return
     while len(header := file.read(8)) == 8:
         length, kind = struct.unpack(">L4s", header)
-        if kind in kinds and length <= largest:
+        if wanted(kind, length):
             yield kind, file.read(length)
             length = 0
         file.seek(length + 4, os.SEEK_CUR)
@@ -47,7 +48,7 @@ def _chunks(file, kinds, largest):
 
 def chunk(kind: bytes, body: bytes) -> bytes:
     """The bytes of a chunk: length, kind, body and CRC."""
-    return struct.pack(">L", len(body)) + kind + body + struct.pack(">L", zlib.crc32(kind + body))
+    return struct.pack(">L", len(body)) + kind + body + struct.pack(">L", zlib_ng.crc32(body, zlib_ng.crc32(kind)))
 
 
 def insert_before_pixels(file: BinaryIO, chunks: Sequence[Chunk]) -> None:

@@ -23,7 +23,6 @@ _FORMATS = {
     ".tif": ("TIFF", {"compression": "tiff_adobe_deflate"}),
     ".tiff": ("TIFF", {"compression": "tiff_adobe_deflate"}),
 }
-WRITTEN_SUFFIXES = tuple(_FORMATS)
 
 # Exceptions that Pillow's decoders raise on broken files; they differ from format to format.
 BROKEN = (
@@ -127,17 +126,17 @@ def save_image(path: str | os.PathLike, image: np.ndarray) -> None:
     """Write a uint8 image as PNG, TIFF, WebP or JPEG, chosen by the suffix. WebP and JPEG are lossy, at quality 95.
 
     Args:
-      path: a name with one of `WRITTEN_SUFFIXES`; missing folders are created.
+      path: the file; missing folders are created.
       image: [H, W, 3] or [H, W] uint8. All formats but JPEG also take a last channel of alpha.
 
     Raises:
-      InputError: the suffix is not one of `WRITTEN_SUFFIXES`.
+      InputError: the suffix is not one of these formats.
       OSError: the file cannot be written; no partial file is left.
       TypeError: the image is not uint8.
     """
     path = Path(path)
-    if path.suffix.lower() not in WRITTEN_SUFFIXES:
-        raise InputError(f"{path}: give the output a name in {', '.join(WRITTEN_SUFFIXES)}")
+    if path.suffix.lower() not in _FORMATS:
+        raise InputError(f"{path}: give the output a name in {', '.join(_FORMATS)}")
     if image.dtype != np.uint8:
         raise TypeError(f"save_image takes uint8, not {image.dtype}")
     name, options = _FORMATS[path.suffix.lower()]

@@ -4,27 +4,11 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from jaxsr.imaging.color import GRAY_WEIGHTS
+from jaxsr.imaging.jpeg_tables import COSINES, LUMA_TABLE
 
-# The luma table of T.81, table K.1, which libjpeg scales. Rows are vertical frequencies.
-LUMA_TABLE = np.array(
-    [
-        [16, 11, 10, 16, 24, 40, 51, 61],
-        [12, 12, 14, 19, 26, 58, 60, 55],
-        [14, 13, 16, 24, 40, 57, 69, 56],
-        [14, 17, 22, 29, 51, 87, 80, 62],
-        [18, 22, 37, 56, 68, 109, 103, 77],
-        [24, 35, 55, 64, 81, 104, 113, 92],
-        [49, 64, 78, 87, 103, 121, 120, 101],
-        [72, 92, 95, 98, 112, 100, 103, 99],
-    ]
-)
 _BLOCK = 8
-_FREQUENCY = np.arange(_BLOCK)
-# The cosine transform of a block (T.81, A.3.3) as a matrix [63, 64], without the mean.
-_COSINES = (
-    np.cos(np.outer(_FREQUENCY, 2 * _FREQUENCY + 1) * np.pi / 16) * np.where(_FREQUENCY, 0.5, 0.125**0.5)[:, None]
-)
-_TRANSFORM = np.kron(_COSINES, _COSINES)[1:].astype(np.float32)
+# The cosine transform of a block as a matrix [63, 64], without the mean.
+_TRANSFORM = np.kron(COSINES, COSINES)[1:].astype(np.float32)
 # Decoders round luma, and then red, green and blue, to whole levels. Rounding has a variance of 1/12.
 _ROUNDING = ((1 + sum(weight**2 for weight in GRAY_WEIGHTS)) / 12) ** 0.5
 # The share of coefficients that fit no step: from text over the photo, for example.

@@ -7,11 +7,10 @@ from typing import BinaryIO
 
 import numpy as np
 import pyvips
-from zlib_ng import zlib_ng
 
+from jaxsr.imaging.chunks import SIGNATURE, chunk, chunks_of
 from jaxsr.imaging.deflate import HEADER, Compression, compressed_rows, joined_adler
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Bytes of pixels in a block. Blocks are compressed independently, which makes them 0.1 % larger at this size.
 _BLOCK = 2**20
 
@@ -30,7 +29,7 @@ def write_png(file: BinaryIO, image: pyvips.Image, *, keep: str, compression: Co
       pyvips.Error: the pixels cannot be read.
     """
     before, after = _chunks_of_libvips(image, keep)
-    file.write(_SIGNATURE)
+    file.write(SIGNATURE)
     file.writelines(before)
     for data in _pixel_data(image, compression):
         file.write(data)
@@ -40,22 +39,15 @@ def write_png(file: BinaryIO, image: pyvips.Image, *, keep: str, compression: Co
 def _chunks_of_libvips(image, keep):
     """The chunks before and after the pixels, taken from a PNG of one pixel with the same metadata and kind."""
     encoded = image.crop(0, 0, 1, 1).pngsave_buffer(keep=keep)
-    before, after, place = [], [], len(_SIGNATURE)
-    while place < len(encoded):
-        (length,) = struct.unpack_from(">L", encoded, place)
-        kind, body = encoded[place + 4 : place + 8], encoded[place + 8 : place + 8 + length]
-        place += length + 12
+    before, after = [], []
+    for kind, body in chunks_of(encoded):
         if kind == b"IHDR":
             body = struct.pack(">LL", image.width, image.height) + body[8:]
         if kind == b"IDAT":
             before, after = after, []
         else:
-            after.append(_chunk(kind, body))
+            after.append(chunk(kind, body))
     return before, after
-
-
-def _chunk(kind, body):
-    return struct.pack(">L", len(body)) + kind + body + struct.pack(">L", zlib_ng.crc32(body, zlib_ng.crc32(kind)))
 
 
 def _pixel_data(image, compression):
@@ -67,14 +59,14 @@ def _pixel_data(image, compression):
         bottom = min(top + together, image.height)
         rows, last = _rows(image, top, bottom), bottom == image.height
         block = compressed_rows(rows, step=pixel, last=last, compression=compression)
-        return block, _chunk(b"IDAT", block.data)
+        return block, chunk(b"IDAT", block.data)
 
     adler = 1
-    yield _chunk(b"IDAT", HEADER)
-    for block, chunk in _in_order(block_and_chunk, range(0, image.height, together)):
+    yield chunk(b"IDAT", HEADER)
+    for block, data in _in_order(block_and_chunk, range(0, image.height, together)):
         adler = joined_adler(adler, block.adler, block.length)
-        yield chunk
-    yield _chunk(b"IDAT", struct.pack(">L", adler))
+        yield data
+    yield chunk(b"IDAT", struct.pack(">L", adler))
 
 
 def _rows(image, top, bottom):

@@ -8,7 +8,8 @@ from PIL import Image
 
 from jaxsr.imaging.color import GRAY_WEIGHTS
 from jaxsr.imaging.files import BROKEN
-from jaxsr.imaging.jpeg_history import LUMA_TABLE, former_quality
+from jaxsr.imaging.jpeg_history import former_quality
+from jaxsr.imaging.jpeg_tables import LUMA_TABLE
 
 # Euclidean norm of the mask that measures noise (Immerkær 1996).
 _MASK_NORM = 6.0

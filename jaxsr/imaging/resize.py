@@ -50,9 +50,29 @@ def resize_matrix(length: int, scale: float, *, kernel: Kernel = "bicubic", bord
       [ceil(length * scale), length] float64; each row sums to 1.
     """
     source, weights = resize_taps(length, scale, kernel=kernel, border=border)
+    return _matrix(source, weights, length)
+
+
+def gaussian_matrix(length: int, *, sigma: float, reach: int) -> np.ndarray:
+    """The matrix A for which A @ x is a signal x, blurred by a Gaussian that ends at `reach`; borders are mirrored.
+
+    Returns:
+      [length, length] float64; each row sums to 1.
+    """
+    taps = np.arange(-reach, reach + 1)
+    weights = np.exp(-0.5 * (taps / sigma) ** 2)
+    return _matrix(_mirrored(np.arange(length)[:, None] + taps, length), weights / weights.sum(), length)
+
+
+def _matrix(source, weights, length):
     matrix = np.zeros((len(source), length))
     np.add.at(matrix, (np.arange(len(source))[:, None], source), weights)
     return matrix
+
+
+def _mirrored(taps, length):
+    period = np.concatenate([np.arange(length), np.arange(length)[::-1]])
+    return period[taps % (2 * length)]
 
 
 def resize_taps(
@@ -72,12 +92,7 @@ def resize_taps(
     taps = first[:, None] + np.arange(math.ceil(support / shrink) + 2)
     weights = function(shrink * (centre[:, None] - taps))
     weights = weights / weights.sum(axis=1, keepdims=True)
-    if border == "mirror":
-        period = np.concatenate([np.arange(length), np.arange(length)[::-1]])
-        source = period[taps % (2 * length)]
-    else:
-        source = np.clip(taps, 0, length - 1)
-    return source, weights
+    return _mirrored(taps, length) if border == "mirror" else np.clip(taps, 0, length - 1), weights
 
 
 def resize_uint8(
@@ -96,16 +111,17 @@ def resize_uint8(
     Returns:
       [ceil(H * scale), ceil(W * scale)] (and C) uint8.
     """
-    tall = _to_uint8(_apply(resize_matrix(image.shape[0], scale, kernel=kernel, border=border), image, 0))
-    return _to_uint8(_apply(resize_matrix(image.shape[1], scale, kernel=kernel, border=border), tall, 1))
+    tall = to_uint8(_apply(resize_matrix(image.shape[0], scale, kernel=kernel, border=border), image, 0))
+    return to_uint8(_apply(resize_matrix(image.shape[1], scale, kernel=kernel, border=border), tall, 1))
 
 
 def _apply(matrix, image, axis):
     return np.moveaxis(np.tensordot(matrix, image.astype(np.float64), axes=(1, axis)), 0, axis)
 
 
-def _to_uint8(image):
-    # MATLAB rounds halves away from zero. Sums of exact halves carry an error of about 1e-14, so round that off first.
+def to_uint8(image: np.ndarray) -> np.ndarray:
+    """Levels as uint8, clipped and rounded as in MATLAB: halves away from zero."""
+    # Sums of exact halves carry an error of about 1e-14, so round that off first.
     return np.clip(np.floor(np.round(image, 9) + 0.5), 0, 255).astype(np.uint8)
 
 

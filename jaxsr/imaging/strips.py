@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from jaxsr.imaging.resize import Kernel, resize_taps
+from jaxsr.imaging.resize import Kernel, resize_taps, to_uint8
 
 Rows = Callable[[int, int], np.ndarray]
 
@@ -34,7 +34,7 @@ def resize_strips(
         bottom = min(top + _TOGETHER, to[0])
         start, stop = first[top], last[bottom - 1]
         part = rows(start, stop)
-        finish = _to_uint8 if part.dtype == np.uint8 else _as_it_is
+        finish = to_uint8 if part.dtype == np.uint8 else _as_it_is
         tall = finish(_along_first(down[top:bottom, start:stop], part))
         yield finish(_along_first(across, tall.swapaxes(0, 1)).swapaxes(0, 1)).astype(
             np.uint8 if part.dtype == np.uint8 else np.float32
@@ -85,10 +85,6 @@ def _reach(matrix):
 def _along_first(matrix, image):
     flat = matrix @ image.reshape(len(image), -1).astype(np.float64)
     return flat.reshape(matrix.shape[0], *image.shape[1:])
-
-
-def _to_uint8(image):
-    return np.clip(np.floor(np.round(image, 9) + 0.5), 0, 255)
 
 
 def _as_it_is(image):

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxsr.kernels import Convolution, dense_product, torch_uniform
+from jaxsr.models.layers import BatchNorm
 
 
 class Discriminator(nn.Module):
@@ -36,7 +37,7 @@ class Discriminator(nn.Module):
           Logits [N] float32. Positive means real.
         """
         conv = partial(Convolution, side=3, may_tile=True, dtype=self.dtype)
-        norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype)
+        norm = partial(BatchNorm, use_running_average=not train, dtype=self.dtype)
         for i in range(8):
             features, stride = self.features * 2 ** (i // 2), 1 + i % 2
             x = conv(features, stride=stride, use_bias=i == 0, name=f"conv_{i}")(x)

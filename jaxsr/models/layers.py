@@ -1,11 +1,16 @@
 """Building blocks shared by the networks."""
 
+from functools import partial
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 # Of RGB in [0, 1], as torchvision's networks expect it.
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+NORM_EPSILON = 1e-5
+
+BatchNorm = partial(nn.BatchNorm, momentum=0.9, epsilon=NORM_EPSILON)
 
 
 def imagenet_normalised(unit: jax.Array) -> jax.Array:

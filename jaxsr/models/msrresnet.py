@@ -13,6 +13,9 @@ from jaxsr.imaging.resize import resize
 from jaxsr.kernels import Convolution
 from jaxsr.models.layers import pixel_shuffle
 
+# The slope of the leaky ReLUs.
+SLOPE = 0.1
+
 
 class MSRResNet(nn.Module):
     """Residual blocks and pixel shuffles, for ported weights. The bilinearly enlarged input is added to the output.
@@ -50,7 +53,7 @@ class MSRResNet(nn.Module):
         """Upscale [N, H, W, 3] in [0, 1] to [N, H·scale, W·scale, 3] float32 in [−1, 1]; `train` has no effect."""
         conv = partial(Convolution, side=3, dtype=self.dtype)
         wide = partial(conv, self.features)
-        lrelu = partial(nn.leaky_relu, negative_slope=0.1)
+        lrelu = partial(nn.leaky_relu, negative_slope=SLOPE)
         y = lrelu(wide(name="conv_first")(x))
         for i in range(self.blocks):
             y = y + wide(name=f"block_{i}_conv_2")(nn.relu(wide(name=f"block_{i}_conv_1")(y)))

@@ -11,8 +11,9 @@ from jaxsr.errors import InputError
 from jaxsr.kernels import Convolution
 from jaxsr.models.layers import pixel_unshuffle
 
-_RESIDUAL = 0.2
-_SLOPE = 0.2
+# What residuals are scaled by, and the slope of the leaky ReLUs.
+RESIDUAL = 0.2
+SLOPE = 0.2
 # Pixels of the body on each side that are enough in practice (docs/design/tiles.md has the measurements).
 _EFFECTIVE_HALO = 96
 
@@ -29,8 +30,8 @@ class DenseBlock(nn.Module):
         seen = [x]
         for i in range(1, 5):
             grown = Convolution(self.growth, 3, dtype=self.dtype, name=f"conv_{i}")(*seen)
-            seen.append(nn.leaky_relu(grown, _SLOPE))
-        return x + _RESIDUAL * Convolution(x.shape[-1], 3, dtype=self.dtype, name="conv_5")(*seen)
+            seen.append(nn.leaky_relu(grown, SLOPE))
+        return x + RESIDUAL * Convolution(x.shape[-1], 3, dtype=self.dtype, name="conv_5")(*seen)
 
 
 class RRDBNet(nn.Module):
@@ -120,12 +121,12 @@ class RRDBNet(nn.Module):
             inner = y
             for j in (1, 2, 3):
                 inner = DenseBlock(self.growth, self.dtype, name=f"block_{i}_dense_{j}")(inner)
-            y = y + _RESIDUAL * inner
+            y = y + RESIDUAL * inner
         return first + conv(name="conv_body")(y)
 
     def _upsample(self, y):
         conv = partial(Convolution, self.features, 3, dtype=self.dtype)
-        lrelu = partial(nn.leaky_relu, negative_slope=_SLOPE)
+        lrelu = partial(nn.leaky_relu, negative_slope=SLOPE)
         for i in (0, 1):
             y = lrelu(conv(name=f"upconv_{i}")(_nearest(y)))
         y = lrelu(conv(name="conv_hr")(y))

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from jaxsr.errors import InputError
 from jaxsr.kernels import Convolution
-from jaxsr.models.layers import PReLU, imagenet_normalised, pixel_shuffle
+from jaxsr.models.layers import BatchNorm, PReLU, imagenet_normalised, pixel_shuffle
 
 
 class ResidualBlock(nn.Module):
@@ -23,7 +23,7 @@ class ResidualBlock(nn.Module):
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
         """Map [N, H, W, features] to the same shape."""
         conv = partial(Convolution, self.features, 3, use_bias=False, dtype=self.dtype)
-        norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype)
+        norm = partial(BatchNorm, use_running_average=not train, dtype=self.dtype)
         y = norm(name="norm_1")(conv(name="conv_1")(x))
         y = PReLU(name="prelu")(y)
         return x + norm(name="norm_2")(conv(name="conv_2")(y))
@@ -94,7 +94,7 @@ class SRResNet(nn.Module):
 
     def _extract(self, x, *, train):
         conv = partial(Convolution, dtype=self.dtype)
-        norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype)
+        norm = partial(BatchNorm, use_running_average=not train, dtype=self.dtype)
         if self.normalisation == "imagenet":
             x = imagenet_normalised(x)
         first = PReLU(name="prelu_first")(conv(self.features, 9, name="conv_first")(x))

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import jax
 
-from jaxsr.errors import InputError
+from jaxsr.errors import InputError, first_line
 
 # Seconds without a heartbeat after which JAX considers a process lost.
 HEARTBEAT = 30
@@ -42,19 +42,15 @@ def join(cluster: Cluster) -> None:
     except ValueError as error:
         raise InputError(
             "--distributed: give --coordinator HOST:PORT, --process-count and --process-index, or start the processes "
-            f"with SLURM, Open MPI or another launcher that JAX knows ({_first_line(error)})"
+            f"with SLURM, Open MPI or another launcher that JAX knows ({first_line(error)})"
         ) from error
     except RuntimeError as error:
         raise InputError(
             "--distributed: the processes did not find each other; check --coordinator and start all of "
-            f"them within five minutes ({_first_line(error)})"
+            f"them within five minutes ({first_line(error)})"
         ) from error
 
 
 def leave() -> None:
     """Wait until the other processes are done too, and part from them."""
     jax.distributed.shutdown()
-
-
-def _first_line(error):
-    return (str(error).splitlines() or [type(error).__name__])[0]

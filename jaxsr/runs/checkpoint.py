@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from orbax.checkpoint import v1 as ocp
 
-from jaxsr.errors import InputError
+from jaxsr.errors import InputError, first_line
 from jaxsr.processes.devices import gathered, is_writer
 from jaxsr.processes.lost import is_lost
 
@@ -66,7 +66,7 @@ def save_checkpoint(checkpoints: ocp.training.Checkpointer, state: Any, progress
             raise
         raise InputError(
             f"{checkpoints.directory}: the checkpoint of step {int(state.step)} could not be written "
-            f"({_first_line(error)}); free some space and start the same command again"
+            f"({first_line(error)}); free some space and start the same command again"
         ) from error
 
 
@@ -156,7 +156,7 @@ def restore_checkpoint(
         cause = _cause(error)
         if is_lost(error) or is_lost(cause) or "RESOURCE_EXHAUSTED" in str(cause):
             raise
-        raise _unreadable(checkpoints, step, _first_line(cause)) from error
+        raise _unreadable(checkpoints, step, first_line(cause)) from error
     state, progress = loaded["state"], loaded["progress"]
     # Checkpoints of older versions have no digest.
     digest = progress.pop("digest", None)
@@ -181,7 +181,3 @@ def _cause(error):
     while inner := error.__cause__ or error.__context__:
         error = inner
     return error
-
-
-def _first_line(error):
-    return (str(error).splitlines() or [type(error).__name__])[0]

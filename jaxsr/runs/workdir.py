@@ -180,13 +180,13 @@ def _write(path, value, *, indent):
         temporary.write_text(json.dumps(value, indent=indent) + "\n")
 
 
-def await_claim(workdir: Path, *, seconds: float = 60.0) -> None:
+def await_claim(workdir: Path) -> None:
     """Wait until this process sees what another one wrote with `claim`. Network file systems may delay it.
 
     Raises:
-      InputError: it is not seen within `seconds`.
+      InputError: it is not seen within a minute.
     """
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + 60
     while not (workdir.is_dir() and "config.json" in os.listdir(workdir)):
         if time.monotonic() > deadline:
             raise InputError(f"--workdir {workdir} is not the same folder on all machines; name one that they share")

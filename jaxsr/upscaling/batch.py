@@ -31,13 +31,13 @@ class Stages:
       read: from the path of the source to the argument of `compute`.
       compute: runs the network, and calls its last argument with the number of tiles done and of all tiles.
       write: writes the result of `compute` to the target, which appears complete or not at all.
-      discard: frees a result of `compute` that will not be written; None if nothing has to be freed.
+      discard: frees a result of `compute` that will not be written.
     """
 
     read: Callable[[Path], Any]
     compute: Callable[[Any, Path, Progress | None], Any]
     write: Callable[[Any, Path], None]
-    discard: Callable[[Any], None] | None = None
+    discard: Callable[[Any], None] = lambda computed: None
 
 
 class Opened(NamedTuple):

@@ -171,8 +171,7 @@ def _in_turn(job, stages, run, progress, times):
         with _turn(run.writing, run, times):
             stages.write(computed, job.target)
     except _Stopped:
-        if stages.discard is not None:
-            stages.discard(computed)
+        stages.discard(computed)
         raise
 
 

@@ -10,10 +10,9 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.resize import resize
+from jaxsr.imaging.resize import gaussian_matrix, resize
 
 # Half the width of MATLAB's bicubic kernel in LR pixels, both for reducing (antialiased) and for enlarging.
 _BICUBIC_REACH = 2
@@ -91,17 +90,8 @@ def back_projected(sr: jax.Array, lr: jax.Array, *, scale: int) -> jax.Array:
 def color_locked(sr: jax.Array, lr: jax.Array, *, scale: int) -> jax.Array:
     """The result with its low frequencies, by a Gaussian of 4 LR pixels, replaced by those of the input."""
     difference = lr - resize(sr, 1 / scale)
-    rows, columns = (jnp.asarray(_gaussian_matrix(length), sr.dtype) for length in lr.shape[:2])
+    rows, columns = (
+        jnp.asarray(gaussian_matrix(length, sigma=_LOCK_SIGMA, reach=_LOCK_REACH), sr.dtype) for length in lr.shape[:2]
+    )
     low = jnp.einsum("ih,hwc,jw->ijc", rows, difference, columns, precision=jax.lax.Precision.HIGHEST)
     return sr + resize(low, scale)
-
-
-def _gaussian_matrix(length):
-    """[length, length]; each row sums to 1, and borders are mirrored."""
-    taps = np.arange(-_LOCK_REACH, _LOCK_REACH + 1)
-    weights = np.exp(-0.5 * (taps / _LOCK_SIGMA) ** 2)
-    period = np.concatenate([np.arange(length), np.arange(length)[::-1]])
-    matrix = np.zeros((length, length))
-    source = period[(np.arange(length)[:, None] + taps) % (2 * length)]
-    np.add.at(matrix, (np.arange(length)[:, None], source), weights / weights.sum())
-    return matrix

@@ -10,7 +10,6 @@ The result is yielded in strips from top to bottom, one per row of tiles, so tha
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import jax
 import numpy as np
@@ -183,25 +182,6 @@ def _halved(tile, halo, error):
             "programs or take a smaller network"
         ) from error
     return max(tile // 2, smallest)
-
-
-def upscale_tiled(
-    network: Callable[[np.ndarray], np.ndarray], image: np.ndarray, *, scale: int, **options: Any
-) -> np.ndarray:
-    """Upscale a whole image by `upscale_strips`.
-
-    Args:
-      network: from [h, w, …] to [h·scale, w·scale, …].
-      image: [H, W, …].
-      scale: output pixels per input pixel on both axes.
-      options: halo, tile and progress of `upscale_strips`.
-
-    Returns:
-      [H·scale, W·scale, …].
-    """
-    apply = cropped(network, scale=scale)
-    strips = upscale_strips(apply, lambda top, bottom: image[top:bottom], size=image.shape[:2], scale=scale, **options)
-    return joined(strips, image.shape[0] * scale)
 
 
 def joined(strips: Iterator[np.ndarray], height: int) -> np.ndarray:

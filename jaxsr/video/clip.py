@@ -10,6 +10,7 @@ import numpy as np
 from av.stream import Disposition
 
 from jaxsr.errors import InputError
+from jaxsr.imaging.encoding import HDR_CURVES
 from jaxsr.video.color import BT709, UNSPECIFIED, Coding, check_matrix, usual_matrix
 from jaxsr.video.planes import Layout, layout_of
 
@@ -17,7 +18,6 @@ LIMITED_RANGE, _FULL_RANGE = 1, 2
 # AVFieldOrder: the values above progressive are interlaced.
 _PROGRESSIVE = 1
 _COPIED = ("audio", "subtitle", "attachment")
-_HDR = {16: "PQ", 18: "HLG"}
 
 
 @dataclass(frozen=True)
@@ -138,8 +138,8 @@ def _described(path, container, stream, frame, times, keys, last):
     others = [s for s in container.streams if s.index != stream.index and s.type not in _COPIED]
     notes = [f"stream {other.index} ({other.type}) is not copied" for other in others]
     notes += ["transparency is not kept"] if any(c.is_alpha for c in frame.format.components) else []
-    if frame.color_trc in _HDR:
-        notes.append(f"HDR ({_HDR[frame.color_trc]}): upscaled as coded; mastering metadata is not copied")
+    if frame.color_trc in HDR_CURVES:
+        notes.append(f"HDR ({HDR_CURVES[frame.color_trc]}): upscaled as coded; mastering metadata is not copied")
     return Clip(
         path=path,
         stream=stream.index,

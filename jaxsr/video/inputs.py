@@ -6,7 +6,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from jaxsr.errors import InputError
+from jaxsr.errors import InputError, needing
 from jaxsr.upscaling.plan import Job, Source, name_results, require_apart, require_names, require_writable
 
 # Container formats of results, by FFmpeg's names.
@@ -41,13 +41,10 @@ def clip_command() -> ModuleType:
     Raises:
       InputError: the extra `video` is not installed.
     """
-    try:
+    with needing("clips need PyAV", {"av": "video"}):
         from jaxsr.video import command
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "av":
-            raise
-        raise InputError('clips need PyAV: pip install "jaxsr[video]"') from error
-    return command
+
+        return command
 
 
 def plan_clips(inputs: Sequence[str], output: str, *, label: str) -> list[Job]:

@@ -9,8 +9,8 @@ from jaxsr.errors import InputError
 from jaxsr.files import replacing
 from jaxsr.video.clip import Clip
 
-# Fewest frames of a segment, and most frames if no key frame comes. A killed run loses one segment at most. Each
-# segment begins with a key frame, which costs little: x264 itself inserts one every 250 frames.
+# Fewest frames of a segment, except the last, and most frames if no key frame comes. A killed run loses one segment at
+# most. Each segment begins with a key frame, which costs little: x264 itself inserts one every 250 frames.
 _LEAST, _MOST = 120, 240
 
 
@@ -30,18 +30,12 @@ class Segment(NamedTuple):
     frames: int
 
 
-def cut(clip: Clip, *, least: int = _LEAST, most: int = _MOST) -> list[Segment]:
-    """Divide a clip into segments. They begin at key frames where possible, so that decoding can start there.
-
-    Args:
-      clip: the clip.
-      least: fewest frames of a segment, except the last.
-      most: most frames of a segment.
-    """
+def cut(clip: Clip) -> list[Segment]:
+    """Divide a clip into segments. They begin at key frames where possible, so that decoding can start there."""
     keys, starts = set(clip.keys), [0]
     for position, time in enumerate(clip.times):
         length = position - starts[-1]
-        if length >= most or (length >= least and time in keys):
+        if length >= _MOST or (length >= _LEAST and time in keys):
             starts.append(position)
     ends = [*starts[1:], len(clip.times)]
     edges = [*(clip.times[start] for start in starts), clip.times[-1] + 1]

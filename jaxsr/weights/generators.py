@@ -4,15 +4,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from flax.traverse_util import flatten_dict
 
 from jaxsr.errors import InputError
 from jaxsr.weights.community import renamed
 from jaxsr.weights.layouts import LAYOUTS, norms
 from jaxsr.weights.porting import file_hash, port, read_tensors
+from jaxsr.weights.shapes import shapes_of
 from jaxsr.weights.store import Weights
 
 
@@ -39,9 +37,7 @@ def port_generator(source: str | os.PathLike, layout: str, *, origin: str, licen
     model = known.model(tensors, str(source))
     places = known.places(model)
     tensors = _without_bias(tensors, norms(places))
-    shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 8, 8, 3)))
-    flat = {name: tuple(value.shape) for name, value in flatten_dict(shapes, sep="/").items()}
-    variables = port(tensors, places, flat, source=str(source))
+    variables = port(tensors, places, shapes_of(model), source=str(source))
     if known.unit_output:
         last = variables["params"]["conv_last"]
         last |= {"kernel": 2 * last["kernel"], "bias": 2 * last["bias"] - 1}

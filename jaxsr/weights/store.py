@@ -20,6 +20,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
 from jaxsr.weights.architecture import architecture, build_model
+from jaxsr.weights.shapes import listed, shapes_of
 
 BUNDLED = Path(__file__).parent / "bundled"
 
@@ -131,13 +132,12 @@ def _card(path, metadata):
 def _check(path, model, tensors):
     """Compare tensors with the variables that the model would make; raise one error that names all differences."""
     try:
-        shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3))))
+        expected = shapes_of(model)
     except InputError:
         # The environment is at fault, not the file.
         raise
     except (TypeError, ValueError, ZeroDivisionError) as error:
         raise InputError(f"{path}: {architecture(model)} cannot be built ({error})") from error
-    expected = {name: tuple(value.shape) for name, value in flatten_dict(shapes, sep="/").items()}
     wrong_shape, wrong_dtype, wrong_value = [], [], []
     for name in sorted(tensors.keys() & expected.keys()):
         value = tensors[name]
@@ -154,11 +154,6 @@ def _check(path, model, tensors):
         "neither float32 nor float16": wrong_dtype,
         "with NaN or infinity": wrong_value,
     }
-    found = [f"{len(names)} {what} ({_shortened(names)})" for what, names in differences.items() if names]
-    if found:
+    if found := listed(differences, most=4):
         name = architecture(model)["name"]
-        raise InputError(f"{path}: the tensors are not those of this {name} ×{model.scale}: {'; '.join(found)}")
-
-
-def _shortened(names, most=4):
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+        raise InputError(f"{path}: the tensors are not those of this {name} ×{model.scale}: {found}")

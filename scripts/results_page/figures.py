@@ -9,18 +9,17 @@ import numpy as np
 from jaxsr.files import replacing
 
 
-def draw_runs(path: Path, runs: Mapping[str, dict[str, Any]], *, columns: int = 2) -> None:
+def draw_runs(path: Path, runs: Mapping[str, dict[str, Any]]) -> None:
     """Plot PSNR-Y on validation photos against updates, and LPIPS if it was measured, with one panel per run.
 
     Args:
       path: PNG to write.
       runs: {name: {"title", "scores": [{"step", "psnr_y", …}], "reference": {title: [[step, dB], …]}}}; "reference"
         is optional.
-      columns: number of columns of panels.
     """
     from matplotlib.figure import Figure
 
-    lines = -(-len(runs) // columns)
+    lines, columns = -(-len(runs) // 2), 2
     figure = Figure(figsize=(6.5 * columns, 4.2 * lines), layout="constrained")
     axes = figure.subplots(lines, columns, squeeze=False).ravel()
     for axis, run in zip(axes, runs.values(), strict=False):

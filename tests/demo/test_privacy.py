@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from page_server import ROOT, is_done
 
-pytest.importorskip("pyvips", reason='the page needs pip install "jaxsr[demo]"')
 app = pytest.importorskip("jaxsr.demo.app", reason='the page needs pip install "jaxsr[demo]"')
 
 

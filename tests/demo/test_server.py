@@ -19,7 +19,6 @@ import jaxsr
 from jaxsr.upscaling.batch import upscale_file
 
 pytest.importorskip("starlette", reason='the page needs pip install "jaxsr[demo]"')
-pytest.importorskip("pyvips", reason='the page needs pip install "jaxsr[demo]"')
 
 
 def png(height, width, seed=0):

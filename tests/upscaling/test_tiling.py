@@ -8,7 +8,7 @@ import pytest
 
 from jaxsr.errors import InputError
 from jaxsr.models import ESPCN, SRCNN, SRResNet
-from jaxsr.upscaling.tiling import cropped, plan_tiles, upscale_strips, upscale_tiled
+from jaxsr.upscaling.tiling import cropped, joined, plan_tiles, upscale_strips
 
 NETWORKS = [
     *(SRResNet(features=8, blocks=2, scale=scale) for scale in (2, 3, 4, 8)),
@@ -33,6 +33,13 @@ def random_apply(model):
         )
     apply = jax.jit(lambda variables, image: model.apply(variables, image[None])[0])
     return partial(apply, variables)
+
+
+def upscale_tiled(network, image, *, scale, **options):
+    """A whole image by `upscale_strips`."""
+    apply = cropped(network, scale=scale)
+    strips = upscale_strips(apply, lambda top, bottom: image[top:bottom], size=image.shape[:2], scale=scale, **options)
+    return joined(strips, image.shape[0] * scale)
 
 
 @pytest.mark.parametrize("halo", [0, 1, 5, 15])

@@ -4,14 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxsr.imaging.jpeg_tables import CHROMA_TABLE, COSINES, LUMA_TABLE
 from jaxsr.imaging.resize import doubled
 
-# T.81, tables K.1 and K.2, for quality 50.
-_LUMA = """16 11 10 16 24 40 51 61 12 12 14 19 26 58 60 55 14 13 16 24 40 57 69 56 14 17 22 29 51 87 80 62
-18 22 37 56 68 109 103 77 24 35 55 64 81 104 113 92 49 64 78 87 103 121 120 101 72 92 95 98 112 100 103 99"""
-_CHROMA = """17 18 24 47 99 99 99 99 18 21 26 66 99 99 99 99 24 26 56 99 99 99 99 99 47 66 99 99 99 99 99 99
-99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99"""
-_TABLES = np.array([_LUMA.split(), _CHROMA.split()], np.float32).reshape(2, 8, 8)
+_TABLES = np.stack([LUMA_TABLE, CHROMA_TABLE]).astype(np.float32)
 # From R, G and B to Y, Cb and Cr in full range (JFIF, section 7).
 _TO_YCBCR = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)
 _MIDDLE = np.array([0, 128, 128], np.float32)
@@ -60,11 +56,8 @@ def _coded(planes, tables):
 
 
 def _block_cosines(side):
-    """[side, side]: the cosine transform of eight samples (T.81, A.3.3), repeated for each block."""
-    frequency, place = np.arange(8)[:, None], np.arange(8)[None, :]
-    cosines = np.cos((2 * place + 1) * frequency * np.pi / 16) / 2
-    cosines[0] /= np.sqrt(2)
-    return np.kron(np.eye(side // 8), cosines).astype(np.float32)
+    """[side, side]: the cosine transform of eight samples, repeated for each block."""
+    return np.kron(np.eye(side // 8), COSINES).astype(np.float32)
 
 
 def _halved(planes):

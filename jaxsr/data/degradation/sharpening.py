@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxsr.imaging.resize import gaussian_matrix
+
 RADIUS, SIGMA = 25, 8.0
 WEIGHT, THRESHOLD = 0.5, 10.0
 
@@ -20,7 +22,7 @@ def sharpened(images: jax.Array) -> jax.Array:
     Returns:
       The same shape, in [0, 1].
     """
-    rows, columns = (_gaussian_matrix(side) for side in images.shape[1:3])
+    rows, columns = (np.float32(gaussian_matrix(side, sigma=SIGMA, reach=RADIUS)) for side in images.shape[1:3])
 
     def blurred(values):
         return jnp.einsum("ih,bhwc,jw->bijc", rows, values, columns)
@@ -28,14 +30,3 @@ def sharpened(images: jax.Array) -> jax.Array:
     taken = images - blurred(images)
     mask = blurred(jnp.float32(jnp.abs(taken) * 255 > THRESHOLD))
     return images + mask * (jnp.clip(images + WEIGHT * taken, 0, 1) - images)
-
-
-def _gaussian_matrix(side):
-    """[side, side] blur of an axis, borders mirrored."""
-    offsets = np.arange(-RADIUS, RADIUS + 1)
-    taps = np.exp(-((offsets / SIGMA) ** 2) / 2)
-    mirror = np.concatenate([np.arange(side), np.arange(side)[::-1]])
-    source = mirror[(np.arange(side)[:, None] + offsets) % (2 * side)]
-    matrix = np.zeros((side, side))
-    np.add.at(matrix, (np.arange(side)[:, None], source), taps / taps.sum())
-    return matrix.astype(np.float32)
