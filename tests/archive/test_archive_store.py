@@ -136,6 +136,18 @@ def test_a_folder_that_cannot_be_written_is_known_beforehand(memory, tmp_path):
 def test_what_no_file_system_answers_to():
     with pytest.raises(InputError, match=r"nope://x: cannot be opened .*nope"):
         open_store("nope://x")
+    with pytest.raises(InputError, match="letters of UTF-8"):
+        open_store("file:///tmp/\udcff")
+
+
+def test_a_read_only_file_system_is_named_before_the_work():
+    with pytest.raises(InputError, match="data://x: cannot be written"):
+        check_writable(open_store("data://x"))
+
+
+def test_nothing_is_left_behind_in_a_folder_that_was_never_made(tmp_path):
+    clear_abandoned(open_store(str(tmp_path)), [Path("never/made_x4.png")])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_model_means_the_same_in_every_folder(tmp_path, monkeypatch):
@@ -163,6 +175,9 @@ def test_mistakes_are_told_before_a_cluster_is_started(tmp_path):
     (tmp_path / "photos").mkdir()
     Image.new("RGB", (4, 4)).save(tmp_path / "photos/a.png")
     line = [sys.executable, SCRIPT, tmp_path / "photos", tmp_path / "out", "--model", "bicubic"]
+    process = forked.run([sys.executable, SCRIPT, "", tmp_path / "out", "--dry-run"])
+    assert (process.returncode, process.stdout) == (2, "")
+    assert process.stderr.startswith("error: SOURCE or DESTINATION is empty")
     process = forked.run([*line, "--address", "127.0.0.1:9"])
     assert process.returncode == 2
     assert process.stderr.startswith("error: no Ray cluster at 127.0.0.1:9: ")

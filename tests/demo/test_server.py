@@ -1,13 +1,16 @@
 """The page's process, asked over HTTP."""
 
+import http.client
 import io
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
 import time
 from functools import partial
+from urllib.parse import urlsplit
 
 import forked
 import numpy as np
@@ -89,6 +92,7 @@ def test_tiles_show_the_picture(server, photo):
                 shown[name][here] = np.asarray(Image.open(io.BytesIO(tile)))
         # JPEG of quality 98; the two pictures differ by more.
         assert np.abs(shown[name] - expected).mean() < 0.5 * np.abs(result - bicubic).mean()
+    assert server.ask("GET", f"{path}/tiles/after/{'1' * 5000}/0/0")[0] == 404
     for place in ("after/2/0/0", "after/1/2/0", "other/0/0/0", "after/-1/0/0", "after/1/0/../0", "upload/0/0/0"):
         assert server.ask("GET", f"{path}/tiles/{place}")[0] == 404
     server.ask("DELETE", path)
@@ -146,6 +150,32 @@ def test_the_queue_is_done_in_order_and_any_of_it_can_be_cancelled(server, large
     server.ask("DELETE", third)
 
 
+def test_pictures_that_are_still_arriving_have_a_place_among_those_that_wait(tmp_path, photo):
+    with serving(tmp_path, "--models", "bicubic") as server:
+        halves, rest = photo.read_bytes()[:1000], photo.read_bytes()[1000:]
+        slow = [http.client.HTTPConnection("127.0.0.1", urlsplit(server.url).port) for _ in range(20)]
+        for connection in slow:
+            connection.putrequest("POST", "/jobs?name=slow.png")
+            connection.putheader("Content-Length", str(photo.stat().st_size))
+            connection.endheaders(halves)
+        deadline = time.monotonic() + 30
+        while server.submit(png(8, 8), name="one.png")[0] != 503:
+            assert time.monotonic() < deadline
+        for connection in slow:
+            connection.send(rest)
+            assert connection.getresponse().status == 201
+            connection.close()
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits of another process are Linux's")
+def test_a_full_disk_is_said_in_one_sentence(tmp_path, photo):
+    with serving(tmp_path, "--models", "bicubic") as server:
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (8192, 8192))
+        status, answer = server.submit(photo.read_bytes(), name="dog.png")
+        assert (status, answer["error"]) == (507, "the server cannot store the picture (File too large)")
+        assert not [file for file in server.files() if file.name == "dog.png"]
+
+
 @pytest.mark.parametrize("way_out", [signal.SIGTERM, signal.SIGINT])
 def test_limits_hold_and_nothing_is_left_behind(way_out, tmp_path, photo, large):
     with serving(tmp_path, "--models", "espcn", "--max-megapixels", 6, "--keep-minutes", 0.05) as server:
@@ -176,6 +206,7 @@ def test_what_cannot_be_served_is_said_in_one_sentence(server, tmp_path):
     port = server.url.rstrip("/").rpartition(":")[2]
     assert f"--port {port}" in refused("--port", port, "--models", "bicubic")
     assert "--max-megapixels 0: must be more than 0" in refused("--max-megapixels", 0)
+    assert "--keep-minutes inf: must be more than 0, and finite" in refused("--keep-minutes", "inf")
     assert "absent: no such weights file" in refused("--models", "absent")
     # A package of this name that is not there, however much is installed.
     (tmp_path / "uvicorn.py").write_text("raise ModuleNotFoundError(\"No module named 'uvicorn'\", name='uvicorn')")

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,11 @@ def test_table_json_and_sheet(photos, tmp_path):
         (("--model", "--data", str(SET5)), "either --model or --sr"),
         (("--sr", "{tmp}", "--data", str(SET5), "--scale", "-4"), "--scale -4: must be 1 or more"),
         (("--sr", "{tmp}", "--data", str(SET5), "--strength", "0,1"), "--strength, --base"),
+        (("--model", "bicubic", "--data", str(SET5), "--curve", "c.png", "--lpips", "vgg16"), "add alex to --lpips"),
+        (
+            ("--model", "bicubic", "--data", str(SET5), "--degrade", "real", "--seed", "99999999999"),
+            "--seed 99999999999",
+        ),
         (("--model", "auto", "--data", str(SET5)), "auto chooses a network for each picture; name one here"),
         (("--model", "no-such-model", "--data", str(SET5)), "no-such-model"),
         (("--model", "bicubic", "--data", str(SET5), "--sheet", "{tmp}/sheet.gif"), "--sheet"),
@@ -120,6 +126,12 @@ def test_metrics_that_are_missing_are_null_and_a_dash(tmp_path):
     for found in (saved["mean"], saved["images"]["photo"]):
         assert found == scores | dict.fromkeys(PERCEPTUAL, None)
     assert table([result(**scores)]).splitlines()[-1].split()[-3:] == ["–", "–", "1.00"]
+
+
+def test_names_that_are_no_utf_8_can_be_written(tmp_path):
+    save_json(tmp_path / "report.json", [result(psnr_y=30.0) | {"data": os.fsdecode(b"\xff\xe9")}])
+    (saved,) = json.loads((tmp_path / "report.json").read_text())["results"]
+    assert os.fsencode(saved["data"]) == b"\xff\xe9"
 
 
 def test_infinite_psnr_leaves_strict_json(tmp_path):
