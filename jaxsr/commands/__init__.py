@@ -35,7 +35,7 @@ COMMANDS = {
     "demo": Command("jaxsr.commands.demo", "Serve a page that upscales pictures, until Ctrl-C."),
     "port": Command("jaxsr.commands.port", "Convert other programs' weights to jaxsr's format."),
     "export": Command(
-        "jaxsr.export.command",
+        "jaxsr.commands.export",
         "Export a network for other programs, and check that it gives the same results there.",
     ),
 }

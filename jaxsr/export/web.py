@@ -70,7 +70,7 @@ def write_page(folder: Path, names: Sequence[str]) -> str:
 def _write_network(folder, name):
     weights = open_network(name)
     model, stem = weights.model, Path(name).stem
-    if getattr(model, "unshuffle", 1) > 1:
+    if model.unshuffle > 1:
         raise InputError(
             f"{name}: the page cannot run a network that unshuffles its input, such as RRDBNet at ×2 or ×1"
         )

@@ -1,7 +1,6 @@
 """The networks, as Flax linen modules.
 
-Each maps LR [N, H, W, 3] in [0, 1] to SR [N, H·scale, W·scale, 3] in [−1, 1]. Each has a `scale`, a `dtype` and a
-`halo`: the number of LR pixels on each side that an output pixel can depend on.
+Each maps LR [N, H, W, 3] in [0, 1] to SR [N, H·scale, W·scale, 3] in [−1, 1]. `Network` has what else is known of each.
 """
 
 from jaxsr.models.compact import Compact

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 
 from jaxsr.kernels import Convolution
 from jaxsr.models.layers import PReLU, pixel_shuffle
+from jaxsr.models.network import Network
 
 
-class Compact(nn.Module):
+class Compact(Network):
     """A chain of convolutions with PReLUs and one pixel shuffle.
 
     The input, enlarged by repetition, is added to the output. With 16 convolutions at ×4 there are 621,424 parameters.

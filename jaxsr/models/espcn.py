@@ -9,9 +9,10 @@ import jax.numpy as jnp
 
 from jaxsr.kernels import Convolution
 from jaxsr.models.layers import pixel_shuffle
+from jaxsr.models.network import Network
 
 
-class ESPCN(nn.Module):
+class ESPCN(Network):
     """Convolutions 5×5×64 and 3×3×32 with tanh, then 3×3×(3·scale²) and one pixel shuffle, on RGB.
 
     Attributes:

@@ -13,7 +13,6 @@
 
 from typing import Any, Literal
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -22,6 +21,7 @@ from jaxsr.errors import InputError
 from jaxsr.models.compact import Compact
 from jaxsr.models.espcn import ESPCN
 from jaxsr.models.interpolation import carry_rgb, nearest, read_rgb, silenced, smoothing, sub_pixels, twins
+from jaxsr.models.network import Network
 from jaxsr.models.rrdbnet import RRDBNet
 from jaxsr.models.srcnn import SRCNN
 from jaxsr.models.srresnet import SRResNet
@@ -29,7 +29,7 @@ from jaxsr.models.srresnet import SRResNet
 Initialisation = Literal["upscaler", "paper"]
 
 
-def initialise(key: jax.Array, model: nn.Module, *, initialisation: Initialisation = "upscaler") -> dict[str, Any]:
+def initialise(key: jax.Array, model: Network, *, initialisation: Initialisation = "upscaler") -> dict[str, Any]:
     """The variables of a network before the first update.
 
     Args:
@@ -56,7 +56,7 @@ def initialise(key: jax.Array, model: nn.Module, *, initialisation: Initialisati
     return jax.jit(variables)(key)
 
 
-def begin_as_interpolation(params: dict[str, Any], model: nn.Module) -> dict[str, Any]:
+def begin_as_interpolation(params: dict[str, Any], model: Network) -> dict[str, Any]:
     """Parameters with which the network interpolates its input, both in training and in inference mode.
 
     - SRResNet computes `resize(x, scale, kernel="bilinear")` in [−1, 1] up to float tolerance. The outermost scale // 2
@@ -78,7 +78,7 @@ def begin_as_interpolation(params: dict[str, Any], model: nn.Module) -> dict[str
     Raises:
       InputError: the model has fewer than 3 features, or is not one of these five.
     """
-    if getattr(model, "features", 3) < 3:
+    if model.features < 3:
         raise InputError(
             f"features={model.features} leaves no channel for each of R, G and B: "
             'use at least 3, or initialisation "paper"'

@@ -12,12 +12,13 @@ from jaxsr.errors import InputError
 from jaxsr.imaging.resize import resize
 from jaxsr.kernels import Convolution
 from jaxsr.models.layers import pixel_shuffle
+from jaxsr.models.network import Network
 
 # The slope of the leaky ReLUs.
 SLOPE = 0.1
 
 
-class MSRResNet(nn.Module):
+class MSRResNet(Network):
     """Residual blocks and pixel shuffles, for ported weights. The bilinearly enlarged input is added to the output.
 
     Attributes:

@@ -12,18 +12,18 @@ that follow, so the start keeps what it can of these and of the last convolution
 import math
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxsr.errors import InputError
 from jaxsr.imaging.resize import resize_matrix
+from jaxsr.models.network import Network
 from jaxsr.models.srcnn import SRCNN
 from jaxsr.models.srresnet import SRResNet
 
 
-def rescaled(variables: dict[str, Any], model: nn.Module, *, scale: int) -> dict[str, Any]:
+def rescaled(variables: dict[str, Any], model: Network, *, scale: int) -> dict[str, Any]:
     """The variables with which a network of another scale begins.
 
     Args:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxsr.errors import InputError
 from jaxsr.kernels import Convolution
 from jaxsr.models.layers import pixel_unshuffle
+from jaxsr.models.network import Network
 
 # What residuals are scaled by, and the slope of the leaky ReLUs.
 RESIDUAL = 0.2
@@ -34,7 +35,7 @@ class DenseBlock(nn.Module):
         return x + RESIDUAL * Convolution(x.shape[-1], 3, dtype=self.dtype, name="conv_5")(*seen)
 
 
-class RRDBNet(nn.Module):
+class RRDBNet(Network):
     """Residual-in-residual dense blocks without batch norms.
 
     The published network has 23 blocks and 16,697,987 parameters; with 6 blocks there are 4,467,779. The body always

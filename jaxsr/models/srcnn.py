@@ -10,9 +10,10 @@ import jax.numpy as jnp
 
 from jaxsr.imaging.resize import resize
 from jaxsr.kernels import Convolution
+from jaxsr.models.network import Network
 
 
-class SRCNN(nn.Module):
+class SRCNN(Network):
     """Bicubic upscaling, then 9-1-5 or 9-5-5 convolutions of 64, 32 and 3 filters with ReLU, on RGB.
 
     Attributes:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxsr.errors import InputError
 from jaxsr.kernels import Convolution
 from jaxsr.models.layers import BatchNorm, PReLU, imagenet_normalised, pixel_shuffle
+from jaxsr.models.network import Network
 
 
 class ResidualBlock(nn.Module):
@@ -29,7 +30,7 @@ class ResidualBlock(nn.Module):
         return x + norm(name="norm_2")(conv(name="conv_2")(y))
 
 
-class SRResNet(nn.Module):
+class SRResNet(Network):
     """The paper's network for scales 2, 3, 4 and 8. At ×4 there are 1,547,350 parameters.
 
     Fields default to the paper's values. Convolutions that feed a batch norm have no bias.

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import flax.linen as nn
 import jax
 import numpy as np
 from PIL import Image
@@ -15,6 +14,7 @@ from jaxsr.evaluation.sheet import most_detailed
 from jaxsr.imaging.color import signed_from_unit, uint8_from_unit, unit_from_signed, unit_from_uint8
 from jaxsr.imaging.files import save_image
 from jaxsr.imaging.resize import resize_uint8
+from jaxsr.models.network import Network
 from jaxsr.runs.monitor import strip
 from jaxsr.upscaling.cells import pixels, upscale_cell_strips
 from jaxsr.upscaling.tiling import cropped, joined
@@ -46,7 +46,7 @@ def require_room(photos: Mapping[str, np.ndarray], *, scale: int, perceptual: bo
 
 
 def make_validation(
-    model: nn.Module,
+    model: Network,
     photos: Mapping[str, np.ndarray],
     *,
     low: Mapping[str, np.ndarray] | None = None,
@@ -75,7 +75,7 @@ def make_validation(
     smallest = min((min(photo.shape[:2]) for photo in photos.values()), default=0)
     side = min(STRIP_SIDE, smallest - smallest % model.scale)
 
-    cell = getattr(model, "unshuffle", 1)
+    cell = model.unshuffle
 
     @jax.jit
     def apply(variables, low):

@@ -5,7 +5,6 @@ from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,6 +13,7 @@ import optax
 from jaxsr.config import TrainConfig
 from jaxsr.data.degradation import Degrade, make_degradation, make_paired
 from jaxsr.models.discriminator import Discriminator
+from jaxsr.models.network import Network
 from jaxsr.models.unet import UNetDiscriminator
 from jaxsr.processes.devices import of_first_process, replicated
 from jaxsr.training.calibration import calibrated_feature_scale
@@ -44,7 +44,7 @@ class Stage(NamedTuple):
     validation_losses: dict[str, Callable[[Any, Any], Any]]
 
 
-def pixel_stage(config: TrainConfig, model: nn.Module, variables: dict[str, Any]) -> Stage:
+def pixel_stage(config: TrainConfig, model: Network, variables: dict[str, Any]) -> Stage:
     """Make the stage with a pixel loss only (Ledig et al. 2017, section 2.2.1, equation 4).
 
     Args:
@@ -61,7 +61,7 @@ def pixel_stage(config: TrainConfig, model: nn.Module, variables: dict[str, Any]
 
 def adversarial_stage(
     config: TrainConfig,
-    model: nn.Module,
+    model: Network,
     variables: dict[str, Any],
     crops: Iterator[np.ndarray],
     *,

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +12,7 @@ import psutil
 from jaxsr.imaging.color import GRAY_WEIGHTS, signed_from_unit, uint8_from_unit, unit_from_signed, unit_from_uint8
 from jaxsr.imaging.resize import Kernel, resize
 from jaxsr.imaging.strips import Rows, resize_strips, sliding
+from jaxsr.models.network import Network
 from jaxsr.upscaling.cells import pixels, upscale_cell_strips
 from jaxsr.upscaling.halves import in_halves
 from jaxsr.upscaling.refinement import Refinement
@@ -26,7 +26,7 @@ _MOST_BYTES = 10**9
 Strips = Callable[..., Iterator[np.ndarray]]
 
 
-class Interpolation(nn.Module):
+class Interpolation(Network):
     """An interpolation as a network without parameters, so that refinements can be applied to it.
 
     Attributes:
@@ -62,7 +62,7 @@ def interpolation_strips(
 
 
 def make_network_strips(
-    model: nn.Module, variables: dict[str, Any], refinement: Refinement, *, tile: int | None
+    model: Network, variables: dict[str, Any], refinement: Refinement, *, tile: int | None
 ) -> tuple[Strips, int]:
     """`Upscaler.strips` for a network, and the side of its tiles.
 
@@ -75,7 +75,7 @@ def make_network_strips(
     Raises:
       InputError: the tile is too small for the network.
     """
-    halo, cell = model.halo + refinement.reach, getattr(model, "unshuffle", 1)
+    halo, cell = model.halo + refinement.reach, model.unshuffle
     if tile is None:
         cells = fitting_tile(working_bytes(model, refinement), halo=-(-halo // cell), free=free_memory())
         tile = cells * cell
@@ -85,18 +85,18 @@ def make_network_strips(
 
 
 def _has_halves(model, refinement):
-    return hasattr(model, "upsampling_halo") and refinement == Refinement()
+    return model.upsampling_halo is not None and refinement == Refinement()
 
 
 def _in_one(model, variables, refinement):
-    scale = model.scale * getattr(model, "unshuffle", 1)
+    scale = model.scale * model.unshuffle
     return cropped(partial(jax.jit(partial(upscale_tile, model, refinement)), variables), scale=scale)
 
 
 def _in_halves(model, variables):
     extract = jax.jit(partial(extract_features, model))
     upsample = jax.jit(partial(_upsample_features, model), static_argnames=("size", "gray", "dtype"))
-    cell = getattr(model, "unshuffle", 1)
+    cell = model.unshuffle
 
     def features_of(image):
         gray = image.ndim == (2 if cell == 1 else 4)
@@ -109,19 +109,19 @@ def _in_halves(model, variables):
     return in_halves(features_of, scale=scale, piece=min(128, 512 // scale), **halos)
 
 
-def working_bytes(model: nn.Module, refinement: Refinement) -> int:
+def working_bytes(model: Network, refinement: Refinement) -> int:
     """Bytes that XLA needs per LR pixel of a tile, or per cell for a network that unshuffles its input.
 
     A network that runs in halves holds four of its LR layers, or `layers_held` if it says so. A network with
     `layers_held` that enlarges last holds these. Any other network holds two of its widest layer, which is an HR one. A
     self-ensemble, whose runs overlap, needs five times as much.
     """
-    layer = 4 * getattr(model, "features", 64)
+    layer = 4 * model.features
     if _has_halves(model, refinement):
-        return getattr(model, "layers_held", 4) * layer
-    if hasattr(model, "layers_held") and not hasattr(model, "upsampling_halo"):
+        return (model.layers_held or 4) * layer
+    if model.layers_held is not None and model.upsampling_halo is None:
         return model.layers_held * layer * (5 if refinement.self_ensemble else 1)
-    enlargement = (model.scale * getattr(model, "unshuffle", 1)) ** 2
+    enlargement = (model.scale * model.unshuffle) ** 2
     return 2 * layer * enlargement * (5 if refinement.self_ensemble else 1)
 
 
@@ -159,7 +159,7 @@ def _clipped(strip):
     return strip if strip.dtype == np.uint8 else np.clip(strip, 0.0, 1.0)
 
 
-def upscale_tile(model: nn.Module, refinement: Refinement, variables: dict[str, Any], image: jax.Array) -> jax.Array:
+def upscale_tile(model: Network, refinement: Refinement, variables: dict[str, Any], image: jax.Array) -> jax.Array:
     """Upscale one tile; compiled as one program.
 
     Args:
@@ -172,16 +172,16 @@ def upscale_tile(model: nn.Module, refinement: Refinement, variables: dict[str, 
     Returns:
       The tile in the same form and dtype, `scale` times as large; pixels, not cells.
     """
-    image = pixels(image, cell=getattr(model, "unshuffle", 1))
+    image = pixels(image, cell=model.unshuffle)
     upscaled = refinement.apply(
         lambda lr: unit_from_signed(model.apply(variables, lr[None])[0]), _unit_rgb(image), scale=model.scale
     )
     return _as_given(upscaled, gray=image.ndim == 2, dtype=image.dtype)
 
 
-def extract_features(model: nn.Module, variables: dict[str, Any], image: jax.Array) -> jax.Array:
+def extract_features(model: Network, variables: dict[str, Any], image: jax.Array) -> jax.Array:
     """The first half of `upscale_tile`: features [h, w, C]."""
-    image = pixels(image, cell=getattr(model, "unshuffle", 1))
+    image = pixels(image, cell=model.unshuffle)
     return model.apply(variables, _unit_rgb(image)[None], half="features")[0]
 
 

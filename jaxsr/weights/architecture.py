@@ -4,14 +4,14 @@ import dataclasses
 import json
 from typing import Any, Literal, get_args, get_origin
 
-import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxsr.errors import InputError
 from jaxsr.models import MODELS, scales
+from jaxsr.models.network import Network
 
 
-def architecture(model: nn.Module) -> dict[str, Any]:
+def architecture(model: Network) -> dict[str, Any]:
     """The JSON form of a network without its compute dtype, {"name": "srresnet", "fields": {"scale": 4, …}}.
 
     Raises:
@@ -24,7 +24,7 @@ def architecture(model: nn.Module) -> dict[str, Any]:
     raise InputError(f"{type(model).__name__} is not one of the networks {', '.join(MODELS)}")
 
 
-def build_model(architecture: dict[str, Any], *, dtype: Any = jnp.float32) -> nn.Module:
+def build_model(architecture: dict[str, Any], *, dtype: Any = jnp.float32) -> Network:
     """Build the network of an architecture (see `architecture`); fields that are not named get their defaults.
 
     Args:

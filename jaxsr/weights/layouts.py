@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-import flax.linen as nn
 import numpy as np
 
 from jaxsr.errors import InputError
 from jaxsr.models import Compact, MSRResNet, RRDBNet, SRResNet
+from jaxsr.models.network import Network
 from jaxsr.weights.community import compact, compact_places, kernel, rrdbnet, rrdbnet_places
 from jaxsr.weights.porting import Place, convolution
 
@@ -29,8 +29,8 @@ class Layout(NamedTuple):
     """
 
     mark: str
-    kind: type[nn.Module]
-    model: Callable[[Mapping[str, np.ndarray], str], nn.Module]
+    kind: type[Network]
+    model: Callable[[Mapping[str, np.ndarray], str], Network]
     places: Callable[[Any], dict[str, Place]]
     fixed: Mapping[str, str] = {}
     norm_bias: bool = False

@@ -9,7 +9,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,6 +18,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
+from jaxsr.models.network import Network
 from jaxsr.weights.architecture import architecture, build_model
 from jaxsr.weights.shapes import listed, shapes_of
 
@@ -35,7 +35,7 @@ class Weights:
       card: facts about the network as JSON values: training data, steps, seed, code version, validation, licence …
     """
 
-    model: nn.Module
+    model: Network
     variables: dict[str, Any]
     card: dict[str, Any]
 

@@ -13,8 +13,8 @@ import pytest
 import tyro
 from random_networks import images, random_variables
 
+from jaxsr.commands.export import main
 from jaxsr.errors import InputError
-from jaxsr.export.command import main
 from jaxsr.export.jax_program import exported_program, read_program
 from jaxsr.export.opening import open_network
 from jaxsr.models import ESPCN, SRCNN, Compact, MSRResNet, RRDBNet, SRResNet

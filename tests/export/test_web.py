@@ -15,8 +15,8 @@ from PIL import Image
 from random_networks import random_variables
 
 import jaxsr
+from jaxsr.commands.export import main
 from jaxsr.errors import InputError
-from jaxsr.export.command import main
 from jaxsr.models import SRResNet
 from jaxsr.weights import Weights, save_weights
 
