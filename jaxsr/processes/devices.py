@@ -89,6 +89,11 @@ def gathered(values: np.ndarray | np.generic) -> np.ndarray:
     return jax.device_get(_run_on_processes(_same, values))
 
 
+def wait_for_all() -> None:
+    """Wait until all processes have come here."""
+    gathered(np.int32(0))
+
+
 def of_first_process(tree: Any) -> Any:
     """The tree that the first process passes, in each process. All must call it, with the same shapes and dtypes."""
     if jax.process_count() == 1:

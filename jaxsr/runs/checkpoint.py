@@ -14,7 +14,7 @@ import numpy as np
 from orbax.checkpoint import v1 as ocp
 
 from jaxsr.errors import InputError, first_line
-from jaxsr.processes.devices import gathered, is_writer
+from jaxsr.processes.devices import gathered, is_writer, wait_for_all
 from jaxsr.processes.lost import is_lost
 
 # Folder beside that of the checkpoints, for those that cannot be read.
@@ -129,7 +129,7 @@ def set_aside(checkpoints: ocp.training.Checkpointer, steps: Sequence[int]) -> P
         damaged.mkdir()
         for step in steps:
             (directory / str(step)).rename(damaged / str(step))
-    gathered(np.int32(0))
+    wait_for_all()
     checkpoints.reload()
     return damaged
 

@@ -19,7 +19,7 @@ from jaxsr.data.sources import Source
 from jaxsr.errors import InputError
 from jaxsr.evaluation.lpips import make_lpips
 from jaxsr.kernels import program_kind
-from jaxsr.processes.devices import connect, gathered, is_writer, make_mesh, replicated
+from jaxsr.processes.devices import connect, gathered, is_writer, make_mesh, replicated, wait_for_all
 from jaxsr.runs.card import training_card
 from jaxsr.runs.examples import draw_degraded
 from jaxsr.runs.guard import adversarial_warnings
@@ -93,7 +93,7 @@ def train(
     else:
         stage = pixel_stage(config, model, start.variables)
     # No process changes the folder before all have read what an earlier start left there.
-    gathered(np.int32(0))
+    wait_for_all()
     if is_writer():
         claim(workdir, config, photos, used=stage.used)
         if config.init is not None:
@@ -102,7 +102,7 @@ def train(
             first = np.concatenate(list(islice(open_crops(0, shard=(0, 1)), 2)))
             picture = workdir / "strips" / "degraded.png"
             draw_degraded(picture, degrade_of(config), first, scale=config.scale, recipe=config.degradation)
-    gathered(np.int32(0))
+    wait_for_all()
     if not is_writer():
         await_claim(workdir)
     card = training_card(

@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 
 import jax
-import numpy as np
 
 from jaxsr.config import TrainConfig
 from jaxsr.data.degradation.photos import degrade_photo
@@ -17,7 +16,7 @@ from jaxsr.errors import InputError
 from jaxsr.evaluation.photos import read_set
 from jaxsr.evaluation.protocol import cropped
 from jaxsr.evaluation.sets import open_sets
-from jaxsr.processes.devices import gathered, is_writer, split_cpu_into_devices
+from jaxsr.processes.devices import is_writer, split_cpu_into_devices, wait_for_all
 from jaxsr.processes.distributed import Cluster, join
 from jaxsr.runs.validation import require_room
 from jaxsr.runs.workdir import check_settings, held
@@ -49,8 +48,7 @@ def start(config: TrainConfig, *, check_only: bool = False, cluster: Cluster | N
         join(cluster)
     # The number of devices is fixed from their first use.
     split_cpu_into_devices(config.devices)
-    # All processes wait here for one another.
-    gathered(np.int32(0))
+    wait_for_all()
     if check_only:
         return 0 if len(_inspected(config, _validation_sets(config), full=True)) else 1
     with held(config.workdir) if is_writer() else _silence():
