@@ -37,7 +37,7 @@ class Stages:
     read: Callable[[Path], Any]
     compute: Callable[[Any, Path, Progress | None], Any]
     write: Callable[[Any, Path], None]
-    discard: Callable[[Any], None] = lambda computed: None
+    discard: Callable[[Any], None]
 
 
 class Opened(NamedTuple):

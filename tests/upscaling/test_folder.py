@@ -71,7 +71,7 @@ def test_one_picture_is_read_and_one_computed_while_several_are_written(jobs):
         number = numbers.setdefault(source, len(numbers))
         return read(number)
 
-    stages = Stages(begin, lambda number, *_: compute(number), lambda number, _: write(number))
+    stages = Stages(begin, lambda number, *_: compute(number), lambda number, _: write(number), lambda number: None)
     assert {outcome.reason for outcome in run(jobs, stages).values()} == {""}
 
 
@@ -100,7 +100,7 @@ def test_what_another_process_wrote_meanwhile_is_not_done_again(jobs):
             jobs[-1].target.write_bytes(b"from elsewhere")
         return stages.read(source)
 
-    outcomes = run(jobs, Stages(read, stages.compute, stages.write), overwrite=True)
+    outcomes = run(jobs, Stages(read, stages.compute, stages.write, stages.discard), overwrite=True)
     assert statuses(outcomes) == ["done"] * 11 + ["skipped"]
     assert outcomes[11].reason == "written by another process"
     assert jobs[-1].target.read_bytes() == b"from elsewhere"
@@ -115,7 +115,7 @@ def test_a_failure_of_any_kind_is_that_picture_s(jobs):
     def compute(opened, target, progress):
         return 1 // 0 if opened.picture.path == jobs[6].source else stages.compute(opened, target, progress)
 
-    outcomes = run(jobs, Stages(stages.read, compute, stages.write), overwrite=True)
+    outcomes = run(jobs, Stages(stages.read, compute, stages.write, stages.discard), overwrite=True)
 
     assert statuses(outcomes) == ["done"] * 3 + ["failed"] * 4 + ["done"] * 5
     assert all(str(jobs[number].source) in outcomes[number].reason for number in (3, 5, 6))
