@@ -53,7 +53,7 @@ def main(
       color_lock: Take the low frequencies of the result from the LR picture.
       back_project: Iterations of back-projection. 0: none.
       curve: PNG file for a curve of LPIPS against PSNR-Y over the strengths.
-        None: strength.png if there are several strengths.
+        None: strength.png if there are several strengths and --lpips has alex.
       json: File for all scores, including those of each photo. None: no file.
       sheet: PNG file that shows the most detailed crops of the photos side by side. None: no file.
       kernels: auto uses the fastest convolutions for this CPU; xla leaves all of them to XLA.
@@ -81,8 +81,8 @@ def main(
         raise InputError(f"--sheet {sheet}: give a file name that ends in .png, and give --model")
     if scale is not None and scale < 1:
         raise InputError(f"--scale {scale}: must be 1 or more")
-    if not 0 <= seed < 2**32:
-        raise InputError(f"--seed {seed}: must be from 0 to {2**32 - 1}")
+    if not -(2**31) <= seed < 2**32:
+        raise InputError(f"--seed {seed}: must fit into 32 bits, so from {-(2**31)} to {2**32 - 1}")
     check_report(json)
     sets = open_sets(data, low=lr, results=sr, recipe=degrade, seed=seed) if data else {}
     strengths = command.parse_strengths(strength)

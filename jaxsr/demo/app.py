@@ -123,21 +123,28 @@ async def _submit(request: Request) -> Response:
 
 
 async def _received(request, queue, limits, model, strength):
-    folder = queue.new_folder()
+    folder = None
     try:
+        folder = queue.new_folder()
         # A separate folder, so that the upload's name cannot collide with the names of results.
         source = folder / "upload" / safe_name(request.query_params.get("name", ""))
         source.parent.mkdir()
         length = request.headers.get("content-length", "")
-        await receive(request.stream(), source, limits=limits, announced=int(length) if length.isdecimal() else None)
+        announced = int(length) if length.isdecimal() else None
+        # So that stalled senders do not keep their places.
+        async with asyncio.timeout(60 * limits.keep_minutes):
+            await receive(request.stream(), source, limits=limits, announced=announced)
         try:
             await run_in_threadpool(check_megapixels, source, limits=limits)
         except InputError as error:
             raise type(error)(str(error).replace(f"{source.parent}/", "")) from error
     except BaseException as error:
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, ClientDisconnect):
             return Response(status_code=400)
+        if isinstance(error, TimeoutError):
+            raise HTTPException(408, f"the picture did not arrive within {limits.keep_minutes:g} minutes") from error
         if isinstance(error, OSError):
             raise HTTPException(507, f"the server cannot store the picture ({error.strerror})") from error
         raise

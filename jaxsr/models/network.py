@@ -6,7 +6,7 @@ import flax.linen as nn
 class Network(nn.Module):
     """A network for upscaling, as tiles, folders and exports need to know it.
 
-    Each has the fields `scale` and `dtype`.
+    Those of `jaxsr.models.MODELS` have the fields `scale` and `dtype`.
     """
 
     # Channels of the widest layer. Networks that let one choose have a field of this name.

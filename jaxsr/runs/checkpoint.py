@@ -17,7 +17,7 @@ from jaxsr.errors import InputError, first_line
 from jaxsr.processes.devices import gathered, is_writer, wait_for_all
 from jaxsr.processes.lost import is_lost
 
-# Folder beside that of the checkpoints, for those that cannot be read.
+# Folder beside that of the checkpoints, for those that cannot be read, and those that a run gave up.
 DAMAGED = "damaged"
 
 

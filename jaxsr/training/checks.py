@@ -36,8 +36,8 @@ def check(config: TrainConfig) -> None:
     if any(side < 1 or not side % 2 for side in config.kernel_sides):
         raise InputError(f"--kernel-sides {config.kernel_sides}: must be odd, such as 9 1 5 or 9 5 5")
     # JAX takes the last 32 bits of a seed.
-    if not -(2**31) <= config.seed < 2**31:
-        raise InputError(f"--seed {config.seed}: must fit into 32 bits, so between {-(2**31)} and {2**31 - 1}")
+    if not -(2**31) <= config.seed < 2**32:
+        raise InputError(f"--seed {config.seed}: must fit into 32 bits, so from {-(2**31)} to {2**32 - 1}")
     if config.stage == "srgan":
         _check_srgan(config)
     if not 0 <= config.label_smoothing < 0.5:
@@ -67,11 +67,6 @@ def _check_srgan(config):
     if config.crop % multiple:
         raise InputError(
             f"--crop {config.crop}: the discriminator halves crops {times}; choose a multiple of {multiple}"
-        )
-    if config.from_scratch and config.init is not None:
-        raise InputError(
-            f"--from-scratch starts from untrained weights and --init {config.init} names others; leave one out (where "
-            "the recipe names it: --init None)"
         )
     if config.perceptual == "lpips" and config.content_loss != "mse":
         raise InputError(f"--content-loss {config.content_loss}: LPIPS is a sum of squares; use mse or another network")

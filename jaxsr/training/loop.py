@@ -162,9 +162,10 @@ def _rolled_back(checkpoints, template, as_moment, moment, troubles, config) -> 
             f"the loss was not finite {troubles} times in a row after step {saved[-1]}; lower --learning-rate or raise "
             f"--warmup, in another --workdir (the last good checkpoint is kept in {config.workdir})"
         )
-    if troubles == MAX_ROLLBACKS:
-        set_aside(checkpoints, [saved.pop()])
-    earlier = as_moment(*restore_checkpoint(checkpoints, template, step=saved[-1]))
+    last = troubles == MAX_ROLLBACKS
+    earlier = as_moment(*restore_checkpoint(checkpoints, template, step=saved[-2 if last else -1]))
+    if last:
+        set_aside(checkpoints, saved[-1:])
     unimproved = min(earlier.unimproved, moment.unimproved)
     return earlier._replace(order=earlier.order + troubles, data=None, best=moment.best, unimproved=unimproved)
 

@@ -52,6 +52,11 @@ def starting_point(config: TrainConfig, *, resumed: bool) -> Weights:
             )
         key = jax.random.key(config.seed)
         return Weights(model, initialise(key, model, initialisation=config.initialisation), {})
+    if config.from_scratch and not resumed:
+        raise InputError(
+            f"--from-scratch starts from untrained weights and --init {config.init} names others; leave one out (where "
+            "the recipe names it: --init None)"
+        )
     # A run keeps a copy, so that it can go on when the weights that --init named are gone.
     kept = Path(config.workdir, START)
     weights = open_weights(kept if resumed and kept.is_file() else config.init, dtype=model.dtype)

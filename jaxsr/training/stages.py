@@ -119,7 +119,7 @@ def adversarial_stage(
     optimizers = (optax.adam(_schedule(config, config.learning_rate)), optax.adam(_schedule(config, judge_rate)))
     image = jnp.zeros((1, config.crop, config.crop, 3))
     # The keys of the batches are folded from `seed`; this one is of another stream.
-    key = jax.random.key(config.seed + 1)
+    key = jax.random.key((config.seed + 1) % 2**32)
     judge = discriminator.init(key, image, train=False)
     state = GanState(
         jnp.int32(0),

@@ -96,6 +96,7 @@ def test_it_does_not_start_from_nothing_unless_told(photos, tmp_path):  # noqa: 
     ("arguments", "words"),
     [
         (["--init", "srresnet"], ["another network", "64", "4"]),
+        (["--init", "srresnet", "--from-scratch"], ["--from-scratch", "--init srresnet"]),
         (["--init", "espcn"], ["another network", "espcn"]),
         (["--scale", "2"], ["upscales by 4", "--stage srresnet --scale 2"]),
         (["--taps", "conv9_9"], ["VGG16 has no features conv9_9"]),
