@@ -107,7 +107,12 @@ def _times(container, stream, path):
     """Times of all frames and of key frames, ascending, and the duration of the last frame."""
     times, keys, durations = [], [], {}
     for packet in container.demux(stream):
-        if not packet.size or packet.is_discard:
+        if not packet.size:
+            continue
+        if packet.is_discard:
+            # A cut without encoding hides the frames before it. Decoding still has to start at their key frame.
+            if packet.is_keyframe and packet.pts is not None:
+                keys.append(packet.pts)
             continue
         if packet.pts is None:
             raise InputError(

@@ -193,6 +193,17 @@ def test_a_part_has_the_frames_of_the_whole(clip_file, suffix):
             assert all(map(np.array_equal, ours.planes, theirs.planes))
 
 
+@pytest.mark.parametrize("frames", [4, 50])
+def test_a_cut_inside_a_group_of_frames_loses_none(tmp_path, clip_file, read, bicubic, frames):
+    # Frames before time zero are hidden by an edit list, as by `ffmpeg -ss … -c copy`: here ten, with their key frame.
+    times = [3600 * (n - 10) for n in range(10 + frames)]
+    source = clip_file("cut.mp4", codec="libx264", times=times, options={"g": "20", "bf": "0"})
+    shown = [frame.pts * frame.time_base for frame in read(source)["frames"]]
+    assert len(shown) == frames
+    assert upscale(bicubic, source, tmp_path / "larger.mp4").frames == frames
+    assert [frame.pts * frame.time_base for frame in read(tmp_path / "larger.mp4")["frames"]] == shown
+
+
 def test_trimming_keeps_sound_in_step(tmp_path, clip_file, read, bicubic):
     source, target = clip_file("clip.mkv", frames=50, sound=True), tmp_path / "part.mkv"
     upscale(bicubic, source, target, codec="ffv1", trim=parse_trim("0.4-1.2"))
