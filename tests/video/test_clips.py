@@ -204,6 +204,19 @@ def test_a_cut_inside_a_group_of_frames_loses_none(tmp_path, clip_file, read, bi
     assert [frame.pts * frame.time_base for frame in read(tmp_path / "larger.mp4")["frames"]] == shown
 
 
+def test_two_recordings_in_one_file_are_refused(tmp_path, clip_file, read):
+    first, second = (clip_file(f"{frames}.ts", codec="libx264", frames=frames) for frames in (5, 8))
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(first.read_bytes() + second.read_bytes())
+    # FFmpeg decodes the frames of both, at the same times.
+    assert len(read(joined)["frames"]) == 13
+    with pytest.raises(InputError, match=r"times of its frames go back; make new times with `ffmpeg -i joined\.ts -fps"):
+        open_clip(joined)
+    # With all B-frames that x264 allows, the frames' times go back from packet to packet, and that is no reason.
+    ordinary = clip_file("ordinary.ts", codec="libx264", frames=40, options={"bf": "8", "b-adapt": "0"})
+    assert len(open_clip(ordinary).times) == 40
+
+
 def test_trimming_keeps_sound_in_step(tmp_path, clip_file, read, bicubic):
     source, target = clip_file("clip.mkv", frames=50, sound=True), tmp_path / "part.mkv"
     upscale(bicubic, source, target, codec="ffv1", trim=parse_trim("0.4-1.2"))
