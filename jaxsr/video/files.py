@@ -100,7 +100,7 @@ def plan_clip(
     size = to or _size_as_coded(clip, upscaler.target)
     options = {"codec": wishes.codec, "crf": wishes.crf, "preset": wishes.preset}
     encoding = choose_encoding(clip, size, target.suffix.lower(), **options)
-    check_streams(clip, target, codec=av.Codec(encoding.codec, "w").canonical_name)
+    check_streams(clip, target, encoding)
     folder = work_folder(target)
     prepare(folder, _recipe(clip, upscaler, encoding, wishes), anew=anew)
     return Planned(clip, target, upscaler, choice, encoding, cut(clip), folder, wishes.trim is not None)

@@ -217,6 +217,33 @@ def test_two_recordings_in_one_file_are_refused(tmp_path, clip_file, read):
     assert len(open_clip(ordinary).times) == 40
 
 
+@pytest.mark.parametrize(("sound", "codec"), [("libopus", "libx264"), (None, "libsvtav1"), (None, "libvpx-vp9")])
+def test_what_a_header_refuses_is_refused_before_the_work(tmp_path, clip_file, bicubic, sound, codec):
+    clip = clip_file("clip.mkv", frames=3, sound=sound or False)
+    with pytest.raises(InputError, match="this format cannot hold .*; give the output a name in .mkv"):
+        plan_clip(bicubic, clip, tmp_path / "larger.mov", Wishes(codec=codec))
+    plan_clip(bicubic, clip, tmp_path / "larger.mp4", Wishes(codec=codec))
+
+
+def test_sound_packets_of_one_time_go_into_any_format(tmp_path, clip_file, read, bicubic):
+    ordinary, source = clip_file("ordinary.mkv", frames=10, sound=True), tmp_path / "coarse.mkv"
+    with av.open(str(ordinary)) as clip, av.open(str(source), "w") as output:
+        streams = {stream.index: output.add_stream_from_template(stream) for stream in clip.streams}
+        for packet in clip.demux():
+            if packet.size:
+                if packet.stream_index == 1:
+                    packet.pts = packet.dts = max(packet.pts, 0) // 60 * 60
+                packet.stream = streams[packet.stream_index]
+                output.mux(packet)
+    before = read(source)["packets"][1]
+    assert len({time for time, _ in before}) < len(before)
+    for suffix in (".mkv", ".mp4"):
+        upscale(bicubic, source, tmp_path / f"larger{suffix}", codec="libx264")
+        after = read(tmp_path / f"larger{suffix}")["packets"][1]
+        assert [sound for _, sound in after] == [sound for _, sound in before]
+        assert max(abs(one - other) for (one, _), (other, _) in zip(after, before, strict=True)) < Fraction(1, 100)
+
+
 def test_trimming_keeps_sound_in_step(tmp_path, clip_file, read, bicubic):
     source, target = clip_file("clip.mkv", frames=50, sound=True), tmp_path / "part.mkv"
     upscale(bicubic, source, target, codec="ffv1", trim=parse_trim("0.4-1.2"))
