@@ -150,6 +150,7 @@ def _described(path, container, stream, frame, times, keys, last):
     named = frame.colorspace if layout.kind == "yuv" else BT709
     matrix = usual_matrix(size) if named == UNSPECIFIED else named
     check_matrix(matrix, name=str(path))
+    # FFmpeg's names for JPEG's range. H.264 has it too, with chroma where MPEG places it.
     jpeg = frame.format.name.startswith("yuvj")
     full = jpeg or frame.color_range == _FULL_RANGE or (frame.color_range == 0 and layout.kind != "yuv")
     # Always name the matrix. Without it, players would assume another one for the larger result.
@@ -164,7 +165,7 @@ def _described(path, container, stream, frame, times, keys, last):
         stream=stream.index,
         size=size,
         layout=layout,
-        coding=Coding(matrix, full, cosited=not jpeg),
+        coding=Coding(matrix, full, cosited=stream.codec_context.name != "mjpeg"),
         tags=tags,
         sample_aspect=stream.sample_aspect_ratio,
         display_matrix=_display_matrix(frame),

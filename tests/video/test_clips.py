@@ -107,6 +107,46 @@ def test_rgb_and_jpeg_become_what_players_play(tmp_path, clip_file, read, bicubi
     assert np.abs((after.to_ndarray(format="rgb24") - np.clip(theirs, 0, 255)).mean((0, 1))).max() < 2
 
 
+def test_gray_keeps_its_contrast_where_there_is_no_gray(tmp_path, clip_file, read, bicubic):
+    source = clip_file("clip.mkv", pixels="gray", frames=2)
+    upscale(bicubic, source, tmp_path / "larger.webm", codec="libsvtav1", crf=5)
+    before, after = (read(path)["frames"][1] for path in (source, tmp_path / "larger.webm"))
+    assert (after.format.name, after.color_range, after.colorspace) == ("yuv420p", 1, 1)
+    theirs = np.asarray(resize(before.to_ndarray(format="rgb24").astype(np.float32)[None], 2))[0]
+    difference = after.to_ndarray(format="rgb24") - np.clip(theirs, 0, 255)
+    assert np.abs(difference.mean((0, 1))).max() < 2
+    assert np.abs(difference).mean() < 4
+
+
+def test_chroma_of_h264_lies_where_mpeg_places_it_at_each_range(tmp_path, clip_file, read, bicubic):
+    # H.264 puts chroma on every second pixel whatever the range (ITU-T H.264, E.2.1); only JPEG puts it between.
+    edges = {}
+    for name, codec, pixels, full in (
+        ("limited", "libx264", "yuv420p", 1),
+        ("full", "libx264", "yuvj420p", 2),
+        ("jpeg", "mjpeg", "yuvj420p", 2),
+    ):
+        source = tmp_path / f"{name}.mkv"
+        with av.open(str(source), "w") as output:
+            options = {"qp": "0"} if codec == "libx264" else {"qmin": "1", "qmax": "1"}
+            stream = output.add_stream(codec, rate=25, width=64, height=32, pix_fmt=pixels, options=options)
+            stream.codec_context.color_range, stream.codec_context.colorspace = full, 1
+            frame = av.VideoFrame(64, 32, pixels)
+            for plane, level in zip(frame.planes, (126, 100, 128), strict=True):
+                samples = np.full((plane.height, plane.line_size), level, np.uint8)
+                samples[:, plane.width // 2 :] += 0 if level == 126 else 30
+                plane.update(samples.tobytes())
+            output.mux([*stream.encode(frame), *stream.encode()])
+        upscale(jaxsr.load("bilinear", scale=2), source, tmp_path / f"{name}_x2.mkv", codec="ffv1")
+        plane = read(tmp_path / f"{name}_x2.mkv")["frames"][0].planes[1]
+        row = np.frombuffer(plane, np.uint8).reshape(plane.height, -1)[16, : plane.width].astype(float)
+        # The share of the row that is low tells where the edge lies, to a part of a sample.
+        edges[name] = ((row[-1] - row) / (row[-1] - row[0])).sum()
+    assert abs(edges["full"] - edges["limited"]) < 0.1
+    # JPEG's samples lie half a pixel of the clip farther right: half a sample of the result.
+    assert abs(edges["jpeg"] - edges["limited"] - 0.5) < 0.15
+
+
 def test_formats_are_known_by_the_codec_not_by_its_decoder():
     with av.open(io.BytesIO(), "w", format="matroska") as output:
         names = set(map(_canonical, output.supported_codecs))
