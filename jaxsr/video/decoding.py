@@ -54,7 +54,8 @@ def _frames(clip, key):
     for seek in (True, False):
         with av.open(str(clip.path)) as container:
             stream = container.streams[clip.stream]
-            stream.thread_type = "AUTO"
+            # With a thread for each frame, one that is damaged takes others with it.
+            stream.thread_type = "SLICE"
             if seek:
                 container.seek(key, stream=stream)
             packets = itertools.dropwhile(lambda packet: packet.pts != key, container.demux(stream))

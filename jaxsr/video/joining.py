@@ -57,7 +57,7 @@ def _has_header(name, encoding, *copied):
     return True
 
 
-def join(clip: Clip, segments: Sequence[Path], target: Path, encoding: Encoding, *, shift: bool) -> None:
+def join(clip: Clip, segments: Sequence[Path], target: Path, encoding: Encoding, *, shift: bool) -> int:
     """Write the result, complete or not at all.
 
     Args:
@@ -67,11 +67,14 @@ def join(clip: Clip, segments: Sequence[Path], target: Path, encoding: Encoding,
       encoding: encoding of the segments.
       shift: move the first frame to time zero, and leave out sound and subtitles outside the frames' times.
 
+    Returns:
+      The number of frames.
+
     Raises:
       InputError: the segments do not fit together, or FFmpeg cannot read or write the other streams.
     """
     try:
-        _join(clip, segments, target, encoding, shift)
+        return _join(clip, segments, target, encoding, shift)
     except av.FFmpegError as error:
         if isinstance(error, OSError):
             raise
@@ -85,6 +88,7 @@ def _join(clip, segments, target, encoding, shift):
     origin = clip.times[0] * clip.time_base if shift else Fraction(0)
     name = WRITTEN_FORMATS[target.suffix.lower()]
     _check_alike(segments)
+    frames = 0
     with ExitStack() as stack:
         temporary = stack.enter_context(replacing(target))
         source = stack.enter_context(av.open(str(clip.path)))
@@ -103,7 +107,9 @@ def _join(clip, segments, target, encoding, shift):
         step = 0 if name in ("matroska", "webm") else 1
         copied = _copied_packets(source, others, clip, origin, shift, step)
         for _, packet in heapq.merge(packets, copied, key=lambda pair: pair[0]):
+            frames += packet.stream is video
             output.mux(packet)
+    return frames
 
 
 def _check_alike(segments):
