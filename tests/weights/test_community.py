@@ -46,12 +46,24 @@ def old_names(state):
     return renamed
 
 
+def trunk_names(state):
+    """As ESRGAN's RRDBNet_arch.py calls them."""
+    heads = {"conv_body": "trunk_conv", "conv_hr": "HRconv", "conv_up1": "upconv1", "conv_up2": "upconv2"}
+    renamed = {}
+    for name, value in state.items():
+        head, _, rest = name.partition(".")
+        rest = rest.replace("rdb", "RDB") if head == "body" else rest
+        renamed[f"{'RRDB_trunk' if head == 'body' else heads.get(head, head)}.{rest}"] = value
+    return renamed
+
+
 FILES = {
     "rrdbnet": (TorchRRDBNet, lambda s: {"params_ema": s}),
     "rrdbnet of another width": (lambda: torch_community.RRDBNet(12, 8, 1), lambda s: s),
     "rrdbnet at ×2": (lambda: TorchRRDBNet(scale=2), lambda s: s),
     "rrdbnet at ×1": (lambda: TorchRRDBNet(scale=1), lambda s: s),
     "rrdbnet by its old names": (TorchRRDBNet, old_names),
+    "rrdbnet by its current names": (TorchRRDBNet, trunk_names),
     "compact": (TorchCompact, lambda s: {"params": s}),
     "compact at ×2": (lambda: torch_community.Compact(2, 12, 4), lambda s: s),
 }
@@ -81,7 +93,7 @@ def test_a_file_upscales_as_its_program_does(name, tmp_path):
     # These reach no farther than their halo; the published RRDBNet of 23 blocks does.
     halo = weights.model.halo
     assert halo == getattr(weights.model, "reach", halo)
-    if name in ("rrdbnet of another width", "rrdbnet by its old names"):
+    if name in ("rrdbnet of another width", "rrdbnet by its old names", "rrdbnet by its current names"):
         # Read, they are networks as the others.
         return
     picture = np.random.default_rng(1).random((2 * halo + 15, 2 * halo + 27, 3), np.float32)
