@@ -1,5 +1,7 @@
 """RRDBNet and SRVGGNetCompact, written as PyTorch modules with their programs' names, against what we make of them."""
 
+import json
+import tarfile
 from functools import partial
 from pathlib import Path
 
@@ -133,6 +135,27 @@ def test_half_precision_and_safetensors_are_read(tmp_path):
     assert kernel.dtype == np.float32
     expected = twin.body[0].weight.detach().numpy().transpose(2, 3, 1, 0)
     np.testing.assert_allclose(kernel, expected, rtol=1e-3)
+
+
+def test_lornatangs_suffix_is_that_of_a_pytorch_file(tmp_path):
+    twin = randomised(TorchCompact())
+    torch.save({"state_dict": twin.state_dict()}, tmp_path / "theirs.pth.tar")
+    kernel = open_weights(tmp_path / "theirs.pth.tar").variables["params"]["conv_0"]["kernel"]
+    np.testing.assert_array_equal(kernel, twin.body[0].weight.detach().numpy().transpose(2, 3, 1, 0))
+    assert "'theirs'" in repr(jaxsr.load(tmp_path / "theirs.pth.tar"))
+    with tarfile.open(tmp_path / "real.tar", "w") as archive:
+        archive.add(tmp_path / "theirs.pth.tar", "theirs.pth.tar")
+    with pytest.raises(InputError, match=r"real\.tar: a tar archive; unpack it"):
+        jaxsr.load(tmp_path / "real.tar")
+
+
+def test_numbers_that_numpy_lacks_are_named(tmp_path):
+    state = {name: value.to(torch.float8_e4m3fn) for name, value in TorchCompact().state_dict().items()}
+    path = tmp_path / "eight.safetensors"
+    for metadata in (None, {"card": json.dumps({"format": "jaxsr", "architecture": {}})}):
+        safetensors.torch.save_file(state, path, metadata=metadata)
+        with pytest.raises(InputError, match=r"eight\.safetensors: .* F8_E4M3, which .* float16 or float32"):
+            jaxsr.load(path)
 
 
 def test_the_published_ones_have_their_parameters():
