@@ -250,7 +250,9 @@ def test_two_recordings_in_one_file_are_refused(tmp_path, clip_file, read):
     joined.write_bytes(first.read_bytes() + second.read_bytes())
     # FFmpeg decodes the frames of both, at the same times.
     assert len(read(joined)["frames"]) == 13
-    with pytest.raises(InputError, match=r"times of its frames go back; make new times with `ffmpeg -i joined\.ts -fps"):
+    with pytest.raises(
+        InputError, match=r"times of its frames go back; make new times with `ffmpeg -i joined\.ts -fps"
+    ):
         open_clip(joined)
     # With all B-frames that x264 allows, the frames' times go back from packet to packet, and that is no reason.
     ordinary = clip_file("ordinary.ts", codec="libx264", frames=40, options={"bf": "8", "b-adapt": "0"})
@@ -260,7 +262,7 @@ def test_two_recordings_in_one_file_are_refused(tmp_path, clip_file, read):
 @pytest.mark.parametrize(("sound", "codec"), [("libopus", "libx264"), (None, "libsvtav1"), (None, "libvpx-vp9")])
 def test_what_a_header_refuses_is_refused_before_the_work(tmp_path, clip_file, bicubic, sound, codec):
     clip = clip_file("clip.mkv", frames=3, sound=sound or False)
-    with pytest.raises(InputError, match="this format cannot hold .*; give the output a name in .mkv"):
+    with pytest.raises(InputError, match=r"this format cannot hold .*; give the output a name in \.mkv"):
         plan_clip(bicubic, clip, tmp_path / "larger.mov", Wishes(codec=codec))
     plan_clip(bicubic, clip, tmp_path / "larger.mp4", Wishes(codec=codec))
 
