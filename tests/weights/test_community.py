@@ -149,6 +149,17 @@ def test_lornatangs_suffix_is_that_of_a_pytorch_file(tmp_path):
         jaxsr.load(tmp_path / "real.tar")
 
 
+def test_networks_that_are_not_read_are_refused_for_the_true_reason(tmp_path):
+    torch.save(torch_community.Compact(1, 8, 3).state_dict(), tmp_path / "one.pth")
+    with pytest.raises(InputError, match="an SRVGGNetCompact at ×1, which is not supported"):
+        jaxsr.load(tmp_path / "one.pth")
+    # BasicSR's EDSR begins as its MSRResNet does, but enlarges by other tensors.
+    names = ("conv_first", "body.0.conv1", "body.0.conv2", "conv_after_body", "upsample.0", "conv_last")
+    torch.save({f"{name}.weight": torch.zeros(8, 8, 3, 3) for name in names}, tmp_path / "edsr.pth")
+    with pytest.raises(InputError, match=r"not the tensors of this layout: upconv1\.weight is missing"):
+        jaxsr.load(tmp_path / "edsr.pth")
+
+
 def test_numbers_that_numpy_lacks_are_named(tmp_path):
     state = {name: value.to(torch.float8_e4m3fn) for name, value in TorchCompact().state_dict().items()}
     path = tmp_path / "eight.safetensors"
