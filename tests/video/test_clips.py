@@ -286,6 +286,18 @@ def test_sound_packets_of_one_time_go_into_any_format(tmp_path, clip_file, read,
         assert max(abs(one - other) for (one, _), (other, _) in zip(after, before, strict=True)) < Fraction(1, 100)
 
 
+def test_a_damaged_frame_takes_no_other_with_it(clip_file):
+    path = clip_file("clip.mp4", codec="libx264", frames=40, options={"g": "10"})
+    with av.open(str(path)) as container:
+        last = [packet for packet in container.demux(video=0) if packet.size][-1]
+    content = bytearray(path.read_bytes())
+    content[last.pos : last.pos + last.size] = bytes(last.size)
+    path.write_bytes(content)
+    clip = open_clip(path)
+    decoded = [frame.time for frame in decode(clip, clip.times[0], clip.times[-1] + 1)]
+    assert decoded == [time for time in clip.times if time != last.pts]
+
+
 def test_trimming_keeps_sound_in_step(tmp_path, clip_file, read, bicubic):
     source, target = clip_file("clip.mkv", frames=50, sound=True), tmp_path / "part.mkv"
     upscale(bicubic, source, target, codec="ffv1", trim=parse_trim("0.4-1.2"))
