@@ -21,7 +21,7 @@ from jaxsr.upscaling.compiled import keep_compiled
 from jaxsr.upscaling.folder import has_result, refuse_existing
 from jaxsr.upscaling.plan import Job
 from jaxsr.upscaling.upscaler import Upscaler
-from jaxsr.video.command import tell
+from jaxsr.video.command import loss, tell
 from jaxsr.video.files import Planned, Wishes, finish, plan_clip
 from jaxsr.video.pipeline import enlarger, upscale_segments
 from jaxsr.video.segments import Segment
@@ -85,7 +85,8 @@ def run(
                 layout = lay_out(workers=workers, cores=cores)
                 for segment in _upscaled(planned, model, options, layout, cache):
                     bar.update(segment.frames)
-        finish(planned)
+        if lost := loss(planned, finish(planned)):
+            print(f"{planned.clip.path}: {lost}", file=sys.stderr)
     print(job.target, file=stdout)
     return 0
 

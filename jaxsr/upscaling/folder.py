@@ -31,7 +31,8 @@ class Outcome:
     Attributes:
       job: the picture and the path of its result.
       status: "done", "skipped" or "failed".
-      reason: why it was skipped (a few words) or failed (one sentence); empty for "done".
+      reason: why it was skipped (a few words) or failed (one sentence); for "done", what a clip lacks,
+        usually nothing.
       seconds: time for reading, computing and writing it, without waiting for other pictures.
     """
 

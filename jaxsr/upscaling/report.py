@@ -52,8 +52,8 @@ def write_report(
     """Write {"counts": {status: number}, "pictures": [...]} with the pictures in the order of the jobs.
 
     Each picture has source, target, status (done, skipped, failed, or "left" if the run ended before it), reason (why
-    it was skipped or failed, else null), seconds of work (null if left) and megapixels of input (null if unknown). If a
-    network was chosen for it, it also has model and why.
+    it was skipped or failed, or what a clip that is done lacks, else null), seconds of work (null if left) and
+    megapixels of input (null if unknown). If a network was chosen for it, it also has model and why.
 
     Args:
       path: the JSON file.

@@ -218,7 +218,8 @@ def load(
 
 def _name(name_or_path):
     path = Path(name_or_path)
-    return path.stem if path.suffix in (".safetensors", *FOREIGN_SUFFIXES) else path.name
+    known = path.suffix in (".safetensors", *FOREIGN_SUFFIXES)
+    return path.name.removesuffix(path.suffix).removesuffix(".pth") if known else path.name
 
 
 def _rows(image):

@@ -66,7 +66,8 @@ def open_clip(path: Path) -> Clip:
     """Read a clip's description from its headers, its first frame and the times of its packets.
 
     Raises:
-      InputError: the file is not a clip, is interlaced, has frames without times, or has an unknown colour coding.
+      InputError: the file is not a clip, is interlaced, has frames without times or times that go back, or has an
+        unknown colour coding.
       OSError: the file cannot be opened.
     """
     try:
@@ -94,6 +95,14 @@ def check_progressive(frame: av.VideoFrame, field_order: int, path: Path) -> Non
         )
 
 
+def times_go_back(path: Path) -> InputError:
+    """The error for a clip whose times do not ascend."""
+    return InputError(
+        f"{path}: the times of its frames go back; make new times with "
+        f"`ffmpeg -i {path.name} -fps_mode cfr -c:v ffv1 -c:a copy timed.mkv`"
+    )
+
+
 def _video_stream(container, path):
     streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     if not streams:
@@ -105,9 +114,19 @@ def _video_stream(container, path):
 
 def _times(container, stream, path):
     """Times of all frames and of key frames, ascending, and the duration of the last frame."""
-    times, keys, durations = [], [], {}
+    times, keys, durations, decoded = [], [], {}, None
     for packet in container.demux(stream):
-        if not packet.size or packet.is_discard:
+        if not packet.size:
+            continue
+        # Two recordings one behind the other, each with its own times. Times at which frames are shown can go back.
+        if packet.dts is not None:
+            if decoded is not None and packet.dts < decoded:
+                raise times_go_back(path)
+            decoded = packet.dts
+        if packet.is_discard:
+            # A cut without encoding hides the frames before it. Decoding still has to start at their key frame.
+            if packet.is_keyframe and packet.pts is not None:
+                keys.append(packet.pts)
             continue
         if packet.pts is None:
             raise InputError(
@@ -131,6 +150,7 @@ def _described(path, container, stream, frame, times, keys, last):
     named = frame.colorspace if layout.kind == "yuv" else BT709
     matrix = usual_matrix(size) if named == UNSPECIFIED else named
     check_matrix(matrix, name=str(path))
+    # FFmpeg's names for JPEG's range. H.264 has it too, with chroma where MPEG places it.
     jpeg = frame.format.name.startswith("yuvj")
     full = jpeg or frame.color_range == _FULL_RANGE or (frame.color_range == 0 and layout.kind != "yuv")
     # Always name the matrix. Without it, players would assume another one for the larger result.
@@ -145,7 +165,7 @@ def _described(path, container, stream, frame, times, keys, last):
         stream=stream.index,
         size=size,
         layout=layout,
-        coding=Coding(matrix, full, cosited=not jpeg),
+        coding=Coding(matrix, full, cosited=stream.codec_context.name != "mjpeg"),
         tags=tags,
         sample_aspect=stream.sample_aspect_ratio,
         display_matrix=_display_matrix(frame),

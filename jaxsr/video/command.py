@@ -96,6 +96,11 @@ def tell(planned: Planned) -> None:
         tqdm.write(f"{planned.clip.path}: {'; '.join(notes)}", file=sys.stderr)
 
 
+def loss(planned: Planned, lost: int) -> str:
+    """A few words on the number of frames that could not be decoded, for the user; none if there are none."""
+    return f"{lost} of {len(planned.clip.times)} frames could not be decoded" if lost else ""
+
+
 def _outcome(upscaler, job, wishes, anew, sizes, choices):
     start = time.perf_counter()
     status, reason = "done", ""
@@ -113,7 +118,9 @@ def _outcome(upscaler, job, wishes, anew, sizes, choices):
             done = total - sum(segment.frames for segment in planned.left)
             options = {"unit": " frames", "disable": None, "smoothing": 0.1}
             with tqdm(desc=job.source.name, total=total, initial=done, **options) as bar:
-                upscale_clip(planned, progress=bar.update)
+                reason = loss(planned, upscale_clip(planned, progress=bar.update).lost)
+            if reason:
+                tqdm.write(f"{planned.clip.path}: {reason}", file=sys.stderr)
             tqdm.write(str(job.target))
     except (InputError, OSError) as error:
         if isinstance(error, OSError) and error.errno in DISK_FULL:

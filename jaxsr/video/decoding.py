@@ -7,7 +7,7 @@ from typing import NamedTuple
 import av
 
 from jaxsr.errors import InputError
-from jaxsr.video.clip import Clip, check_progressive, key_before
+from jaxsr.video.clip import Clip, check_progressive, key_before, times_go_back
 from jaxsr.video.planes import Planes, planes_of
 
 
@@ -35,10 +35,7 @@ def decode(clip: Clip, start: int, stop: int) -> Generator[Decoded]:
     for frame in _frames(clip, key_before(clip, start)):
         check_progressive(frame, 0, clip.path)
         if frame.pts is None or (previous is not None and frame.pts <= previous):
-            raise InputError(
-                f"{clip.path}: the times of its frames go back; make new times with "
-                f"`ffmpeg -i {clip.path.name} -fps_mode cfr -c:v ffv1 -c:a copy timed.mkv`"
-            )
+            raise times_go_back(clip.path)
         if (frame.height, frame.width) != clip.size:
             at = float((frame.pts - clip.times[0]) * clip.time_base)
             raise InputError(
@@ -57,7 +54,8 @@ def _frames(clip, key):
     for seek in (True, False):
         with av.open(str(clip.path)) as container:
             stream = container.streams[clip.stream]
-            stream.thread_type = "AUTO"
+            # With a thread for each frame, one that is damaged takes others with it.
+            stream.thread_type = "SLICE"
             if seek:
                 container.seek(key, stream=stream)
             packets = itertools.dropwhile(lambda packet: packet.pts != key, container.demux(stream))

@@ -122,7 +122,7 @@ def _layout(clip, encoder, size):
 
 def _colors(clip, layout):
     """Coding and tags: those of the clip, with chroma where players expect it."""
-    if clip.layout.kind == "rgb" and layout.kind == "yuv":
+    if clip.layout.kind != "yuv" and layout.kind == "yuv":
         return Coding(BT709, full=False, cosited=True), (LIMITED_RANGE, BT709, *clip.tags[2:])
     return replace(clip.coding, cosited=True), clip.tags
 

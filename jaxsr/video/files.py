@@ -100,7 +100,7 @@ def plan_clip(
     size = to or _size_as_coded(clip, upscaler.target)
     options = {"codec": wishes.codec, "crf": wishes.crf, "preset": wishes.preset}
     encoding = choose_encoding(clip, size, target.suffix.lower(), **options)
-    check_streams(clip, target, codec=av.Codec(encoding.codec, "w").canonical_name)
+    check_streams(clip, target, encoding)
     folder = work_folder(target)
     prepare(folder, _recipe(clip, upscaler, encoding, wishes), anew=anew)
     return Planned(clip, target, upscaler, choice, encoding, cut(clip), folder, wishes.trim is not None)
@@ -119,12 +119,15 @@ def upscale_clip(planned: Planned, *, progress: Callable[[int], None] = lambda f
     """
     enlarge = enlarger(planned.upscaler, planned.clip, planned.encoding)
     work = upscale_segments(planned.clip, planned.left, enlarge, planned.encoding, planned.folder, progress=progress)
-    finish(planned)
+    work.lost = finish(planned)
     return work
 
 
-def finish(planned: Planned) -> None:
+def finish(planned: Planned) -> int:
     """Join the segments to the result, and delete them.
+
+    Returns:
+      The number of frames that are missing in the result, because they could not be decoded.
 
     Raises:
       InputError: no frame could be decoded.
@@ -135,8 +138,9 @@ def finish(planned: Planned) -> None:
     files = [file for file in files if file.exists()]
     if not files:
         raise InputError(f"{planned.clip.path}: none of its frames can be decoded")
-    join(planned.clip, files, planned.target, planned.encoding, shift=planned.shift)
+    frames = join(planned.clip, files, planned.target, planned.encoding, shift=planned.shift)
     discard(planned.folder)
+    return len(planned.clip.times) - frames
 
 
 def _size_as_coded(clip, target):

@@ -20,25 +20,44 @@ _COPIED = ("audio", "subtitle")
 _OWN = ("major_brand", "minor_version", "compatible_brands", "encoder", "vendor_id", "duration")
 
 
-def check_streams(clip: Clip, target: Path, *, codec: str) -> None:
-    """Raise `InputError` if the format of `target` cannot hold the copied streams or this codec."""
+def check_streams(clip: Clip, target: Path, encoding: Encoding) -> None:
+    """Raise `InputError` if the format of `target` cannot hold the copied streams or the codec of the result."""
     name = WRITTEN_FORMATS[target.suffix.lower()]
     with av.open(io.BytesIO(), "w", format=name) as output:
         supported = set(map(_canonical, output.supported_codecs))
-    if codec not in supported:
+    codec = av.Codec(encoding.codec, "w").canonical_name
+    if codec not in supported or not _has_header(name, encoding):
         raise InputError(
             f"{target}: this format cannot hold {codec}; give the output a name in .mkv or another --codec"
         )
     with av.open(str(clip.path)) as source:
         for stream in source.streams:
-            if stream.type in _COPIED and _codec(stream) not in supported:
+            if stream.type in _COPIED and (_codec(stream) not in supported or not _has_header(name, encoding, stream)):
                 raise InputError(
                     f"{target}: this format cannot hold stream {stream.index} of {clip.path.name}, {stream.type} in "
                     f"{_codec(stream) or 'an unknown codec'}; give the output a name in .mkv"
                 )
 
 
-def join(clip: Clip, segments: Sequence[Path], target: Path, encoding: Encoding, *, shift: bool) -> None:
+def _has_header(name, encoding, *copied):
+    """Whether a format writes the header of a file with the codec of the result and these streams.
+
+    Only then does FFmpeg refuse some codecs that it counts among those of the format.
+    """
+    try:
+        with av.open(io.BytesIO(), "w", format=name) as output:
+            size = {"width": 64, "height": 64, "pix_fmt": encoding.layout.name}
+            video = output.add_stream(encoding.codec, rate=25, options=dict(encoding.options), **size)
+            video.codec_context.time_base = encoding.time_base
+            for stream in copied:
+                output.add_stream_from_template(stream)
+            output.start_encoding()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def join(clip: Clip, segments: Sequence[Path], target: Path, encoding: Encoding, *, shift: bool) -> int:
     """Write the result, complete or not at all.
 
     Args:
@@ -48,12 +67,28 @@ def join(clip: Clip, segments: Sequence[Path], target: Path, encoding: Encoding,
       encoding: encoding of the segments.
       shift: move the first frame to time zero, and leave out sound and subtitles outside the frames' times.
 
+    Returns:
+      The number of frames.
+
     Raises:
-      InputError: the segments do not fit together.
+      InputError: the segments do not fit together, or FFmpeg cannot read or write the other streams.
     """
+    try:
+        return _join(clip, segments, target, encoding, shift)
+    except av.FFmpegError as error:
+        if isinstance(error, OSError):
+            raise
+        raise InputError(
+            f"{target}: FFmpeg cannot join the frames with the other streams of {clip.path.name} ({error.strerror}); "
+            "give the output a name in .mkv"
+        ) from error
+
+
+def _join(clip, segments, target, encoding, shift):
     origin = clip.times[0] * clip.time_base if shift else Fraction(0)
     name = WRITTEN_FORMATS[target.suffix.lower()]
     _check_alike(segments)
+    frames = 0
     with ExitStack() as stack:
         temporary = stack.enter_context(replacing(target))
         source = stack.enter_context(av.open(str(clip.path)))
@@ -68,9 +103,13 @@ def join(clip: Clip, segments: Sequence[Path], target: Path, encoding: Encoding,
                 others[stream.index] = _copy_stream(output, stream)
         _copy_chapters(source, output, clip, shift)
         packets = _video_packets(clip, segments, encoding, video, origin)
-        copied = _copied_packets(source, others, clip, origin, shift)
+        # Matroska keeps packets of the same time, such as two subtitles; the others refuse them.
+        step = 0 if name in ("matroska", "webm") else 1
+        copied = _copied_packets(source, others, clip, origin, shift, step)
         for _, packet in heapq.merge(packets, copied, key=lambda pair: pair[0]):
+            frames += packet.stream is video
             output.mux(packet)
+    return frames
 
 
 def _check_alike(segments):
@@ -161,8 +200,9 @@ def _video_packets(clip, segments, encoding, video, origin) -> Iterator[tuple[Fr
         yield packet.dts * clip.time_base, packet
 
 
-def _copied_packets(source, others, clip, origin, shift) -> Iterator[tuple[Fraction, av.Packet]]:
-    """Yield (time in seconds, packet) of the copied streams."""
+def _copied_packets(source, others, clip, origin, shift, step) -> Iterator[tuple[Fraction, av.Packet]]:
+    """Yield (time in seconds, packet) of the copied streams, each `step` units after the one before or later."""
+    earliest = {}
     end = (clip.times[-1] + clip.last) * clip.time_base
     wanted = [stream for stream in source.streams if stream.index in others and stream.type in _COPIED]
     if not wanted:
@@ -177,5 +217,8 @@ def _copied_packets(source, others, clip, origin, shift) -> Iterator[tuple[Fract
             continue
         moved = round(origin / packet.time_base)
         packet.pts, packet.dts = packet.pts - moved, packet.dts - moved
+        packet.dts = max(packet.dts, earliest.get(packet.stream.index, packet.dts))
+        packet.pts = max(packet.pts, packet.dts)
+        earliest[packet.stream.index] = packet.dts + step
         packet.stream = others[packet.stream.index]
         yield packet.dts * packet.time_base, packet

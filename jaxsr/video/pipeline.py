@@ -37,6 +37,7 @@ class Work:
       encoding: seconds of encoding.
       frames: number of frames written.
       held: number of those that equal the frame before, and were not computed again.
+      lost: number of frames of the whole clip that could not be decoded.
     """
 
     decoding: float = 0.0
@@ -44,6 +45,7 @@ class Work:
     encoding: float = 0.0
     frames: int = 0
     held: int = 0
+    lost: int = 0
 
 
 def upscale_segments(

@@ -20,13 +20,22 @@ _OLD = (
     (re.compile(r"model\.10\.(.+)"), r"conv_last.\1"),
 )
 
+# Those of ESRGAN's current code. Its SRResNet has two of them too, so they count only beside the trunk's.
+_TRUNK = (
+    (re.compile(r"RRDB_trunk\.(\d+)\.RDB(\d)\.conv(\d)\.(.+)"), r"body.\1.rdb\2.conv\3.\4"),
+    (re.compile(r"trunk_conv\.(.+)"), r"conv_body.\1"),
+    (re.compile(r"HRconv\.(.+)"), r"conv_hr.\1"),
+    (re.compile(r"upconv([12])\.(.+)"), r"conv_up\1.\2"),
+)
+
 # The scale for each number of input channels after the pixel unshuffle.
 _SCALES = {3: 4, 12: 2, 48: 1}
 
 
 def renamed(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Rename tensors of ESRGAN's first release to the later names; other tensors keep their names."""
-    return {_new_name(name): value for name, value in tensors.items()}
+    """Rename tensors of ESRGAN's own code to BasicSR's names; other tensors keep their names."""
+    table = _OLD + (_TRUNK if any(name.startswith("RRDB_trunk.") for name in tensors) else ())
+    return {_new_name(name, table): value for name, value in tensors.items()}
 
 
 def rrdbnet(tensors: Mapping[str, np.ndarray], source: str) -> RRDBNet:
@@ -67,10 +76,12 @@ def compact(tensors: Mapping[str, np.ndarray], source: str) -> Compact:
     last = max(int(name.split(".")[1]) for name in tensors if re.fullmatch(r"body\.\d+\.weight", name))
     first, final = kernel(tensors, "body.0.weight", source), kernel(tensors, f"body.{last}.weight", source)
     scale = round((final.shape[0] / 3) ** 0.5)
-    if last % 2 or 3 * scale**2 != final.shape[0] or scale not in (2, 3, 4, 8):
+    if last % 2 or 3 * scale**2 != final.shape[0]:
         raise InputError(
             f"{source}: a chain of {last + 1} layers to {final.shape[0]} channels is not an SRVGGNetCompact"
         )
+    if scale not in (2, 3, 4, 8):
+        raise InputError(f"{source}: an SRVGGNetCompact at ×{scale}, which is not supported; ×2, ×3, ×4 and ×8 are")
     return Compact(scale, first.shape[0], last // 2 - 1)
 
 
@@ -94,8 +105,8 @@ def kernel(tensors: Mapping[str, np.ndarray], name: str, source: str) -> np.ndar
     return tensors[name]
 
 
-def _new_name(name):
-    for old, new in _OLD:
+def _new_name(name, table):
+    for old, new in table:
         if old.fullmatch(name):
             return old.sub(new, name)
     return name

@@ -156,8 +156,7 @@ def _count(tensors, pattern):
 
 def _scale(tensors, stages, features, first, source):
     """The scale, from the number of pixel shuffles and the channels of the first."""
-    convolved = first in tensors and tensors[first].ndim == 4
-    factor = round((tensors[first].shape[0] / features) ** 0.5) if convolved else 0
+    factor = round((kernel(tensors, first, source).shape[0] / features) ** 0.5)
     scale = factor**stages if factor in (2, 3) else 0
     if scale not in (2, 3, 4, 8):
         raise InputError(f"{source}: {stages} pixel shuffles by {factor} give no scale of 2, 3, 4 or 8")

@@ -12,15 +12,15 @@ from jaxsr.errors import InputError
 from jaxsr.weights.architecture import architecture
 from jaxsr.weights.store import Weights, load_weights
 
-FOREIGN_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".param")
+FOREIGN_SUFFIXES = (".pth", ".pt", ".ckpt", ".tar", ".bin", ".param")
 
 
 def open_weights(name_or_path: str | os.PathLike, *, dtype: Any = jnp.float32) -> Weights:
     """Read a network from a file of jaxsr's, or from one that `jaxsr.weights.generators.port_generator` can read.
 
     Args:
-      name_or_path: see `load_weights`; or a .pth, .pt, .ckpt, .bin or .safetensors file of another program, from which
-        no code is run; or the .param file of an ncnn pair, whose .bin file is beside it.
+      name_or_path: see `load_weights`; or a .pth, .pth.tar, .pt, .ckpt, .bin or .safetensors file of another program,
+        from which no code is run; or the .param file of an ncnn pair, whose .bin file is beside it.
       dtype: dtype of computation.
 
     Raises:

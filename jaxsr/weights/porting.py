@@ -5,6 +5,7 @@ Every tensor of the file must be used and every tensor of ours filled; otherwise
 
 import hashlib
 import os
+import tarfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from flax.traverse_util import unflatten_dict
 from jaxsr.errors import InputError, first_line
 from jaxsr.weights.ncnn import read_pair
 from jaxsr.weights.shapes import listed
+from jaxsr.weights.store import check_numbers
 from jaxsr.weights.torch_file import read_torch_file
 
 
@@ -68,6 +70,8 @@ def read_tensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
         return read_pair(path)
     if suffix == ".safetensors":
         try:
+            with safetensors.safe_open(path, framework="numpy") as file:
+                check_numbers(path, file)
             return safetensors.numpy.load_file(path)
         except safetensors.SafetensorError as error:
             raise InputError(f"{path}: not a readable safetensors file ({error})") from error
@@ -129,6 +133,8 @@ def file_hash(path: str | os.PathLike) -> str:
 
 
 def _read_torch(path):
+    if path.suffix.lower() == ".tar" and tarfile.is_tarfile(path):
+        raise InputError(f"{path}: a tar archive; unpack it and name the file inside")
     try:
         stored = read_torch_file(path)
     except Exception as error:

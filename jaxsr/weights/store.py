@@ -82,6 +82,7 @@ def load_weights(name_or_path: str | os.PathLike, *, dtype: Any = jnp.float32) -
     path = _find(name_or_path)
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
+            check_numbers(path, file)
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (safetensors.SafetensorError, TypeError) as error:
@@ -95,6 +96,13 @@ def load_weights(name_or_path: str | os.PathLike, *, dtype: Any = jnp.float32) -
     # NumPy converts them, because JAX would compile a program for it.
     tensors = jax.device_put({name: np.asarray(value, np.float32) for name, value in tensors.items()})
     return Weights(model, unflatten_dict(tensors, sep="/"), card)
+
+
+def check_numbers(path: Path, file: Any) -> None:
+    """Raise `InputError` if an open safetensors file has tensors of a dtype that NumPy lacks."""
+    for name in file.keys():  # noqa: SIM118 (not a dict)
+        if (dtype := file.get_slice(name).get_dtype()).startswith(("F8", "F6", "F4")):
+            raise InputError(f"{path}: its numbers are {dtype}, which is not read; store them as float16 or float32")
 
 
 def bundled_names() -> list[str]:

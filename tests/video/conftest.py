@@ -31,7 +31,10 @@ def make_clip(
     sound=False,
     subtitles=(),
 ):
-    """Write a clip; `times` in its units, `held` the numbers of frames that repeat the one before."""
+    """Write a clip.
+
+    `times` are in its units, `held` the numbers of frames that repeat the one before, `sound` a codec or True for AAC.
+    """
     times = times or [3600 * n for n in range(frames)]
     height, width = size
     with av.open(str(path), "w") as output:
@@ -41,7 +44,7 @@ def make_clip(
             setattr(video.codec_context, name, value)
         if matrix:
             video.set_display_matrix(matrix)
-        tone = output.add_stream("aac", rate=48000) if sound else None
+        tone = output.add_stream(sound if isinstance(sound, str) else "aac", rate=48000) if sound else None
         text = output.add_mux_stream("subrip", time_base=Fraction(1, 1000)) if subtitles else None
         if text:
             text.metadata["language"] = "deu"

@@ -107,6 +107,46 @@ def test_rgb_and_jpeg_become_what_players_play(tmp_path, clip_file, read, bicubi
     assert np.abs((after.to_ndarray(format="rgb24") - np.clip(theirs, 0, 255)).mean((0, 1))).max() < 2
 
 
+def test_gray_keeps_its_contrast_where_there_is_no_gray(tmp_path, clip_file, read, bicubic):
+    source = clip_file("clip.mkv", pixels="gray", frames=2)
+    upscale(bicubic, source, tmp_path / "larger.webm", codec="libsvtav1", crf=5)
+    before, after = (read(path)["frames"][1] for path in (source, tmp_path / "larger.webm"))
+    assert (after.format.name, after.color_range, after.colorspace) == ("yuv420p", 1, 1)
+    theirs = np.asarray(resize(before.to_ndarray(format="rgb24").astype(np.float32)[None], 2))[0]
+    difference = after.to_ndarray(format="rgb24") - np.clip(theirs, 0, 255)
+    assert np.abs(difference.mean((0, 1))).max() < 2
+    assert np.abs(difference).mean() < 4
+
+
+def test_chroma_of_h264_lies_where_mpeg_places_it_at_each_range(tmp_path, clip_file, read, bicubic):
+    # H.264 puts chroma on every second pixel whatever the range (ITU-T H.264, E.2.1); only JPEG puts it between.
+    edges = {}
+    for name, codec, pixels, full in (
+        ("limited", "libx264", "yuv420p", 1),
+        ("full", "libx264", "yuvj420p", 2),
+        ("jpeg", "mjpeg", "yuvj420p", 2),
+    ):
+        source = tmp_path / f"{name}.mkv"
+        with av.open(str(source), "w") as output:
+            options = {"qp": "0"} if codec == "libx264" else {"qmin": "1", "qmax": "1"}
+            stream = output.add_stream(codec, rate=25, width=64, height=32, pix_fmt=pixels, options=options)
+            stream.codec_context.color_range, stream.codec_context.colorspace = full, 1
+            frame = av.VideoFrame(64, 32, pixels)
+            for plane, level in zip(frame.planes, (126, 100, 128), strict=True):
+                samples = np.full((plane.height, plane.line_size), level, np.uint8)
+                samples[:, plane.width // 2 :] += 0 if level == 126 else 30
+                plane.update(samples.tobytes())
+            output.mux([*stream.encode(frame), *stream.encode()])
+        upscale(jaxsr.load("bilinear", scale=2), source, tmp_path / f"{name}_x2.mkv", codec="ffv1")
+        plane = read(tmp_path / f"{name}_x2.mkv")["frames"][0].planes[1]
+        row = np.frombuffer(plane, np.uint8).reshape(plane.height, -1)[16, : plane.width].astype(float)
+        # The share of the row that is low tells where the edge lies, to a part of a sample.
+        edges[name] = ((row[-1] - row) / (row[-1] - row[0])).sum()
+    assert abs(edges["full"] - edges["limited"]) < 0.1
+    # JPEG's samples lie half a pixel of the clip farther right: half a sample of the result.
+    assert abs(edges["jpeg"] - edges["limited"] - 0.5) < 0.15
+
+
 def test_formats_are_known_by_the_codec_not_by_its_decoder():
     with av.open(io.BytesIO(), "w", format="matroska") as output:
         names = set(map(_canonical, output.supported_codecs))
@@ -191,6 +231,71 @@ def test_a_part_has_the_frames_of_the_whole(clip_file, suffix):
         assert [frame.time for frame in part] == list(clip.times[first:])
         for ours, theirs in zip(part, whole[first:], strict=True):
             assert all(map(np.array_equal, ours.planes, theirs.planes))
+
+
+@pytest.mark.parametrize("frames", [4, 50])
+def test_a_cut_inside_a_group_of_frames_loses_none(tmp_path, clip_file, read, bicubic, frames):
+    # Frames before time zero are hidden by an edit list, as by `ffmpeg -ss … -c copy`: here ten, with their key frame.
+    times = [3600 * (n - 10) for n in range(10 + frames)]
+    source = clip_file("cut.mp4", codec="libx264", times=times, options={"g": "20", "bf": "0"})
+    shown = [frame.pts * frame.time_base for frame in read(source)["frames"]]
+    assert len(shown) == frames
+    assert upscale(bicubic, source, tmp_path / "larger.mp4").frames == frames
+    assert [frame.pts * frame.time_base for frame in read(tmp_path / "larger.mp4")["frames"]] == shown
+
+
+def test_two_recordings_in_one_file_are_refused(tmp_path, clip_file, read):
+    first, second = (clip_file(f"{frames}.ts", codec="libx264", frames=frames) for frames in (5, 8))
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(first.read_bytes() + second.read_bytes())
+    # FFmpeg decodes the frames of both, at the same times.
+    assert len(read(joined)["frames"]) == 13
+    with pytest.raises(
+        InputError, match=r"times of its frames go back; make new times with `ffmpeg -i joined\.ts -fps"
+    ):
+        open_clip(joined)
+    # With all B-frames that x264 allows, the frames' times go back from packet to packet, and that is no reason.
+    ordinary = clip_file("ordinary.ts", codec="libx264", frames=40, options={"bf": "8", "b-adapt": "0"})
+    assert len(open_clip(ordinary).times) == 40
+
+
+@pytest.mark.parametrize(("sound", "codec"), [("libopus", "libx264"), (None, "libsvtav1"), (None, "libvpx-vp9")])
+def test_what_a_header_refuses_is_refused_before_the_work(tmp_path, clip_file, bicubic, sound, codec):
+    clip = clip_file("clip.mkv", frames=3, sound=sound or False)
+    with pytest.raises(InputError, match=r"this format cannot hold .*; give the output a name in \.mkv"):
+        plan_clip(bicubic, clip, tmp_path / "larger.mov", Wishes(codec=codec))
+    plan_clip(bicubic, clip, tmp_path / "larger.mp4", Wishes(codec=codec))
+
+
+def test_sound_packets_of_one_time_go_into_any_format(tmp_path, clip_file, read, bicubic):
+    ordinary, source = clip_file("ordinary.mkv", frames=10, sound=True), tmp_path / "coarse.mkv"
+    with av.open(str(ordinary)) as clip, av.open(str(source), "w") as output:
+        streams = {stream.index: output.add_stream_from_template(stream) for stream in clip.streams}
+        for packet in clip.demux():
+            if packet.size:
+                if packet.stream_index == 1:
+                    packet.pts = packet.dts = max(packet.pts, 0) // 60 * 60
+                packet.stream = streams[packet.stream_index]
+                output.mux(packet)
+    before = read(source)["packets"][1]
+    assert len({time for time, _ in before}) < len(before)
+    for suffix in (".mkv", ".mp4"):
+        upscale(bicubic, source, tmp_path / f"larger{suffix}", codec="libx264")
+        after = read(tmp_path / f"larger{suffix}")["packets"][1]
+        assert [sound for _, sound in after] == [sound for _, sound in before]
+        assert max(abs(one - other) for (one, _), (other, _) in zip(after, before, strict=True)) < Fraction(1, 100)
+
+
+def test_a_damaged_frame_takes_no_other_with_it(clip_file):
+    path = clip_file("clip.mp4", codec="libx264", frames=40, options={"g": "10"})
+    with av.open(str(path)) as container:
+        last = [packet for packet in container.demux(video=0) if packet.size][-1]
+    content = bytearray(path.read_bytes())
+    content[last.pos : last.pos + last.size] = bytes(last.size)
+    path.write_bytes(content)
+    clip = open_clip(path)
+    decoded = [frame.time for frame in decode(clip, clip.times[0], clip.times[-1] + 1)]
+    assert decoded == [time for time in clip.times if time != last.pts]
 
 
 def test_trimming_keeps_sound_in_step(tmp_path, clip_file, read, bicubic):

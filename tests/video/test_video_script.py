@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+import av
 import pytest
 from forked import run
 
@@ -27,6 +28,25 @@ def test_clips_go_to_a_folder(tmp_path, clip_file, read):
     assert "2 of 2 clips upscaled" in result.stderr
     assert json.loads((tmp_path / "report.json").read_text())["counts"]["done"] == 2
     assert len(read(tmp_path / "out/a_x4.mkv")["frames"]) == 2
+
+
+def test_frames_that_cannot_be_decoded_are_counted(tmp_path, clip_file, read):
+    whole, damaged = clip_file("whole.mkv", codec="mjpeg", pixels="yuvj420p", frames=9), tmp_path / "damaged.mkv"
+    with av.open(str(whole)) as clip, av.open(str(damaged), "w") as output:
+        stream = output.add_stream_from_template(clip.streams.video[0])
+        for number, packet in enumerate(clip.demux(video=0)):
+            if packet.size:
+                broken = av.Packet(bytes(packet.size)) if number in (3, 6) else av.Packet(bytes(packet))
+                broken.pts, broken.dts, broken.is_keyframe = packet.pts, packet.dts, True
+                broken.time_base, broken.stream = packet.time_base, stream
+                output.mux(broken)
+    report, target = tmp_path / "report.json", tmp_path / "larger.mkv"
+    result = upscale(damaged, "-o", target, "--model", "bicubic", "--json", report)
+    assert result.returncode == 0, result.stderr
+    assert "damaged.mkv: 2 of 9 frames could not be decoded" in result.stderr
+    assert json.loads(report.read_text())["pictures"][0]["reason"] == "2 of 9 frames could not be decoded"
+    shown = [frame.pts for number, frame in enumerate(read(whole)["frames"]) if number not in (3, 6)]
+    assert [frame.pts for frame in read(target)["frames"]] == shown
 
 
 def test_flags_of_the_other_kind_are_refused():

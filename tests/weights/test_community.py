@@ -1,5 +1,7 @@
 """RRDBNet and SRVGGNetCompact, written as PyTorch modules with their programs' names, against what we make of them."""
 
+import json
+import tarfile
 from functools import partial
 from pathlib import Path
 
@@ -46,12 +48,24 @@ def old_names(state):
     return renamed
 
 
+def trunk_names(state):
+    """As ESRGAN's RRDBNet_arch.py calls them."""
+    heads = {"conv_body": "trunk_conv", "conv_hr": "HRconv", "conv_up1": "upconv1", "conv_up2": "upconv2"}
+    renamed = {}
+    for name, value in state.items():
+        head, _, rest = name.partition(".")
+        rest = rest.replace("rdb", "RDB") if head == "body" else rest
+        renamed[f"{'RRDB_trunk' if head == 'body' else heads.get(head, head)}.{rest}"] = value
+    return renamed
+
+
 FILES = {
     "rrdbnet": (TorchRRDBNet, lambda s: {"params_ema": s}),
     "rrdbnet of another width": (lambda: torch_community.RRDBNet(12, 8, 1), lambda s: s),
     "rrdbnet at ×2": (lambda: TorchRRDBNet(scale=2), lambda s: s),
     "rrdbnet at ×1": (lambda: TorchRRDBNet(scale=1), lambda s: s),
     "rrdbnet by its old names": (TorchRRDBNet, old_names),
+    "rrdbnet by its current names": (TorchRRDBNet, trunk_names),
     "compact": (TorchCompact, lambda s: {"params": s}),
     "compact at ×2": (lambda: torch_community.Compact(2, 12, 4), lambda s: s),
 }
@@ -81,7 +95,7 @@ def test_a_file_upscales_as_its_program_does(name, tmp_path):
     # These reach no farther than their halo; the published RRDBNet of 23 blocks does.
     halo = weights.model.halo
     assert halo == getattr(weights.model, "reach", halo)
-    if name in ("rrdbnet of another width", "rrdbnet by its old names"):
+    if name in ("rrdbnet of another width", "rrdbnet by its old names", "rrdbnet by its current names"):
         # Read, they are networks as the others.
         return
     picture = np.random.default_rng(1).random((2 * halo + 15, 2 * halo + 27, 3), np.float32)
@@ -121,6 +135,38 @@ def test_half_precision_and_safetensors_are_read(tmp_path):
     assert kernel.dtype == np.float32
     expected = twin.body[0].weight.detach().numpy().transpose(2, 3, 1, 0)
     np.testing.assert_allclose(kernel, expected, rtol=1e-3)
+
+
+def test_lornatangs_suffix_is_that_of_a_pytorch_file(tmp_path):
+    twin = randomised(TorchCompact())
+    torch.save({"state_dict": twin.state_dict()}, tmp_path / "theirs.pth.tar")
+    kernel = open_weights(tmp_path / "theirs.pth.tar").variables["params"]["conv_0"]["kernel"]
+    np.testing.assert_array_equal(kernel, twin.body[0].weight.detach().numpy().transpose(2, 3, 1, 0))
+    assert "'theirs'" in repr(jaxsr.load(tmp_path / "theirs.pth.tar"))
+    with tarfile.open(tmp_path / "real.tar", "w") as archive:
+        archive.add(tmp_path / "theirs.pth.tar", "theirs.pth.tar")
+    with pytest.raises(InputError, match=r"real\.tar: a tar archive; unpack it"):
+        jaxsr.load(tmp_path / "real.tar")
+
+
+def test_networks_that_are_not_read_are_refused_for_the_true_reason(tmp_path):
+    torch.save(torch_community.Compact(1, 8, 3).state_dict(), tmp_path / "one.pth")
+    with pytest.raises(InputError, match="an SRVGGNetCompact at ×1, which is not supported"):
+        jaxsr.load(tmp_path / "one.pth")
+    # BasicSR's EDSR begins as its MSRResNet does, but enlarges by other tensors.
+    names = ("conv_first", "body.0.conv1", "body.0.conv2", "conv_after_body", "upsample.0", "conv_last")
+    torch.save({f"{name}.weight": torch.zeros(8, 8, 3, 3) for name in names}, tmp_path / "edsr.pth")
+    with pytest.raises(InputError, match=r"not the tensors of this layout: upconv1\.weight is missing"):
+        jaxsr.load(tmp_path / "edsr.pth")
+
+
+def test_numbers_that_numpy_lacks_are_named(tmp_path):
+    state = {name: value.to(torch.float8_e4m3fn) for name, value in TorchCompact().state_dict().items()}
+    path = tmp_path / "eight.safetensors"
+    for metadata in (None, {"card": json.dumps({"format": "jaxsr", "architecture": {}})}):
+        safetensors.torch.save_file(state, path, metadata=metadata)
+        with pytest.raises(InputError, match=r"eight\.safetensors: .* F8_E4M3, which .* float16 or float32"):
+            jaxsr.load(path)
 
 
 def test_the_published_ones_have_their_parameters():

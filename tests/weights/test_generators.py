@@ -65,7 +65,7 @@ def test_a_ported_generator_equals_its_source(name, tmp_path):
         (lambda s: s.update({"block1.1.weight": torch.zeros(4)}), "1 of the wrong shape (block1.1.weight [4] for [])"),
         (lambda s: s.update({"block2.conv1.weight": torch.zeros(4, 4)}), "block2.conv1.weight [4, 4] for [3, 3, "),
         (lambda s: s.update({"block2.conv1.bias": torch.zeros(9)}), "1 unexpected (block2.conv1.bias)"),
-        (lambda s: s.update({"block5.0.conv.weight": torch.zeros(())}), "give no scale"),
+        (lambda s: s.update({"block5.0.conv.weight": torch.zeros(())}), "block5.0.conv.weight is missing or not"),
         (lambda s: s.update({7: torch.zeros(1)}), "1 unexpected (7)"),
         (lambda s: s.clear(), "not one of the known generators"),
     ],

@@ -78,7 +78,9 @@ async function load(model) {
 async function loadFor(backend, model) {
   const runtime = await import(`./onnxruntime/ort.${backend}.min.mjs`);
   runtime.env.wasm.wasmPaths = RUNTIME;
-  const open = (file) => runtime.InferenceSession.create(new URL(`../${file}`, import.meta.url).href, { executionProviders: [backend] });
+  // A name can have characters that mean something in an address, such as # and ?.
+  const address = (file) => new URL(`../${file.split("/").map(encodeURIComponent).join("/")}`, import.meta.url).href;
+  const open = (file) => runtime.InferenceSession.create(address(file), { executionProviders: [backend] });
   return { runtime, backend, sessions: { network: await open(model.file), bicubic: await open(model.bicubic) } };
 }
 
