@@ -101,7 +101,7 @@ def load_weights(name_or_path: str | os.PathLike, *, dtype: Any = jnp.float32) -
 def check_numbers(path: Path, file: Any) -> None:
     """Raise `InputError` if an open safetensors file has tensors of a dtype that NumPy lacks."""
     for name in file.keys():  # noqa: SIM118 (not a dict)
-        if (dtype := file.get_slice(name).get_dtype()).startswith(("F8", "F6", "F4")):
+        if (dtype := file.get_slice(name).get_dtype()).startswith(("F8_", "F6_", "F4")):
             raise InputError(f"{path}: its numbers are {dtype}, which is not read; store them as float16 or float32")
 
 
