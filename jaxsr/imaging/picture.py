@@ -16,7 +16,7 @@ from jaxsr.imaging.encoding import Encoding
 from jaxsr.imaging.files import PHOTO_SUFFIXES
 from jaxsr.imaging.heif import heic_size, is_heic
 from jaxsr.imaging.opening import HEAD, Decoded, decode, known_to_libvips, without_needless_opacity
-from jaxsr.imaging.profiles import to_srgb
+from jaxsr.imaging.profiles import to_srgb, with_usable_profile
 from jaxsr.imaging.salvage import is_jpeg
 
 # Suffixes by which pictures are found in a folder; a file that is named itself may have any suffix.
@@ -131,11 +131,11 @@ def picture_of(path: Path, decoded: Decoded) -> Picture:
       InputError: its pixels are of an unsupported kind.
       pyvips.Error: it is broken.
     """
-    stored = decoded.image.autorot()
+    stored, notes = with_usable_profile(decoded.image.autorot())
     # Decode everything now, so that a broken file is reported before the network's work.
     stored.crop(0, 0, 1, 1).write_to_memory()
     colours, opacity = _parts(path, stored)
-    colour, notes = to_srgb(colours, encoding=decoded.encoding)
+    colour = to_srgb(colours, encoding=decoded.encoding)
     return Picture(
         path,
         stored,

@@ -151,6 +151,33 @@ def test_cmyk_stays_cmyk_where_it_can(with_profile, suffix, tmp_path):
         assert "icc_profile" not in written.info
 
 
+CUT, LAB = profile("p3")[:300], ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("mode", "icc"),
+    [("RGB", CUT), ("RGB", LAB), ("RGB", profile("cmyk")), ("RGB", b"x" * 200), ("L", CUT), ("CMYK", b"x" * 200)],
+)
+def test_an_unusable_profile_is_dropped_with_a_note_when_the_picture_is_opened(mode, icc, tmp_path):
+    for source in (".jpg", ".tif", ".webp")[: 3 if mode == "RGB" else 2]:
+        picture = Image.fromarray(SMOOTH).convert(mode)
+        options = {"lossless": True} if source == ".webp" else {}
+        for name, extra in (("plain", {}), ("marked", {"icc_profile": icc})):
+            picture.save(tmp_path / f"{name}{source}", **options, **extra)
+        (note,) = open_picture(tmp_path / f"marked{source}").notes
+        read_as = "common CMYK" if mode == "CMYK" else "sRGB"
+        assert note == f"its colour profile cannot be read; the colours are read as {read_as}"
+        for target in (".png", ".tif", ".jpg"):
+            with pytest.warns(UserWarning, match="its colour profile cannot be read"):
+                through(tmp_path / f"marked{source}", tmp_path / f"b{target}")
+            with (
+                Image.open(tmp_path / f"b{target}") as written,
+                Image.open(through(tmp_path / f"plain{source}", tmp_path / f"c{target}")) as expected,
+            ):
+                assert written.info.get("icc_profile") == expected.info.get("icc_profile")
+                np.testing.assert_array_equal(np.asarray(written), np.asarray(expected))
+
+
 def exif(orientation):
     tags = Image.Exif()
     tags[ORIENTATION], tags[MAKE] = orientation, "Cámara"
