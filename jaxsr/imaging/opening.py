@@ -18,7 +18,7 @@ from jaxsr.imaging.comments import is_gif_cut_short, read_comments
 from jaxsr.imaging.encoding import Encoding
 from jaxsr.imaging.exif import read_exif, tiff_tags
 from jaxsr.imaging.files import BROKEN, reason, to_rgb
-from jaxsr.imaging.heif import is_heic, read_heic
+from jaxsr.imaging.heif import avif_colour, is_heic, read_heic
 from jaxsr.imaging.lab import is_lab, read_lab
 from jaxsr.imaging.metadata import attach, field, without
 from jaxsr.imaging.pixels import image_of
@@ -91,6 +91,9 @@ def decode(path: Path, *, salvage: bool = False, page: int | None = None) -> Dec
         return _png(path)
     if head.startswith((b"II", b"MM")):
         return _tiff(path, page)
+    if head[4:8] == b"ftyp":
+        image = _opened(path, {})
+        return Decoded(image, *avif_colour(path, image))
     options = {"n": -1} if page == -1 else {}
     notes = ("its end is missing, and frames may be",) if is_gif_cut_short(path) else ()
     return Decoded(_opened(path, options), comments=read_comments(path), notes=notes)

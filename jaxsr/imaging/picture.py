@@ -90,9 +90,9 @@ class Picture:
 def open_picture(path: str | os.PathLike, *, largest: int = LARGEST, salvage: bool = False) -> Picture:
     """Open a picture: PNG, JPEG, WebP, TIFF, GIF, AVIF, BMP, TGA, ICO, JPEG 2000, PBM to PPM, and HEIC.
 
-    Palettes, black-and-white, CMYK and CIE Lab become gray or sRGB. Colours of a profile, or of a PNG's cICP, gAMA and
-    cHRM chunks, are converted to sRGB. Of several frames or pages the first is opened. Pixels are decoded into memory,
-    or into a temporary file if there are many.
+    Palettes, black-and-white, CMYK and CIE Lab become gray or sRGB. Colours of a profile, of a PNG's cICP, gAMA and
+    cHRM chunks, or of the numbers in a HEIC or AVIF are converted to sRGB. Of several frames or pages the first is
+    opened. Pixels are decoded into memory, or into a temporary file if there are many.
 
     Args:
       path: the file.
