@@ -20,7 +20,19 @@ from jaxsr.imaging.profiles import to_srgb, with_usable_profile
 from jaxsr.imaging.salvage import is_jpeg
 
 # Suffixes by which pictures are found in a folder; a file that is named itself may have any suffix.
-READ_SUFFIXES = PHOTO_SUFFIXES | {".apng", ".gif", ".heic", ".heif", ".hif", ".ico", ".jpe", ".pbm", ".tga"}
+READ_SUFFIXES = PHOTO_SUFFIXES | {
+    ".apng",
+    ".gif",
+    ".heic",
+    ".heif",
+    ".hif",
+    ".ico",
+    ".jfif",
+    ".jpe",
+    ".pbm",
+    ".pnm",
+    ".tga",
+}
 # Most pixels of a picture; a file of a few bytes can claim any size.
 LARGEST = 500_000_000
 _LARGEST_OF = {"uchar": 255.0, "ushort": 65535.0, "float": 1.0}

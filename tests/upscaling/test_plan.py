@@ -41,6 +41,12 @@ def test_a_folder_stands_for_its_photos(photos):
         find_sources([str(photos / "none")])
 
 
+def test_photos_saved_by_browsers_and_portable_pixmaps_are_found_by_their_other_suffixes(photos):
+    Image.new("RGB", (6, 5)).save(photos / "c.jfif", "JPEG")
+    Image.new("RGB", (6, 5)).save(photos / "d.PNM", "PPM")
+    assert [source.path.name for source in find_sources([str(photos)])] == ["a.png", "b.jpg", "c.jfif", "d.PNM"]
+
+
 def test_links_to_files_are_followed_and_circles_and_pipes_are_not(photos):
     (photos / "sub/link.png").symlink_to("../a.png")
     (photos / "sub/dangling.png").symlink_to("nowhere.png")
