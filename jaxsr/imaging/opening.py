@@ -29,7 +29,7 @@ from jaxsr.imaging.text import read_text
 # First bytes of a file, enough to recognise its format.
 HEAD = 64
 # First bytes of the formats that the wheels of libvips do not read: BMP, PBM to PPM, JPEG 2000, ICO.
-_BY_PILLOW = (b"BM", b"P4", b"P5", b"P6", b"\0\0\0\x0cjP", b"\0\0\1\0")
+_BY_PILLOW = (b"BM", b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"\0\0\0\x0cjP", b"\0\0\1\0")
 
 # Only those of libvips' readers that are safe for hostile files.
 pyvips.block_untrusted_set(True)

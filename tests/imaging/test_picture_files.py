@@ -101,6 +101,26 @@ def test_floats_in_a_tiff(tmp_path):
     assert not (tmp_path / "c.tif").exists()
 
 
+@pytest.mark.parametrize(
+    ("head", "values", "expected"),
+    [
+        ("P1", [0, 1, 1, 0, 0, 1], [255, 0, 0, 255, 255, 0]),
+        ("P2 # a comment", [0, 7, 9, 15, 1, 3], [0, 119, 153, 255, 17, 51]),
+        ("P3", range(0, 180, 10), range(0, 180, 10)),
+    ],
+)
+def test_portable_pixmaps_of_plain_numbers(head, values, expected, tmp_path):
+    """One of P1 is black; the largest value of P2 here is 15."""
+    largest = {"P1": "", "P2": "15", "P3": "255"}[head[:2]]
+    (tmp_path / "a.ppm").write_text(f"{head}\n3 2\n{largest}\n{' '.join(map(str, values))}\n")
+    found = open_picture(tmp_path / "a.ppm").rows(0, 2)
+    np.testing.assert_array_equal(found.ravel(), list(expected))
+    for text in ("P1 is the first word of a letter", "P2", "P3\n3 2\n255\n1 2 3"):
+        (tmp_path / "b.ppm").write_text(text)
+        with pytest.raises(InputError, match=r"b\.ppm: (cannot be read as a picture|empty, or no picture)"):
+            open_picture(tmp_path / "b.ppm")
+
+
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp"])
 def test_a_colour_profile_is_kept_and_its_colours_too(suffix, tmp_path):
     p3 = profile("p3")
