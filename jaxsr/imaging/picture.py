@@ -16,6 +16,7 @@ from jaxsr.imaging.encoding import Encoding
 from jaxsr.imaging.files import PHOTO_SUFFIXES
 from jaxsr.imaging.heif import heic_size, is_heic
 from jaxsr.imaging.opening import HEAD, Decoded, decode, known_to_libvips, without_needless_opacity
+from jaxsr.imaging.pixels import LARGEST, check_pixels
 from jaxsr.imaging.profiles import to_srgb, with_usable_profile
 from jaxsr.imaging.salvage import is_jpeg
 
@@ -33,8 +34,6 @@ READ_SUFFIXES = PHOTO_SUFFIXES | {
     ".pnm",
     ".tga",
 }
-# Most pixels of a picture; a file of a few bytes can claim any size.
-LARGEST = 500_000_000
 _LARGEST_OF = {"uchar": 255.0, "ushort": 65535.0, "float": 1.0}
 
 
@@ -118,22 +117,13 @@ def open_picture(path: str | os.PathLike, *, largest: int = LARGEST, salvage: bo
     path = Path(path)
     check_file(path)
     try:
-        decoded = decode(path, salvage=salvage)
-        check_pixels(path, decoded.image, largest=largest)
+        decoded = decode(path, salvage=salvage, largest=largest)
+        check_pixels(path, (decoded.image.height, decoded.image.width), largest=largest)
         picture = picture_of(path, replace(decoded, image=without_needless_opacity(decoded.image)))
     except pyvips.Error as error:
         raise InputError(f"{path}: {vips_reason(path, error)}") from error
     count = picture_count(path, decoded.image)
     return replace(picture, notes=(*picture.notes, f"the first of {count} pictures")) if count > 1 else picture
-
-
-def check_pixels(path: Path, image: pyvips.Image, *, largest: int) -> None:
-    """Raise `InputError` if a picture has more pixels than `largest`."""
-    if image.width * image.height > largest:
-        raise InputError(
-            f"{path}: {image.width} × {image.height} pixels are more than the limit of {largest / 1e6:g} megapixels; "
-            "make it smaller"
-        )
 
 
 def picture_of(path: Path, decoded: Decoded) -> Picture:

@@ -18,7 +18,8 @@ from jaxsr.imaging.comments import comment_texts, write_comments
 from jaxsr.imaging.deflate import Compression
 from jaxsr.imaging.exif import write_exif
 from jaxsr.imaging.metadata import field, kept
-from jaxsr.imaging.picture import LARGEST, Picture
+from jaxsr.imaging.picture import Picture
+from jaxsr.imaging.pixels import LARGEST
 from jaxsr.imaging.png import write_png
 from jaxsr.imaging.png_colour import chunks_for
 from jaxsr.imaging.raw import DTYPES, Raw, finished, path_of
