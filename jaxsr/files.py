@@ -97,3 +97,17 @@ def require_name(path: str | os.PathLike[str]) -> None:
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             raise
+
+
+def ignores_case(folder: str | os.PathLike[str]) -> bool:
+    """Whether names that differ only in upper and lower case are one file in a folder, which need not exist yet.
+
+    It is tried with a temporary file. True if that cannot be made.
+    """
+    existing = next(parent for parent in (Path(folder), *Path(folder).absolute().parents) if parent.exists())
+    try:
+        with tempfile.NamedTemporaryFile(dir=existing, prefix=".case-") as file:
+            path = Path(file.name)
+            return path.with_name(path.name.upper()).exists()
+    except OSError:
+        return True
