@@ -1,18 +1,24 @@
 """Writing files so that readers never see half of one."""
 
 import contextlib
+import errno
+import hashlib
 import os
 import re
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
+# Most bytes of a file's name on the usual file systems.
+_LONGEST_NAME = 255
+
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Generator[Path]:
     """Yield a temporary path beside `path`. Rename it to `path` on success, and delete it on any error.
 
-    The temporary name keeps the suffix of `path`, because image writers choose the format by it. A process that is
+    The temporary name keeps the suffix of `path`, because image writers choose the format by it; a long stem is
+    shortened. A process that is
     killed leaves the temporary file behind; see `remove_abandoned`.
 
     Raises:
@@ -20,8 +26,10 @@ def replacing(path: str | os.PathLike[str]) -> Generator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    require_name(path)
+    before, after = _around(path)
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=f".partial{path.suffix}")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=before, suffix=after)
     except OSError as error:
         raise _named(error, path) from error
     os.close(handle)
@@ -59,5 +67,47 @@ def remove_abandoned(path: str | os.PathLike[str]) -> None:
 
 def abandoned_names(path: str | os.PathLike[str]) -> re.Pattern[str]:
     """A pattern of the names that `replacing` gives to temporary files for `path`."""
-    path = Path(path)
-    return re.compile(re.escape(f".{path.stem}.") + "[a-z0-9_]{8}" + re.escape(f".partial{path.suffix}"))
+    before, after = _around(Path(path))
+    return re.compile(re.escape(before) + "[a-z0-9_]{8}" + re.escape(after))
+
+
+def _around(path):
+    """What stands before and after the eight random characters of a temporary name."""
+    after = f".partial{path.suffix}"
+    return f".{shortened(path.stem, room=_LONGEST_NAME - len(os.fsencode(f'..{after}')) - 8)}.", after
+
+
+def shortened(name: str, *, room: int = _LONGEST_NAME) -> str:
+    """A name of at most `room` bytes: the name itself if it fits, or else its first bytes and a hash of all of it."""
+    encoded = os.fsencode(name)
+    if len(encoded) <= room:
+        return name
+    digest = hashlib.blake2b(encoded, digest_size=8).hexdigest()
+    cut = max(0, room - len(digest) - 1)
+    # Not within a character of UTF-8, whose further bytes begin with the bits 10.
+    while cut and encoded[cut] & 0b1100_0000 == 0b1000_0000:
+        cut -= 1
+    return f"{os.fsdecode(encoded[:cut])}-{digest}"
+
+
+def require_name(path: str | os.PathLike[str]) -> None:
+    """Raise `OSError` if the name of a file, which need not exist, is too long for its file system."""
+    try:
+        os.lstat(path)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise
+
+
+def ignores_case(folder: str | os.PathLike[str]) -> bool:
+    """Whether names that differ only in upper and lower case are one file in a folder, which need not exist yet.
+
+    It is tried with a temporary file. True if that cannot be made.
+    """
+    existing = next(parent for parent in (Path(folder), *Path(folder).absolute().parents) if parent.exists())
+    try:
+        with tempfile.NamedTemporaryFile(dir=existing, prefix=".case-") as file:
+            path = Path(file.name)
+            return path.with_name(path.name.upper()).exists()
+    except OSError:
+        return True

@@ -50,9 +50,10 @@ def run(
       The exit code: 0, or 1 if a picture failed or the disk was full.
 
     Raises:
-      InputError: results exist, the cluster is missing or too small, or results are missing in the destination.
+      InputError: results exist, the cluster is missing or too small, results are missing in the destination, or the
+        report cannot be written.
       KeyboardInterrupt: after the summary and the report.
-      OSError: the destination or the report cannot be written.
+      OSError: the destination cannot be written.
     """
     check_counts(workers=workers, cores=cores)
     jobs = [task.job for task in tasks]

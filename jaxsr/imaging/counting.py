@@ -4,7 +4,7 @@ import warnings
 from pathlib import Path
 
 import pyvips
-from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from jaxsr.imaging.apng import frame_count
 from jaxsr.imaging.files import BROKEN
@@ -41,7 +41,8 @@ def tiff_pages(path: Path, count: int) -> list[int]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path, formats=["TIFF"]) as opened:
+            # `Image.open` would refuse pictures that are smaller than our limit.
+            with TiffImageFile(path) as opened:
                 found = [number for number in range(count) if _is_page(opened, number)]
     except BROKEN:
         return list(range(count))

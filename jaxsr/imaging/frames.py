@@ -15,8 +15,8 @@ from jaxsr.imaging.apng import frame_count, read_apng
 from jaxsr.imaging.counting import tiff_pages
 from jaxsr.imaging.metadata import field, field_names, without
 from jaxsr.imaging.opening import HEAD, decode, without_needless_opacity
-from jaxsr.imaging.picture import LARGEST, Picture, check_file, picture_of, vips_reason
-from jaxsr.imaging.pixels import image_of
+from jaxsr.imaging.picture import Picture, check_file, picture_of, vips_reason
+from jaxsr.imaging.pixels import LARGEST, image_of
 from jaxsr.imaging.png_colour import significant_only
 
 # First bytes of the formats, apart from PNG, whose files can hold several pictures.

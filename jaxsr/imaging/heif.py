@@ -1,4 +1,4 @@
-"""Reads HEIC, the format of many phones, with pillow-heif. AVIF is read by libvips."""
+"""Reads HEIC, the format of many phones, with pillow-heif; and the colours of AVIF, whose pixels libvips reads."""
 
 import os
 from pathlib import Path
@@ -7,6 +7,7 @@ import numpy as np
 import pyvips
 
 from jaxsr.errors import InputError
+from jaxsr.imaging.boxes import primary_numbers
 from jaxsr.imaging.chunks import Chunk
 from jaxsr.imaging.encoding import HDR_CURVES, SRGB, Encoding, encoding_of_numbers
 from jaxsr.imaging.metadata import attach
@@ -16,6 +17,7 @@ from jaxsr.imaging.png_colour import cicp_chunk
 # ISO/IEC 23008-12, annex B.4: brands of still pictures and sequences with HEVC, and brands with any codec.
 _HEVC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 _ANY = {b"mif1", b"msf1"}
+_UNSPECIFIED = 2
 _BROKEN = (ValueError, EOFError, IndexError, SyntaxError, RuntimeError, OSError)
 
 
@@ -63,15 +65,33 @@ def read_heic(path: Path) -> tuple[pyvips.Image, Encoding | None, tuple[Chunk, .
     if info.get("icc_profile"):
         return image, None, ()
     numbers = info.get("nclx_profile") or {}
-    primaries, transfer = (int(numbers.get(key, 2)) for key in ("color_primaries", "transfer_characteristics"))
+    encoding, chunks = _by_numbers(
+        path, *(int(numbers.get(key, _UNSPECIFIED)) for key in ("color_primaries", "transfer_characteristics"))
+    )
+    return image, encoding, chunks
+
+
+def avif_colour(path: Path, image: pyvips.Image) -> tuple[Encoding | None, tuple[Chunk, ...]]:
+    """The encoding and the cICP chunk of an AVIF, as `read_heic` returns them; libvips ignores the numbers.
+
+    Args:
+      path: the file.
+      image: its picture, from libvips.
+
+    Raises:
+      InputError: the file is HDR.
+    """
+    numbers = None if image.get_typeof("icc-profile-data") else primary_numbers(path)
+    return _by_numbers(path, *numbers or (_UNSPECIFIED, _UNSPECIFIED))
+
+
+def _by_numbers(path, primaries, transfer):
     if transfer in HDR_CURVES:
         raise InputError(
             f"{path}: its colours are HDR ({HDR_CURVES[transfer]}), which is not supported; convert it to SDR"
         )
     encoding = encoding_of_numbers(primaries, transfer)
-    if encoding in (None, SRGB):
-        return image, None, ()
-    return image, encoding, (cicp_chunk(primaries, transfer),)
+    return (None, ()) if encoding in (None, SRGB) else (encoding, (cicp_chunk(primaries, transfer),))
 
 
 def heic_size(path: str | os.PathLike) -> tuple[int, int]:

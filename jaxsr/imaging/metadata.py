@@ -66,6 +66,8 @@ def _resolution_known(stored):
 def with_metadata(image: pyvips.Image, stored: pyvips.Image, *, ratio: float, profile: bool) -> pyvips.Image:
     """A copy of the result with the metadata of its source; the orientation is reset to upright.
 
+    The thumbnail in the source's EXIF is left out.
+
     Args:
       image: the result.
       stored: the source picture with its metadata.
@@ -86,6 +88,8 @@ def with_metadata(image: pyvips.Image, stored: pyvips.Image, *, ratio: float, pr
                 image.set_type(stored.get_typeof(name), name, value)
     if _has_exif(stored):
         image.set_type(pyvips.GValue.gint_type, "orientation", 1)
+    # The thumbnail in the EXIF shows the source as it was stored, which may be turned otherwise.
+    image = without(image, "jpeg-thumbnail-data")
     # When EXIF is attached, libvips takes over the resolution in it, which is all that a WebP has. So this comes last.
     source = stored if _resolution_known(stored) else image
     scales = (source.xres * ratio, source.yres * ratio) if _resolution_known(source) else (1.0, 1.0)

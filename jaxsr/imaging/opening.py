@@ -1,16 +1,18 @@
 """Opens picture files of every format as libvips images, with what each format says beside the pixels."""
 
-import contextlib
 import logging
-import warnings
-from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyvips
-from PIL import Image
+from PIL import ImageFile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.IcoImagePlugin import IcoImageFile
+from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
+from PIL.PpmImagePlugin import PpmImageFile
+from PIL.TgaImagePlugin import TgaImageFile
 
 from jaxsr.errors import InputError
 from jaxsr.imaging.chunks import Chunk
@@ -18,18 +20,23 @@ from jaxsr.imaging.comments import is_gif_cut_short, read_comments
 from jaxsr.imaging.encoding import Encoding
 from jaxsr.imaging.exif import read_exif, tiff_tags
 from jaxsr.imaging.files import BROKEN, reason, to_rgb
-from jaxsr.imaging.heif import is_heic, read_heic
+from jaxsr.imaging.heif import avif_colour, is_heic, read_heic
 from jaxsr.imaging.lab import is_lab, read_lab
 from jaxsr.imaging.metadata import attach, field, without
-from jaxsr.imaging.pixels import image_of
+from jaxsr.imaging.pixels import LARGEST, check_pixels, image_of
 from jaxsr.imaging.png_colour import read_png_colour, significant_only
 from jaxsr.imaging.salvage import is_jpeg, salvaged
 from jaxsr.imaging.text import read_text
 
 # First bytes of a file, enough to recognise its format.
 HEAD = 64
-# First bytes of the formats that the wheels of libvips do not read: BMP, PBM to PPM, JPEG 2000, ICO.
-_BY_PILLOW = (b"BM", b"P4", b"P5", b"P6", b"\0\0\0\x0cjP", b"\0\0\1\0")
+# Pillow's readers by the first bytes of the formats that the wheels of libvips do not read.
+_PLUGINS: dict[bytes, type[ImageFile.ImageFile]] = {
+    b"BM": BmpImageFile,
+    **{b"P%d" % number: PpmImageFile for number in range(1, 7)},
+    b"\0\0\0\x0cjP": Jpeg2KImageFile,
+    b"\0\0\1\0": IcoImageFile,
+}
 
 # Only those of libvips' readers that are safe for hostile files.
 pyvips.block_untrusted_set(True)
@@ -63,7 +70,7 @@ class Decoded:
     notes: tuple[str, ...] = ()
 
 
-def decode(path: Path, *, salvage: bool = False, page: int | None = None) -> Decoded:
+def decode(path: Path, *, salvage: bool = False, page: int | None = None, largest: int = LARGEST) -> Decoded:
     """Open a picture file; see `jaxsr.imaging.picture.open_picture`.
 
     Args:
@@ -71,9 +78,10 @@ def decode(path: Path, *, salvage: bool = False, page: int | None = None) -> Dec
       salvage: whether to read what is there of a truncated JPEG.
       page: the page of a TIFF, from 0; −1 for all frames of a GIF or WebP, one below the other; None for the first
         picture.
+      largest: most pixels of a picture that Pillow reads, which decodes it at once.
 
     Raises:
-      InputError: the file is not a picture, or of an unsupported kind.
+      InputError: the file is not a picture, too large, or of an unsupported kind.
       pyvips.Error: libvips cannot read it.
     """
     with path.open("rb") as file:
@@ -81,8 +89,8 @@ def decode(path: Path, *, salvage: bool = False, page: int | None = None) -> Dec
     if is_heic(head):
         image, encoding, chunks = read_heic(path)
         return Decoded(image, encoding, chunks)
-    if head.startswith(_BY_PILLOW) or (path.suffix.lower() == ".tga" and not known_to_libvips(head)):
-        image, notes = _by_pillow(path)
+    if head.startswith(tuple(_PLUGINS)) or (path.suffix.lower() == ".tga" and not known_to_libvips(head)):
+        image, notes = _by_pillow(path, head, largest)
         return Decoded(image, notes=notes)
     if is_jpeg(head):
         image, notes = salvaged(path) if salvage else (_opened(path, {}), ())
@@ -91,6 +99,9 @@ def decode(path: Path, *, salvage: bool = False, page: int | None = None) -> Dec
         return _png(path)
     if head.startswith((b"II", b"MM")):
         return _tiff(path, page)
+    if head[4:8] == b"ftyp":
+        image = _opened(path, {})
+        return Decoded(image, *avif_colour(path, image))
     options = {"n": -1} if page == -1 else {}
     notes = ("its end is missing, and frames may be",) if is_gif_cut_short(path) else ()
     return Decoded(_opened(path, options), comments=read_comments(path), notes=notes)
@@ -151,17 +162,12 @@ def without_needless_opacity(image: pyvips.Image) -> pyvips.Image:
     return image.extract_band(0, n=image.bands - 1)
 
 
-@contextlib.contextmanager
-def _large_allowed() -> Generator[None]:
-    # `open_picture` refuses pictures that are too large, as does Pillow at twice the size that it warns of.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        yield
-
-
-def _by_pillow(path):
+def _by_pillow(path, head, largest):
     try:
-        with _large_allowed(), Image.open(path, formats=["BMP", "PPM", "JPEG2000", "ICO", "TGA"]) as opened:
+        # `Image.open` would refuse pictures by a limit for the whole process; this one is only ours.
+        make = next((plugin for start, plugin in _PLUGINS.items() if head.startswith(start)), TgaImageFile)
+        with make(path) as opened:
+            check_pixels(path, opened.size[::-1], largest=largest)
             sizes = opened.info.get("sizes", ())
             # 16-bit gray; none of these formats has more bits.
             if opened.mode == "I" or opened.mode.startswith("I;16"):
@@ -171,6 +177,8 @@ def _by_pillow(path):
             else:
                 pixels = np.asarray(opened.convert("L") if opened.mode in ("1", "L") else to_rgb(opened))
             dpi = opened.info.get("dpi")
+    except InputError:
+        raise
     except BROKEN as error:
         raise InputError(f"{path}: {reason(error)}") from error
     image = image_of(pixels)

@@ -16,13 +16,24 @@ from jaxsr.imaging.encoding import Encoding
 from jaxsr.imaging.files import PHOTO_SUFFIXES
 from jaxsr.imaging.heif import heic_size, is_heic
 from jaxsr.imaging.opening import HEAD, Decoded, decode, known_to_libvips, without_needless_opacity
-from jaxsr.imaging.profiles import to_srgb
+from jaxsr.imaging.pixels import LARGEST, check_pixels
+from jaxsr.imaging.profiles import to_srgb, with_usable_profile
 from jaxsr.imaging.salvage import is_jpeg
 
 # Suffixes by which pictures are found in a folder; a file that is named itself may have any suffix.
-READ_SUFFIXES = PHOTO_SUFFIXES | {".apng", ".gif", ".heic", ".heif", ".hif", ".ico", ".jpe", ".pbm", ".tga"}
-# Most pixels of a picture; a file of a few bytes can claim any size.
-LARGEST = 500_000_000
+READ_SUFFIXES = PHOTO_SUFFIXES | {
+    ".apng",
+    ".gif",
+    ".heic",
+    ".heif",
+    ".hif",
+    ".ico",
+    ".jfif",
+    ".jpe",
+    ".pbm",
+    ".pnm",
+    ".tga",
+}
 _LARGEST_OF = {"uchar": 255.0, "ushort": 65535.0, "float": 1.0}
 
 
@@ -90,9 +101,9 @@ class Picture:
 def open_picture(path: str | os.PathLike, *, largest: int = LARGEST, salvage: bool = False) -> Picture:
     """Open a picture: PNG, JPEG, WebP, TIFF, GIF, AVIF, BMP, TGA, ICO, JPEG 2000, PBM to PPM, and HEIC.
 
-    Palettes, black-and-white, CMYK and CIE Lab become gray or sRGB. Colours of a profile, or of a PNG's cICP, gAMA and
-    cHRM chunks, are converted to sRGB. Of several frames or pages the first is opened. Pixels are decoded into memory,
-    or into a temporary file if there are many.
+    Palettes, black-and-white, CMYK and CIE Lab become gray or sRGB. Colours of a profile, of a PNG's cICP, gAMA and
+    cHRM chunks, or of the numbers in a HEIC or AVIF are converted to sRGB. Of several frames or pages the first is
+    opened. Pixels are decoded into memory, or into a temporary file if there are many.
 
     Args:
       path: the file.
@@ -106,22 +117,13 @@ def open_picture(path: str | os.PathLike, *, largest: int = LARGEST, salvage: bo
     path = Path(path)
     check_file(path)
     try:
-        decoded = decode(path, salvage=salvage)
-        check_pixels(path, decoded.image, largest=largest)
+        decoded = decode(path, salvage=salvage, largest=largest)
+        check_pixels(path, (decoded.image.height, decoded.image.width), largest=largest)
         picture = picture_of(path, replace(decoded, image=without_needless_opacity(decoded.image)))
     except pyvips.Error as error:
         raise InputError(f"{path}: {vips_reason(path, error)}") from error
     count = picture_count(path, decoded.image)
     return replace(picture, notes=(*picture.notes, f"the first of {count} pictures")) if count > 1 else picture
-
-
-def check_pixels(path: Path, image: pyvips.Image, *, largest: int) -> None:
-    """Raise `InputError` if a picture has more pixels than `largest`."""
-    if image.width * image.height > largest:
-        raise InputError(
-            f"{path}: {image.width} × {image.height} pixels are more than the limit of {largest / 1e6:g} megapixels; "
-            "make it smaller"
-        )
 
 
 def picture_of(path: Path, decoded: Decoded) -> Picture:
@@ -131,11 +133,11 @@ def picture_of(path: Path, decoded: Decoded) -> Picture:
       InputError: its pixels are of an unsupported kind.
       pyvips.Error: it is broken.
     """
-    stored = decoded.image.autorot()
+    stored, notes = with_usable_profile(decoded.image.autorot())
     # Decode everything now, so that a broken file is reported before the network's work.
     stored.crop(0, 0, 1, 1).write_to_memory()
     colours, opacity = _parts(path, stored)
-    colour, notes = to_srgb(colours, encoding=decoded.encoding)
+    colour = to_srgb(colours, encoding=decoded.encoding)
     return Picture(
         path,
         stored,

@@ -4,42 +4,65 @@ import numpy as np
 import pyvips
 
 from jaxsr.imaging.encoding import Encoding
+from jaxsr.imaging.metadata import attach, without
 
 # Colours that show whether a profile is sRGB under another name.
 _STEPS = np.linspace(0, 255, 7).astype(np.uint8)
 _CUBE = np.stack(np.meshgrid(_STEPS, _STEPS, _STEPS), axis=-1).reshape(7, 49, 3)
 _PROFILE = "icc-profile-data"
+# libvips' colour spaces by the number of bands.
+_SPACES = {1: "b-w", 3: "srgb", 4: "cmyk"}
 
 
-def to_srgb(image: pyvips.Image, *, encoding: Encoding | None = None) -> tuple[pyvips.Image, tuple[str, ...]]:
-    """Convert colours to sRGB.
+def with_usable_profile(image: pyvips.Image) -> tuple[pyvips.Image, tuple[str, ...]]:
+    """The image, without its profile if that is broken or for colours of another kind; and notes for a person.
+
+    With such a profile, colours could perhaps be converted to sRGB, but not back for the result.
+    """
+    bands = image.bands - image.hasalpha()
+    if not image.get_typeof(_PROFILE) or bands not in _SPACES or _is_usable(image.get(_PROFILE), bands):
+        return image, ()
+    read_as = "common CMYK" if is_cmyk(image) else "sRGB"
+    return without(image, _PROFILE), (f"its colour profile cannot be read; the colours are read as {read_as}",)
+
+
+def _is_usable(profile, bands):
+    """Whether a profile converts one pixel to Lab and back to as many bands. Gray is never converted to Lab."""
+    pixel = pyvips.Image.black(1, 1, bands=bands).copy(interpretation=_SPACES[bands])
+    lab = pyvips.Image.black(1, 1, bands=3).copy(interpretation="lab")
+    attach(lab, _PROFILE, profile)
+    attach(pixel, _PROFILE, profile)
+    try:
+        pixel.icc_import(embedded=True, pcs="lab").write_to_memory()
+        # For an unusable profile libvips imports by another one, but does not export.
+        exported = lab.icc_export(pcs="lab")
+        exported.write_to_memory()
+    except pyvips.Error:
+        return False
+    return bands == 1 or exported.bands == bands
+
+
+def to_srgb(image: pyvips.Image, *, encoding: Encoding | None = None) -> pyvips.Image:
+    """Convert colours to sRGB, with 16 bits if they change.
 
     Gray stays unchanged, whatever its profile. So do floats, which have no gamut to be converted to.
 
     Args:
-      image: one band, three, or four of CMYK; no opacity.
+      image: one band, three, or four of CMYK; no opacity. Its profile, if it has one, is usable.
       encoding: the meaning of the samples; None to follow the image's profile.
-
-    Returns:
-      The colours, with 16 bits if they were converted; and notes for a person.
 
     Raises:
       pyvips.Error: the pixels cannot be read.
     """
     if encoding is not None:
-        return encoding.to_srgb(image), ()
+        return encoding.to_srgb(image)
     if image.bands == 1 or image.format == "float":
-        return image, ()
-    if image.interpretation == "cmyk":
-        return image.icc_transform("srgb", embedded=True, input_profile="cmyk", depth=16), ()
+        return image
+    if is_cmyk(image):
+        return image.icc_transform("srgb", embedded=True, input_profile="cmyk", depth=16)
     if image.interpretation not in ("srgb", "rgb16", "rgb", "multiband"):
-        return image.colourspace("srgb"), ()
-    if not _foreign(image):
-        return image, ()
-    try:
-        return image.icc_transform("srgb", embedded=True, depth=16), ()
-    except pyvips.Error:
-        return image, ("its colour profile cannot be read; the colours are read as sRGB",)
+        return image.colourspace("srgb")
+    return image.icc_transform("srgb", embedded=True, depth=16) if _foreign(image) else image
 
 
 def from_srgb(
@@ -49,7 +72,7 @@ def from_srgb(
 
     Args:
       image: sRGB or gray, without opacity.
-      stored: the source picture with its profile.
+      stored: the source picture, whose profile, if it has one, is usable.
       bits: bits per band of the result, 8 or 16.
       encoding: as given to `to_srgb`.
     """
@@ -81,8 +104,5 @@ def _foreign(image):
         return False
     cube = pyvips.Image.new_from_array(_CUBE).copy(interpretation="srgb")
     cube.set_type(pyvips.GValue.blob_type, _PROFILE, image.get(_PROFILE))
-    try:
-        shown = cube.icc_transform("srgb", embedded=True).numpy()
-    except pyvips.Error:
-        return True
+    shown = cube.icc_transform("srgb", embedded=True).numpy()
     return bool(np.abs(shown.astype(int) - _CUBE).max() > 2)

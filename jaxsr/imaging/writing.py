@@ -12,13 +12,14 @@ import pyvips
 from PIL import Image
 
 from jaxsr.errors import InputError
-from jaxsr.files import replacing
+from jaxsr.files import replacing, require_name
 from jaxsr.imaging.chunks import insert_before_pixels
 from jaxsr.imaging.comments import comment_texts, write_comments
 from jaxsr.imaging.deflate import Compression
 from jaxsr.imaging.exif import write_exif
 from jaxsr.imaging.metadata import field, kept
-from jaxsr.imaging.picture import LARGEST, Picture
+from jaxsr.imaging.picture import Picture
+from jaxsr.imaging.pixels import LARGEST
 from jaxsr.imaging.png import write_png
 from jaxsr.imaging.png_colour import chunks_for
 from jaxsr.imaging.raw import DTYPES, Raw, finished, path_of
@@ -123,8 +124,9 @@ def add_exif(file: BinaryIO, picture: Picture, *, size: tuple[int, int]) -> None
 def check_target(picture: Picture, target: Path, *, size: tuple[int, int]) -> None:
     """Raise `InputError` if the format of `target` cannot hold a result of `size`, (height, width).
 
-    It is called before the network's work, which could otherwise be lost.
+    It is called before the network's work, which could otherwise be lost. A name that is too long is an `OSError`.
     """
+    require_name(target)
     suffix = target.suffix.lower()
     kind = suffix.removeprefix(".").replace("jpg", "jpeg").upper()
     height, width = size

@@ -13,6 +13,7 @@ from jaxsr.errors import InputError
 from jaxsr.imaging.picture import Picture
 from jaxsr.upscaling.arrays import checked_array
 from jaxsr.upscaling.choice import FAITHFUL, SHARP, Choice, choose_for, of_scale
+from jaxsr.upscaling.size import checked_size
 from jaxsr.upscaling.upscaler import Progress, Upscaler
 from jaxsr.upscaling.upscaler import load as load_named
 
@@ -65,7 +66,7 @@ class AutomaticUpscaler:
             image = checked_array(image)
         if isinstance(image, np.ndarray) and image.ndim == 4:
             return np.stack([self(one, size=size, progress=progress) for one in image])
-        upscaler, _ = self.fitting(image, to=size)
+        upscaler, _ = self.fitting(image, to=None if size is None else checked_size(size))
         return upscaler(image, size=size, progress=progress)
 
     def fitting(

@@ -190,6 +190,8 @@ def upscale(
     target = Path(target)
     if target.suffix.lower() not in WRITTEN_SUFFIXES:
         raise InputError(f"{target}: give the output a name in {', '.join(WRITTEN_SUFFIXES)}")
+    if target.is_dir():
+        raise InputError(f"{target} is a folder; give the output the name of a file in it")
     if target.exists() and Path(source).exists() and target.samefile(source):
         raise InputError(f"{target}: this would replace the input; give the output another name")
     upscale_file(load(model, **options), Path(source), target, first_frame=first_frame)

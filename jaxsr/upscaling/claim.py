@@ -7,8 +7,10 @@ import os
 from collections.abc import Generator
 from pathlib import Path
 
-from jaxsr.files import remove_abandoned
+from jaxsr.files import remove_abandoned, require_name, shortened
 
+# Most bytes of a target's name in that of its claim.
+_ROOM = 255 - len("..claim")
 # Some network file systems have no locks. Work continues there, without protection from a second process.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
@@ -17,17 +19,19 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 def claimed(target: Path) -> Generator[bool]:
     """Claim a file that will be written.
 
-    The claim is the file `.NAME.claim` beside the target, which is deleted when the context ends. The claim of a killed
-    process is taken over, and the temporary files that it left are deleted.
+    The claim is the file `.NAME.claim` beside the target, where a long name is shortened. It is deleted when the
+    context ends. The claim of a killed process is taken over, and the temporary files that it left are deleted.
 
     Yields:
       Whether the claim succeeded; False if another process or thread has claimed the file.
 
     Raises:
-      OSError: the folder of `target` cannot be created or written, or locking fails for another reason.
+      OSError: the folder of `target` cannot be created or written, the name of `target` is too long, or locking fails
+        for another reason.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    path = target.with_name(f".{target.name}.claim")
+    require_name(target)
+    path = target.with_name(f".{shortened(target.name, room=_ROOM)}.claim")
     left_behind = path.exists()
     handle = _lock(path)
     if handle is None:

@@ -15,7 +15,7 @@ from jaxsr.upscaling.choice import Choice
 from jaxsr.upscaling.folder import Outcome, has_result, refuse_existing, upscale_all
 from jaxsr.upscaling.plan import Job
 from jaxsr.upscaling.progress import megapixels, picture_bar
-from jaxsr.upscaling.report import summary, write_report
+from jaxsr.upscaling.report import reporting, summary, write_report
 from jaxsr.upscaling.size import Target
 from jaxsr.upscaling.upscaler import Upscaler
 
@@ -116,9 +116,8 @@ def run(
       The exit code: 0, or 1 if a picture failed.
 
     Raises:
-      InputError: existing results are refused, or the only picture fails.
+      InputError: existing results are refused, the only picture fails, or the report cannot be written.
       KeyboardInterrupt: the run was interrupted; raised after the summary and the report are written.
-      OSError: the report cannot be written.
     """
     if existing == "refuse":
         refuse_existing(jobs)
@@ -138,23 +137,21 @@ def run(
 
     files = {"compression": compression, "salvage": salvage, "keep_times": keep_times, "first_frame": first_frame}
     stages = file_stages(upscaler, size=size, quality=quality, note=note, **files)
-    try:
-        with picture_bar(jobs, sizes) as (progress, count):
+    with reporting(report, lambda path: write_report(path, jobs, sizes, outcomes, choices=choices)):
+        try:
+            with picture_bar(jobs, sizes) as (progress, count):
 
-            def finished(outcome: Outcome) -> None:
-                count(outcome)
-                tell(outcome)
+                def finished(outcome: Outcome) -> None:
+                    count(outcome)
+                    tell(outcome)
 
-            upscale_all(jobs, stages, overwrite=existing == "replace", progress=progress, finished=finished)
-    except KeyboardInterrupt:
-        again = "begins again" if existing == "replace" else "goes on from here with --skip-existing"
-        print(f"{summary(jobs, outcomes)}\nthe same command {again}", file=sys.stderr)
-        raise
-    finally:
-        if report is not None:
-            write_report(report, jobs, sizes, outcomes, choices=choices)
-    if len(jobs) == 1 and outcomes[0].status == "failed":
-        raise InputError(outcomes[0].reason)
-    if len(jobs) > 1 or outcomes[0].status == "skipped":
-        print(summary(jobs, outcomes), file=sys.stderr)
+                upscale_all(jobs, stages, overwrite=existing == "replace", progress=progress, finished=finished)
+        except KeyboardInterrupt:
+            again = "begins again" if existing == "replace" else "goes on from here with --skip-existing"
+            print(f"{summary(jobs, outcomes)}\nthe same command {again}", file=sys.stderr)
+            raise
+        if len(jobs) == 1 and outcomes[0].status == "failed":
+            raise InputError(outcomes[0].reason)
+        if len(jobs) > 1 or outcomes[0].status == "skipped":
+            print(summary(jobs, outcomes), file=sys.stderr)
     return 0 if all(outcome.status != "failed" for outcome in outcomes) else 1

@@ -5,7 +5,8 @@ from PIL import Image, ImageOps
 
 from jaxsr.errors import InputError
 from jaxsr.imaging.color import uint8_from_unit
-from jaxsr.imaging.files import to_rgb
+from jaxsr.imaging.files import BROKEN, reason, to_rgb
+from jaxsr.upscaling.arrays import checked_array
 
 _GRAY = ("1", "L", "LA", "La")
 _COLOR = ("RGB", "RGBA", "RGBa", "RGBX", "P", "PA", "CMYK", "YCbCr")
@@ -25,11 +26,18 @@ def arrays_of(picture: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
       [H, W] float32 in [0, 1]; None without transparency.
 
     Raises:
-      InputError: the mode is not supported.
+      InputError: the mode is not supported, the image is truncated, or mode F has NaN or values outside [0, 1].
     """
     if picture.mode not in (*_GRAY, *_COLOR, *_DEEP):
         raise InputError(f"pictures of mode {picture.mode} cannot be upscaled: convert it to gray or RGB first")
+    try:
+        # Pillow decodes an opened file only now.
+        picture.load()
+    except BROKEN as error:
+        raise InputError(f"{getattr(picture, 'filename', '') or 'the PIL image'}: {reason(error)}") from error
     upright = ImageOps.exif_transpose(picture)
+    if picture.mode == "F" and min(picture.size):
+        return checked_array(np.asarray(upright)), None
     if picture.mode in _DEEP:
         return np.asarray(upright).astype(np.float32) / _DEEP[picture.mode], None
     opacity = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jaxsr.errors import InputError
+from jaxsr.files import ignores_case
 from jaxsr.imaging.folders import find_photos
 from jaxsr.imaging.picture import READ_SUFFIXES
 from jaxsr.imaging.writing import WRITTEN_SUFFIXES
@@ -58,7 +59,7 @@ def plan(
 
     Raises:
       InputError: nothing is named, a folder has no pictures, a result would replace a source or another result, its
-        suffix is unknown, a file is named for several results, or the folder cannot be written.
+        suffix is unknown, a file is named for several results, a folder has its name, or the folder cannot be written.
     """
     require_names(inputs, output)
     folder = output.endswith(("/", os.sep)) or Path(output).is_dir()
@@ -136,19 +137,47 @@ def without_results(sources: Sequence[Source], targets: Sequence[Path]) -> list[
 
 
 def require_apart(jobs: Sequence[Job], *, suffixes: Sequence[str] = WRITTEN_SUFFIXES) -> None:
-    """Raise `InputError` if a target has none of the suffixes, or would replace a source or another result."""
+    """Raise `InputError` if a target has none of the suffixes, is a folder, or would replace a source or a result.
+
+    Names that differ only in upper and lower case are apart, unless the file system ignores case.
+    """
     sources = {os.path.realpath(job.source) for job in jobs}
-    writers = {}
+    writers: dict[str, Job] = {}
     for job in jobs:
         if Path(job.target).suffix.lower() not in suffixes:
             names = ", ".join(suffixes)
             raise InputError(f"{job.target}: give the output a name in {names}, or a folder's with / at its end")
         if os.path.realpath(job.target) in sources:
             raise InputError(f"{job.target}: this would replace an input; give the output another name")
-        other = writers.setdefault(str(job.target).casefold(), job.source)
-        if other != job.source:
+        if os.path.isdir(job.target):
+            raise InputError(f"{job.target} is a folder, so no result can be written there; rename or remove it")
+        _require_own_name(job, writers.setdefault(str(job.target), job))
+    if len({name.casefold() for name in writers}) < len(writers):
+        _require_own_case(writers)
+
+
+def _require_own_name(job, other):
+    if other.source != job.source:
+        raise InputError(
+            f"{job.target}: both {other.source} and {job.source} would be written there; upscale them separately"
+        )
+
+
+def _require_own_case(writers):
+    """Refuse names that differ only in case, if that is nothing to the file system of their folder."""
+    seen, ignored = {}, {}
+    for name, job in writers.items():
+        other = seen.setdefault(name.casefold(), job)
+        folder = Path(job.target).parent
+        if other is job:
+            continue
+        # URIs are of file systems that cannot be tried from here.
+        if folder not in ignored:
+            ignored[folder] = isinstance(job.target, str) or ignores_case(folder)
+        if ignored[folder]:
             raise InputError(
-                f"{job.target}: both {other} and {job.source} would be written there; upscale them separately"
+                f"{job.target}: the result of {other.source} has the same name but for upper and lower case, which may "
+                f"be one file there; rename {job.source}, or upscale it into another folder"
             )
 
 

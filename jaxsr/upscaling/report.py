@@ -1,9 +1,12 @@
 """Reports the outcomes of a run: in a few lines for a person, and as JSON for a program."""
 
+import contextlib
 import json
 import os
+import sys
+import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 
 from jaxsr.errors import InputError
@@ -36,9 +39,50 @@ def summary(jobs: Sequence[Job], outcomes: Sequence[Outcome], *, kind: str = "pi
 
 
 def check_report(path: Path | None) -> None:
-    """Raise `InputError` if a report cannot be written to this path; None is no report."""
-    if path is not None and (path.suffix.lower() != ".json" or path.is_dir()):
+    """Raise `InputError` if a report cannot be written to this path; None is no report.
+
+    It is called before hours of work, after which it would be too late.
+    """
+    if path is None:
+        return
+    if path.suffix.lower() != ".json" or path.is_dir():
         raise InputError(f"--json {path}: give the report the name of a file in .json")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path, error):
+    return InputError(f"--json {path}: the report cannot be written there ({error.strerror or error})")
+
+
+@contextlib.contextmanager
+def reporting(path: Path | None, write: Callable[[Path], None]) -> Generator[None]:
+    """Write a report when the context ends, whether its work succeeded or not.
+
+    If both the work and the report fail, the error of the report is printed, and that of the work goes on.
+
+    Args:
+      path: the report's file; None for no report.
+      write: called with that file to write it.
+
+    Raises:
+      InputError: the report cannot be written.
+    """
+    try:
+        yield
+    except BaseException:
+        if path is not None:
+            try:
+                write(path)
+            except InputError as error:
+                print(f"error: {error}", file=sys.stderr)
+        raise
+    if path is not None:
+        write(path)
 
 
 def write_report(
@@ -63,7 +107,7 @@ def write_report(
       choices: the chosen network by the path of the source.
 
     Raises:
-      OSError: the file cannot be written.
+      InputError: the file cannot be written.
     """
     outcome_of = {outcome.job: outcome for outcome in outcomes}
     pictures = []
@@ -82,8 +126,11 @@ def write_report(
         )
     statuses = Counter(picture["status"] for picture in pictures)
     counts = {status: statuses[status] for status in ("done", "skipped", "failed", "left")}
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps({"counts": counts, "pictures": pictures}, indent=1) + "\n")
+    try:
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps({"counts": counts, "pictures": pictures}, indent=1) + "\n")
+    except OSError as error:
+        raise _unwritable(path, error) from error
 
 
 def _chosen(choice):

@@ -1,7 +1,9 @@
-"""Reads the size of the result from a command's argument."""
+"""Reads the size of the result from a command's argument, or from Python's."""
 
+import operator
 import re
 from collections.abc import Callable
+from typing import Any
 
 from jaxsr.errors import InputError
 
@@ -35,3 +37,18 @@ def parse_size(text: str | None, *, scale: float | None) -> Target | None:
         return height or max(1, round(tall * width / wide)), width or max(1, round(wide * height / tall))
 
     return target
+
+
+def checked_size(size: Any) -> tuple[int, int]:
+    """A size as (height, width).
+
+    Raises:
+      InputError: it is not two whole numbers of at least 1.
+    """
+    try:
+        height, width = map(operator.index, size)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"size {size}: give (height, width), two whole numbers of pixels") from error
+    if min(height, width) < 1:
+        raise InputError(f"size {size}: height and width must be at least 1")
+    return height, width

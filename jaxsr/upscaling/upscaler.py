@@ -20,6 +20,7 @@ from jaxsr.upscaling.choice import Choice
 from jaxsr.upscaling.engine import INTERPOLATIONS, Interpolation, interpolation_strips, make_network_strips
 from jaxsr.upscaling.pictures import arrays_of, pillow_image
 from jaxsr.upscaling.refinement import Refinement
+from jaxsr.upscaling.size import checked_size
 from jaxsr.upscaling.tiling import joined
 from jaxsr.upscaling.transparency import transparent_strips
 from jaxsr.weights.lineage import find_base, interpolated
@@ -89,7 +90,7 @@ class Upscaler:
 
         Raises:
           InputError: the image is empty, unreadable or of an unsupported kind, or has values outside the range; or the
-            size is below 1.
+            size is not two whole numbers of at least 1.
         """
         if isinstance(image, str | os.PathLike):
             picture = open_picture(image)
@@ -137,11 +138,9 @@ class Upscaler:
         return self, self.choice
 
     def _upscale_rows(self, rows, opacity, size, to, progress):
-        to = to or self.target(size)
         if min(size) < 1:
             raise InputError(f"the image is empty: its size is {size[1]} × {size[0]}")
-        if min(to) < 1:
-            raise InputError(f"size {to}: height and width must be at least 1")
+        to = self.target(size) if to is None else checked_size(to)
         if opacity is None:
             return joined(self.upscale_strips(rows, size=size, to=to, progress=progress), to[0])
         strips = transparent_strips(self.upscale_strips, rows, opacity, size=size, to=to, progress=progress)

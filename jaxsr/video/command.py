@@ -46,9 +46,8 @@ def run(
       The exit code: 0, or 1 if a clip failed.
 
     Raises:
-      InputError: results exist, or the only clip fails.
+      InputError: results exist, the only clip fails, or the report cannot be written.
       KeyboardInterrupt: after a sentence that says how to resume.
-      OSError: the report cannot be written.
     """
     wishes = wishes_of(flags, size, network)
     if existing == "refuse":

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 import pyvips
 from PIL import Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from jaxsr.errors import InputError
+from jaxsr.imaging.counting import tiff_pages
 from jaxsr.imaging.picture import open_picture
 
 
@@ -72,6 +74,42 @@ def test_broken_files_are_one_sentence(content, words, tmp_path):
         open_picture(tmp_path / "a.png")
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def bitmap(width, height):
+    header = struct.pack("<LllHHLLllLL", 40, width, height, 1, 24, 0, 0, 0, 0, 0, 0)
+    return b"BM" + struct.pack("<LHHL", 54, 0, 0, 54) + header
+
+
+@pytest.mark.parametrize(
+    ("name", "head"),
+    [
+        ("a.bmp", bitmap(30_000, 20_000)),
+        ("a.pgm", b"P5 30000 20000 255\n"),
+        ("a.ppm", b"P3 30000 20000 255\n"),
+        ("a.tga", struct.pack("<3B5x4H2B", 0, 0, 3, 0, 0, 30_000, 20_000, 8, 0)),
+    ],
+)
+def test_the_limit_is_ours_in_the_formats_that_pillow_reads_too(name, head, tmp_path):
+    (tmp_path / name).write_bytes(head + bytes(100))
+    with pytest.raises(InputError, match=r"30000 × 20000 pixels are more than the limit of 500 megapixels"):
+        open_picture(tmp_path / name)
+    (tmp_path / "small.pgm").write_bytes(b"P5 40 30 255\n" + bytes(1200))
+    with pytest.raises(InputError, match=r"small\.pgm: 40 × 30 pixels are more than the limit of 0\.001 megapixels"):
+        open_picture(tmp_path / "small.pgm", largest=1000)
+
+
+def test_pictures_that_pillow_would_refuse_are_read(tmp_path, monkeypatch):
+    (tmp_path / "a.pgm").write_bytes(b"P5 40 30 255\n" + bytes(1200))
+    pages = [Image.new("L", (40, 30)), Image.new("L", (20, 15)), Image.new("L", (40, 30))]
+    tags = ImageFileDirectory_v2()
+    tags[254] = 1
+    pages[1].encoderinfo = {"tiffinfo": tags}
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    # In place of pictures beyond Pillow's limit of 179 megapixels.
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
+    assert open_picture(tmp_path / "a.pgm").size == (30, 40)
+    assert tiff_pages(tmp_path / "a.tif", 3) == [0, 2]
 
 
 def test_salvage_is_no_way_out_for_a_jpeg_that_is_whole(tmp_path):

@@ -1,11 +1,12 @@
 """EXIF from and to TIFF files, read and written by Pillow and tifffile."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 import jaxsr
@@ -13,7 +14,7 @@ from jaxsr.imaging.exif import read_exif, write_exif
 from jaxsr.upscaling.batch import upscale_file
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (24, 36, 3), np.uint8)
-EXIF, GPS, MODEL, COPYRIGHT = 0x8769, 0x8825, 0x0110, 0x8298
+EXIF, GPS, MODEL, COPYRIGHT, ORIENTATION = 0x8769, 0x8825, 0x0110, 0x8298, 0x0112
 TAKEN, EXPOSURE, WIDTH, HEIGHT, COMMENT = 0x9003, 0x829A, 0xA002, 0xA003, 0x9286
 PHOTO = {TAKEN: "2020:01:02 03:04:05", EXPOSURE: 0.008, WIDTH: 36, HEIGHT: 24, COMMENT: b"ASCII\0\0\0hello"}
 PLACE = {1: "N", 2: (48.0, 51.0, 30.5), 3: "E", 4: (2.0, 17.0, 40.0)}
@@ -55,6 +56,29 @@ def test_all_of_it_stays(source, target, tmp_path):
         with tifffile.TiffFile(tmp_path / "b.tif") as written:
             np.testing.assert_array_equal(written.asarray(), pixels)
             assert written.pages[0].tags[EXIF].value["DateTimeOriginal"] == PHOTO[TAKEN]
+
+
+def with_thumbnail():
+    """EXIF that turns the picture, and whose second directory has a thumbnail (EXIF 2.32, section 4.5.2)."""
+    thumbnail = io.BytesIO()
+    Image.fromarray(PIXELS[::3, ::3]).save(thumbnail, "JPEG")
+    data = thumbnail.getvalue()
+    first = struct.pack("<HHHLLL", 1, ORIENTATION, 3, 1, 6, 26)
+    second = struct.pack("<HHHLLHHLLHHLLL", 3, 0x0103, 3, 1, 6, *(0x0201, 4, 1, 68), *(0x0202, 4, 1, len(data)), 0)
+    return b"Exif\0\0II*\0" + struct.pack("<L", 8) + first + second + data
+
+
+@pytest.mark.parametrize("source", [".jpg", ".png", ".webp"])
+@pytest.mark.parametrize("target", [".tif", ".jpg", ".png", ".webp"])
+def test_a_thumbnail_that_shows_the_picture_unturned_is_left_out(source, target, tmp_path):
+    Image.fromarray(PIXELS).save(tmp_path / f"a{source}", exif=with_thumbnail())
+    with Image.open(tmp_path / f"a{source}") as given:
+        assert 0x0201 in given.getexif().get_ifd(ExifTags.IFD.IFD1)
+    upscale_file(jaxsr.load("bicubic"), tmp_path / f"a{source}", tmp_path / f"b{target}")
+    with Image.open(tmp_path / f"b{target}") as written:
+        assert (written.size, written.getexif().get(ORIENTATION, 1)) == ((96, 144), 1)
+        assert 0x0201 not in written.getexif().get_ifd(ExifTags.IFD.IFD1)
+        assert b"\xff\xd8\xff" not in written.info.get("exif", b"")
 
 
 @pytest.mark.parametrize("name", ["© Jürgen".encode(), "© Jürgen".encode("latin-1")])

@@ -101,6 +101,26 @@ def test_floats_in_a_tiff(tmp_path):
     assert not (tmp_path / "c.tif").exists()
 
 
+@pytest.mark.parametrize(
+    ("head", "values", "expected"),
+    [
+        ("P1", [0, 1, 1, 0, 0, 1], [255, 0, 0, 255, 255, 0]),
+        ("P2 # a comment", [0, 7, 9, 15, 1, 3], [0, 119, 153, 255, 17, 51]),
+        ("P3", range(0, 180, 10), range(0, 180, 10)),
+    ],
+)
+def test_portable_pixmaps_of_plain_numbers(head, values, expected, tmp_path):
+    """One of P1 is black; the largest value of P2 here is 15."""
+    largest = {"P1": "", "P2": "15", "P3": "255"}[head[:2]]
+    (tmp_path / "a.ppm").write_text(f"{head}\n3 2\n{largest}\n{' '.join(map(str, values))}\n")
+    found = open_picture(tmp_path / "a.ppm").rows(0, 2)
+    np.testing.assert_array_equal(found.ravel(), list(expected))
+    for text in ("P1 is the first word of a letter", "P2", "P3\n3 2\n255\n1 2 3"):
+        (tmp_path / "b.ppm").write_text(text)
+        with pytest.raises(InputError, match=r"b\.ppm: (cannot be read as a picture|empty, or no picture)"):
+            open_picture(tmp_path / "b.ppm")
+
+
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp"])
 def test_a_colour_profile_is_kept_and_its_colours_too(suffix, tmp_path):
     p3 = profile("p3")
@@ -149,6 +169,33 @@ def test_cmyk_stays_cmyk_where_it_can(with_profile, suffix, tmp_path):
     with Image.open(through(tmp_path / f"a{suffix}", tmp_path / "b.png")) as written:
         assert written.mode == "RGB"
         assert "icc_profile" not in written.info
+
+
+CUT, LAB = profile("p3")[:300], ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("mode", "icc"),
+    [("RGB", CUT), ("RGB", LAB), ("RGB", profile("cmyk")), ("RGB", b"x" * 200), ("L", CUT), ("CMYK", b"x" * 200)],
+)
+def test_an_unusable_profile_is_dropped_with_a_note_when_the_picture_is_opened(mode, icc, tmp_path):
+    for source in (".jpg", ".tif", ".webp")[: 3 if mode == "RGB" else 2]:
+        picture = Image.fromarray(SMOOTH).convert(mode)
+        options = {"lossless": True} if source == ".webp" else {}
+        for name, extra in (("plain", {}), ("marked", {"icc_profile": icc})):
+            picture.save(tmp_path / f"{name}{source}", **options, **extra)
+        (note,) = open_picture(tmp_path / f"marked{source}").notes
+        read_as = "common CMYK" if mode == "CMYK" else "sRGB"
+        assert note == f"its colour profile cannot be read; the colours are read as {read_as}"
+        for target in (".png", ".tif", ".jpg"):
+            with pytest.warns(UserWarning, match="its colour profile cannot be read"):
+                through(tmp_path / f"marked{source}", tmp_path / f"b{target}")
+            with (
+                Image.open(tmp_path / f"b{target}") as written,
+                Image.open(through(tmp_path / f"plain{source}", tmp_path / f"c{target}")) as expected,
+            ):
+                assert written.info.get("icc_profile") == expected.info.get("icc_profile")
+                np.testing.assert_array_equal(np.asarray(written), np.asarray(expected))
 
 
 def exif(orientation):

@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from jaxsr.files import replacing
+from jaxsr.files import abandoned_names, replacing
 from jaxsr.upscaling.claim import claimed
 
 HOLD = """
 import pathlib, sys, time
-from jaxsr.files import replacing
+from jaxsr.files import abandoned_names, replacing
 from jaxsr.upscaling.claim import claimed
 with claimed(pathlib.Path(sys.argv[1])) as mine, replacing(sys.argv[1]) as temporary:
     temporary.write_bytes(b"half")
@@ -85,3 +85,25 @@ def test_where_there_are_no_locks_work_goes_on_without(tmp_path, monkeypatch, nu
     with expected, claimed(tmp_path / "a.png") as mine:
         assert mine
     assert goes_on == (names(tmp_path) == [])
+
+
+@pytest.mark.parametrize("stem", ["a" * 251, "é" * 125, "鷗" * 83, "a" + "鷗" * 83, "🦊" * 62])
+def test_a_name_as_long_as_the_file_system_takes_can_be_claimed_and_written(stem, tmp_path):
+    target = tmp_path / f"{stem}.png"
+    assert len(os.fsencode(target.name)) in range(252, 256)
+    with claimed(target) as mine, claimed(target) as twice, replacing(target) as temporary:
+        assert (mine, twice, temporary.suffix) == (True, False, ".png")
+        (claim,) = (path for path in tmp_path.iterdir() if path.suffix == ".claim")
+        for name in (temporary.name, claim.name):
+            assert len(os.fsencode(name)) <= 255
+            # Cut at a whole character.
+            assert os.fsencode(name).decode().startswith(f".{stem[:40]}")
+        temporary.write_bytes(b"whole")
+        assert abandoned_names(target).fullmatch(temporary.name)
+        assert not abandoned_names(target.with_stem(stem[:-1] + "b")).fullmatch(temporary.name)
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]
+    # Too long for the file system itself: found out before any work.
+    longer = tmp_path / f"{stem}{'b' * 10}.png"
+    for context in (claimed, replacing):
+        with pytest.raises(OSError, match="File name too long"), context(longer):
+            raise AssertionError

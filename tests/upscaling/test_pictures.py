@@ -1,5 +1,7 @@
 """Pillow images in and out."""
 
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,6 +19,36 @@ def test_what_has_no_pixels_is_refused():
     for size in [(0, 7), (7, -1)]:
         with pytest.raises(InputError, match="must be at least 1"):
             upscaler(PHOTO, size=size)
+
+
+@pytest.mark.parametrize("size", [40, (40.0, 50.0), (40.5, 50), (4, 5, 3), "40x50"])
+def test_what_is_no_size_is_refused(size):
+    for upscaler in (jaxsr.load("nearest"), jaxsr.load()):
+        for picture in (PHOTO, Image.fromarray(PHOTO)):
+            with pytest.raises(InputError, match=r"size .*: give \(height, width\), two whole numbers of pixels"):
+                upscaler(picture, size=size)
+    assert jaxsr.load("nearest")(PHOTO, size=np.array([18, 28])).shape == (18, 28, 3)
+
+
+def test_floats_of_pil_images_are_held_to_what_arrays_are():
+    upscaler, unit = jaxsr.load("nearest", scale=2), np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)
+    np.testing.assert_array_equal(upscaler(Image.fromarray(unit)), unit.repeat(2, axis=0).repeat(2, axis=1))
+    with pytest.raises(InputError, match="the image has values from 0 to 255"):
+        upscaler(Image.fromarray(255 * unit))
+    with pytest.raises(InputError, match="the image has NaN"):
+        upscaler(Image.fromarray(unit * np.float32("nan")))
+    with pytest.raises(InputError, match="the image is empty"):
+        upscaler(Image.new("F", (0, 5)))
+
+
+def test_a_truncated_pil_image_is_one_sentence():
+    whole = io.BytesIO()
+    Image.fromarray(np.tile(PHOTO, (9, 9, 1))).save(whole, "JPEG")
+    with (
+        Image.open(io.BytesIO(whole.getvalue()[: whole.tell() // 2])) as picture,
+        pytest.raises(InputError, match=r"the PIL image: cannot be read as a picture \(image file is truncated"),
+    ):
+        jaxsr.load("nearest")(picture)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "CMYK"])

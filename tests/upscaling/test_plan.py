@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import jaxsr
 from jaxsr.errors import InputError
 from jaxsr.upscaling.plan import Job, find_sources, plan
 
@@ -39,6 +40,12 @@ def test_a_folder_stands_for_its_photos(photos):
     Image.new("RGB", (6, 5)).save(photos / "none/deeper/d.png")
     with pytest.raises(InputError, match="no photos in this folder; --recursive"):
         find_sources([str(photos / "none")])
+
+
+def test_photos_saved_by_browsers_and_portable_pixmaps_are_found_by_their_other_suffixes(photos):
+    Image.new("RGB", (6, 5)).save(photos / "c.jfif", "JPEG")
+    Image.new("RGB", (6, 5)).save(photos / "d.PNM", "PPM")
+    assert [source.path.name for source in find_sources([str(photos)])] == ["a.png", "b.jpg", "c.jfif", "d.PNM"]
 
 
 def test_links_to_files_are_followed_and_circles_and_pipes_are_not(photos):
@@ -103,6 +110,29 @@ def test_the_same_name_twice_keeps_its_suffix_whichever_is_there_first(photos):
     assert targets([photos], "new") == ["new/A.jpg_x4.png", "new/a.png_x4.png", "new/b_x4.png"]
     with pytest.raises(InputError, match=r"both photos/a\.png and photos/sub/a\.png"):
         targets([photos / "a.png", photos / "sub/a.png"], "new")
+
+
+def test_names_that_differ_in_case_are_refused_only_where_case_is_ignored(photos, monkeypatch):
+    Image.new("RGB", (6, 5)).save(photos / "A.png")
+    # Linux's usual file systems distinguish them.
+    assert len(list(photos.glob("[aA].png"))) == 2
+    assert targets([photos], "new") == ["new/A.png_x4.png", "new/a.png_x4.png", "new/b_x4.png"]
+    assert [path.name for path in Path().iterdir()] == ["photos"]
+    exists = Path.exists
+    # In place of a file system that ignores case.
+    monkeypatch.setattr(
+        Path, "exists", lambda path: exists(path) or path.name.lower() in map(str.lower, os.listdir(path.parent))
+    )
+    with pytest.raises(InputError, match=r"upper and lower case.* rename photos/a\.png, or upscale it into another"):
+        targets([photos], "new")
+
+
+def test_a_folder_in_the_place_of_a_result_is_refused(photos):
+    Path("new/a_x4.png").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"new/a_x4\.png is a folder"):
+        targets([photos], "new")
+    with pytest.raises(InputError, match=r"new/a_x4\.png is a folder"):
+        jaxsr.upscale(photos / "a.png", "new/a_x4.png", model="nearest")
 
 
 def test_no_source_is_replaced(photos):

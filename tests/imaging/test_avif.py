@@ -1,0 +1,97 @@
+"""AVIF whose colours are given by numbers, written by Pillow, against closed forms."""
+
+import struct
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import jaxsr
+from jaxsr.errors import InputError
+from jaxsr.imaging.boxes import primary_numbers
+from jaxsr.imaging.picture import open_picture
+from jaxsr.upscaling.batch import upscale_file
+
+COLOUR = (160, 140, 110)
+# Display P3 to sRGB, linear (CSS Color 4, section 18).
+P3_TO_SRGB = np.array(
+    [[1.2249401763, -0.2249401763, 0], [-0.0420569547, 1.0420569547, 0], [-0.0196375546, -0.0786360456, 1.0982736001]]
+)
+
+
+def avif(path, *, primaries, transfer, **options):
+    """A flat AVIF whose box of colours has these numbers."""
+    Image.new("RGB", (40, 24), COLOUR).save(path, quality=100, subsampling="4:4:4", **options)
+    whole = path.read_bytes()
+    place = whole.index(b"colrnclx") + 8
+    path.write_bytes(whole[:place] + struct.pack(">HH", primaries, transfer) + whole[place + 4 :])
+    return path
+
+
+@pytest.mark.parametrize(("transfer", "name"), [(16, "PQ"), (18, "HLG")])
+def test_hdr_is_refused(transfer, name, tmp_path):
+    avif(tmp_path / "a.avif", primaries=9, transfer=transfer)
+    with pytest.raises(InputError, match=rf"a\.avif: its colours are HDR \({name}\), which is not supported"):
+        open_picture(tmp_path / "a.avif")
+
+
+def test_display_p3_without_a_profile(tmp_path):
+    picture = open_picture(avif(tmp_path / "a.avif", primaries=12, transfer=13))
+    with Image.open(tmp_path / "a.avif") as opened:
+        sample = np.asarray(opened)[9, 9] / 255
+    light = P3_TO_SRGB @ ((sample + 0.055) / 1.055) ** 2.4
+    np.testing.assert_allclose(picture.rows(0, 24)[9, 9], 1.055 * light ** (1 / 2.4) - 0.055, atol=2e-3)
+    upscale_file(jaxsr.load("bicubic"), tmp_path / "a.avif", tmp_path / "b.png")
+    with Image.open(tmp_path / "b.png") as written:
+        np.testing.assert_allclose(np.asarray(written)[40, 40], 255 * sample, atol=1)
+    assert b"cICP" + bytes([12, 13, 0, 1]) in (tmp_path / "b.png").read_bytes()
+
+
+def test_srgb_and_a_profile_go_before_the_numbers(tmp_path):
+    for numbers in ((1, 13), (2, 2)):
+        picture = open_picture(avif(tmp_path / "a.avif", primaries=numbers[0], transfer=numbers[1]))
+        assert (picture.encoding, picture.colour_chunks) == (None, ())
+        assert primary_numbers(tmp_path / "a.avif") == numbers
+    with Image.open(through_p3(tmp_path)) as opened:
+        icc = opened.info["icc_profile"]
+    Image.new("RGB", (40, 24), COLOUR).save(tmp_path / "c.avif", icc_profile=icc)
+    assert open_picture(tmp_path / "c.avif").encoding is None
+
+
+def through_p3(folder):
+    """A TIFF with a profile of Display P3."""
+    avif(folder / "p3.avif", primaries=12, transfer=13)
+    upscale_file(jaxsr.load("bicubic"), folder / "p3.avif", folder / "p3.tif")
+    return folder / "p3.tif"
+
+
+def box(kind, body):
+    return struct.pack(">L4s", 8 + len(body), kind) + body
+
+
+def colr(primaries, transfer):
+    return box(b"colr", b"nclx" + struct.pack(">HHHB", primaries, transfer, 0, 0x80))
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_the_numbers_are_those_of_the_primary_picture(wide, tmp_path):
+    """Written from the standard: items of 16 and 32 bits, properties of 7 and 15 bits."""
+    number, place = (">L", ">H") if wide else (">H", ">B")
+    version = bytes([wide, 0, 0, wide])
+    ipma = version + struct.pack(">L", 2)
+    for item, places in ((7, (1, 2)), (9, (1, 3))):
+        essential = 0x8000 if wide else 0x80
+        ipma += struct.pack(number, item) + bytes([len(places)])
+        ipma += b"".join(struct.pack(place, index | essential) for index in places)
+    ipco = box(b"ispe", bytes(12)) + colr(1, 13) + colr(12, 16)
+    meta = bytes(4) + box(b"hdlr", bytes(24)) + box(b"pitm", version[:3] + b"\0" + struct.pack(number, 9))
+    meta += box(b"iprp", box(b"ipco", ipco) + box(b"ipma", ipma))
+    whole = box(b"ftyp", b"avif" + bytes(4)) + box(b"free", bytes(5)) + box(b"meta", meta) + box(b"mdat", bytes(9))
+    (tmp_path / "a.avif").write_bytes(whole)
+    assert primary_numbers(tmp_path / "a.avif") == (12, 16)
+    random = np.random.default_rng(0)
+    for _ in range(300):
+        broken = np.frombuffer(whole, np.uint8).copy()
+        broken[random.integers(8, len(broken), 3)] = random.integers(0, 256, 3)
+        (tmp_path / "a.avif").write_bytes(broken[: random.integers(len(broken) // 2, len(broken))].tobytes())
+        primary_numbers(tmp_path / "a.avif")
