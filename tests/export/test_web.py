@@ -32,14 +32,14 @@ class Files(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """The page, with espcn and a small srresnet."""
+    """The page, with espcn and a small srresnet whose name needs encoding in an address."""
     if shutil.which("npm") is None:
         pytest.skip("npm is not here")
     here = tmp_path_factory.mktemp("web")
     model = SRResNet(4, 8, 1)
-    save_weights(here / "small.safetensors", Weights(model, random_variables(model), {}))
+    save_weights(here / "small #1?50%.safetensors", Weights(model, random_variables(model), {}))
     try:
-        tyro.cli(main, args=["espcn", str(here / "small.safetensors"), str(here / "page"), "--format", "web"])
+        tyro.cli(main, args=["espcn", str(here / "small #1?50%.safetensors"), str(here / "page"), "--format", "web"])
     except InputError as error:
         if "npm could not download" not in str(error):
             raise
@@ -90,7 +90,7 @@ def test_the_page_makes_what_the_library_makes(page, folder, tmp_path):
     photo = Image.open(Path(jaxsr.__file__).parent / "samples/flowers.jpg").crop((100, 50, 390, 110))
     # Two tiles side by side.
     assert photo.width > 240
-    for name, source in (("espcn", "espcn"), ("small", folder / "small.safetensors")):
+    for name, source in (("espcn", "espcn"), ("small #1?50%", folder / "small #1?50%.safetensors")):
         file, theirs = upscaled(page, name, photo, tmp_path / "theirs.png")
         assert file == "my photo_x4.png"
         assert (theirs[..., 3] == 255).all()
