@@ -19,7 +19,8 @@ from jaxsr.video.clip import Clip, open_clip
 from jaxsr.video.color import rgb_from_planes
 from jaxsr.video.decoding import decode
 from jaxsr.video.encoding import Encoding, choose_encoding
-from jaxsr.video.joining import check_streams, join
+from jaxsr.video.holding import check_streams
+from jaxsr.video.joining import join
 from jaxsr.video.pipeline import Work, enlarger, upscale_segments
 from jaxsr.video.segments import Segment, cut, discard, prepare, segment_file, work_folder
 from jaxsr.video.trim import Span, trimmed

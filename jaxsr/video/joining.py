@@ -1,7 +1,6 @@
 """Joining of segments to the result, with the clip's sound, subtitles, chapters and metadata."""
 
 import heapq
-import io
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
@@ -13,48 +12,11 @@ from jaxsr.errors import InputError
 from jaxsr.files import replacing
 from jaxsr.video.clip import Clip
 from jaxsr.video.encoding import Encoding, segment_packets, set_picture
+from jaxsr.video.holding import COPIED, codec_of
 from jaxsr.video.inputs import WRITTEN_FORMATS
 
-_COPIED = ("audio", "subtitle")
 # Metadata that describe the file or its coding, not its content.
 _OWN = ("major_brand", "minor_version", "compatible_brands", "encoder", "vendor_id", "duration")
-
-
-def check_streams(clip: Clip, target: Path, encoding: Encoding) -> None:
-    """Raise `InputError` if the format of `target` cannot hold the copied streams or the codec of the result."""
-    name = WRITTEN_FORMATS[target.suffix.lower()]
-    with av.open(io.BytesIO(), "w", format=name) as output:
-        supported = set(map(_canonical, output.supported_codecs))
-    codec = av.Codec(encoding.codec, "w").canonical_name
-    if codec not in supported or not _has_header(name, encoding):
-        raise InputError(
-            f"{target}: this format cannot hold {codec}; give the output a name in .mkv or another --codec"
-        )
-    with av.open(str(clip.path)) as source:
-        for stream in source.streams:
-            if stream.type in _COPIED and (_codec(stream) not in supported or not _has_header(name, encoding, stream)):
-                raise InputError(
-                    f"{target}: this format cannot hold stream {stream.index} of {clip.path.name}, {stream.type} in "
-                    f"{_codec(stream) or 'an unknown codec'}; give the output a name in .mkv"
-                )
-
-
-def _has_header(name, encoding, *copied):
-    """Whether a format writes the header of a file with the codec of the result and these streams.
-
-    Only then does FFmpeg refuse some codecs that it counts among those of the format.
-    """
-    try:
-        with av.open(io.BytesIO(), "w", format=name) as output:
-            size = {"width": 64, "height": 64, "pix_fmt": encoding.layout.name}
-            video = output.add_stream(encoding.codec, rate=25, options=dict(encoding.options), **size)
-            video.codec_context.time_base = encoding.time_base
-            for stream in copied:
-                output.add_stream_from_template(stream)
-            output.start_encoding()
-    except (av.FFmpegError, ValueError):
-        return False
-    return True
 
 
 def join(clip: Clip, segments: Sequence[Path], target: Path, encoding: Encoding, *, shift: bool) -> int:
@@ -99,7 +61,7 @@ def _join(clip, segments, target, encoding, shift):
         video = _video_stream(output, first.streams.video[0], source.streams[clip.stream], clip, encoding)
         others = {}
         for stream in source.streams:
-            if stream.type in _COPIED or (stream.type == "attachment" and name == "matroska"):
+            if stream.type in COPIED or (stream.type == "attachment" and name == "matroska"):
                 others[stream.index] = _copy_stream(output, stream)
         _copy_chapters(source, output, clip, shift)
         packets = _video_packets(clip, segments, encoding, video, origin)
@@ -133,23 +95,11 @@ def _described(metadata):
     return {key: value for key, value in metadata.items() if key.lower() not in _OWN}
 
 
-def _canonical(name):
-    """The name of a codec, from the name of its decoder or encoder: hdmv_pgs_subtitle from pgssub."""
-    try:
-        return av.Codec(name, "r").canonical_name
-    except av.codec.codec.UnknownCodecError:
-        return av.Codec(name, "w").canonical_name
-
-
-def _codec(stream):
-    return stream.codec_context.codec.canonical_name if stream.codec_context else None
-
-
 def _video_stream(output, template, original, clip, encoding):
     video = output.add_stream_from_template(template, opaque=True)
     # Not every codec stores the colour tags itself.
     set_picture(video.codec_context, encoding)
-    if output.format.name in ("mp4", "mov") and _codec(template) == "hevc":
+    if output.format.name in ("mp4", "mov") and codec_of(template) == "hevc":
         # Apple's players require this tag.
         video.codec_context.codec_tag = "hvc1"
     video.set_display_matrix(clip.display_matrix)
@@ -204,7 +154,7 @@ def _copied_packets(source, others, clip, origin, shift, step) -> Iterator[tuple
     """Yield (time in seconds, packet) of the copied streams, each `step` units after the one before or later."""
     earliest = {}
     end = (clip.times[-1] + clip.last) * clip.time_base
-    wanted = [stream for stream in source.streams if stream.index in others and stream.type in _COPIED]
+    wanted = [stream for stream in source.streams if stream.index in others and stream.type in COPIED]
     if not wanted:
         return
     for packet in source.demux(wanted):

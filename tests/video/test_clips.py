@@ -18,7 +18,7 @@ from jaxsr.upscaling.size import parse_size
 from jaxsr.video.clip import open_clip
 from jaxsr.video.decoding import decode
 from jaxsr.video.files import Wishes, plan_clip, upscale_clip
-from jaxsr.video.joining import _canonical
+from jaxsr.video.holding import canonical
 from jaxsr.video.segments import cut, segment_file, work_folder
 from jaxsr.video.trim import parse_trim
 from jaxsr.weights import store
@@ -149,7 +149,7 @@ def test_chroma_of_h264_lies_where_mpeg_places_it_at_each_range(tmp_path, clip_f
 
 def test_formats_are_known_by_the_codec_not_by_its_decoder():
     with av.open(io.BytesIO(), "w", format="matroska") as output:
-        names = set(map(_canonical, output.supported_codecs))
+        names = set(map(canonical, output.supported_codecs))
     assert {"hdmv_pgs_subtitle", "dvd_subtitle", "mp3", "opus", "subrip"} <= names
 
 
