@@ -133,7 +133,8 @@ def _try(encoding, given):
     _configure(context, encoding)
     context.options = _options(encoding)
     try:
-        context.open()
+        with usual_priority():
+            context.open()
     except (av.FFmpegError, ValueError) as error:
         flags = " ".join(f"--{name} {value}" for name, value in given.items() if value is not None)
         height, width = encoding.size
@@ -141,6 +142,23 @@ def _try(encoding, given):
             f"{encoding.codec} refuses {width} × {height} {encoding.layout.name} {flags}: "
             f"{getattr(error, 'strerror', None) or error}"
         ) from error
+
+
+@contextmanager
+def usual_priority() -> Generator[None]:
+    """Give the thread back the priority that it had.
+
+    Root's SVT-AV1 makes the thread that opens it a real-time one, as are then all processes that this one starts, and
+    everything else on the machine stands still.
+    """
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
 
 
 def _options(encoding):
@@ -178,7 +196,8 @@ def segment_writer(path: Path, encoding: Encoding) -> Generator[Callable[[int, P
         stream = output.add_stream(encoding.codec, rate=encoding.rate, options=_options(encoding))
         assert isinstance(stream, av.VideoStream), encoding.codec
         _configure(stream.codec_context, encoding)
-
+        with usual_priority():
+            stream.codec_context.open(strict=False)
         count = 0
 
         def write(time, planes):

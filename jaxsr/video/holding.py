@@ -8,7 +8,7 @@ from av.stream import Stream
 
 from jaxsr.errors import InputError
 from jaxsr.video.clip import Clip
-from jaxsr.video.encoding import Encoding
+from jaxsr.video.encoding import Encoding, usual_priority
 from jaxsr.video.inputs import WRITTEN_FORMATS
 
 # Kinds of streams that are copied from the clip.
@@ -46,7 +46,8 @@ def _has_header(name, encoding, *copied):
             video.codec_context.time_base = encoding.time_base
             for stream in copied:
                 output.add_stream_from_template(stream)
-            output.start_encoding()
+            with usual_priority():
+                output.start_encoding()
     except (av.FFmpegError, ValueError):
         return False
     return True

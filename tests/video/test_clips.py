@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import os
 import subprocess
 import sys
 from fractions import Fraction
@@ -265,6 +266,9 @@ def test_what_a_header_refuses_is_refused_before_the_work(tmp_path, clip_file, b
     with pytest.raises(InputError, match=r"this format cannot hold .*; give the output a name in \.mkv"):
         plan_clip(bicubic, clip, tmp_path / "larger.mov", Wishes(codec=codec))
     plan_clip(bicubic, clip, tmp_path / "larger.mp4", Wishes(codec=codec))
+    if hasattr(os, "sched_getscheduler"):
+        # SVT-AV1 would leave root's thread with real-time priority.
+        assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
 def test_sound_packets_of_one_time_go_into_any_format(tmp_path, clip_file, read, bicubic):
