@@ -10,7 +10,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 # Most bytes of a file's name on the usual file systems.
-_LONGEST_NAME = 255
+LONGEST_NAME = 255
 
 
 @contextlib.contextmanager
@@ -18,8 +18,7 @@ def replacing(path: str | os.PathLike[str]) -> Generator[Path]:
     """Yield a temporary path beside `path`. Rename it to `path` on success, and delete it on any error.
 
     The temporary name keeps the suffix of `path`, because image writers choose the format by it; a long stem is
-    shortened. A process that is
-    killed leaves the temporary file behind; see `remove_abandoned`.
+    shortened. A process that is killed leaves the temporary file behind; see `remove_abandoned`.
 
     Raises:
       OSError: `path` cannot be written, or the disk is full. An earlier file at `path` is unchanged.
@@ -74,10 +73,10 @@ def abandoned_names(path: str | os.PathLike[str]) -> re.Pattern[str]:
 def _around(path):
     """What stands before and after the eight random characters of a temporary name."""
     after = f".partial{path.suffix}"
-    return f".{shortened(path.stem, room=_LONGEST_NAME - len(os.fsencode(f'..{after}')) - 8)}.", after
+    return f".{shortened(path.stem, room=LONGEST_NAME - len(os.fsencode(f'..{after}')) - 8)}.", after
 
 
-def shortened(name: str, *, room: int = _LONGEST_NAME) -> str:
+def shortened(name: str, *, room: int = LONGEST_NAME) -> str:
     """A name of at most `room` bytes: the name itself if it fits, or else its first bytes and a hash of all of it."""
     encoded = os.fsencode(name)
     if len(encoded) <= room:
@@ -99,14 +98,18 @@ def require_name(path: str | os.PathLike[str]) -> None:
             raise
 
 
+def nearest_existing(path: str | os.PathLike[str]) -> Path:
+    """The path itself if it exists, or else the deepest of the folders above it that does."""
+    return next(each for each in (Path(path), *Path(path).resolve().parents) if each.exists())
+
+
 def ignores_case(folder: str | os.PathLike[str]) -> bool:
     """Whether names that differ only in upper and lower case are one file in a folder, which need not exist yet.
 
     It is tried with a temporary file. True if that cannot be made.
     """
-    existing = next(parent for parent in (Path(folder), *Path(folder).absolute().parents) if parent.exists())
     try:
-        with tempfile.NamedTemporaryFile(dir=existing, prefix=".case-") as file:
+        with tempfile.NamedTemporaryFile(dir=nearest_existing(folder), prefix=".case-") as file:
             path = Path(file.name)
             return path.with_name(path.name.upper()).exists()
     except OSError:

@@ -15,7 +15,7 @@ class Network(nn.Module):
     @property
     def halo(self) -> int:
         """Number of LR pixels on each side that an output pixel can depend on."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} does not say how far its output pixels see")
 
     @property
     def unshuffle(self) -> int:

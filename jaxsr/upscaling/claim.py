@@ -7,10 +7,10 @@ import os
 from collections.abc import Generator
 from pathlib import Path
 
-from jaxsr.files import remove_abandoned, require_name, shortened
+from jaxsr.files import LONGEST_NAME, remove_abandoned, require_name, shortened
 
 # Most bytes of a target's name in that of its claim.
-_ROOM = 255 - len("..claim")
+_ROOM = LONGEST_NAME - len("..claim")
 # Some network file systems have no locks. Work continues there, without protection from a second process.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jaxsr.errors import InputError
-from jaxsr.files import ignores_case
+from jaxsr.files import ignores_case, nearest_existing
 from jaxsr.imaging.folders import find_photos
 from jaxsr.imaging.picture import READ_SUFFIXES
 from jaxsr.imaging.writing import WRITTEN_SUFFIXES
@@ -186,7 +186,7 @@ def require_writable(folder: Path) -> None:
 
     It is called before hours of work, which could otherwise be lost.
     """
-    existing = next(parent for parent in (folder, *folder.resolve().parents) if parent.exists())
+    existing = nearest_existing(folder)
     if not existing.is_dir():
         raise InputError(f"{folder}: cannot be a folder, because {existing} is a file")
     if not os.access(existing, os.W_OK | os.X_OK):

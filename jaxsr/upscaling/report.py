@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 
 from jaxsr.errors import InputError
-from jaxsr.files import replacing
+from jaxsr.files import nearest_existing, replacing
 from jaxsr.upscaling.choice import Choice
 from jaxsr.upscaling.folder import Outcome
 from jaxsr.upscaling.plan import Job
@@ -47,9 +47,8 @@ def check_report(path: Path | None) -> None:
         return
     if path.suffix.lower() != ".json" or path.is_dir():
         raise InputError(f"--json {path}: give the report the name of a file in .json")
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
     try:
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.TemporaryFile(dir=nearest_existing(path.parent)):
             pass
     except OSError as error:
         raise _unwritable(path, error) from error

@@ -151,14 +151,21 @@ def usual_priority() -> Generator[None]:
     Root's SVT-AV1 makes the thread that opens it a real-time one, as are then all processes that this one starts, and
     everything else on the machine stands still.
     """
-    if not hasattr(os, "sched_getscheduler"):
-        yield
-        return
-    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    before = _priority()
     try:
         yield
     finally:
-        os.sched_setscheduler(0, policy, parameters)
+        if before is not None and _priority() != before:
+            policy, priority = before
+            os.sched_setscheduler(0, policy, os.sched_param(priority))
+
+
+def _priority():
+    """(policy, priority) of this thread; None where the system does not tell, such as musl's and macOS."""
+    try:
+        return os.sched_getscheduler(0), os.sched_getparam(0).sched_priority
+    except (AttributeError, OSError):
+        return None
 
 
 def _options(encoding):

@@ -2,6 +2,7 @@
 
 import http.client
 import io
+import json
 import os
 import re
 import resource
@@ -165,6 +166,21 @@ def test_pictures_that_are_still_arriving_have_a_place_among_those_that_wait(tmp
             connection.send(rest)
             assert connection.getresponse().status == 201
             connection.close()
+
+
+def test_an_upload_that_stalls_loses_its_place(tmp_path, photo):
+    with serving(tmp_path, "--models", "bicubic", "--keep-minutes", 0.02) as server:
+        slow = http.client.HTTPConnection("127.0.0.1", urlsplit(server.url).port, timeout=60)
+        slow.putrequest("POST", "/jobs?name=slow.png")
+        slow.putheader("Content-Length", str(photo.stat().st_size))
+        slow.endheaders(photo.read_bytes()[:1000])
+        answer = slow.getresponse()
+        assert (answer.status, json.loads(answer.read())) == (
+            408,
+            {"error": "the picture did not arrive within 0.02 minutes"},
+        )
+        assert not [file for file in server.files() if file.name == "slow.png"]
+        slow.close()
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits of another process are Linux's")

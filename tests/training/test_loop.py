@@ -80,7 +80,9 @@ def test_a_run_that_ends_before_the_checkpoint_it_gave_up_goes_on_from_its_own_e
     orders = {0: [1, 2, 3, 4, 0, 0, 0, 0], 1: [0] * 8, 2: [0] * 8, 3: [1] * 8}
     settings = {"validate_every": 1, "early_stop": 1}
     assert run(tmp_path, orders, **settings)["last.safetensors"] == 1 + 2 + 1
-    assert run(tmp_path, orders, **settings) == {"last.safetensors": 1 + 2 + 1}
+    assert max(int(path.name) for path in (tmp_path / "checkpoints").iterdir() if path.name.isdecimal()) == 3
+    # The same command again finds it done, and trains no further.
+    assert run(tmp_path, {3: [9] * 8}, **settings) == {"last.safetensors": 1 + 2 + 1}
 
 
 def test_the_best_weights_of_steps_that_were_lost_stay_the_best(tmp_path):

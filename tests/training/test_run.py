@@ -1,9 +1,12 @@
 """What a run refuses before anything is read or written."""
 
+import jax
+import jax.numpy as jnp
 import pytest
 
 from jaxsr.config import TrainConfig
 from jaxsr.errors import InputError
+from jaxsr.models.unet import UNetDiscriminator
 from jaxsr.training.checks import check
 
 
@@ -45,6 +48,8 @@ def test_values_that_no_run_can_have_are_refused(values, words):
 
 def test_the_u_net_takes_crops_that_it_can_halve_three_times():
     check(TrainConfig(stage="srgan", crop=72, discriminator="unet"))
+    judged = UNetDiscriminator(4).init_with_output(jax.random.key(0), jnp.zeros((1, 72, 72, 3)), train=False)[0]
+    assert judged.shape == (1, 72, 72)
 
 
 def test_an_adversarial_weight_of_zero_is_for_a_fixed_feature_scale():

@@ -18,6 +18,7 @@ from jaxsr.imaging.resize import resize
 from jaxsr.upscaling.size import parse_size
 from jaxsr.video.clip import open_clip
 from jaxsr.video.decoding import decode
+from jaxsr.video.encoding import segment_writer
 from jaxsr.video.files import Wishes, plan_clip, upscale_clip
 from jaxsr.video.holding import canonical
 from jaxsr.video.segments import cut, segment_file, work_folder
@@ -266,9 +267,16 @@ def test_what_a_header_refuses_is_refused_before_the_work(tmp_path, clip_file, b
     with pytest.raises(InputError, match=r"this format cannot hold .*; give the output a name in \.mkv"):
         plan_clip(bicubic, clip, tmp_path / "larger.mov", Wishes(codec=codec))
     plan_clip(bicubic, clip, tmp_path / "larger.mp4", Wishes(codec=codec))
-    if hasattr(os, "sched_getscheduler"):
-        # SVT-AV1 would leave root's thread with real-time priority.
-        assert os.sched_getscheduler(0) == os.SCHED_OTHER
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="the priority of a thread is not told here")
+def test_no_encoder_changes_the_priority_of_the_thread(tmp_path, clip_file, bicubic):
+    """SVT-AV1 gives root's thread real-time priority where it is opened."""
+    before = os.sched_getscheduler(0)
+    planned = plan_clip(bicubic, clip_file("clip.mkv", frames=3), tmp_path / "larger.mp4", Wishes(codec="libsvtav1"))
+    assert os.sched_getscheduler(0) == before
+    with segment_writer(tmp_path / "segment.nut", planned.encoding):
+        assert os.sched_getscheduler(0) == before
 
 
 def test_sound_packets_of_one_time_go_into_any_format(tmp_path, clip_file, read, bicubic):
