@@ -36,7 +36,7 @@ def write_reduced(folders: Sequence[str], scales: Sequence[float], into: Path) -
     paths = [path for folder in folders for path in find_photos(Path(folder)) if min(photo_size(path)) >= LARGE]
     if not paths:
         raise InputError(f"{', '.join(folders)}: no photo has {LARGE} pixels on its shorter side, to be reduced")
-    work = [(number, path) for number, path in enumerate(paths) if len(_missing(into, number, scales))]
+    work = [(number, path) for number, path in enumerate(paths) if len(_missing(into, number, path, scales))]
     # JAX's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(os.cpu_count(), mp_context=context) as pool:
@@ -44,15 +44,15 @@ def write_reduced(folders: Sequence[str], scales: Sequence[float], into: Path) -
     return into
 
 
-def _missing(into, number, scales):
-    named = {scale: into / f"{number:04d}_{scale:g}.png" for scale in scales}
+def _missing(into, number, source, scales):
+    named = {scale: into / f"{number:04d}_{source.stem}_{scale:g}.png" for scale in scales}
     return {scale: path for scale, path in named.items() if not path.is_file()}
 
 
 def _reduce(work, *, scales, into):
     number, source = work
     photo = read_photo(source)
-    for scale, path in _missing(into, number, scales).items():
+    for scale, path in _missing(into, number, source, scales).items():
         kept = 1 - CUT * (1 + list(scales).index(scale))
         height, width = photo.shape[:2]
         height, width = (math.floor(height * kept), width) if height > width else (height, math.floor(width * kept))
