@@ -1,5 +1,6 @@
 """scripts/upscale.py with clips, as a person runs it."""
 
+import errno
 import json
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ from forked import run
 
 import jaxsr.video
 from jaxsr.errors import InputError
+from jaxsr.upscaling.plan import Job
+from jaxsr.video import command
 from jaxsr.video.inputs import are_clips, check_flags, clip_command, plan_clips
 
 SCRIPT = Path(__file__).parents[2] / "scripts/upscale.py"
@@ -47,6 +50,25 @@ def test_frames_that_cannot_be_decoded_are_counted(tmp_path, clip_file, read):
     assert json.loads(report.read_text())["pictures"][0]["reason"] == "2 of 9 frames could not be decoded"
     shown = [frame.pts for number, frame in enumerate(read(whole)["frames"]) if number not in (3, 6)]
     assert [frame.pts for frame in read(target)["frames"]] == shown
+
+
+@pytest.mark.parametrize("error", [InputError("its frames end"), KeyboardInterrupt(), OSError(errno.ENOSPC, "full")])
+def test_a_report_that_fails_at_the_end_hides_no_other_error(tmp_path, clip_file, monkeypatch, capsys, error):
+    def upscale_clip(*_, **__):
+        raise error
+
+    monkeypatch.setattr(command, "upscale_clip", upscale_clip)
+    flags = {"codec": None, "crf": None, "preset": None, "trim": None}
+    jobs = [Job(clip_file("clip.mkv", frames=2), tmp_path / "larger.mkv")]
+    (tmp_path / "file").write_text("")
+    reports = tmp_path / "report.json", tmp_path / "file/report.json"
+    for report in reports:
+        with pytest.raises(type(error)) as caught:
+            command.run(jaxsr.load("nearest"), jobs, flags, None, {}, existing="refuse", report=report)
+        assert str(caught.value) == str(error)
+    (picture,) = json.loads(reports[0].read_text())["pictures"]
+    assert picture["status"] == ("failed" if isinstance(error, InputError) else "left")
+    assert f"error: --json {reports[1]}: the report cannot be written" in capsys.readouterr().err
 
 
 def test_flags_of_the_other_kind_are_refused():
