@@ -98,8 +98,9 @@ def tell(planned: Planned) -> None:
 
 
 def loss(planned: Planned, lost: int) -> str:
-    """A few words on the number of frames that could not be decoded, for the user; none if there are none."""
-    return f"{lost} of {len(planned.clip.times)} frames could not be decoded" if lost else ""
+    """A few words on the number of packets that gave no frame, for the user; none if there are none."""
+    total = len(planned.clip.times)
+    return f"{lost} of {total} packets gave no frame (damaged, or not meant to be shown)" if lost else ""
 
 
 def _outcome(upscaler, job, wishes, anew, sizes, choices):
