@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
+from jaxsr.errors import InputError
+
 # Most bytes of a file's name on the usual file systems.
 LONGEST_NAME = 255
 
@@ -87,6 +89,14 @@ def shortened(name: str, *, room: int = LONGEST_NAME) -> str:
     while cut and encoded[cut] & 0b1100_0000 == 0b1000_0000:
         cut -= 1
     return f"{os.fsdecode(encoded[:cut])}-{digest}"
+
+
+def require_new(path: str | os.PathLike[str], *, overwrite: bool) -> None:
+    """Raise `InputError` if a file exists that only the flag --overwrite replaces, or if its name is a folder's."""
+    if os.path.isdir(path):
+        raise InputError(f"{path} is a folder; give the output the name of a file in it")
+    if os.path.lexists(path) and not overwrite:
+        raise InputError(f"{path} exists already: give --overwrite to replace it")
 
 
 def require_name(path: str | os.PathLike[str]) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import tyro
 
 from jaxsr.errors import InputError, needing
+from jaxsr.files import require_new
 
 _SUFFIXES = {"onnx": (".onnx",), "stablehlo": (".stablehlo",), "pth": (".pth", ".pt")}
 # Modules that only the export needs, and the extras that install them.
@@ -17,6 +18,7 @@ def main(
     *,
     format: Literal["onnx", "stablehlo", "pth", "web"],
     float16: bool = False,
+    overwrite: bool = False,
 ) -> None:
     """Export a network for other programs, and check that it gives the same results there.
 
@@ -31,6 +33,7 @@ def main(
         pth is for the PyTorch program that has this network: BasicSR, Real-ESRGAN, sgrvinod, leftthomas or Lornatang.
         web is a page that upscales in the browser with onnxruntime-web, which npm downloads.
       float16: Store the parameters and compute in half precision.
+      overwrite: Replace the file OUT if it exists. Without this flag, the command refuses to start if it does.
     """
     if not paths:
         raise InputError("name a MODEL and the file OUT to write")
@@ -39,12 +42,16 @@ def main(
     if format == "web":
         if float16:
             raise InputError("--float16 is for files: leave it out, since not every browser computes in half precision")
+        if overwrite:
+            raise InputError("--overwrite is for files: leave it out, and name a new folder")
     elif len(models) != 1:
         raise InputError(f"--format {format} takes one MODEL before OUT, not {len(models)}")
     elif out.suffix.lower() not in _SUFFIXES[format]:
         raise InputError(f"{out}: give it a name in {' or '.join(_SUFFIXES[format])}")
     elif out.exists() and Path(models[0]).exists() and out.samefile(models[0]):
         raise InputError(f"{out}: this is the MODEL; give OUT another name")
+    else:
+        require_new(out, overwrite=overwrite)
     with needing(f"--format {format} needs {{}}", _EXTRAS):
         from jaxsr.export.files import WRITERS
         from jaxsr.export.opening import open_network

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 import tyro
 
 from jaxsr.errors import InputError
+from jaxsr.files import require_new
 from jaxsr.weights.architecture import architecture
 from jaxsr.weights.generators import port_generator
 from jaxsr.weights.layouts import LAYOUTS
@@ -26,6 +27,7 @@ def main(
     layout: Layout = "auto",
     origin: str = "not stated",
     licence: str = "not stated",
+    overwrite: bool = False,
 ) -> None:
     """Convert other programs' weights to jaxsr's format.
 
@@ -39,11 +41,13 @@ def main(
       layout: Program whose tensors these are. auto recognises generators by names and shapes; for a VGG, name it.
       origin: Where the weights come from, for the model card.
       licence: Licence of the weights, for the model card.
+      overwrite: Replace the destination if it exists. Without this flag, the command refuses to start if it does.
     """
     if destination.suffix != ".safetensors":
         raise InputError(f"{destination}: give the destination a name that ends in .safetensors")
     if destination.exists() and Path(source).exists() and destination.samefile(source):
         raise InputError(f"{destination}: this is the source; give the destination another name")
+    require_new(destination, overwrite=overwrite)
     if layout in VGG_LAYOUTS:
         params, card = port_vgg(source, layout)
         save_vgg(

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from jaxsr.data.sources import Photo
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
-from jaxsr.imaging.files import BROKEN, is_tiff, read_photo, reason, to_rgb, upright_size
+from jaxsr.imaging.files import BROKEN, has_other_colours, is_tiff, read_photo, reason, to_rgb, upright_size
 from jaxsr.imaging.picture import open_picture
 
 SIDE = 16
@@ -30,7 +30,7 @@ _QUICK_PIXELS = 2**20
 # A file that is rewritten within one tick of its file system's clock may keep its times.
 _TICK = 2 * 10**9
 _FIELDS = ("problem", "note", "size", "digest", "whole")
-_VERSION = 1
+_VERSION = 2
 _HAS_ALPHA = "has an alpha channel: trained on as it looks on white"
 _TRANSPARENT = "is partly transparent: trained on as it looks on white"
 
@@ -121,6 +121,8 @@ def _look(photo, *, full):
         return Look(problem=f"unreadable: {reason(error)}")
     try:
         with Image.open(file) as image:
+            if has_other_colours(image):
+                return _look_by_libvips(file, digest, full)
             size, alpha = upright_size(image), image.has_transparency_data
             if not full and image.format != "JPEG" and image.width * image.height > _QUICK_PIXELS:
                 return Look(size, digest=digest, note=_HAS_ALPHA if alpha else None)
@@ -133,14 +135,21 @@ def _look(photo, *, full):
     except BROKEN as error:
         if not is_tiff(file):
             return Look(digest=digest, problem=f"unreadable: {reason(error)}")
-        try:
-            upright = Image.fromarray(read_photo(file))
-            note = _HAS_ALPHA if open_picture(file).opacity is not None else None
-        except InputError as error:
-            return Look(digest=digest, problem=f"unreadable: {str(error).removeprefix(f'{file}: ')}")
-        size = upright.height, upright.width
-    thumbnail = np.asarray(upright.resize((SIDE, SIDE), Image.Resampling.BOX))
-    return Look(size, thumbnail, digest, note=note, whole=full)
+        return _look_by_libvips(file, digest, full)
+    return Look(size, _thumbnail(upright), digest, note=note, whole=full)
+
+
+def _look_by_libvips(file, digest, full):
+    try:
+        upright = Image.fromarray(read_photo(file))
+        note = _HAS_ALPHA if open_picture(file).opacity is not None else None
+    except InputError as error:
+        return Look(digest=digest, problem=f"unreadable: {str(error).removeprefix(f'{file}: ')}")
+    return Look((upright.height, upright.width), _thumbnail(upright), digest, note=note, whole=full)
+
+
+def _thumbnail(upright):
+    return np.asarray(upright.resize((SIDE, SIDE), Image.Resampling.BOX))
 
 
 def _mark(photo):

@@ -15,8 +15,7 @@ from jaxsr.imaging.folders import find_photos
 # Endings that programs and test sets add to a photo's name: 0001x4, head_x4, baby_LR, img_SRF_4_HR, photo_out.
 _ENDING = r"([ ._-]?x\d+(\.\d+)?|[._-](srf[._-]?\d+|lr|hr|sr|out|bicubic|lrbi))"
 _LAST, _ALL = (re.compile(ending, re.IGNORECASE) for ending in (f"{_ENDING}$", f"{_ENDING}+$"))
-# A photo can be called box2. Of its own name only endings after a separator are left out.
-_OWN_LAST = re.compile(rf"(?=[ ._-]){_ENDING}$", re.IGNORECASE)
+_SEPARATED_LAST = re.compile(rf"(?=[ ._-]){_ENDING}$", re.IGNORECASE)
 
 
 def counterparts(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
@@ -25,6 +24,8 @@ def counterparts(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
     Names match if they are equal, or equal without endings that programs add (`x4`, `_x4`, `_LR`, `_out` …). Of several
     that match, the one with the fewest endings left out is taken. No two names get the same counterpart.
 
+    A photo can be called box2. So only one of the two loses endings without a separator, the other name if possible.
+
     Args:
       names: paths relative to their folder, without suffixes.
       others: paths relative to another folder, without suffixes.
@@ -32,23 +33,26 @@ def counterparts(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
     Returns:
       {name: other}; names without a counterpart are left out.
     """
-    names = list(dict.fromkeys(names))
-    matches = defaultdict(list)
-    for other in sorted(others):
-        for shortened, form in enumerate(_forms(other, _LAST)):
-            matches[form].append((shortened, other))
-    pairs = [
-        (left_out + shortened, number, other)
-        for number, name in enumerate(names)
-        for left_out, form in enumerate(_forms(name, _OWN_LAST))
-        for shortened, other in matches[form]
-    ]
+    names, others = list(dict.fromkeys(names)), sorted(others)
     found, taken = {}, set()
-    for _, number, other in sorted(pairs):
-        if number not in found and other not in taken:
-            found[number] = other
-            taken.add(other)
+    for endings in ((_SEPARATED_LAST, _LAST), (_LAST, _SEPARATED_LAST)):
+        for _, number, other in sorted(_matches(names, others, *endings)):
+            if number not in found and other not in taken:
+                found[number] = other
+                taken.add(other)
     return {name: found[number] for number, name in enumerate(names) if number in found}
+
+
+def _matches(names, others, ending, ending_of_others):
+    """Yield (endings left out, number of the name, other) of all that match."""
+    by_form = defaultdict(list)
+    for other in others:
+        for shortened, form in enumerate(_forms(other, ending_of_others)):
+            by_form[form].append((shortened, other))
+    for number, name in enumerate(names):
+        for left_out, form in enumerate(_forms(name, ending)):
+            for shortened, other in by_form[form]:
+                yield left_out + shortened, number, other
 
 
 def _forms(name, ending):

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageFile, ImageOps
 
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
+from jaxsr.imaging.boxes import primary_numbers
 
 PHOTO_SUFFIXES = frozenset({".avif", ".bmp", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
@@ -23,6 +24,9 @@ _FORMATS = {
     ".tif": ("TIFF", {"compression": "tiff_adobe_deflate"}),
     ".tiff": ("TIFF", {"compression": "tiff_adobe_deflate"}),
 }
+
+# Numbers of primaries and transfer function (H.273) by which samples are sRGB: none, sRGB's, and unspecified ones.
+_SRGB_NUMBERS = (None, (1, 13), (2, 2))
 
 # Exceptions that Pillow's decoders raise on broken files; they differ from format to format.
 BROKEN = (
@@ -46,7 +50,8 @@ def read_photo(file: str | os.PathLike | BinaryIO, *, name: str | None = None) -
     Gray becomes three equal channels. 16-bit gray and floats in [0, 1] are scaled to 8 bits. CMYK is converted without
     its colour profile. Transparent pictures are composed on white. The first frame of an animation is read.
 
-    TIFFs that Pillow cannot read, such as those with floats, are read by libvips as in `open_picture`.
+    Samples are taken for sRGB, whatever a colour profile says. Two kinds are read by libvips as in `open_picture`:
+    TIFFs that Pillow cannot read, such as those with floats, and AVIFs whose numbers name other colours, such as P3.
 
     Args:
       file: a path or an open binary file, in any format that Pillow reads.
@@ -56,16 +61,28 @@ def read_photo(file: str | os.PathLike | BinaryIO, *, name: str | None = None) -
       [H, W, 3] uint8.
 
     Raises:
-      InputError: the file is missing, truncated or not a picture, its pixel type has no known white, or it has floats
-        outside [0, 1].
+      InputError: the file is missing, truncated or not a picture, its pixel type has no known white, it has floats
+        outside [0, 1], or its numbers say that it is HDR.
     """
     try:
         with Image.open(file) as image:
-            return np.asarray(to_rgb(ImageOps.exif_transpose(image)))
+            if not has_other_colours(image):
+                return np.asarray(to_rgb(ImageOps.exif_transpose(image)))
     except BROKEN as error:
-        if is_tiff(file):
-            return _by_libvips(file)
-        raise InputError(f"{name or file}: {reason(error)}") from error
+        if not is_tiff(file):
+            raise InputError(f"{name or file}: {reason(error)}") from error
+    return _by_libvips(file)
+
+
+def has_other_colours(image: ImageFile.ImageFile) -> bool:
+    """Whether a file is an AVIF whose numbers name other colours than sRGB. Pillow ignores them.
+
+    Args:
+      image: the file as Pillow opened it by its path; for another, it is False.
+    """
+    if image.format != "AVIF" or not image.filename:
+        return False
+    return primary_numbers(Path(os.fsdecode(image.filename))) not in _SRGB_NUMBERS
 
 
 def is_tiff(file: str | os.PathLike | BinaryIO) -> bool:

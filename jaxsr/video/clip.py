@@ -133,10 +133,13 @@ def _times(container, stream, path):
                 f"{path}: its frames have no times; add them with `ffmpeg -fflags +genpts -i {path.name} -c copy "
                 "timed.mkv`"
             )
-        times.append(packet.pts)
-        durations[packet.pts] = packet.duration
         if packet.is_keyframe:
             keys.append(packet.pts)
+        # What is only referred to has packets of its own in VP8, without the bit show_frame (RFC 6386, section 9.1).
+        if stream.codec_context.name == "vp8" and not memoryview(packet)[0] & 0x10:
+            continue
+        times.append(packet.pts)
+        durations[packet.pts] = packet.duration
     if not times:
         raise InputError(f"{path}: its video stream has no frames")
     times = sorted(set(times))

@@ -14,7 +14,7 @@ from jaxsr.upscaling.claim import claimed
 from jaxsr.upscaling.command import Existing
 from jaxsr.upscaling.folder import DISK_FULL, Outcome, has_result, refuse_existing
 from jaxsr.upscaling.plan import Job
-from jaxsr.upscaling.report import summary, write_report
+from jaxsr.upscaling.report import reporting, summary, write_report
 from jaxsr.upscaling.size import Target
 from jaxsr.upscaling.upscaler import Upscaler
 from jaxsr.video.files import Planned, Wishes, plan_clip, upscale_clip
@@ -47,28 +47,30 @@ def run(
 
     Raises:
       InputError: results exist, the only clip fails, or the report cannot be written.
-      KeyboardInterrupt: after a sentence that says how to resume.
+      KeyboardInterrupt: after a sentence that says how to resume; raised after the report is written.
     """
     wishes = wishes_of(flags, size, network)
     if existing == "refuse":
         refuse_existing(jobs)
     outcomes, sizes, choices = [], {}, {}
-    try:
-        for job in jobs:
-            if existing == "keep" and has_result(job):
-                outcomes.append(Outcome(job, "skipped", "existing", 0.0))
-                continue
-            outcomes.append(_outcome(upscaler, job, wishes, existing == "replace", sizes, choices))
-    except KeyboardInterrupt:
-        print("the same command resumes from the segments that are finished", file=sys.stderr)
-        raise
-    finally:
-        if report is not None:
-            write_report(report, jobs, [sizes.get(job) for job in jobs], outcomes, choices=choices)
-    if len(jobs) == 1 and outcomes[0].status == "failed":
-        raise InputError(outcomes[0].reason)
-    if len(jobs) > 1 or outcomes[0].status == "skipped":
-        print(summary(jobs, outcomes, kind="clips"), file=sys.stderr)
+
+    def write(path):
+        write_report(path, jobs, [sizes.get(job) for job in jobs], outcomes, choices=choices)
+
+    with reporting(report, write):
+        try:
+            for job in jobs:
+                if existing == "keep" and has_result(job):
+                    outcomes.append(Outcome(job, "skipped", "existing", 0.0))
+                    continue
+                outcomes.append(_outcome(upscaler, job, wishes, existing == "replace", sizes, choices))
+        except KeyboardInterrupt:
+            print("the same command resumes from the segments that are finished", file=sys.stderr)
+            raise
+        if len(jobs) == 1 and outcomes[0].status == "failed":
+            raise InputError(outcomes[0].reason)
+        if len(jobs) > 1 or outcomes[0].status == "skipped":
+            print(summary(jobs, outcomes, kind="clips"), file=sys.stderr)
     return 0 if all(outcome.status != "failed" for outcome in outcomes) else 1
 
 
@@ -96,8 +98,9 @@ def tell(planned: Planned) -> None:
 
 
 def loss(planned: Planned, lost: int) -> str:
-    """A few words on the number of frames that could not be decoded, for the user; none if there are none."""
-    return f"{lost} of {len(planned.clip.times)} frames could not be decoded" if lost else ""
+    """A few words on the number of packets that gave no frame, for the user; none if there are none."""
+    total = len(planned.clip.times)
+    return f"{lost} of {total} packets gave no frame (damaged, or not meant to be shown)" if lost else ""
 
 
 def _outcome(upscaler, job, wishes, anew, sizes, choices):

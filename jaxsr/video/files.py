@@ -128,7 +128,7 @@ def finish(planned: Planned) -> int:
     """Join the segments to the result, and delete them.
 
     Returns:
-      The number of frames that are missing in the result, because they could not be decoded.
+      The number of packets that gave no frame. They are damaged, refer to damaged ones, or were never to be shown.
 
     Raises:
       InputError: no frame could be decoded.

@@ -37,7 +37,7 @@ class Work:
       encoding: seconds of encoding.
       frames: number of frames written.
       held: number of those that equal the frame before, and were not computed again.
-      lost: number of frames of the whole clip that could not be decoded.
+      lost: number of packets of the whole clip that gave no frame.
     """
 
     decoding: float = 0.0

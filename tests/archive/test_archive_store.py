@@ -1,5 +1,6 @@
 """Stores and replicas in this process, on this machine's disk and on fsspec's memory file system."""
 
+import json
 import secrets
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from PIL import Image
 
 pytest.importorskip("ray")
 
+from jaxsr.archive import command
 from jaxsr.archive.plan import plan_archive
 from jaxsr.archive.replica import Replica, Work, absolute_model
 from jaxsr.archive.store import existing, exists, find_pictures, open_store
@@ -186,3 +188,28 @@ def test_mistakes_are_told_before_a_cluster_is_started(tmp_path):
     process = forked.run(line)
     assert process.returncode == 2
     assert process.stderr.startswith(f"error: {tmp_path}/out/a_x4.png exists already: ")
+
+
+def test_a_report_that_fails_hides_no_interrupt(tmp_path, monkeypatch, capsys):
+    for name in ("a", "b"):
+        Image.new("RGB", (4, 4)).save(tmp_path / f"{name}.png")
+    stores = open_store(str(tmp_path)), open_store(str(tmp_path / "out"))
+    tasks = plan_archive(*stores, label="x4")
+
+    def interrupted(work, left, *cluster):
+        row = {"status": "done", "reason": b"", "seconds": 1.0, "megapixels": 1.6e-5, "again": False, "model": ""}
+        yield left[0], row
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "_stream", interrupted)
+    options = {"results": "refuse", "dry_run": False, "address": None, "workers": None, "cores": None}
+    work = Work(str(tmp_path), str(tmp_path / "out"), "nearest", {}, None, False, False, False)
+    (tmp_path / "file").write_text("")
+    reports = tmp_path / "report.json", tmp_path / "file/report.json"
+    for report in reports:
+        with pytest.raises(KeyboardInterrupt):
+            command.run(work, tasks, stores[1], report=report, **options)
+        assert "1 of 2 pictures upscaled" in (told := capsys.readouterr().err)
+    counts = json.loads(reports[0].read_text())["counts"]
+    assert counts == {"done": 1, "skipped": 0, "failed": 0, "left": 1}
+    assert f"error: --json {reports[1]}: the report cannot be written" in told

@@ -1,5 +1,6 @@
 import io
 import os
+import struct
 import sys
 from types import SimpleNamespace
 
@@ -161,6 +162,20 @@ def test_a_float_tiff_is_looked_at_like_any_other_photo(folders, colours):
     inspection = inspect([train], crop=96)
     assert "float.tif" in names(inspection)
     assert found(inspection)["hdr.tif"].endswith("leave the range from 0 to 1; save it within that")
+
+
+def test_an_avif_is_looked_at_as_it_is_read_to_train_on(tmp_path):
+    for name, numbers in {"p3": (12, 13), "hdr": (9, 16)}.items():
+        # So large that a quick look at others of its format reads the header alone.
+        path = tmp_path / f"{name}.avif"
+        Image.new("RGB", (1100, 1000), (160, 140, 110)).save(path, speed=10)
+        before, after = path.read_bytes().split(b"colrnclx")
+        path.write_bytes(before + b"colrnclx" + struct.pack(">HH", *numbers) + after[4:])
+    inspection = inspect([tmp_path], crop=96)
+    assert found(inspection) == {
+        "hdr.avif": "unreadable: its colours are HDR (PQ), which is not supported; convert it to SDR"
+    }
+    assert inspection.usable.sizes == [(1000, 1100)]
 
 
 @pytest.fixture(scope="module")

@@ -156,6 +156,20 @@ def test_the_model_is_not_overwritten(tmp_path, monkeypatch):
     assert Path("theirs.pth").read_bytes() == b"theirs"
 
 
+def test_a_file_that_exists_is_replaced_only_when_asked(tmp_path):
+    out = tmp_path / "espcn.stablehlo"
+    out.write_bytes(b"of another day")
+    arguments = ["espcn", str(out), "--format", "stablehlo"]
+    with pytest.raises(InputError, match=r"espcn\.stablehlo exists already: give --overwrite to replace it"):
+        tyro.cli(main, args=arguments)
+    assert out.read_bytes() == b"of another day"
+    tyro.cli(main, args=[*arguments, "--overwrite"])
+    jax.export.deserialize(bytearray(out.read_bytes()))
+    (tmp_path / "folder.onnx").mkdir()
+    with pytest.raises(InputError, match=r"folder\.onnx is a folder"):
+        tyro.cli(main, args=["espcn", str(tmp_path / "folder.onnx"), "--format", "onnx", "--overwrite"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

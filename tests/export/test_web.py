@@ -144,4 +144,6 @@ def test_what_is_in_the_way_is_said_in_one_sentence(tmp_path, monkeypatch):
         tyro.cli(main, args=[str(tmp_path / "page"), "--format", "web"])
     with pytest.raises(InputError, match="--float16 is for files"):
         tyro.cli(main, args=[str(tmp_path / "page"), "--format", "web", "--float16"])
+    with pytest.raises(InputError, match="--overwrite is for files"):
+        tyro.cli(main, args=[str(tmp_path / "taken"), "--format", "web", "--overwrite"])
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]

@@ -9,6 +9,7 @@ from PIL import Image
 import jaxsr
 from jaxsr.errors import InputError
 from jaxsr.imaging.boxes import primary_numbers
+from jaxsr.imaging.files import read_photo
 from jaxsr.imaging.picture import open_picture
 from jaxsr.upscaling.batch import upscale_file
 
@@ -33,6 +34,8 @@ def test_hdr_is_refused(transfer, name, tmp_path):
     avif(tmp_path / "a.avif", primaries=9, transfer=transfer)
     with pytest.raises(InputError, match=rf"a\.avif: its colours are HDR \({name}\), which is not supported"):
         open_picture(tmp_path / "a.avif")
+    with pytest.raises(InputError, match=rf"a\.avif: its colours are HDR \({name}\), which is not supported"):
+        read_photo(tmp_path / "a.avif")
 
 
 def test_display_p3_without_a_profile(tmp_path):
@@ -40,7 +43,12 @@ def test_display_p3_without_a_profile(tmp_path):
     with Image.open(tmp_path / "a.avif") as opened:
         sample = np.asarray(opened)[9, 9] / 255
     light = P3_TO_SRGB @ ((sample + 0.055) / 1.055) ** 2.4
-    np.testing.assert_allclose(picture.rows(0, 24)[9, 9], 1.055 * light ** (1 / 2.4) - 0.055, atol=2e-3)
+    expected = 1.055 * light ** (1 / 2.4) - 0.055
+    np.testing.assert_allclose(picture.rows(0, 24)[9, 9], expected, atol=2e-3)
+    # To train on, too.
+    photo = read_photo(tmp_path / "a.avif")
+    assert (photo.shape, photo.dtype) == ((24, 40, 3), np.uint8)
+    np.testing.assert_allclose(photo[9, 9], 255 * expected, atol=1)
     upscale_file(jaxsr.load("bicubic"), tmp_path / "a.avif", tmp_path / "b.png")
     with Image.open(tmp_path / "b.png") as written:
         np.testing.assert_allclose(np.asarray(written)[40, 40], 255 * sample, atol=1)

@@ -1,5 +1,6 @@
 """scripts/upscale.py with clips, as a person runs it."""
 
+import errno
 import json
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ from forked import run
 
 import jaxsr.video
 from jaxsr.errors import InputError
+from jaxsr.upscaling.plan import Job
+from jaxsr.video import command
 from jaxsr.video.inputs import are_clips, check_flags, clip_command, plan_clips
 
 SCRIPT = Path(__file__).parents[2] / "scripts/upscale.py"
@@ -30,23 +33,60 @@ def test_clips_go_to_a_folder(tmp_path, clip_file, read):
     assert len(read(tmp_path / "out/a_x4.mkv")["frames"]) == 2
 
 
-def test_frames_that_cannot_be_decoded_are_counted(tmp_path, clip_file, read):
-    whole, damaged = clip_file("whole.mkv", codec="mjpeg", pixels="yuvj420p", frames=9), tmp_path / "damaged.mkv"
-    with av.open(str(whole)) as clip, av.open(str(damaged), "w") as output:
+def with_packets(whole, path, change):
+    """A copy of a clip in which `change` makes the bytes of the fourth and the seventh packet."""
+    with av.open(str(whole)) as clip, av.open(str(path), "w") as output:
         stream = output.add_stream_from_template(clip.streams.video[0])
         for number, packet in enumerate(clip.demux(video=0)):
             if packet.size:
-                broken = av.Packet(bytes(packet.size)) if number in (3, 6) else av.Packet(bytes(packet))
-                broken.pts, broken.dts, broken.is_keyframe = packet.pts, packet.dts, True
-                broken.time_base, broken.stream = packet.time_base, stream
-                output.mux(broken)
+                copy = av.Packet(change(bytes(packet)) if number in (3, 6) else bytes(packet))
+                copy.pts, copy.dts, copy.is_keyframe = packet.pts, packet.dts, packet.is_keyframe
+                copy.time_base, copy.stream = packet.time_base, stream
+                output.mux(copy)
+    return path
+
+
+def test_frames_that_cannot_be_decoded_are_counted(tmp_path, clip_file, read):
+    whole = clip_file("whole.mkv", codec="mjpeg", pixels="yuvj420p", frames=9)
+    damaged = with_packets(whole, tmp_path / "damaged.mkv", lambda packet: bytes(len(packet)))
     report, target = tmp_path / "report.json", tmp_path / "larger.mkv"
     result = upscale(damaged, "-o", target, "--model", "bicubic", "--json", report)
     assert result.returncode == 0, result.stderr
-    assert "damaged.mkv: 2 of 9 frames could not be decoded" in result.stderr
-    assert json.loads(report.read_text())["pictures"][0]["reason"] == "2 of 9 frames could not be decoded"
+    assert "damaged.mkv: 2 of 9 packets gave no frame (damaged, or" in result.stderr
+    assert json.loads(report.read_text())["pictures"][0]["reason"].startswith("2 of 9 packets gave no frame")
     shown = [frame.pts for number, frame in enumerate(read(whole)["frames"]) if number not in (3, 6)]
     assert [frame.pts for frame in read(target)["frames"]] == shown
+
+
+def test_what_is_never_to_be_shown_is_not_called_lost(tmp_path, clip_file, read):
+    whole = clip_file("whole.mkv", codec="libvpx", frames=9)
+    hidden = with_packets(whole, tmp_path / "hidden.mkv", lambda packet: bytes([packet[0] & ~0x10]) + packet[1:])
+    assert len(read(hidden)["frames"]) == 7
+    assert len(read(hidden)["packets"][0]) == 9
+    report, target = tmp_path / "report.json", tmp_path / "larger.mkv"
+    result = upscale(hidden, "-o", target, "--model", "bicubic", "--codec", "libx264", "--json", report)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(report.read_text())["pictures"][0]["reason"] is None
+    assert [frame.pts for frame in read(target)["frames"]] == [frame.pts for frame in read(hidden)["frames"]]
+
+
+@pytest.mark.parametrize("error", [InputError("its frames end"), KeyboardInterrupt(), OSError(errno.ENOSPC, "full")])
+def test_a_report_that_fails_at_the_end_hides_no_other_error(tmp_path, clip_file, monkeypatch, capsys, error):
+    def upscale_clip(*_, **__):
+        raise error
+
+    monkeypatch.setattr(command, "upscale_clip", upscale_clip)
+    flags = {"codec": None, "crf": None, "preset": None, "trim": None}
+    jobs = [Job(clip_file("clip.mkv", frames=2), tmp_path / "larger.mkv")]
+    (tmp_path / "file").write_text("")
+    reports = tmp_path / "report.json", tmp_path / "file/report.json"
+    for report in reports:
+        with pytest.raises(type(error)) as caught:
+            command.run(jaxsr.load("nearest"), jobs, flags, None, {}, existing="refuse", report=report)
+        assert str(caught.value) == str(error)
+    (picture,) = json.loads(reports[0].read_text())["pictures"]
+    assert picture["status"] == ("failed" if isinstance(error, InputError) else "left")
+    assert f"error: --json {reports[1]}: the report cannot be written" in capsys.readouterr().err
 
 
 def test_flags_of_the_other_kind_are_refused():

@@ -90,6 +90,17 @@ def test_the_source_is_not_overwritten_and_own_files_need_no_port(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_a_file_that_exists_is_replaced_only_when_asked(tmp_path):
+    source, destination = tmp_path / "theirs.pth", tmp_path / "own.safetensors"
+    torch.save(leftthomas().state_dict(), source)
+    destination.write_bytes(b"of another day")
+    with pytest.raises(InputError, match=r"own\.safetensors exists already: give --overwrite to replace it"):
+        command(str(source), destination)
+    assert destination.read_bytes() == b"of another day"
+    command(str(source), destination, overwrite=True)
+    assert load_weights(destination).card["ported_from"]["layout"] == "leftthomas"
+
+
 class Hostile:
     def __reduce__(self):
         return print, ("code ran",)
