@@ -24,7 +24,7 @@ import pytest  # noqa: E402
 QUICK = {"test_architecture", "test_conventions"}
 QUICK |= {"test_archive_store"}
 QUICK |= {"test_commands"}
-QUICK |= {"test_augmentation", "test_inspection", "test_sources"}
+QUICK |= {"test_augmentation", "test_bicubic", "test_inspection", "test_sources"}
 QUICK |= {"test_kernels"}
 QUICK |= {"test_view"}
 QUICK |= {"test_metrics", "test_protocol", "test_sheet"}

@@ -34,7 +34,7 @@ METRICS = ("psnr_y", "psnr_rgb", "ssim_wang", "ssim_daala")
 PERCEPTUAL: dict[str, Backbone] = {"lpips_alex": "alex", "lpips_vgg16": "vgg16"}
 
 
-def degraded(photo: np.ndarray, *, scale: int) -> tuple[np.ndarray, np.ndarray]:
+def hr_and_lr(photo: np.ndarray, *, scale: int) -> tuple[np.ndarray, np.ndarray]:
     """Make HR and LR of a photo.
 
     Args:
@@ -44,12 +44,12 @@ def degraded(photo: np.ndarray, *, scale: int) -> tuple[np.ndarray, np.ndarray]:
     Returns:
       HR, the photo cropped at the bottom and right to multiples of `scale`, and LR, its reduction by MATLAB's bicubic.
     """
-    photo = cropped(photo, scale=scale)
+    photo = modcrop(photo, scale=scale)
     return photo, resize_uint8(photo, 1 / scale)
 
 
-def cropped(photo: np.ndarray, *, scale: int) -> np.ndarray:
-    """Crop a photo [H, W, …] at the bottom and right to multiples of the scale."""
+def modcrop(photo: np.ndarray, *, scale: int) -> np.ndarray:
+    """Crop a photo [H, W, …] at the bottom and right to multiples of the scale, as the literature's `modcrop` does."""
     height, width = (side - side % scale for side in photo.shape[:2])
     return photo[:height, :width]
 
@@ -167,7 +167,7 @@ def score_results(
     for name, photo in photos:
         if min(photo.shape[:2]) < scale:
             raise InputError(f"{name}: {photo.shape[1]}×{photo.shape[0]} pixels are too few to be scored at ×{scale}")
-        hr = cropped(photo, scale=scale)
+        hr = modcrop(photo, scale=scale)
         sr = results(name, hr)
         try:
             images[name] = score(sr, hr, scale=scale, metrics=metrics, perceptual=perceptual)

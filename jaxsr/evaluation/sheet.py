@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from jaxsr.evaluation.photos import read_set
-from jaxsr.evaluation.protocol import cropped, reduced, score
+from jaxsr.evaluation.protocol import modcrop, reduced, score
 from jaxsr.evaluation.sets import EvaluationSet
 from jaxsr.imaging.color import luma
 from jaxsr.imaging.files import save_image
@@ -155,7 +155,7 @@ def _most_detailed(image, side):
 
 
 def _answer(crop, model):
-    hr = cropped(crop.photo, scale=model.scale)
+    hr = modcrop(crop.photo, scale=model.scale)
     sr = model(crop.low(crop.name, hr, scale=model.scale))
     scores = score(sr, hr, scale=model.scale)
     return _enlarged(sr[crop.rows, crop.columns]), f"{scores['psnr_y']:.2f} dB,  SSIM {scores['ssim_wang']:.3f}"

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from jaxsr.errors import InputError
-from jaxsr.evaluation.protocol import degraded, score
+from jaxsr.evaluation.protocol import hr_and_lr, score
 from jaxsr.evaluation.sheet import most_detailed
 from jaxsr.imaging.color import signed_from_unit, uint8_from_unit, unit_from_signed, unit_from_uint8
 from jaxsr.imaging.files import save_image
@@ -97,7 +97,7 @@ def make_validation(
         return joined(strips, rgb.shape[0] * model.scale)
 
     def pair(name):
-        high, reduced = degraded(photos[name], scale=model.scale)
+        high, reduced = hr_and_lr(photos[name], scale=model.scale)
         return high, (low or {}).get(name, reduced)
 
     before = [

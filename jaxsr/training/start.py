@@ -14,7 +14,7 @@ from jaxsr.data.pipeline import cached
 from jaxsr.data.sources import Source, file_photos, open_source
 from jaxsr.errors import InputError
 from jaxsr.evaluation.photos import read_set
-from jaxsr.evaluation.protocol import cropped
+from jaxsr.evaluation.protocol import modcrop
 from jaxsr.evaluation.sets import open_sets
 from jaxsr.processes.devices import is_writer, split_cpu_into_devices, wait_for_all
 from jaxsr.processes.distributed import Cluster, join
@@ -101,7 +101,7 @@ def _validation_pixels(config, sets):
             full = f"{name}/{stem}"
             photos[full] = photo
             require_room({full: photo}, scale=config.scale, perceptual=config.stage == "srgan")
-            low[full] = each.low(stem, cropped(photo, scale=config.scale), scale=config.scale)
+            low[full] = each.low(stem, modcrop(photo, scale=config.scale), scale=config.scale)
     return photos, low
 
 
@@ -111,7 +111,7 @@ def _degraded_records(config, source):
         return {}
     key, options = jax.random.key(0), {"recipe": config.degradation, "scale": config.scale}
     return {
-        name: degrade_photo(jax.random.fold_in(key, i), cropped(source[i], scale=config.scale), **options)
+        name: degrade_photo(jax.random.fold_in(key, i), modcrop(source[i], scale=config.scale), **options)
         for i, name in enumerate(source.names)
     }
 

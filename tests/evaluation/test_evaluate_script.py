@@ -12,7 +12,7 @@ from PIL import Image
 
 from jaxsr.evaluation.metrics import psnr
 from jaxsr.evaluation.photos import distinct
-from jaxsr.evaluation.protocol import METRICS, PERCEPTUAL, PROTOCOL, degraded
+from jaxsr.evaluation.protocol import METRICS, PERCEPTUAL, PROTOCOL, hr_and_lr
 from jaxsr.evaluation.report import save_json, table
 from jaxsr.imaging.files import read_photo
 from jaxsr.models import ESPCN
@@ -175,6 +175,6 @@ def test_a_weights_file_is_scored(photos, tmp_path):
     (result,) = json.loads((tmp_path / "report.json").read_text())["results"]
     assert (result["model"], result["scale"], result["card"]["seed"]) == ("mine", 2, 0)
     photo = read_photo(photos / "head.png")
-    hr, lr = degraded(photo, scale=2)
+    hr, lr = hr_and_lr(photo, scale=2)
     sr = np.clip(np.round((np.asarray(model.apply(variables, lr[None] / np.float32(255)))[0] + 1) * 127.5), 0, 255)
     assert result["images"]["head"]["psnr_rgb"] == pytest.approx(psnr(sr[2:-2, 2:-2], hr[2:-2, 2:-2]), abs=1e-3)
