@@ -19,10 +19,10 @@ from jaxsr.imaging.deflate import Compression
 from jaxsr.imaging.exif import write_exif
 from jaxsr.imaging.metadata import field, kept
 from jaxsr.imaging.picture import Picture
-from jaxsr.imaging.pixels import LARGEST
+from jaxsr.imaging.pixels import DTYPES, LARGEST
 from jaxsr.imaging.png import write_png
 from jaxsr.imaging.png_colour import chunks_for
-from jaxsr.imaging.raw import DTYPES, Raw, finished, path_of
+from jaxsr.imaging.raw import Raw, finished, path_of
 from jaxsr.imaging.text import write_text
 
 WITHOUT_OPACITY = (".jpg", ".jpeg", ".bmp")
