@@ -31,7 +31,7 @@ PROTOCOL = (
 Distance = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 METRICS = ("psnr_y", "psnr_rgb", "ssim_wang", "ssim_daala")
-PERCEPTUAL: dict[str, Backbone] = {"lpips_alex": "alex", "lpips_vgg16": "vgg16"}
+LPIPS_METRICS: dict[str, Backbone] = {"lpips_alex": "alex", "lpips_vgg16": "vgg16"}
 
 
 def hr_and_lr(photo: np.ndarray, *, scale: int) -> tuple[np.ndarray, np.ndarray]:
@@ -65,7 +65,7 @@ def score(
     *,
     scale: int,
     metrics: Sequence[str] = ("psnr_y", "ssim_wang"),
-    perceptual: Mapping[str, Distance] | None = None,
+    distances: Mapping[str, Distance] | None = None,
 ) -> dict[str, float]:
     """Score one image under `PROTOCOL`.
 
@@ -74,7 +74,7 @@ def score(
       hr: the same shape.
       scale: number of border pixels to cut off.
       metrics: any of `METRICS`; the result has their order.
-      perceptual: further metrics by name, see `perceptual_metrics`.
+      distances: further metrics by name, see `lpips_metrics`.
 
     Returns:
       {name: value}: PSNR in dB (infinite for equal images), SSIM and LPIPS without unit.
@@ -94,9 +94,9 @@ def score(
     if min(y[0].shape) < 11:
         raise InputError(f"{sr.shape[1]}×{sr.shape[0]} pixels are too few to be scored at ×{scale}")
     scores = {name: float(compute[name]()) for name in metrics}
-    if perceptual:
+    if distances:
         sr, hr = (_signed_rgb(image) for image in (sr, hr))
-        scores |= {name: float(distance(sr, hr)[0]) for name, distance in perceptual.items()}
+        scores |= {name: float(distance(sr, hr)[0]) for name, distance in distances.items()}
     return scores
 
 
@@ -107,7 +107,7 @@ def evaluate(
     scale: int = 4,
     low: Callable[..., np.ndarray] = reduced,
     metrics: Sequence[str] = METRICS,
-    perceptual: Mapping[str, Distance] | None = None,
+    distances: Mapping[str, Distance] | None = None,
 ) -> dict[str, Any]:
     """Reduce photos, upscale them, and score the results under `PROTOCOL`.
 
@@ -117,7 +117,7 @@ def evaluate(
       scale: scale of the upscaler.
       low: `low(name, hr, scale=scale)` returns LR of HR, whose sides are multiples of the scale.
       metrics: see `score`.
-      perceptual: see `score`.
+      distances: see `score`.
 
     Returns:
       {"scale": scale, "mean": {metric: value}, "images": {name: {metric: value}}, "seconds": s}, where s is the time
@@ -136,7 +136,7 @@ def evaluate(
         seconds += time.perf_counter() - start
         return sr
 
-    scores = score_results(upscaled, photos, scale=scale, metrics=metrics, perceptual=perceptual)
+    scores = score_results(upscaled, photos, scale=scale, metrics=metrics, distances=distances)
     return scores | {"seconds": seconds}
 
 
@@ -146,7 +146,7 @@ def score_results(
     *,
     scale: int = 4,
     metrics: Sequence[str] = METRICS,
-    perceptual: Mapping[str, Distance] | None = None,
+    distances: Mapping[str, Distance] | None = None,
 ) -> dict[str, Any]:
     """Score SR pictures of photos, whatever program made them.
 
@@ -155,7 +155,7 @@ def score_results(
       photos: see `evaluate`.
       scale: number of border pixels to cut off.
       metrics: see `score`.
-      perceptual: see `score`.
+      distances: see `score`.
 
     Returns:
       As `evaluate`, without "seconds".
@@ -170,7 +170,7 @@ def score_results(
         hr = modcrop(photo, scale=scale)
         sr = results(name, hr)
         try:
-            images[name] = score(sr, hr, scale=scale, metrics=metrics, perceptual=perceptual)
+            images[name] = score(sr, hr, scale=scale, metrics=metrics, distances=distances)
         except InputError as error:
             raise InputError(f"{name}: {error}") from error
     if not images:
@@ -181,13 +181,13 @@ def score_results(
     return {"scale": scale, "mean": mean, "images": images}
 
 
-def perceptual_metrics(names: Iterable[str]) -> dict[str, Distance]:
-    """Make the LPIPS metrics of these names of `PERCEPTUAL`, for `score` and `evaluate`.
+def lpips_metrics(names: Iterable[str]) -> dict[str, Distance]:
+    """Make the LPIPS metrics of these names of `LPIPS_METRICS`, for `score` and `evaluate`.
 
     Raises:
       InputError: the package with the weights is not installed.
     """
-    return {name: make_lpips(PERCEPTUAL[name]) for name in names}
+    return {name: make_lpips(LPIPS_METRICS[name]) for name in names}
 
 
 def _signed_rgb(image):

@@ -17,7 +17,7 @@ from jaxsr.data.degradation import margin
 from jaxsr.data.pipeline import crops
 from jaxsr.data.sources import Source
 from jaxsr.errors import InputError
-from jaxsr.evaluation.lpips import make_lpips
+from jaxsr.evaluation.protocol import lpips_metrics
 from jaxsr.kernels import program_kind
 from jaxsr.processes.devices import connect, gathered, is_writer, make_mesh, replicated, wait_for_all
 from jaxsr.runs.card import training_card
@@ -66,8 +66,8 @@ def train(
     _require_agreement(config, photos)
     connect(mesh)
     # All refusals come before `claim`, which may remove an earlier run.
-    require_room(validation, scale=config.scale, perceptual=adversarial)
-    perceptual = {"lpips_alex": make_lpips("alex")} if adversarial and validation else None
+    require_room(validation, scale=config.scale, lpips=adversarial)
+    distances = lpips_metrics(["lpips_alex"]) if adversarial and validation else None
     recorded = recorded_run(workdir) if config.resume else None
     extended = extensions(workdir, config)
     start = starting_point(config, resumed=recorded is not None)
@@ -131,7 +131,7 @@ def train(
             validation,
             low=low,
             workdir=workdir if is_writer() else None,
-            perceptual=perceptual,
+            distances=distances,
             losses=stage.validation_losses,
             started_from={_name_of(start): start.variables} if adversarial else None,
         ),

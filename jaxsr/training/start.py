@@ -100,7 +100,7 @@ def _validation_pixels(config, sets):
         for stem, photo in read_set(each.paths):
             full = f"{name}/{stem}"
             photos[full] = photo
-            require_room({full: photo}, scale=config.scale, perceptual=config.stage == "srgan")
+            require_room({full: photo}, scale=config.scale, lpips=config.stage == "srgan")
             low[full] = each.low(stem, modcrop(photo, scale=config.scale), scale=config.scale)
     return photos, low
 

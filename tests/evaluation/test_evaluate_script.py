@@ -12,7 +12,7 @@ from PIL import Image
 
 from jaxsr.evaluation.metrics import psnr
 from jaxsr.evaluation.photos import distinct
-from jaxsr.evaluation.protocol import METRICS, PERCEPTUAL, PROTOCOL, hr_and_lr
+from jaxsr.evaluation.protocol import LPIPS_METRICS, METRICS, PROTOCOL, hr_and_lr
 from jaxsr.evaluation.report import save_json, table
 from jaxsr.imaging.files import read_photo
 from jaxsr.models import ESPCN
@@ -124,7 +124,7 @@ def test_metrics_that_are_missing_are_null_and_a_dash(tmp_path):
     save_json(tmp_path / "report.json", [result(**scores)])
     (saved,) = json.loads((tmp_path / "report.json").read_text())["results"]
     for found in (saved["mean"], saved["images"]["photo"]):
-        assert found == scores | dict.fromkeys(PERCEPTUAL, None)
+        assert found == scores | dict.fromkeys(LPIPS_METRICS, None)
     assert table([result(**scores)]).splitlines()[-1].split()[-3:] == ["–", "–", "1.00"]
 
 
@@ -162,7 +162,7 @@ def test_without_the_extra_lpips_is_left_out_and_said(photos, tmp_path):
     assert done.returncode == 0, done.stderr
     assert 'pip install "jaxsr[lpips]"' in done.stderr
     (result,) = json.loads((tmp_path / "report.json").read_text())["results"]
-    assert {metric for metric, value in result["mean"].items() if value is None} == set(PERCEPTUAL)
+    assert {metric for metric, value in result["mean"].items() if value is None} == set(LPIPS_METRICS)
 
 
 def test_a_weights_file_is_scored(photos, tmp_path):

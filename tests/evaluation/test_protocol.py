@@ -8,7 +8,7 @@ from PIL import Image
 import jaxsr
 from jaxsr.errors import InputError
 from jaxsr.evaluation.photos import find_set, read_set
-from jaxsr.evaluation.protocol import METRICS, evaluate, hr_and_lr, perceptual_metrics, score
+from jaxsr.evaluation.protocol import METRICS, evaluate, hr_and_lr, lpips_metrics, score
 from jaxsr.imaging.files import read_photo
 from jaxsr.imaging.resize import resize_uint8
 
@@ -42,7 +42,7 @@ def test_published_bicubic_row_of_lpips():
         jaxsr.load("bicubic"),
         read_set(find_set(DATA / "Set5")[1]),
         metrics=(),
-        perceptual={"lpips_alex": perceptual_metrics(["lpips_alex"])["lpips_alex"]},
+        distances={"lpips_alex": lpips_metrics(["lpips_alex"])["lpips_alex"]},
     )
     assert result["mean"] == {"lpips_alex": pytest.approx(0.341, abs=0.002)}
 
