@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.color import GRAY_WEIGHTS
+from jaxsr.imaging.color import full_luma
 from jaxsr.imaging.files import read_photo
 from jaxsr.imaging.folders import find_photos
 
@@ -127,7 +127,7 @@ def read_counterpart(path: Path, expected: tuple[int, int], *, of: str, gray: bo
     require_size(path, pixels.shape[:2], expected, of=of)
     if not gray:
         return pixels
-    return np.round(pixels @ np.array(GRAY_WEIGHTS)).astype(np.uint8)
+    return np.round(full_luma(pixels.astype(np.float64))).astype(np.uint8)
 
 
 def bare_name(name: str) -> str:

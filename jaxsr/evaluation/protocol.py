@@ -15,7 +15,7 @@ import numpy as np
 from jaxsr.errors import InputError
 from jaxsr.evaluation.lpips import make_lpips
 from jaxsr.evaluation.metrics import psnr, ssim_daala, ssim_wang
-from jaxsr.imaging.color import luma, signed_from_unit, unit_from_uint8
+from jaxsr.imaging.color import as_rgb, luma_levels, signed_from_unit, unit_from_uint8
 from jaxsr.imaging.resize import resize_uint8
 from jaxsr.models.lpips import Backbone
 
@@ -84,7 +84,7 @@ def score(
     """
     inside = slice(scale, -scale)
     rgb = [image[inside, inside] for image in (sr, hr)]
-    y = [255 * luma(image / 255) if image.ndim == 3 else image for image in rgb]
+    y = [luma_levels(image) for image in rgb]
     compute = {
         "psnr_y": lambda: psnr(*y),
         "psnr_rgb": lambda: psnr(*rgb),
@@ -95,7 +95,7 @@ def score(
         raise InputError(f"{sr.shape[1]}×{sr.shape[0]} pixels are too few to be scored at ×{scale}")
     scores = {name: float(compute[name]()) for name in metrics}
     if distances:
-        sr, hr = (_signed_rgb(image) for image in (sr, hr))
+        sr, hr = (signed_from_unit(unit_from_uint8(as_rgb(image)))[None] for image in (sr, hr))
         scores |= {name: float(distance(sr, hr)[0]) for name, distance in distances.items()}
     return scores
 
@@ -188,8 +188,3 @@ def lpips_metrics(names: Iterable[str]) -> dict[str, Distance]:
       InputError: the package with the weights is not installed.
     """
     return {name: make_lpips(LPIPS_METRICS[name]) for name in names}
-
-
-def _signed_rgb(image):
-    image = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=-1)
-    return signed_from_unit(unit_from_uint8(image))[None]

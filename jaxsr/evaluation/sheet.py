@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from jaxsr.evaluation.photos import read_set
 from jaxsr.evaluation.protocol import modcrop, reduced, score
 from jaxsr.evaluation.sets import EvaluationSet
-from jaxsr.imaging.color import luma
+from jaxsr.imaging.color import luma_levels
 from jaxsr.imaging.files import save_image
 
 CELL = 240
@@ -143,7 +143,7 @@ def save_sheet(
 
 
 def _most_detailed(image, side):
-    y = 255 * luma(image / 255) if image.ndim == 3 else image.astype(float)
+    y = luma_levels(image)
     energy = np.zeros(y.shape)
     energy[:-1] += np.diff(y, axis=0) ** 2
     energy[:, :-1] += np.diff(y, axis=1) ** 2

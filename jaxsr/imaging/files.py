@@ -11,6 +11,7 @@ from PIL import ExifTags, Image, ImageOps
 
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
+from jaxsr.imaging.color import as_rgb
 
 PHOTO_SUFFIXES = frozenset({".avif", ".bmp", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
@@ -87,7 +88,7 @@ def _by_libvips(path):
     height, _ = picture.size
     colour = picture.rows(0, height)
     unit = colour / np.float32(255) if colour.dtype == np.uint8 else colour
-    unit = unit if unit.ndim == 3 else np.stack([unit] * 3, axis=-1)
+    unit = as_rgb(unit)
     if picture.opacity is not None:
         opacity = picture.opacity_rows(0, height)[..., None]
         unit = unit * opacity + 1 - opacity

@@ -11,7 +11,7 @@ from PIL import Image
 from jaxsr.errors import InputError
 from jaxsr.evaluation.protocol import hr_and_lr, score
 from jaxsr.evaluation.sheet import most_detailed
-from jaxsr.imaging.color import signed_from_unit, uint8_from_unit, unit_from_signed, unit_from_uint8
+from jaxsr.imaging.color import as_rgb, signed_from_unit, uint8_from_unit, unit_from_signed, unit_from_uint8
 from jaxsr.imaging.files import save_image
 from jaxsr.imaging.resize import resize_uint8
 from jaxsr.models.network import Network
@@ -82,7 +82,7 @@ def make_validation(
         return model.apply(variables, pixels(low, cell=cell)[None])[0]
 
     def upscale(variables, lr):
-        rgb = _rgb(lr)
+        rgb = as_rgb(lr)
         tile = max(TILE, 2 * model.halo + 64)
         network = cropped(lambda part: apply(variables, unit_from_uint8(part)), scale=model.scale * cell)
         strips = upscale_cell_strips(
@@ -120,7 +120,7 @@ def make_validation(
             images = upscale(variables, reduced)
             upscaled = _picture(images, gray=high.ndim == 2)
             scored = score(upscaled, high, scale=model.scale, distances=distances)
-            target = signed_from_unit(unit_from_uint8(_rgb(high)))
+            target = signed_from_unit(unit_from_uint8(as_rgb(high)))
             scored |= {name: float(np.mean(loss(images, target))) for name, loss in (losses or {}).items()}
             scores.append(scored)
             if i < STRIP_LENGTH:
@@ -139,10 +139,6 @@ def make_validation(
         )
 
     return validate
-
-
-def _rgb(photo):
-    return photo if photo.ndim == 3 else np.stack([photo] * 3, axis=-1)
 
 
 def _picture(images, *, gray=False):
