@@ -15,7 +15,7 @@ from jaxsr.imaging.color import as_rgb, signed_from_unit, uint8_from_unit, unit_
 from jaxsr.imaging.files import save_image
 from jaxsr.imaging.resize import resize_uint8
 from jaxsr.models.network import Network
-from jaxsr.runs.monitor import strip
+from jaxsr.runs.drawing import strip
 from jaxsr.upscaling.cells import pixels, upscale_cell_strips
 from jaxsr.upscaling.tiling import cropped, joined
 

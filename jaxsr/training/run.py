@@ -21,8 +21,8 @@ from jaxsr.evaluation.protocol import lpips_metrics
 from jaxsr.kernels import program_kind
 from jaxsr.processes.devices import connect, gathered, is_writer, make_mesh, replicated, wait_for_all
 from jaxsr.runs.card import training_card
-from jaxsr.runs.examples import draw_degraded
-from jaxsr.runs.guard import adversarial_warnings
+from jaxsr.runs.drawing import draw_degraded
+from jaxsr.runs.faults import adversarial_warnings
 from jaxsr.runs.photos import summary, training_photos, validation_photos
 from jaxsr.runs.validation import make_validation, require_room
 from jaxsr.runs.workdir import await_claim, claim, extensions, recorded_run
