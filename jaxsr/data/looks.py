@@ -91,26 +91,21 @@ def look_at(photos: Sequence[Photo], *, full: bool = False, kept: Path | None = 
 
 
 def digest_of(photo: Photo) -> str:
-    """The hash of a photo's bytes, as in `Look`; the hash of its pixels if it has no file.
+    """The hash of a photo's bytes, as in `Look`.
 
     Raises:
       OSError: the file cannot be read.
     """
-    file = photo.file()
-    return _short(hashlib.sha256(photo.pixels.tobytes())) if file is None else _digest(file)
+    return _digest(photo.file())
 
 
 def _digest(file):
     if isinstance(file, Path):
         with file.open("rb") as opened:
             return _digest(opened)
-    found = _short(hashlib.file_digest(file, "sha256"))
+    found = hashlib.file_digest(file, "sha256").hexdigest()[:32]
     file.seek(0)
     return found
-
-
-def _short(digest):
-    return digest.hexdigest()[:32]
 
 
 def _look(photo, *, full):
