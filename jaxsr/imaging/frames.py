@@ -11,13 +11,13 @@ import numpy as np
 import pyvips
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.apng import frame_count, read_apng
 from jaxsr.imaging.counting import tiff_pages
 from jaxsr.imaging.metadata import field, field_names, without
 from jaxsr.imaging.opening import decode, head_of, without_needless_opacity
 from jaxsr.imaging.picture import Picture, check_file, picture_of, vips_reason
 from jaxsr.imaging.pixels import LARGEST, image_of
-from jaxsr.imaging.png_colour import significant_only
+from jaxsr.imaging.png.animation import frame_count, read_apng
+from jaxsr.imaging.png.colour import significant_only
 
 # First bytes of the formats, apart from PNG, whose files can hold several pictures.
 _OF_SEVERAL = (b"GIF8", b"RIFF", b"II", b"MM")

@@ -15,7 +15,6 @@ from PIL.PpmImagePlugin import PpmImageFile
 from PIL.TgaImagePlugin import TgaImageFile
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.chunks import Chunk
 from jaxsr.imaging.comments import is_gif_cut_short, read_comments
 from jaxsr.imaging.encoding import Encoding
 from jaxsr.imaging.exif import read_exif, tiff_tags
@@ -24,9 +23,10 @@ from jaxsr.imaging.heif import avif_colour, is_heic, read_heic
 from jaxsr.imaging.lab import is_lab, read_lab
 from jaxsr.imaging.metadata import attach, field, without
 from jaxsr.imaging.pixels import LARGEST, check_pixels, image_of, open_image
-from jaxsr.imaging.png_colour import read_png_colour, significant_only
+from jaxsr.imaging.png.chunks import Chunk
+from jaxsr.imaging.png.colour import read_png_colour, significant_only
+from jaxsr.imaging.png.text import read_text
 from jaxsr.imaging.salvage import is_jpeg, salvaged
-from jaxsr.imaging.text import read_text
 
 # Pillow's readers by the first bytes of the formats that the wheels of libvips do not read.
 _PLUGINS: dict[bytes, type[ImageFile.ImageFile]] = {
