@@ -21,7 +21,7 @@ from tqdm import tqdm
 from jaxsr.data.sources import Photo
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
-from jaxsr.imaging.files import BROKEN, is_tiff, read_photo, reason, to_rgb, upright_size
+from jaxsr.imaging.photo import BROKEN, is_tiff, read_photo, reason, to_rgb, upright_size
 from jaxsr.imaging.picture import open_picture
 
 SIDE = 16

@@ -9,8 +9,8 @@ import numpy as np
 
 from jaxsr.errors import InputError
 from jaxsr.imaging.color import full_luma
-from jaxsr.imaging.files import read_photo
 from jaxsr.imaging.folders import find_photos
+from jaxsr.imaging.photo import read_photo
 
 # Endings that programs and test sets add to a photo's name: 0001x4, head_x4, baby_LR, img_SRF_4_HR, photo_out.
 _ENDING = r"([ ._-]?x\d+(\.\d+)?|[._-](srf[._-]?\d+|lr|hr|sr|out|bicubic|lrbi))"

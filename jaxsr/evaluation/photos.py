@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.files import read_photo
 from jaxsr.imaging.folders import find_photos
+from jaxsr.imaging.photo import read_photo
 from jaxsr.imaging.picture import open_picture
 
 T = TypeVar("T")

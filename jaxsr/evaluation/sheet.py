@@ -12,7 +12,7 @@ from jaxsr.evaluation.photos import read_set
 from jaxsr.evaluation.protocol import modcrop, reduced, score
 from jaxsr.evaluation.sets import EvaluationSet
 from jaxsr.imaging.color import luma_levels
-from jaxsr.imaging.files import save_image
+from jaxsr.imaging.photo import save_image
 
 CELL = 240
 GAP = 10

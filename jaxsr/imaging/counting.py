@@ -6,8 +6,8 @@ from pathlib import Path
 import pyvips
 from PIL.TiffImagePlugin import TiffImageFile
 
-from jaxsr.imaging.files import BROKEN
 from jaxsr.imaging.metadata import field
+from jaxsr.imaging.photo import BROKEN
 from jaxsr.imaging.png.animation import frame_count
 
 _SUBFILE, _OLD_SUBFILE = 254, 255

@@ -9,8 +9,8 @@ import pyvips
 from PIL import ExifTags, Image
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.files import BROKEN, reason
 from jaxsr.imaging.metadata import without
+from jaxsr.imaging.photo import BROKEN, reason
 
 _CIE_LAB, _ICC_LAB = 8, 9
 

@@ -18,10 +18,10 @@ from jaxsr.errors import InputError
 from jaxsr.imaging.comments import is_gif_cut_short, read_comments
 from jaxsr.imaging.encoding import Encoding
 from jaxsr.imaging.exif import read_exif, tiff_tags
-from jaxsr.imaging.files import BROKEN, reason, to_rgb
 from jaxsr.imaging.heif import avif_colour, is_heic, read_heic
 from jaxsr.imaging.lab import is_lab, read_lab
 from jaxsr.imaging.metadata import attach, field, without
+from jaxsr.imaging.photo import BROKEN, reason, to_rgb
 from jaxsr.imaging.pixels import LARGEST, check_pixels, image_of, open_image
 from jaxsr.imaging.png.chunks import Chunk
 from jaxsr.imaging.png.colour import read_png_colour, significant_only

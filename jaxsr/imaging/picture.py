@@ -12,9 +12,9 @@ import pyvips
 from jaxsr.errors import InputError
 from jaxsr.imaging.counting import picture_count
 from jaxsr.imaging.encoding import Encoding
-from jaxsr.imaging.files import PHOTO_SUFFIXES
 from jaxsr.imaging.heif import heic_size, is_heic
 from jaxsr.imaging.opening import Decoded, decode, head_of, known_to_libvips, without_needless_opacity
+from jaxsr.imaging.photo import PHOTO_SUFFIXES
 from jaxsr.imaging.pixels import LARGEST, WHITE, check_pixels
 from jaxsr.imaging.png.chunks import Chunk
 from jaxsr.imaging.profiles import to_srgb, with_usable_profile

@@ -7,9 +7,9 @@ import numpy as np
 from PIL import Image
 
 from jaxsr.imaging.color import full_luma
-from jaxsr.imaging.files import BROKEN
 from jaxsr.imaging.jpeg_history import former_quality
 from jaxsr.imaging.jpeg_tables import LUMA_TABLE
+from jaxsr.imaging.photo import BROKEN
 
 # Euclidean norm of the mask that measures noise (Immerkær 1996).
 _MASK_NORM = 6.0

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from jaxsr.data.degradation import Degrade
 from jaxsr.files import replacing
 from jaxsr.imaging.color import uint8_from_unit, unit_from_signed
-from jaxsr.imaging.files import save_image
+from jaxsr.imaging.photo import save_image
 from jaxsr.imaging.resize import resize_uint8
 
 if TYPE_CHECKING:

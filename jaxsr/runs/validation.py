@@ -12,7 +12,7 @@ from jaxsr.errors import InputError
 from jaxsr.evaluation.protocol import hr_and_lr, score
 from jaxsr.evaluation.sheet import most_detailed
 from jaxsr.imaging.color import as_rgb, signed_from_unit, uint8_from_unit, unit_from_signed, unit_from_uint8
-from jaxsr.imaging.files import save_image
+from jaxsr.imaging.photo import save_image
 from jaxsr.imaging.resize import resize_uint8
 from jaxsr.models.network import Network
 from jaxsr.runs.drawing import strip

@@ -14,7 +14,7 @@ from jaxsr.evaluation.metrics import psnr
 from jaxsr.evaluation.photos import distinct
 from jaxsr.evaluation.protocol import LPIPS_METRICS, METRICS, PROTOCOL, hr_and_lr
 from jaxsr.evaluation.report import save_json, table
-from jaxsr.imaging.files import read_photo
+from jaxsr.imaging.photo import read_photo
 from jaxsr.models import ESPCN
 from jaxsr.weights import Weights, save_weights
 

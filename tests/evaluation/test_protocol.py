@@ -9,7 +9,7 @@ import jaxsr
 from jaxsr.errors import InputError
 from jaxsr.evaluation.photos import find_set, read_set
 from jaxsr.evaluation.protocol import METRICS, evaluate, hr_and_lr, lpips_metrics, score
-from jaxsr.imaging.files import read_photo
+from jaxsr.imaging.photo import read_photo
 from jaxsr.imaging.resize import resize_uint8
 
 DATA = Path(__file__).parents[1] / "data"

@@ -1,4 +1,4 @@
-"""Photos read from files as arrays and written to files, with Pillow."""
+"""Photos as arrays, read from files and written to them with Pillow; `picture.py` has all that a file can hold."""
 
 import os
 import struct
