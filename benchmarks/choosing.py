@@ -16,7 +16,7 @@ from PIL import Image
 
 from jaxsr.errors import reported
 from jaxsr.evaluation.photos import find_set, read_set
-from jaxsr.evaluation.protocol import degraded
+from jaxsr.evaluation.protocol import hr_and_lr
 from jaxsr.upscaling.choice import FAITHFUL, choose_for
 
 
@@ -25,7 +25,9 @@ def main(*, clean: tuple[Path, ...] = (), real: tuple[Path, ...] = (), json: Pat
     for folder in clean:
         photos = [photo for _, photo in read_set(find_set(folder)[1])]
         shares[f"clean: {folder}"] = share(photos, FAITHFUL[0])
-        shares[f"clean: {folder}, reduced by 4"] = share([degraded(photo, scale=4)[1] for photo in photos], FAITHFUL[0])
+        shares[f"clean: {folder}, reduced by 4"] = share(
+            [hr_and_lr(photo, scale=4)[1] for photo in photos], FAITHFUL[0]
+        )
     for folder in real:
         _, paths = find_set(folder)
         shares[f"real: {folder}"] = share(paths, FAITHFUL[1])

@@ -25,7 +25,7 @@ from comparison import machine, write_json
 from jaxsr.data.pipeline import cached, crops
 from jaxsr.data.sources import Source, open_source
 from jaxsr.errors import reported
-from jaxsr.imaging.files import save_image
+from jaxsr.imaging.photo import save_image
 
 SHAPES = {"BSDS": (321, 481), "2048": (1365, 2048)}
 

@@ -1,9 +1,9 @@
-"""What each kernel of `jaxsr/kernels/choice.py` gains a whole training update on a CPU.
+"""What each method of `jaxsr/kernels/choice.py` gains a whole training update on a CPU.
 
     python benchmarks/kernels.py [--programs srresnet srgan] [--dtypes float32 bfloat16] [--rounds 5] [--json FILE]
 
-Each program is timed with the whole table and without one kernel at a time, in turns. Without a kernel, the next rule
-that applies is used; if it was the last one, XLA. A kernel that the program does not use is left out. The updates are
+Each program is timed with the whole table and without one method at a time, in turns. Without a method, the next rule
+that applies is used; if it was the last one, XLA. A method that the program does not use is left out. The updates are
 those of train_step.py and gan_step.py.
 """
 
@@ -51,7 +51,7 @@ def without(rules: tuple[choice.Rule, ...], dropped: choice.Rule) -> tuple[choic
     """The table without one rule. The last rule of a part becomes XLA's."""
     last = [rule for rule in rules if rule.part == dropped.part][-1]
     if dropped is last:
-        return tuple(rule._replace(kernel="xla") if rule is dropped else rule for rule in rules)
+        return tuple(rule._replace(method="xla") if rule is dropped else rule for rule in rules)
     return tuple(rule for rule in rules if rule is not dropped)
 
 
@@ -106,8 +106,8 @@ def _measured(new_update, rounds):
     programs = {"whole table": new_update()}
     traced(programs["whole table"], choice.RULES)
     for rule in choice.RULES:
-        if rule in used and rule.kernel not in ("turned xla", "onednn"):
-            title = f"without {rule.kernel} ({rule.part})"
+        if rule in used and rule.method not in ("turned xla", "onednn"):
+            title = f"without {rule.method} ({rule.part})"
             programs[title] = new_update()
             traced(programs[title], without(choice.RULES, rule))
     return {name: min(seconds) for name, seconds in in_turns(programs, rounds=rounds).items()}

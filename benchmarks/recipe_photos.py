@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.files import photo_size, read_photo, save_image
 from jaxsr.imaging.folders import find_photos
+from jaxsr.imaging.photo import photo_size, read_photo, save_image
 from jaxsr.imaging.resize import resize_uint8
 
 LARGE = 500

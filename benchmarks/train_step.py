@@ -32,8 +32,9 @@ from comparison import (
     require_equal,
 )
 
-from jaxsr.data.augmentation import augment, degrade
+from jaxsr.data.augmentation import augment
 from jaxsr.data.degradation import make_degradation, margin
+from jaxsr.data.degradation.bicubic import bicubic_pair
 from jaxsr.errors import reported
 from jaxsr.models import SRResNet
 from jaxsr.models.initialisation import initialise
@@ -114,7 +115,7 @@ def pairs_of(crops: np.ndarray, *, first: int) -> list:
 @jax.jit
 def pair(number, crops):
     """LR and HR as jaxsr's step makes them in the update of that number."""
-    return degrade(augment(jax.random.fold_in(jax.random.key(0), number), crops), scale=4)
+    return bicubic_pair(augment(jax.random.fold_in(jax.random.key(0), number), crops), scale=4)
 
 
 def main(options: Options) -> None:

@@ -16,7 +16,8 @@ import tyro
 from comparison import channels_last, machine, photo_crops, pytorch, write_json
 from tqdm import trange
 
-from jaxsr.data.augmentation import augment, degrade
+from jaxsr.data.augmentation import augment
+from jaxsr.data.degradation.bicubic import bicubic_pair
 from jaxsr.errors import reported
 from jaxsr.models import SRResNet
 from jaxsr.models.initialisation import initialise
@@ -54,7 +55,7 @@ def main(
     twin = torch_twins.load(torch_twins.SRResNet(), variables).train().to(memory_format=torch.channels_last)
     adam = torch.optim.Adam(twin.parameters(), learning_rate)
     step = jax.jit(make_pixel_step(model, optimizer, seed=seed))
-    pair = jax.jit(lambda key, crops: degrade(augment(key, crops), scale=model.scale))
+    pair = jax.jit(lambda key, crops: bicubic_pair(augment(key, crops), scale=model.scale))
     state, ours, theirs = create_state(variables, optimizer, ema=False), [], []
     for number in trange(steps):
         crops = jnp.asarray(photo_crops(batch_size, crop, seed=seed + number))

@@ -22,8 +22,8 @@ from comparison import CORES, ROOT, machine, write_json
 from PIL import Image
 
 import jaxsr
-from jaxsr.imaging.deflate import Compression
-from jaxsr.imaging.png import write_png
+from jaxsr.imaging.png.deflate import Compression
+from jaxsr.imaging.png.writing import write_png
 from jaxsr.upscaling.batch import upscale_file
 
 # The code of a process with fewer cores. It prints its figures as JSON.

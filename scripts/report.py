@@ -31,8 +31,7 @@ def main(
       title: Title of that run's curve.
       command: Command that started that run.
     """
-    from results_page import figures as draw
-    from results_page import page, results
+    from results_page import page, plots, results
 
     from jaxsr.evaluation.report import draw_strengths
 
@@ -46,11 +45,11 @@ def main(
         raise jaxsr.errors.InputError(
             f"{readme} has no place for the table: put {BEGIN} before it and {END} after it, once"
         )
-    draw.draw_runs(output / "curves.png", read.runs)
+    plots.draw_runs(output / "curves.png", read.runs)
     draw_strengths(output / "strength.png", [r for r in read.scores.values() if "strength" in (r["card"] or {})])
     paper = page.PAPERS_BATCH * max(page.PAPERS_UPDATES)
-    draw.draw_budgets(output / "budgets.png", read.budgets, until=paper)
-    draw.draw_twins(output / "twins.png", read.twins["jaxsr"], read.twins["PyTorch"])
+    plots.draw_budgets(output / "budgets.png", read.budgets, until=paper)
+    plots.draw_twins(output / "twins.png", read.twins["jaxsr"], read.twins["PyTorch"])
     _write(output / "results.md", page.results_page(read))
     if text is not None:
         before, _, rest = text.partition(BEGIN)

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from jaxsr.data.sources import Photo
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
-from jaxsr.imaging.files import BROKEN, has_other_colours, is_tiff, read_photo, reason, to_rgb, upright_size
+from jaxsr.imaging.photo import BROKEN, has_other_colours, is_tiff, read_photo, reason, to_rgb, upright_size
 from jaxsr.imaging.picture import open_picture
 
 SIDE = 16
@@ -91,26 +91,21 @@ def look_at(photos: Sequence[Photo], *, full: bool = False, kept: Path | None = 
 
 
 def digest_of(photo: Photo) -> str:
-    """The hash of a photo's bytes, as in `Look`; the hash of its pixels if it has no file.
+    """The hash of a photo's bytes, as in `Look`.
 
     Raises:
       OSError: the file cannot be read.
     """
-    file = photo.file()
-    return _short(hashlib.sha256(photo.pixels.tobytes())) if file is None else _digest(file)
+    return _digest(photo.file())
 
 
 def _digest(file):
     if isinstance(file, Path):
         with file.open("rb") as opened:
             return _digest(opened)
-    found = _short(hashlib.file_digest(file, "sha256"))
+    found = hashlib.file_digest(file, "sha256").hexdigest()[:32]
     file.seek(0)
     return found
-
-
-def _short(digest):
-    return digest.hexdigest()[:32]
 
 
 def _look(photo, *, full):

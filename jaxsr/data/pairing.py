@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.color import GRAY_WEIGHTS
-from jaxsr.imaging.files import read_photo
+from jaxsr.imaging.color import full_luma
 from jaxsr.imaging.folders import find_photos
+from jaxsr.imaging.photo import read_photo
 
 # Endings that programs and test sets add to a photo's name: 0001x4, head_x4, baby_LR, img_SRF_4_HR, photo_out.
 _ENDING = r"([ ._-]?x\d+(\.\d+)?|[._-](srf[._-]?\d+|lr|hr|sr|out|bicubic|lrbi))"
@@ -99,22 +99,6 @@ def find_counterparts(paths: Sequence[Path], folder: str | Path, *, flag: str) -
     return [others[found[path.stem]] for path in paths]
 
 
-def require_size(path: Path, size: tuple[int, int], expected: tuple[int, int], *, of: str) -> None:
-    """Check the size of a counterpart.
-
-    Args:
-      path: the counterpart.
-      size: its (height, width).
-      expected: the (height, width) that it should have.
-      of: the photo that it belongs to.
-
-    Raises:
-      InputError: the sizes differ.
-    """
-    if size != expected:
-        raise InputError(f"{path}: {size[1]}×{size[0]} pixels do not fit {of}, which needs {expected[1]}×{expected[0]}")
-
-
 def read_counterpart(path: Path, expected: tuple[int, int], *, of: str, gray: bool = False) -> np.ndarray:
     """Read the pixels of a counterpart: uint8 [H, W, 3], or [H, W] if its photo is gray.
 
@@ -128,10 +112,12 @@ def read_counterpart(path: Path, expected: tuple[int, int], *, of: str, gray: bo
       InputError: the file cannot be read, or has another size than expected.
     """
     pixels = read_photo(path)
-    require_size(path, pixels.shape[:2], expected, of=of)
+    height, width = pixels.shape[:2]
+    if (height, width) != expected:
+        raise InputError(f"{path}: {width}×{height} pixels do not fit {of}, which needs {expected[1]}×{expected[0]}")
     if not gray:
         return pixels
-    return np.round(pixels @ np.array(GRAY_WEIGHTS)).astype(np.uint8)
+    return np.round(full_luma(pixels.astype(np.float64))).astype(np.uint8)
 
 
 def bare_name(name: str) -> str:

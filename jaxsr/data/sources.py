@@ -16,8 +16,8 @@ from typing import BinaryIO
 import numpy as np
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.files import PHOTO_SUFFIXES, photo_size, read_photo
 from jaxsr.imaging.folders import find_photos
+from jaxsr.imaging.photo import PHOTO_SUFFIXES, photo_size, read_photo
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 

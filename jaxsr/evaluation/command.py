@@ -65,7 +65,7 @@ def score_all(
     models: Mapping[str, Upscaler],
     *,
     scale: int | None,
-    lpips: Sequence[str] = tuple(protocol.PERCEPTUAL.values()),
+    lpips: Sequence[str] = tuple(protocol.LPIPS_METRICS.values()),
 ) -> list[dict[str, Any]]:
     """Score every model on every set, and print a table for each set and scale.
 
@@ -81,16 +81,16 @@ def score_all(
     Returns:
       The results of `jaxsr.evaluation.protocol.evaluate`, with "model", "data", "card" and "protocol" added.
     """
-    results, perceptual = [], {}
+    results, distances = [], {}
     try:
-        perceptual = protocol.perceptual_metrics(f"lpips_{backbone}" for backbone in lpips)
+        distances = protocol.lpips_metrics(f"lpips_{backbone}" for backbone in lpips)
     except InputError as error:
         print(f"LPIPS is left out: {error}", file=sys.stderr)
     for data, each in sets.items():
         rows = []
         for name, upscaler in {"given": None}.items() if each.results else models.items():
             photos = tqdm(read_set(each.paths), f"{name} on {data}", len(each.paths), unit="photo", disable=None)
-            scores = _scores(each, upscaler, photos, scale=scale, perceptual=perceptual)
+            scores = _scores(each, upscaler, photos, scale=scale, distances=distances)
             card = (upscaler and upscaler.card) or None
             rows.append({"model": name, "data": data, "card": card, "protocol": each.protocol, **scores})
         print(report.table_of_each_scale(rows))
@@ -98,10 +98,10 @@ def score_all(
     return results
 
 
-def _scores(each, upscaler, photos, *, scale, perceptual):
+def _scores(each, upscaler, photos, *, scale, distances):
     if each.results:
-        return protocol.score_results(each.results, photos, scale=scale or 4, perceptual=perceptual)
-    return protocol.evaluate(upscaler, photos, scale=upscaler.scale, low=each.low, perceptual=perceptual)
+        return protocol.score_results(each.results, photos, scale=scale or 4, distances=distances)
+    return protocol.evaluate(upscaler, photos, scale=upscaler.scale, low=each.low, distances=distances)
 
 
 def parse_strengths(text: str | None) -> list[float | None]:

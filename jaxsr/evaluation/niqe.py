@@ -15,7 +15,7 @@ from scipy.ndimage import correlate1d
 from scipy.special import gamma
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.color import luma
+from jaxsr.imaging.color import luma_levels
 from jaxsr.imaging.resize import resize_matrix
 
 BLOCK = 96
@@ -36,7 +36,7 @@ def niqe(image: np.ndarray) -> float:
     Raises:
       InputError: the image has fewer than two blocks, or fewer than two blocks that are not flat.
     """
-    plane = np.asarray(image, np.float64) if image.ndim == 2 else 255 * luma(image / 255)
+    plane = luma_levels(image)
     rows, columns = (side // BLOCK for side in plane.shape)
     if rows * columns < 2:
         size = f"{plane.shape[1]}×{plane.shape[0]}"

@@ -10,9 +10,8 @@ from tqdm import tqdm
 
 from jaxsr.errors import InputError
 from jaxsr.evaluation.niqe import niqe
-from jaxsr.evaluation.photos import distinct, read_set
+from jaxsr.evaluation.photos import distinct, photos_in, read_set
 from jaxsr.evaluation.report import table_of_each_scale
-from jaxsr.imaging.folders import find_photos
 from jaxsr.upscaling.upscaler import Upscaler
 
 PROTOCOL = (
@@ -34,7 +33,7 @@ def score_all(folders: Sequence[str], models: Mapping[str, Upscaler]) -> list[di
     Raises:
       InputError: a folder has no pictures, or a picture cannot be read or is too small for NIQE.
     """
-    found = [(Path(folder).resolve().name, _pictures(folder)) for folder in folders]
+    found = [(Path(folder).resolve().name, photos_in(folder)) for folder in folders]
     results = []
     for data, paths in distinct(found, list(folders)).items():
         rows = []
@@ -45,13 +44,6 @@ def score_all(folders: Sequence[str], models: Mapping[str, Upscaler]) -> list[di
         print(table_of_each_scale(rows))
         results += rows
     return results
-
-
-def _pictures(folder):
-    paths = find_photos(folder, recursive=False)
-    if not paths:
-        raise InputError(f"{folder}: no photos in this folder; its subfolders are not searched")
-    return paths
 
 
 def _scores(data: str, pictures: Iterable[tuple[str, np.ndarray]], upscaler):

@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.files import read_photo
 from jaxsr.imaging.folders import find_photos
+from jaxsr.imaging.photo import read_photo
 from jaxsr.imaging.picture import open_picture
 
 T = TypeVar("T")
@@ -25,11 +25,20 @@ def find_set(directory: str | os.PathLike) -> tuple[str, list[Path]]:
     """
     folder = Path(directory)
     folder = folder / "HR" if (folder / "HR").is_dir() else folder
+    whole = folder.resolve()
+    return (whole.parent if whole.name == "HR" else whole).name, photos_in(folder)
+
+
+def photos_in(folder: str | os.PathLike) -> list[Path]:
+    """The photos of a folder without those of its subfolders.
+
+    Raises:
+      InputError: the folder does not exist, or has no photo.
+    """
     paths = find_photos(folder, recursive=False)
     if not paths:
         raise InputError(f"{folder}: no photos in this folder; its subfolders are not searched")
-    whole = folder.resolve()
-    return (whole.parent if whole.name == "HR" else whole).name, paths
+    return paths
 
 
 def distinct(named: Sequence[tuple[str, T]], given: Sequence[str]) -> dict[str, T]:

@@ -15,7 +15,7 @@ import numpy as np
 from jaxsr.errors import InputError
 from jaxsr.evaluation.lpips import make_lpips
 from jaxsr.evaluation.metrics import psnr, ssim_daala, ssim_wang
-from jaxsr.imaging.color import luma, signed_from_unit, unit_from_uint8
+from jaxsr.imaging.color import as_rgb, luma_levels, signed_from_unit, unit_from_uint8
 from jaxsr.imaging.resize import resize_uint8
 from jaxsr.models.lpips import Backbone
 
@@ -31,10 +31,10 @@ PROTOCOL = (
 Distance = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 METRICS = ("psnr_y", "psnr_rgb", "ssim_wang", "ssim_daala")
-PERCEPTUAL: dict[str, Backbone] = {"lpips_alex": "alex", "lpips_vgg16": "vgg16"}
+LPIPS_METRICS: dict[str, Backbone] = {"lpips_alex": "alex", "lpips_vgg16": "vgg16"}
 
 
-def degraded(photo: np.ndarray, *, scale: int) -> tuple[np.ndarray, np.ndarray]:
+def hr_and_lr(photo: np.ndarray, *, scale: int) -> tuple[np.ndarray, np.ndarray]:
     """Make HR and LR of a photo.
 
     Args:
@@ -44,12 +44,12 @@ def degraded(photo: np.ndarray, *, scale: int) -> tuple[np.ndarray, np.ndarray]:
     Returns:
       HR, the photo cropped at the bottom and right to multiples of `scale`, and LR, its reduction by MATLAB's bicubic.
     """
-    photo = cropped(photo, scale=scale)
+    photo = modcrop(photo, scale=scale)
     return photo, resize_uint8(photo, 1 / scale)
 
 
-def cropped(photo: np.ndarray, *, scale: int) -> np.ndarray:
-    """Crop a photo [H, W, …] at the bottom and right to multiples of the scale."""
+def modcrop(photo: np.ndarray, *, scale: int) -> np.ndarray:
+    """Crop a photo [H, W, …] at the bottom and right to multiples of the scale, as the literature's `modcrop` does."""
     height, width = (side - side % scale for side in photo.shape[:2])
     return photo[:height, :width]
 
@@ -65,7 +65,7 @@ def score(
     *,
     scale: int,
     metrics: Sequence[str] = ("psnr_y", "ssim_wang"),
-    perceptual: Mapping[str, Distance] | None = None,
+    distances: Mapping[str, Distance] | None = None,
 ) -> dict[str, float]:
     """Score one image under `PROTOCOL`.
 
@@ -74,7 +74,7 @@ def score(
       hr: the same shape.
       scale: number of border pixels to cut off.
       metrics: any of `METRICS`; the result has their order.
-      perceptual: further metrics by name, see `perceptual_metrics`.
+      distances: further metrics by name, see `lpips_metrics`.
 
     Returns:
       {name: value}: PSNR in dB (infinite for equal images), SSIM and LPIPS without unit.
@@ -84,7 +84,7 @@ def score(
     """
     inside = slice(scale, -scale)
     rgb = [image[inside, inside] for image in (sr, hr)]
-    y = [255 * luma(image / 255) if image.ndim == 3 else image for image in rgb]
+    y = [luma_levels(image) for image in rgb]
     compute = {
         "psnr_y": lambda: psnr(*y),
         "psnr_rgb": lambda: psnr(*rgb),
@@ -94,9 +94,9 @@ def score(
     if min(y[0].shape) < 11:
         raise InputError(f"{sr.shape[1]}×{sr.shape[0]} pixels are too few to be scored at ×{scale}")
     scores = {name: float(compute[name]()) for name in metrics}
-    if perceptual:
-        sr, hr = (_signed_rgb(image) for image in (sr, hr))
-        scores |= {name: float(distance(sr, hr)[0]) for name, distance in perceptual.items()}
+    if distances:
+        sr, hr = (signed_from_unit(unit_from_uint8(as_rgb(image)))[None] for image in (sr, hr))
+        scores |= {name: float(distance(sr, hr)[0]) for name, distance in distances.items()}
     return scores
 
 
@@ -107,7 +107,7 @@ def evaluate(
     scale: int = 4,
     low: Callable[..., np.ndarray] = reduced,
     metrics: Sequence[str] = METRICS,
-    perceptual: Mapping[str, Distance] | None = None,
+    distances: Mapping[str, Distance] | None = None,
 ) -> dict[str, Any]:
     """Reduce photos, upscale them, and score the results under `PROTOCOL`.
 
@@ -117,7 +117,7 @@ def evaluate(
       scale: scale of the upscaler.
       low: `low(name, hr, scale=scale)` returns LR of HR, whose sides are multiples of the scale.
       metrics: see `score`.
-      perceptual: see `score`.
+      distances: see `score`.
 
     Returns:
       {"scale": scale, "mean": {metric: value}, "images": {name: {metric: value}}, "seconds": s}, where s is the time
@@ -136,7 +136,7 @@ def evaluate(
         seconds += time.perf_counter() - start
         return sr
 
-    scores = score_results(upscaled, photos, scale=scale, metrics=metrics, perceptual=perceptual)
+    scores = score_results(upscaled, photos, scale=scale, metrics=metrics, distances=distances)
     return scores | {"seconds": seconds}
 
 
@@ -146,7 +146,7 @@ def score_results(
     *,
     scale: int = 4,
     metrics: Sequence[str] = METRICS,
-    perceptual: Mapping[str, Distance] | None = None,
+    distances: Mapping[str, Distance] | None = None,
 ) -> dict[str, Any]:
     """Score SR pictures of photos, whatever program made them.
 
@@ -155,7 +155,7 @@ def score_results(
       photos: see `evaluate`.
       scale: number of border pixels to cut off.
       metrics: see `score`.
-      perceptual: see `score`.
+      distances: see `score`.
 
     Returns:
       As `evaluate`, without "seconds".
@@ -167,10 +167,10 @@ def score_results(
     for name, photo in photos:
         if min(photo.shape[:2]) < scale:
             raise InputError(f"{name}: {photo.shape[1]}×{photo.shape[0]} pixels are too few to be scored at ×{scale}")
-        hr = cropped(photo, scale=scale)
+        hr = modcrop(photo, scale=scale)
         sr = results(name, hr)
         try:
-            images[name] = score(sr, hr, scale=scale, metrics=metrics, perceptual=perceptual)
+            images[name] = score(sr, hr, scale=scale, metrics=metrics, distances=distances)
         except InputError as error:
             raise InputError(f"{name}: {error}") from error
     if not images:
@@ -181,15 +181,10 @@ def score_results(
     return {"scale": scale, "mean": mean, "images": images}
 
 
-def perceptual_metrics(names: Iterable[str]) -> dict[str, Distance]:
-    """Make the LPIPS metrics of these names of `PERCEPTUAL`, for `score` and `evaluate`.
+def lpips_metrics(names: Iterable[str]) -> dict[str, Distance]:
+    """Make the LPIPS metrics of these names of `LPIPS_METRICS`, for `score` and `evaluate`.
 
     Raises:
       InputError: the package with the weights is not installed.
     """
-    return {name: make_lpips(PERCEPTUAL[name]) for name in names}
-
-
-def _signed_rgb(image):
-    image = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=-1)
-    return signed_from_unit(unit_from_uint8(image))[None]
+    return {name: make_lpips(LPIPS_METRICS[name]) for name in names}

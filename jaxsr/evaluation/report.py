@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from jaxsr.errors import InputError
-from jaxsr.evaluation.protocol import METRICS, PERCEPTUAL, PROTOCOL
+from jaxsr.evaluation.protocol import LPIPS_METRICS, METRICS, PROTOCOL
 from jaxsr.files import replacing
 
 _COLUMNS = {
@@ -120,7 +120,7 @@ def draw_strengths(path: str | os.PathLike, results: Sequence[dict[str, Any]]) -
 def _all_metrics(scores):
     if scores.keys() == _WITHOUT_ORIGINAL.keys():
         return scores
-    found = {metric: scores.get(metric) for metric in (*METRICS, *PERCEPTUAL)}
+    found = {metric: scores.get(metric) for metric in (*METRICS, *LPIPS_METRICS)}
     return {metric: value if value is not None and math.isfinite(value) else None for metric, value in found.items()}
 
 

@@ -73,7 +73,7 @@ def open_sets(
     if recipe and recipe not in RECIPE_NAMES:
         raise InputError(f"--degrade {recipe} is unknown: choose {', '.join(RECIPE_NAMES)}")
     if recipe and recipe != "bicubic":
-        sets = [(f"{name}, {recipe}", _degraded(paths, recipe, seed)) for name, paths in found]
+        sets = [(f"{name}, {recipe}", _by_recipe(paths, recipe, seed)) for name, paths in found]
     else:
         sets = [(name, EvaluationSet(paths)) for name, paths in found]
     return distinct(sets, list(data))
@@ -125,7 +125,7 @@ def _with_results(paths, folder, flag):
     return EvaluationSet(paths, reduced, PROTOCOL.replace(f"{BICUBIC}; SR", "SR as given,"), results)
 
 
-def _degraded(paths, recipe, seed):
+def _by_recipe(paths, recipe, seed):
     numbers = _by_name(paths, range(len(paths)))
 
     def low(name, hr, *, scale):

@@ -9,10 +9,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from jaxsr.evaluation.photos import read_set
-from jaxsr.evaluation.protocol import cropped, reduced, score
+from jaxsr.evaluation.protocol import modcrop, reduced, score
 from jaxsr.evaluation.sets import EvaluationSet
-from jaxsr.imaging.color import luma
-from jaxsr.imaging.files import save_image
+from jaxsr.imaging.color import luma_levels
+from jaxsr.imaging.photo import save_image
 
 CELL = 240
 GAP = 10
@@ -143,7 +143,7 @@ def save_sheet(
 
 
 def _most_detailed(image, side):
-    y = 255 * luma(image / 255) if image.ndim == 3 else image.astype(float)
+    y = luma_levels(image)
     energy = np.zeros(y.shape)
     energy[:-1] += np.diff(y, axis=0) ** 2
     energy[:, :-1] += np.diff(y, axis=1) ** 2
@@ -155,7 +155,7 @@ def _most_detailed(image, side):
 
 
 def _answer(crop, model):
-    hr = cropped(crop.photo, scale=model.scale)
+    hr = modcrop(crop.photo, scale=model.scale)
     sr = model(crop.low(crop.name, hr, scale=model.scale))
     scores = score(sr, hr, scale=model.scale)
     return _enlarged(sr[crop.rows, crop.columns]), f"{scores['psnr_y']:.2f} dB,  SSIM {scores['ssim_wang']:.3f}"

@@ -1,7 +1,6 @@
 """Export to the file formats of other programs. A file is kept only if its results equal the network's."""
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import jax
@@ -85,8 +84,4 @@ def _runner(path):
     # Errors only: the warnings are about speed.
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    return partial(_run, session)
-
-
-def _run(session, images):
-    return session.run(["output"], {"input": images})[0]
+    return lambda images: session.run(["output"], {"input": images})[0]

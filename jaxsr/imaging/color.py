@@ -1,6 +1,8 @@
-"""BT.601 luma and the named converters between value ranges."""
+"""BT.601 luma, gray as RGB, and the named converters between value ranges."""
 
 from typing import Any, TypeAlias
+
+import numpy as np
 
 # A NumPy or JAX array. Every function returns the kind that it is given, which type checkers cannot follow.
 Array: TypeAlias = Any
@@ -19,6 +21,21 @@ def luma(rgb: Array) -> Array:
       [...] of the same dtype, in [16/255, 235/255].
     """
     return (65.481 * rgb[..., 0] + 128.553 * rgb[..., 1] + 24.966 * rgb[..., 2] + 16.0) / 255.0
+
+
+def luma_levels(image: np.ndarray) -> np.ndarray:
+    """`luma` in levels: from uint8 [H, W, 3] to float64 [H, W] in [16, 235]. A gray image [H, W] counts as luma."""
+    return 255 * luma(image / 255) if image.ndim == 3 else image.astype(np.float64)
+
+
+def full_luma(rgb: np.ndarray) -> np.ndarray:
+    """BT.601 luma of full range: from float [..., 3] to [...], of the same dtype and range."""
+    return rgb @ np.array(GRAY_WEIGHTS, rgb.dtype)
+
+
+def as_rgb(image: np.ndarray) -> np.ndarray:
+    """Gray [H, W] as three equal channels; RGB [H, W, 3] as it is."""
+    return image if image.ndim == 3 else np.stack([image] * 3, axis=-1)
 
 
 def unit_from_uint8(image: Array) -> Array:

@@ -4,7 +4,7 @@ import os
 import struct
 from typing import BinaryIO
 
-from jaxsr.imaging.chunks import insert
+from jaxsr.imaging.png.chunks import insert
 
 # The comments of a file are kept up to this size in total; more text is not a caption.
 _MOST_BYTES = 10**6

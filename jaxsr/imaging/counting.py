@@ -6,9 +6,9 @@ from pathlib import Path
 import pyvips
 from PIL.TiffImagePlugin import TiffImageFile
 
-from jaxsr.imaging.apng import frame_count
-from jaxsr.imaging.files import BROKEN
 from jaxsr.imaging.metadata import field
+from jaxsr.imaging.photo import BROKEN
+from jaxsr.imaging.png.animation import frame_count
 
 _SUBFILE, _OLD_SUBFILE = 254, 255
 # TIFF 6.0, section 8: a smaller copy of another page, and a transparency mask.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyvips
 
+from jaxsr.imaging.pixels import SPACES
 from jaxsr.imaging.primaries import D65, SRGB_PRIMARIES, C, Primaries, rgb_to_rgb, rgb_to_xyz
 
 _NTSC_1987 = ((0.630, 0.340), (0.310, 0.595), (0.155, 0.070), D65)
@@ -119,8 +120,7 @@ def _converted(image, source, target, bits):
         # The square root of light is quantised, because 16 bits of light itself are too few in the shadows.
         roots = (mixed.clamp() ** 0.5 * 65535).rint().cast("ushort")
         samples = roots.maplut(_table(_quantised(target.curve.samples((np.arange(65536) / 65535) ** 2), bits)))
-    space = {(8, 1): "b-w", (16, 1): "grey16", (8, 3): "srgb", (16, 3): "rgb16"}[bits, image.bands]
-    return samples.copy(interpretation=space)
+    return samples.copy(interpretation=SPACES[samples.format, samples.bands])
 
 
 def _quantised(unit, bits):

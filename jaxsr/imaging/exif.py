@@ -9,7 +9,7 @@ from typing import BinaryIO
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from jaxsr.imaging.files import BROKEN
+from jaxsr.imaging.photo import BROKEN
 
 # Tags of a TIFF's first directory that describe the picture, not the place of its pixels.
 _TEXTS = (

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.files import PHOTO_SUFFIXES
+from jaxsr.imaging.photo import PHOTO_SUFFIXES
 
 
 def find_photos(

@@ -10,9 +10,9 @@ import pyvips
 from PIL.TiffImagePlugin import AppendingTiffWriter
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.apng import add_frames
 from jaxsr.imaging.frames import Frames
 from jaxsr.imaging.metadata import kept
+from jaxsr.imaging.png.animation import add_frames
 from jaxsr.imaging.raw import Raw, finished, path_of
 from jaxsr.imaging.writing import LARGE_TIFF, add_exif, save, save_tiff, written
 

@@ -11,13 +11,13 @@ import numpy as np
 import pyvips
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.apng import frame_count, read_apng
 from jaxsr.imaging.counting import tiff_pages
 from jaxsr.imaging.metadata import field, field_names, without
-from jaxsr.imaging.opening import HEAD, decode, without_needless_opacity
+from jaxsr.imaging.opening import decode, head_of, without_needless_opacity
 from jaxsr.imaging.picture import Picture, check_file, picture_of, vips_reason
 from jaxsr.imaging.pixels import LARGEST, image_of
-from jaxsr.imaging.png_colour import significant_only
+from jaxsr.imaging.png.animation import frame_count, read_apng
+from jaxsr.imaging.png.colour import significant_only
 
 # First bytes of the formats, apart from PNG, whose files can hold several pictures.
 _OF_SEVERAL = (b"GIF8", b"RIFF", b"II", b"MM")
@@ -60,9 +60,8 @@ def open_frames(path: str | os.PathLike, *, largest: int = LARGEST) -> Frames | 
     try:
         if frame_count(path) > 1:
             return _of_png(path, largest)
-        with path.open("rb") as file:
-            if not file.read(HEAD).startswith(_OF_SEVERAL):
-                return None
+        if not head_of(path).startswith(_OF_SEVERAL):
+            return None
         image = decode(path).image
         kind, count = field(image, "vips-loader", ""), field(image, "n-pages", 1)
         if count > 1 and kind.startswith(("gif", "webp")):

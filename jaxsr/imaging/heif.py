@@ -8,11 +8,11 @@ import pyvips
 
 from jaxsr.errors import InputError
 from jaxsr.imaging.boxes import primary_numbers
-from jaxsr.imaging.chunks import Chunk
 from jaxsr.imaging.encoding import HDR_CURVES, SRGB, Encoding, encoding_of_numbers
 from jaxsr.imaging.metadata import attach
 from jaxsr.imaging.pixels import image_of
-from jaxsr.imaging.png_colour import cicp_chunk
+from jaxsr.imaging.png.chunks import Chunk
+from jaxsr.imaging.png.colour import cicp_chunk
 
 # ISO/IEC 23008-12, annex B.4: brands of still pictures and sequences with HEVC, and brands with any codec.
 _HEVC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}

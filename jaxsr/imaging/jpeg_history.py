@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from jaxsr.imaging.color import GRAY_WEIGHTS
+from jaxsr.imaging.color import GRAY_WEIGHTS, full_luma
 from jaxsr.imaging.jpeg_tables import COSINES, LUMA_TABLE
 
 _BLOCK = 8
@@ -48,9 +48,7 @@ def former_quality(levels: np.ndarray) -> int | None:
         return None
     # Clipped pixels have lost their block's coefficients.
     clipped = (levels < 0.5) | (levels > 254.5)
-    luma, clipped = (
-        (levels @ np.array(GRAY_WEIGHTS, np.float32), clipped.any(axis=2)) if levels.ndim == 3 else (levels, clipped)
-    )
+    luma, clipped = (full_luma(levels), clipped.any(axis=2)) if levels.ndim == 3 else (levels, clipped)
     corners = np.indices([side // _BLOCK - 1 for side in luma.shape]).reshape(2, -1) * _BLOCK
     # An odd stride does not meet the same columns in each row.
     rows, columns = corners[:, :: corners.shape[1] // _SAMPLE | 1]

@@ -9,7 +9,8 @@ import pyvips
 from PIL import ExifTags, Image
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.files import BROKEN, reason
+from jaxsr.imaging.metadata import without
+from jaxsr.imaging.photo import BROKEN, reason
 
 _CIE_LAB, _ICC_LAB = 8, 9
 
@@ -43,9 +44,7 @@ def read_lab(path: Path, tags: Mapping[int, object], by_libvips: Callable[[], py
         # libvips takes 8-bit CIE Lab for its own Lab of four channels, so Pillow reads that.
         image = by_libvips() - [0, 128, 128] if icc else _by_pillow(path)
         lab = image * [100 / 255, 1, 1]
-    colours = lab.cast("float").copy(interpretation="lab")
-    if colours.get_typeof("icc-profile-data"):
-        colours.remove("icc-profile-data")
+    colours = without(lab.cast("float").copy(interpretation="lab"), "icc-profile-data")
     return colours.icc_export(output_profile="srgb", pcs="lab", depth=bits[0])
 
 

@@ -16,18 +16,17 @@ def field(image: pyvips.Image, name: str, otherwise: Any) -> Any:
     return image.get(name) if image.get_typeof(name) else otherwise
 
 
-def without(image: pyvips.Image, field: str) -> pyvips.Image:
+def without(image: pyvips.Image, name: str) -> pyvips.Image:
     """A copy of the image without a field of metadata."""
     image = image.copy()
-    if image.get_typeof(field):
-        image.remove(field)
+    if image.get_typeof(name):
+        image.remove(name)
     return image
 
 
-def attach(image: pyvips.Image, name: str, data: bytes) -> None:
-    """Set a field of binary metadata; `image` must not be shared."""
-    # The stubs of pyvips leave bytes out of the types of metadata.
-    image.set_type(pyvips.GValue.blob_type, name, data)  # ty: ignore[invalid-argument-type]
+def attach(image: pyvips.Image, name: str, data: Any) -> None:
+    """Set a field of binary metadata, `data` in bytes; `image` must not be shared."""
+    image.set_type(pyvips.GValue.blob_type, name, data)
 
 
 def field_names(stored: pyvips.Image) -> list[str]:
@@ -74,9 +73,7 @@ def with_metadata(image: pyvips.Image, stored: pyvips.Image, *, ratio: float, pr
       ratio: width of the result divided by that of the source; the resolution is multiplied by it.
       profile: whether to keep the source's colour profile.
     """
-    image = image.copy()
-    if image.get_typeof("icc-profile-data"):
-        image.remove("icc-profile-data")
+    image = without(image, "icc-profile-data")
     for name in field_names(stored):
         value: Any = stored.get(name) if _KEPT.match(name) else None
         # libvips garbles text beyond ASCII; `write_text` writes it.

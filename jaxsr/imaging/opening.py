@@ -15,21 +15,19 @@ from PIL.PpmImagePlugin import PpmImageFile
 from PIL.TgaImagePlugin import TgaImageFile
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.chunks import Chunk
 from jaxsr.imaging.comments import is_gif_cut_short, read_comments
 from jaxsr.imaging.encoding import Encoding
 from jaxsr.imaging.exif import read_exif, tiff_tags
-from jaxsr.imaging.files import BROKEN, reason, to_rgb
 from jaxsr.imaging.heif import avif_colour, is_heic, read_heic
 from jaxsr.imaging.lab import is_lab, read_lab
 from jaxsr.imaging.metadata import attach, field, without
-from jaxsr.imaging.pixels import LARGEST, check_pixels, image_of
-from jaxsr.imaging.png_colour import read_png_colour, significant_only
+from jaxsr.imaging.photo import BROKEN, reason, to_rgb
+from jaxsr.imaging.pixels import LARGEST, check_pixels, image_of, open_image
+from jaxsr.imaging.png.chunks import Chunk
+from jaxsr.imaging.png.colour import read_png_colour, significant_only
+from jaxsr.imaging.png.text import read_text
 from jaxsr.imaging.salvage import is_jpeg, salvaged
-from jaxsr.imaging.text import read_text
 
-# First bytes of a file, enough to recognise its format.
-HEAD = 64
 # Pillow's readers by the first bytes of the formats that the wheels of libvips do not read.
 _PLUGINS: dict[bytes, type[ImageFile.ImageFile]] = {
     b"BM": BmpImageFile,
@@ -84,8 +82,7 @@ def decode(path: Path, *, salvage: bool = False, page: int | None = None, larges
       InputError: the file is not a picture, too large, or of an unsupported kind.
       pyvips.Error: libvips cannot read it.
     """
-    with path.open("rb") as file:
-        head = file.read(HEAD)
+    head = head_of(path)
     if is_heic(head):
         image, encoding, chunks = read_heic(path)
         return Decoded(image, encoding, chunks)
@@ -93,25 +90,24 @@ def decode(path: Path, *, salvage: bool = False, page: int | None = None, larges
         image, notes = _by_pillow(path, head, largest)
         return Decoded(image, notes=notes)
     if is_jpeg(head):
-        image, notes = salvaged(path) if salvage else (_opened(path, {}), ())
+        image, notes = salvaged(path) if salvage else (open_image(path), ())
         return Decoded(image, comments=read_comments(path), notes=notes)
     if head.startswith(b"\x89PNG"):
         return _png(path)
     if head.startswith((b"II", b"MM")):
         return _tiff(path, page)
     if head[4:8] == b"ftyp":
-        image = _opened(path, {})
+        image = open_image(path)
         return Decoded(image, *avif_colour(path, image))
-    options = {"n": -1} if page == -1 else {}
+    options: dict[str, Any] = {"n": -1} if page == -1 else {}
     notes = ("its end is missing, and frames may be",) if is_gif_cut_short(path) else ()
-    return Decoded(_opened(path, options), comments=read_comments(path), notes=notes)
+    return Decoded(open_image(path, **options), comments=read_comments(path), notes=notes)
 
 
-def _opened(path, options):
+def head_of(path: Path) -> bytes:
+    """The first bytes of a file, enough to recognise its format."""
     with path.open("rb") as file:
-        # By descriptor, because libvips reads brackets in a name as options, and a name need not be valid text.
-        source = pyvips.Source.new_from_descriptor(file.fileno())
-        return pyvips.Image.new_from_source(source, "", fail_on="error", **options)
+        return file.read(64)
 
 
 def known_to_libvips(head: bytes) -> bool:
@@ -121,7 +117,7 @@ def known_to_libvips(head: bytes) -> bool:
 
 
 def _png(path):
-    image = _opened(path, {})
+    image = open_image(path)
     try:
         colour = read_png_colour(path)
     except ValueError as error:
@@ -137,10 +133,10 @@ def _tiff(path, page):
     options = {"page": page} if page else {}
     tags = tiff_tags(path)
     if is_lab(tags):
-        image = read_lab(path, tags, lambda: _opened(path, options))
+        image = read_lab(path, tags, lambda: open_image(path, **options))
         notes = ("its colours are CIE Lab; those of the result are sRGB",)
     else:
-        image, notes = _opened(path, options), ()
+        image, notes = open_image(path, **options), ()
     if exif := read_exif(path):
         image = image.copy()
         attach(image, "exif-data", exif)

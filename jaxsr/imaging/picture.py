@@ -10,13 +10,13 @@ import numpy as np
 import pyvips
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.chunks import Chunk
 from jaxsr.imaging.counting import picture_count
 from jaxsr.imaging.encoding import Encoding
-from jaxsr.imaging.files import PHOTO_SUFFIXES
 from jaxsr.imaging.heif import heic_size, is_heic
-from jaxsr.imaging.opening import HEAD, Decoded, decode, known_to_libvips, without_needless_opacity
-from jaxsr.imaging.pixels import LARGEST, check_pixels
+from jaxsr.imaging.opening import Decoded, decode, head_of, known_to_libvips, without_needless_opacity
+from jaxsr.imaging.photo import PHOTO_SUFFIXES
+from jaxsr.imaging.pixels import LARGEST, WHITE, check_pixels
+from jaxsr.imaging.png.chunks import Chunk
 from jaxsr.imaging.profiles import to_srgb, with_usable_profile
 from jaxsr.imaging.salvage import is_jpeg
 
@@ -34,7 +34,6 @@ READ_SUFFIXES = PHOTO_SUFFIXES | {
     ".pnm",
     ".tga",
 }
-_LARGEST_OF = {"uchar": 255.0, "ushort": 65535.0, "float": 1.0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +91,7 @@ class Picture:
             raise InputError(f"{self.path}: {vips_reason(self.path, error)}") from error
 
     def _unit(self, image, pixels):
-        unit = pixels.astype(np.float32) / np.float32(_LARGEST_OF[image.format])
+        unit = pixels.astype(np.float32) / np.float32(WHITE[image.format])
         if image.format == "float" and not ((unit >= -0.01) & (unit <= 1.01)).all():
             raise InputError(f"{self.path}: its floating-point pixels leave the range from 0 to 1; save it within that")
         return np.clip(unit, 0.0, 1.0)
@@ -156,9 +155,8 @@ def picture_size(path: str | os.PathLike) -> tuple[int, int]:
     path = Path(path)
     check_file(path)
     try:
-        with path.open("rb") as file:
-            if is_heic(file.read(HEAD)):
-                return heic_size(path)
+        if is_heic(head_of(path)):
+            return heic_size(path)
         image = decode(path).image.autorot()
     except pyvips.Error as error:
         raise InputError(f"{path}: {vips_reason(path, error)}") from error
@@ -173,8 +171,7 @@ def warn_of_notes(picture: Picture) -> None:
 
 def vips_reason(path: Path, error: pyvips.Error) -> str:
     """Why libvips cannot read a file, as words that follow the file's name."""
-    with path.open("rb") as file:
-        head = file.read(HEAD)
+    head = head_of(path)
     # libvips keeps one text of errors for all threads, so another thread may have taken ours: then there are no lines.
     lines = [line.strip() for line in str(error.detail).splitlines() if line.strip()]
     if not known_to_libvips(head) or (lines and "not in a known format" in lines[0]):

@@ -84,7 +84,7 @@ def from_srgb(
         return image.icc_transform("cmyk", input_profile="srgb", depth=bits)
     colours = image.icc_import(input_profile="srgb", pcs="lab").copy()
     # libvips exports to the attached profile.
-    colours.set_type(pyvips.GValue.blob_type, _PROFILE, stored.get(_PROFILE))
+    attach(colours, _PROFILE, stored.get(_PROFILE))
     return colours.icc_export(pcs="lab", depth=bits)
 
 
@@ -103,6 +103,6 @@ def _foreign(image):
     if not image.get_typeof(_PROFILE):
         return False
     cube = pyvips.Image.new_from_array(_CUBE).copy(interpretation="srgb")
-    cube.set_type(pyvips.GValue.blob_type, _PROFILE, image.get(_PROFILE))
+    attach(cube, _PROFILE, image.get(_PROFILE))
     shown = cube.icc_transform("srgb", embedded=True).numpy()
     return bool(np.abs(shown.astype(int) - _CUBE).max() > 2)

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from jaxsr.imaging.color import GRAY_WEIGHTS
-from jaxsr.imaging.files import BROKEN
+from jaxsr.imaging.color import full_luma
 from jaxsr.imaging.jpeg_history import former_quality
 from jaxsr.imaging.jpeg_tables import LUMA_TABLE
+from jaxsr.imaging.photo import BROKEN
 
 # Euclidean norm of the mask that measures noise (Immerkær 1996).
 _MASK_NORM = 6.0
@@ -45,7 +45,7 @@ def traces(image: np.ndarray, *, quality: int | None = None) -> Traces:
     unit = image / 255 if image.dtype == np.uint8 else image
     levels = np.asarray(255 * unit, np.float32)
     # Full range, so that black and white are 0 and 255 as in a gray picture.
-    y = np.asarray(levels @ np.array(GRAY_WEIGHTS, np.float32) if image.ndim == 3 else levels, float)
+    y = np.asarray(full_luma(levels) if image.ndim == 3 else levels, float)
     return Traces(quality, former_quality(levels), noise_level(y))
 
 

@@ -12,6 +12,7 @@ import pyvips
 from jaxsr.imaging.icc import icc_profile
 from jaxsr.imaging.metadata import attach, with_metadata
 from jaxsr.imaging.picture import Picture
+from jaxsr.imaging.pixels import DTYPES, SPACES, WHITE
 from jaxsr.imaging.profiles import from_srgb, has_foreign_colours, is_cmyk
 
 # Formats without colour profiles: their colours are always sRGB.
@@ -20,10 +21,6 @@ _WITHOUT_PROFILE = (".bmp", ".gif")
 _WITHOUT_INKS = (*_WITHOUT_PROFILE, ".png", ".webp")
 # Depths that a format holds beyond 8 bits per channel.
 _DEEP = {".png": ("ushort",), ".tif": ("ushort", "float"), ".tiff": ("ushort", "float")}
-# NumPy's dtypes by libvips' names.
-DTYPES = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32}
-_LARGEST_OF = {"uchar": 255, "ushort": 65535, "float": 1}
-_SPACES = {("uchar", 1): "b-w", ("ushort", 1): "grey16", ("uchar", 3): "srgb", ("ushort", 3): "rgb16"}
 
 
 @dataclass(frozen=True)
@@ -102,14 +99,14 @@ def finished(raw: Raw, picture: Picture, target: Path) -> pyvips.Image:
     image = pyvips.Image.rawload(path_of(raw.file), width, height, bytes_per_pixel)
     image = image.copy(bands=raw.bands, format=raw.format)
     count = picture.colour.bands
-    colours = image.extract_band(0, n=count).copy(interpretation=_SPACES.get((raw.format, count), "multiband"))
+    colours = image.extract_band(0, n=count).copy(interpretation=SPACES.get((raw.format, count), "multiband"))
     format = target_format(picture, target)
     bits = 16 if format == "ushort" else 8
     own_colours = target.suffix.lower() not in (_WITHOUT_INKS if is_cmyk(picture.stored) else _WITHOUT_PROFILE)
     if own_colours:
         colours = from_srgb(colours, picture.stored, bits=bits, encoding=picture.encoding)
     if colours.format != format:
-        colours = (colours / (65535 / _LARGEST_OF[format])).rint().cast(format).copy(interpretation="srgb")
+        colours = (colours / (65535 / WHITE[format])).rint().cast(format).copy(interpretation="srgb")
     if raw.bands > count:
         opacity = image.extract_band(count)
         if opacity.format != colours.format:
@@ -136,4 +133,4 @@ def _quantised(strip, format):
     unit = strip.astype(np.float32) / 255 if strip.dtype == np.uint8 else strip
     if format == "float":
         return unit
-    return np.round(np.clip(unit, 0, 1) * _LARGEST_OF[format]).astype(DTYPES[format])
+    return np.round(np.clip(unit, 0, 1) * WHITE[format]).astype(DTYPES[format])

@@ -1,11 +1,13 @@
 """Reads what is there of a truncated JPEG, and says how much that is."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
 import pyvips
 
 from jaxsr.errors import InputError
+from jaxsr.imaging.pixels import open_image
 
 
 def is_jpeg(head: bytes) -> bool:
@@ -26,19 +28,14 @@ def salvaged(path: Path) -> tuple[pyvips.Image, tuple[str, ...]]:
     Raises:
       InputError: no part of the picture is there.
     """
-    with path.open("rb") as file:
-        try:
-            source = pyvips.Source.new_from_descriptor(file.fileno())
-            whole = pyvips.Image.new_from_source(source, "", fail_on="error")
-            whole.crop(0, 0, 1, 1).write_to_memory()
-            return whole, ()
-        except pyvips.Error:
-            file.seek(0)
-        try:
-            source = pyvips.Source.new_from_descriptor(file.fileno())
-            image = pyvips.Image.new_from_source(source, "", fail_on="none").copy_memory()
-        except pyvips.Error as error:
-            raise InputError(f"{path}: no part of this picture is there") from error
+    with contextlib.suppress(pyvips.Error):
+        whole = open_image(path)
+        whole.crop(0, 0, 1, 1).write_to_memory()
+        return whole, ()
+    try:
+        image = open_image(path, fail_on="none").copy_memory()
+    except pyvips.Error as error:
+        raise InputError(f"{path}: no part of this picture is there") from error
     rows = _rows_there(image)
     if not rows:
         raise InputError(f"{path}: no part of this picture is there")

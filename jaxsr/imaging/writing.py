@@ -13,17 +13,17 @@ from PIL import Image
 
 from jaxsr.errors import InputError
 from jaxsr.files import replacing, require_name
-from jaxsr.imaging.chunks import insert_before_pixels
 from jaxsr.imaging.comments import comment_texts, write_comments
-from jaxsr.imaging.deflate import Compression
 from jaxsr.imaging.exif import write_exif
 from jaxsr.imaging.metadata import field, kept
 from jaxsr.imaging.picture import Picture
-from jaxsr.imaging.pixels import LARGEST
-from jaxsr.imaging.png import write_png
-from jaxsr.imaging.png_colour import chunks_for
-from jaxsr.imaging.raw import DTYPES, Raw, finished, path_of
-from jaxsr.imaging.text import write_text
+from jaxsr.imaging.pixels import DTYPES, LARGEST
+from jaxsr.imaging.png.chunks import insert_before_pixels
+from jaxsr.imaging.png.colour import chunks_for
+from jaxsr.imaging.png.deflate import Compression
+from jaxsr.imaging.png.text import write_text
+from jaxsr.imaging.png.writing import write_png
+from jaxsr.imaging.raw import Raw, finished, path_of
 
 WITHOUT_OPACITY = (".jpg", ".jpeg", ".bmp")
 # Most pixels of a result: the largest picture that is read, enlarged eight times along each side.

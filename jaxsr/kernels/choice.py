@@ -22,7 +22,7 @@ from jaxsr.kernels import onednn
 VARIABLE = "JAXSR_KERNELS"
 Setting = Literal["auto", "xla", "untried"]
 Part = Literal["forward", "input gradient", "weight gradient"]
-Kernel = Literal["xla", "turned xla", "onednn", "two kernels", "winograd", "phases", "products", "flat products"]
+Method = Literal["xla", "turned xla", "onednn", "two kernels", "winograd", "phases", "products", "flat products"]
 
 
 class Case(NamedTuple):
@@ -59,14 +59,14 @@ class Rule(NamedTuple):
 
     Attributes:
       part: what is computed.
-      kernel: what computes it.
-      applies: whether the kernel is available and worth its cost for a case.
+      method: what computes it.
+      applies: whether the method is available and worth its cost for a case.
       why: the cases, and the reason.
       gain: the measured gain.
     """
 
     part: Part
-    kernel: Kernel
+    method: Method
     applies: Callable[[Case], bool]
     why: str
     gain: str
@@ -168,9 +168,9 @@ def case_of(x: jax.Array, kernel: jax.Array, *, stride: int, may_tile: bool, dty
     return Case(*names, kernel.shape[0], stride, *kernel.shape[2:], x.shape[1] * x.shape[2], may_tile)
 
 
-def chosen(part: Part, case: Case) -> Kernel:
-    """The kernel of the first rule that applies to a case."""
-    return next(rule.kernel for rule in RULES if rule.part == part and rule.applies(case))
+def chosen(part: Part, case: Case) -> Method:
+    """The method of the first rule that applies to a case."""
+    return next(rule.method for rule in RULES if rule.part == part and rule.applies(case))
 
 
 def program_kind() -> list[str] | None:

@@ -54,19 +54,17 @@ class VGG(nn.Module):
       taps: the feature maps to return. "conv5_4" is before its ReLU, "relu5_4" after.
       normalisation: what the weights were trained with: "imagenet" (torchvision) or "caffe" (Keras). "none" if the
         caller normalises.
-      input_range: range of the images, "signed" [−1, 1] or "unit" [0, 1].
       dtype: dtype of computation. Features are returned as float32.
     """
 
     depth: int = 19
     taps: tuple[str, ...] = ("relu5_4",)
     normalisation: Literal["imagenet", "caffe", "none"] = "imagenet"
-    input_range: Literal["signed", "unit"] = "signed"
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, images: jax.Array) -> dict[str, jax.Array]:
-        """Map RGB [N, H, W, 3] to {tap: float32 [N, h, w, c]}, in the network's order."""
+        """Map RGB [N, H, W, 3] in [−1, 1] to {tap: float32 [N, h, w, c]}, in the network's order."""
         needed = needed_layers(self.depth, self.taps)
         x = self._normalised(images)
         features = {}
@@ -82,7 +80,7 @@ class VGG(nn.Module):
     def _normalised(self, images):
         if self.normalisation == "none":
             return images
-        unit = (images + 1) / 2 if self.input_range == "signed" else images
+        unit = (images + 1) / 2
         if self.normalisation == "caffe":
             return 255 * unit[..., ::-1] - jnp.array(_CAFFE)
         return imagenet_normalised(unit)

@@ -11,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from jaxsr.files import replacing
-from jaxsr.runs.monitor import draw_curves
+from jaxsr.runs.drawing import draw_curves
 
 
 @dataclasses.dataclass

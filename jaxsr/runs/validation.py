@@ -9,13 +9,13 @@ import numpy as np
 from PIL import Image
 
 from jaxsr.errors import InputError
-from jaxsr.evaluation.protocol import degraded, score
+from jaxsr.evaluation.protocol import hr_and_lr, score
 from jaxsr.evaluation.sheet import most_detailed
-from jaxsr.imaging.color import signed_from_unit, uint8_from_unit, unit_from_signed, unit_from_uint8
-from jaxsr.imaging.files import save_image
+from jaxsr.imaging.color import as_rgb, signed_from_unit, uint8_from_unit, unit_from_signed, unit_from_uint8
+from jaxsr.imaging.photo import save_image
 from jaxsr.imaging.resize import resize_uint8
 from jaxsr.models.network import Network
-from jaxsr.runs.monitor import strip
+from jaxsr.runs.drawing import strip
 from jaxsr.upscaling.cells import pixels, upscale_cell_strips
 from jaxsr.upscaling.tiling import cropped, joined
 
@@ -26,18 +26,18 @@ EXACT = 100.0
 TILE = 256
 
 
-def require_room(photos: Mapping[str, np.ndarray], *, scale: int, perceptual: bool) -> None:
+def require_room(photos: Mapping[str, np.ndarray], *, scale: int, lpips: bool) -> None:
     """Refuse photos that are too small for the metrics.
 
     Args:
       photos: {name: HR [H, W, 3] or [H, W]}.
       scale: upscaling factor of the network.
-      perceptual: whether LPIPS is measured too.
+      lpips: whether LPIPS is measured too.
 
     Raises:
       InputError: a photo is too small; the message names the first one.
     """
-    least = (32 if perceptual else 11) + 3 * scale
+    least = (32 if lpips else 11) + 3 * scale
     for name, photo in photos.items():
         if min(photo.shape[:2]) < least:
             raise InputError(
@@ -51,7 +51,7 @@ def make_validation(
     *,
     low: Mapping[str, np.ndarray] | None = None,
     workdir: Path | None,
-    perceptual: Mapping[str, Callable[..., Any]] | None = None,
+    distances: Mapping[str, Callable[..., Any]] | None = None,
     losses: Mapping[str, Callable[[Any, Any], Any]] | None = None,
     started_from: Mapping[str, dict[str, Any]] | None = None,
 ) -> Callable[[Any, Any], dict[str, float]]:
@@ -63,7 +63,7 @@ def make_validation(
       low: {name: LR uint8} of photos cropped to a multiple of the scale. Photos without LR are reduced by MATLAB's
         bicubic.
       workdir: folder of the run, for strips in `strips/step-NNNNNN.png`; None for no strips.
-      perceptual: further metrics, see `protocol.score`.
+      distances: further metrics, see `protocol.score`.
       losses: {name: elementwise loss of SR and HR, float32 [H, W, 3] in [−1, 1], unclipped as in training}. Their means
         are scores of these names.
       started_from: {label: variables of the same network}, each for a row that is the same in all strips.
@@ -82,7 +82,7 @@ def make_validation(
         return model.apply(variables, pixels(low, cell=cell)[None])[0]
 
     def upscale(variables, lr):
-        rgb = _rgb(lr)
+        rgb = as_rgb(lr)
         tile = max(TILE, 2 * model.halo + 64)
         network = cropped(lambda part: apply(variables, unit_from_uint8(part)), scale=model.scale * cell)
         strips = upscale_cell_strips(
@@ -97,7 +97,7 @@ def make_validation(
         return joined(strips, rgb.shape[0] * model.scale)
 
     def pair(name):
-        high, reduced = degraded(photos[name], scale=model.scale)
+        high, reduced = hr_and_lr(photos[name], scale=model.scale)
         return high, (low or {}).get(name, reduced)
 
     before = [
@@ -119,8 +119,8 @@ def make_validation(
             high, reduced = pair(photo)
             images = upscale(variables, reduced)
             upscaled = _picture(images, gray=high.ndim == 2)
-            scored = score(upscaled, high, scale=model.scale, perceptual=perceptual)
-            target = signed_from_unit(unit_from_uint8(_rgb(high)))
+            scored = score(upscaled, high, scale=model.scale, distances=distances)
+            target = signed_from_unit(unit_from_uint8(as_rgb(high)))
             scored |= {name: float(np.mean(loss(images, target))) for name, loss in (losses or {}).items()}
             scores.append(scored)
             if i < STRIP_LENGTH:
@@ -139,10 +139,6 @@ def make_validation(
         )
 
     return validate
-
-
-def _rgb(photo):
-    return photo if photo.ndim == 3 else np.stack([photo] * 3, axis=-1)
 
 
 def _picture(images, *, gray=False):

@@ -8,8 +8,8 @@ import flax.linen as nn
 import jax
 import numpy as np
 
-from jaxsr.data.augmentation import degrade as reduce
 from jaxsr.data.degradation import Degrade
+from jaxsr.data.degradation.bicubic import bicubic_pair
 from jaxsr.training.gan import GanLosses, feature_maps
 from jaxsr.training.losses import content_loss
 
@@ -40,7 +40,7 @@ def calibrated_feature_scale(
       ratio: content loss : weighted adversarial loss.
       degrade: see `make_gan_step`.
     """
-    degrade = degrade or (lambda key, crops: reduce(crops, scale=generator.scale))
+    degrade = degrade or (lambda key, crops: bicubic_pair(crops, scale=generator.scale))
 
     @jax.jit
     def measure(variables, frozen, key, crops):

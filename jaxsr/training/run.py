@@ -5,9 +5,9 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -17,12 +17,12 @@ from jaxsr.data.degradation import margin
 from jaxsr.data.pipeline import crops
 from jaxsr.data.sources import Source
 from jaxsr.errors import InputError
-from jaxsr.evaluation.lpips import make_lpips
+from jaxsr.evaluation.protocol import lpips_metrics
 from jaxsr.kernels import program_kind
 from jaxsr.processes.devices import connect, gathered, is_writer, make_mesh, replicated, wait_for_all
 from jaxsr.runs.card import training_card
-from jaxsr.runs.examples import draw_degraded
-from jaxsr.runs.guard import adversarial_warnings
+from jaxsr.runs.drawing import draw_degraded
+from jaxsr.runs.faults import adversarial_warnings
 from jaxsr.runs.photos import summary, training_photos, validation_photos
 from jaxsr.runs.validation import make_validation, require_room
 from jaxsr.runs.workdir import await_claim, claim, extensions, recorded_run
@@ -66,8 +66,8 @@ def train(
     _require_agreement(config, photos)
     connect(mesh)
     # All refusals come before `claim`, which may remove an earlier run.
-    require_room(validation, scale=config.scale, perceptual=adversarial)
-    perceptual = {"lpips_alex": make_lpips("alex")} if adversarial and validation else None
+    require_room(validation, scale=config.scale, lpips=adversarial)
+    distances = lpips_metrics(["lpips_alex"]) if adversarial and validation else None
     recorded = recorded_run(workdir) if config.resume else None
     extended = extensions(workdir, config)
     start = starting_point(config, resumed=recorded is not None)
@@ -87,24 +87,12 @@ def train(
         )
         return iter(batches)
 
+    crops_of_all = partial(open_crops, 0, shard=(0, 1))
     if adversarial:
-        whole = open_crops(0, shard=(0, 1))
-        stage = adversarial_stage(config, model, start.variables, whole, used=recorded and recorded["used"])
+        stage = adversarial_stage(config, model, start.variables, crops_of_all(), used=recorded and recorded["used"])
     else:
         stage = pixel_stage(config, model, start.variables)
-    # No process changes the folder before all have read what an earlier start left there.
-    wait_for_all()
-    if is_writer():
-        claim(workdir, config, photos, used=stage.used)
-        if config.init is not None:
-            save_weights(workdir / START, start)
-        if config.degradation != "bicubic":
-            first = np.concatenate(list(islice(open_crops(0, shard=(0, 1)), 2)))
-            picture = workdir / "strips" / "degraded.png"
-            draw_degraded(picture, degrade_of(config), first, scale=config.scale, recipe=config.degradation)
-    wait_for_all()
-    if not is_writer():
-        await_claim(workdir)
+    _claim_together(config, photos, stage.used, start, crops_of_all)
     card = training_card(
         config,
         photos=summary(photos["training"]),
@@ -112,14 +100,6 @@ def train(
         used=stage.used,
         extended=extended,
     )
-
-    def export(state: Any, name: str, scores: dict[str, float] | None) -> None:
-        if not is_writer():
-            return
-        finite = {key: value if math.isfinite(value) else None for key, value in (scores or {}).items()}
-        done = {"steps": int(state.step), "validation": _validated_on(config) | finite}
-        save_weights(workdir / name, Weights(model, jax.device_get(state.exported()), card | done))
-
     return fit(
         config,
         replicated(stage.state, mesh),
@@ -131,16 +111,41 @@ def train(
             validation,
             low=low,
             workdir=workdir if is_writer() else None,
-            perceptual=perceptual,
+            distances=distances,
             losses=stage.validation_losses,
             started_from={_name_of(start): start.variables} if adversarial else None,
         ),
         better=_lower_lpips if adversarial else _higher_psnr,
         warnings=adversarial_warnings if adversarial else lambda rows: {},
-        export=export,
+        export=partial(_export, config, model, card),
         begun_with=next((each["was"]["batch_size"] for each in extended if "batch_size" in each["was"]), None),
         title=f"{config.stage} ×{config.scale}, {workdir.name}",
     )
+
+
+def _claim_together(config, photos, used, start, crops_of_all):
+    """Make the workdir this run's. All processes must call it; `crops_of_all` opens the crops of all of them."""
+    workdir = Path(config.workdir)
+    # No process changes the folder before all have read what an earlier start left there.
+    wait_for_all()
+    if is_writer():
+        claim(workdir, config, photos, used=used)
+        if config.init is not None:
+            save_weights(workdir / START, start)
+        if config.degradation != "bicubic":
+            first = np.concatenate(list(islice(crops_of_all(), 2)))
+            picture = workdir / "strips" / "degraded.png"
+            draw_degraded(picture, degrade_of(config), first, scale=config.scale, recipe=config.degradation)
+    wait_for_all()
+    if not is_writer():
+        await_claim(workdir)
+
+
+def _export(config, model, card, state, name, scores):
+    if is_writer():
+        finite = {key: value if math.isfinite(value) else None for key, value in (scores or {}).items()}
+        done = {"steps": int(state.step), "validation": _validated_on(config) | finite}
+        save_weights(Path(config.workdir, name), Weights(model, jax.device_get(state.exported()), card | done))
 
 
 def _validated_on(config):

@@ -14,7 +14,7 @@ from jaxsr.data.pipeline import cached
 from jaxsr.data.sources import Source, file_photos, open_source
 from jaxsr.errors import InputError
 from jaxsr.evaluation.photos import read_set
-from jaxsr.evaluation.protocol import cropped
+from jaxsr.evaluation.protocol import modcrop
 from jaxsr.evaluation.sets import open_sets
 from jaxsr.processes.devices import is_writer, split_cpu_into_devices, wait_for_all
 from jaxsr.processes.distributed import Cluster, join
@@ -50,12 +50,12 @@ def start(config: TrainConfig, *, check_only: bool = False, cluster: Cluster | N
     split_cpu_into_devices(config.devices)
     wait_for_all()
     if check_only:
-        return 0 if len(_inspected(config, _validation_sets(config), full=True)) else 1
+        return 0 if len(_inspected(config, *_validation_photos(config), full=True)) else 1
     with held(config.workdir) if is_writer() else _silence():
         check_settings(Path(config.workdir), config)
-        sets = _validation_sets(config)
-        validation, low = _validation_pixels(config, sets)
-        source = _inspected(config, sets, full=False)
+        records, sets = _validation_photos(config)
+        validation, low = _validation_pixels(config, records, sets)
+        source = _inspected(config, records, sets, full=False)
         if not len(source):
             raise InputError(f"--data {' '.join(config.data)}: none of these photos can be used; see the table")
         if config.cache:
@@ -76,32 +76,29 @@ def _silence():
         yield
 
 
-def _validation_sets(config):
-    """{name: set of files, as in `jaxsr evaluate`, or source of a tfds: set}."""
+def _validation_photos(config):
+    """The sources of tfds: sets, and {name: set of files} as in `jaxsr evaluate`."""
     folders = [name for name in config.validation if not name.startswith("tfds:")]
     if config.validation_lr and len(folders) < len(config.validation):
         raise InputError("--validation-lr needs folders, but --validation names a tfds: set; leave one of them out")
     recipe = None if config.validation_lr else config.degradation
-    sets = {name: open_source([name]) for name in config.validation if name.startswith("tfds:")}
-    if not folders:
-        return sets
+    records = [open_source([name]) for name in dict.fromkeys(config.validation) if name.startswith("tfds:")]
     flags = ("--validation", "--validation-lr")
-    return sets | open_sets(folders, low=config.validation_lr, recipe=recipe, flags=flags)
+    return records, open_sets(folders, low=config.validation_lr, recipe=recipe, flags=flags) if folders else {}
 
 
-def _validation_pixels(config, sets):
+def _validation_pixels(config, records, sets):
     """({name: HR}, {name: LR}) with full names; gray photos are [H, W]."""
     photos, low = {}, {}
+    for source in records:
+        photos |= {name: source[i] for i, name in enumerate(source.names)}
+        low |= _degraded_records(config, source)
     for name, each in sets.items():
-        if isinstance(each, Source):
-            photos |= {each.names[i]: each[i] for i in range(len(each))}
-            low |= _degraded_records(config, each)
-            continue
         for stem, photo in read_set(each.paths):
             full = f"{name}/{stem}"
             photos[full] = photo
-            require_room({full: photo}, scale=config.scale, perceptual=config.stage == "srgan")
-            low[full] = each.low(stem, cropped(photo, scale=config.scale), scale=config.scale)
+            require_room({full: photo}, scale=config.scale, lpips=config.stage == "srgan")
+            low[full] = each.low(stem, modcrop(photo, scale=config.scale), scale=config.scale)
     return photos, low
 
 
@@ -111,16 +108,16 @@ def _degraded_records(config, source):
         return {}
     key, options = jax.random.key(0), {"recipe": config.degradation, "scale": config.scale}
     return {
-        name: degrade_photo(jax.random.fold_in(key, i), cropped(source[i], scale=config.scale), **options)
+        name: degrade_photo(jax.random.fold_in(key, i), modcrop(source[i], scale=config.scale), **options)
         for i, name in enumerate(source.names)
     }
 
 
-def _inspected(config, sets, *, full):
+def _inspected(config, records, sets, *, full):
     # A set of files may occur several times, with several kinds of LR.
-    files = dict.fromkeys(path for each in sets.values() if not isinstance(each, Source) for path in each.paths)
-    records = [photo for each in sets.values() if isinstance(each, Source) for photo in each.photos]
-    validation = Source((*records, *file_photos(list(files), headers=False)))
+    files = dict.fromkeys(path for each in sets.values() for path in each.paths)
+    photos = [photo for source in records for photo in source.photos]
+    validation = Source((*photos, *file_photos(list(files), headers=False)))
     kept = {"hr": None, "lr": None}
     if not full and is_writer():
         kept = {kind: Path(config.workdir, f".looks_{kind}.npz") for kind in kept}

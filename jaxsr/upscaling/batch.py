@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.deflate import Compression
 from jaxsr.imaging.frame_writing import check_frames, write_animation, write_pages
 from jaxsr.imaging.frames import Frames, open_frames
 from jaxsr.imaging.picture import Picture, open_picture, warn_of_notes
+from jaxsr.imaging.png.deflate import Compression
 from jaxsr.imaging.raw import write_raw
 from jaxsr.imaging.writing import WRITTEN_SUFFIXES, check_target, write_picture
 from jaxsr.upscaling.automatic import AutomaticUpscaler, load
@@ -77,7 +77,7 @@ def file_stages(
       upscaler: the network or interpolation.
       size: from (height, width) of a picture to that of its result; None for the upscaler's scale.
       quality: the quality of JPEG and WebP, 1 to 100; JPEG keeps full colour resolution.
-      compression: the compression of PNG, see `jaxsr.imaging.png.write_png`.
+      compression: the compression of PNG, see `jaxsr.imaging.png.writing.write_png`.
       salvage: see `jaxsr.imaging.picture.open_picture`.
       keep_times: whether each result gets the access and modification times of its source.
       first_frame: whether to upscale the first frame or page alone.

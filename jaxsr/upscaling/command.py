@@ -8,7 +8,7 @@ from typing import Literal
 from tqdm import tqdm
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.deflate import Compression
+from jaxsr.imaging.png.deflate import Compression
 from jaxsr.upscaling.automatic import AutomaticUpscaler
 from jaxsr.upscaling.batch import file_stages
 from jaxsr.upscaling.choice import Choice
@@ -107,7 +107,7 @@ def run(
       report: file for a JSON report, or None.
       size: from (height, width) of a picture to that of its result; None for the upscaler's scale.
       quality: the quality of JPEG and WebP, 1 to 100.
-      compression: the compression of PNG, see `jaxsr.imaging.png.write_png`.
+      compression: the compression of PNG, see `jaxsr.imaging.png.writing.write_png`.
       salvage: see `jaxsr.upscaling.batch.file_stages`.
       keep_times: see `jaxsr.upscaling.batch.file_stages`.
       first_frame: see `jaxsr.upscaling.batch.file_stages`.

@@ -5,7 +5,7 @@ from PIL import Image, ImageOps
 
 from jaxsr.errors import InputError
 from jaxsr.imaging.color import uint8_from_unit
-from jaxsr.imaging.files import BROKEN, reason, to_rgb
+from jaxsr.imaging.photo import BROKEN, reason, to_rgb
 from jaxsr.upscaling.arrays import checked_array
 
 _GRAY = ("1", "L", "LA", "La")

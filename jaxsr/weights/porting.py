@@ -12,13 +12,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import safetensors
-import safetensors.numpy
 from flax.traverse_util import unflatten_dict
 
 from jaxsr.errors import InputError, first_line
 from jaxsr.weights.ncnn import read_pair
 from jaxsr.weights.shapes import listed
-from jaxsr.weights.store import check_numbers
+from jaxsr.weights.store import read_safetensors
 from jaxsr.weights.torch_file import read_torch_file
 
 
@@ -70,9 +69,7 @@ def read_tensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
         return read_pair(path)
     if suffix == ".safetensors":
         try:
-            with safetensors.safe_open(path, framework="numpy") as file:
-                check_numbers(path, file)
-            return safetensors.numpy.load_file(path)
+            return read_safetensors(path)[0]
         except safetensors.SafetensorError as error:
             raise InputError(f"{path}: not a readable safetensors file ({error})") from error
     return _read_torch(path)

@@ -81,10 +81,7 @@ def load_weights(name_or_path: str | os.PathLike, *, dtype: Any = jnp.float32) -
     """
     path = _find(name_or_path)
     try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            check_numbers(path, file)
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        tensors, metadata = read_safetensors(path)
     except (safetensors.SafetensorError, TypeError) as error:
         raise InputError(f"{path}: not a readable safetensors file ({error}); it may be cut short") from error
     card = _card(path, metadata)
@@ -98,11 +95,22 @@ def load_weights(name_or_path: str | os.PathLike, *, dtype: Any = jnp.float32) -
     return Weights(model, unflatten_dict(tensors, sep="/"), card)
 
 
-def check_numbers(path: Path, file: Any) -> None:
-    """Raise `InputError` if an open safetensors file has tensors of a dtype that NumPy lacks."""
-    for name in file.keys():  # noqa: SIM118 (not a dict)
-        if (dtype := file.get_slice(name).get_dtype()).startswith(("F8_", "F6_", "F4")):
-            raise InputError(f"{path}: its numbers are {dtype}, which is not read; store them as float16 or float32")
+def read_safetensors(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Read the tensors and the metadata of a safetensors file.
+
+    Raises:
+      InputError: the file has tensors of a dtype that NumPy lacks.
+      safetensors.SafetensorError: the file is broken.
+    """
+    tensors = {}
+    with safetensors.safe_open(path, framework="numpy") as file:
+        for name in file.offset_keys():
+            if (dtype := file.get_slice(name).get_dtype()).startswith(("F8_", "F6_", "F4")):
+                raise InputError(
+                    f"{path}: its numbers are {dtype}, which is not read; store them as float16 or float32"
+                )
+            tensors[name] = file.get_tensor(name)
+        return tensors, file.metadata() or {}
 
 
 def bundled_names() -> list[str]:

@@ -15,6 +15,7 @@ from jaxsr.files import replacing
 from jaxsr.models.vgg import layers
 from jaxsr.weights.lpips import read_vgg16
 from jaxsr.weights.porting import Place, file_hash, kernel_place, port, read_tensors
+from jaxsr.weights.store import read_safetensors
 
 # {layout: (depth, the normalisation that the weights were trained with)}.
 VGG_LAYOUTS = {
@@ -81,9 +82,8 @@ def read_vgg(path: str | os.PathLike, *, flag: str = "") -> tuple[dict[str, Any]
     if not Path(path).is_file():
         raise InputError(f"{what}: choose vgg19, vgg16 or a file that `jaxsr port` wrote")
     try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            card = json.loads((file.metadata() or {}).get("card", "{}"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        tensors, metadata = read_safetensors(path)
+        card = json.loads(metadata.get("card", "{}"))
     except (safetensors.SafetensorError, json.JSONDecodeError) as error:
         raise InputError(f"{what}: not a readable safetensors file ({error}); port it again") from error
     if card.get("format") != "jaxsr-vgg":

@@ -1,1 +1,1 @@
-"""The page of results: its sections, tables and figures, made from the files in docs/results."""
+"""The page of results: its sections, tables and plots, made from the files in docs/results."""

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from jaxsr.evaluation.protocol import PROTOCOL
-from results_page.figures import slope
+from results_page.plots import slope
 from results_page.real import real_section, real_table
 from results_page.recipes import recipes_sections
 from results_page.reproduction import COMMANDS, RECIPE_COMMANDS

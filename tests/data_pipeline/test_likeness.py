@@ -6,7 +6,7 @@ from PIL import Image
 
 from jaxsr.data.inspection import format_table, inspect
 from jaxsr.data.sources import open_source
-from jaxsr.evaluation.protocol import degraded
+from jaxsr.evaluation.protocol import hr_and_lr
 from jaxsr.evaluation.sets import open_sets
 
 SAMPLES = ("city", "guitar", "nyc")
@@ -27,7 +27,7 @@ def write_pairs(folder, high, low, *, scale, size=(402, 322)):
     for number, name in enumerate(SAMPLES):
         picture = photo(number, size)
         save(folder / high.format(name), picture)
-        save(folder / low.format(name), degraded(picture, scale=scale)[1])
+        save(folder / low.format(name), hr_and_lr(picture, scale=scale)[1])
 
 
 @pytest.mark.parametrize("full", [False, True])

@@ -11,7 +11,7 @@ from jaxsr.data.low import with_low
 from jaxsr.data.pipeline import cached, crops
 from jaxsr.data.sources import open_source
 from jaxsr.errors import InputError
-from jaxsr.evaluation.protocol import degraded
+from jaxsr.evaluation.protocol import hr_and_lr
 
 SCALE, CROP = 4, 32
 
@@ -22,7 +22,7 @@ def folders(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pairs")
     source = open_source(["samples"])
     for number, name in enumerate(("a", "b", "sub/c", "sub/d")):
-        low = degraded(source[number][: 130 + number, :150], scale=SCALE)[1]
+        low = hr_and_lr(source[number][: 130 + number, :150], scale=SCALE)[1]
         for kind, picture, suffix in (("hr", source[number][: 130 + number, :150], ""), ("lr", low, "x4")):
             path = folder / kind / f"{name}{suffix}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def stream(source, **options):
 
 def mismatch(low, high):
     """Levels between LR crops and reduced HR crops, without the edges, beyond which crops know nothing."""
-    reduced = np.stack([degraded(crop, scale=SCALE)[1] for crop in high])
+    reduced = np.stack([hr_and_lr(crop, scale=SCALE)[1] for crop in high])
     return np.abs(reduced[:, 2:-2, 2:-2].astype(int) - low[:, 2:-2, 2:-2]).max()
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from jaxsr.data.sources import SAMPLES, open_source
 from jaxsr.errors import InputError
-from jaxsr.imaging.files import read_photo
+from jaxsr.imaging.photo import read_photo
 
 
 def test_the_samples_are_photos_fit_for_training():

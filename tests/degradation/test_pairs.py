@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 
-from jaxsr.data.augmentation import augment, degrade
+from jaxsr.data.augmentation import augment
 from jaxsr.data.degradation import make_degradation, margin
+from jaxsr.data.degradation.bicubic import bicubic_pair
 from jaxsr.data.degradation.pairs import degraded_by
 from jaxsr.data.degradation.recipes import WANG_2021
 from jaxsr.data.pipeline import crops
@@ -56,7 +57,7 @@ def test_low_resolution_lies_where_high_resolution_is(changes):
 @pytest.mark.parametrize("fault", [{"blur": 1.0}, {"noise": 1.0}, {"jpeg": 1.0}, {"resize": (0.0, 1.0, 0.0)}])
 def test_every_part_changes_the_picture(photos, fault):
     unit = photos.astype(jnp.float32) / 255
-    reduced, _ = degrade(photos, scale=SCALE)
+    reduced, _ = bicubic_pair(photos, scale=SCALE)
     plain, faulty = (
         inside(degraded_by(jax.random.key(2), unit, reduced, recipe=recipe(**each), scale=SCALE))
         for each in ({}, fault)
@@ -74,7 +75,7 @@ def test_the_margin_keeps_what_blurs_take_from_the_opposite_edge_out(photos, sca
     changed = crops.at[:, -cut:].set(255 - crops[:, -cut:])
     degrade_crops = jax.jit(partial(degraded_by, recipe=recipe(blur=1.0), scale=scale))
     found = [
-        degrade_crops(jax.random.key(5), images.astype(jnp.float32) / 255, degrade(images, scale=scale)[0])
+        degrade_crops(jax.random.key(5), images.astype(jnp.float32) / 255, bicubic_pair(images, scale=scale)[0])
         for images in (crops, changed)
     ]
     top = [np.asarray(low)[:, cut // scale : cut // scale + 4 // scale + 1] for low in found]
@@ -84,7 +85,7 @@ def test_the_margin_keeps_what_blurs_take_from_the_opposite_edge_out(photos, sca
 def test_bicubic_is_todays_reduction_of_turned_crops(photos):
     key = jax.random.key(3)
     low, high = make_degradation("bicubic", scale=SCALE)(key, photos)
-    expected = degrade(augment(key, photos), scale=SCALE)
+    expected = bicubic_pair(augment(key, photos), scale=SCALE)
     np.testing.assert_array_equal(low, expected[0])
     np.testing.assert_array_equal(high, expected[1])
 
@@ -104,7 +105,7 @@ def test_about_the_wanted_part_stays_clean(photos, really):
     for seed in range(12):
         low, high = really(jax.random.key(seed), photos)
         levels = jnp.round((high / 2 + 0.5) * 255)
-        reduced = np.asarray(degrade(levels.astype(jnp.uint8), scale=SCALE)[0])
+        reduced = np.asarray(bicubic_pair(levels.astype(jnp.uint8), scale=SCALE)[0])
         # The margin matters only to the outermost pixels.
         clean += list((np.abs(np.asarray(low) - reduced)[:, 2:-2, 2:-2] < 1e-3).all(axis=(1, 2, 3)))
     assert 0.04 < np.mean(clean) < 0.25

@@ -12,9 +12,9 @@ from PIL import Image
 
 from jaxsr.evaluation.metrics import psnr
 from jaxsr.evaluation.photos import distinct
-from jaxsr.evaluation.protocol import METRICS, PERCEPTUAL, PROTOCOL, degraded
+from jaxsr.evaluation.protocol import LPIPS_METRICS, METRICS, PROTOCOL, hr_and_lr
 from jaxsr.evaluation.report import save_json, table
-from jaxsr.imaging.files import read_photo
+from jaxsr.imaging.photo import read_photo
 from jaxsr.models import ESPCN
 from jaxsr.weights import Weights, save_weights
 
@@ -124,7 +124,7 @@ def test_metrics_that_are_missing_are_null_and_a_dash(tmp_path):
     save_json(tmp_path / "report.json", [result(**scores)])
     (saved,) = json.loads((tmp_path / "report.json").read_text())["results"]
     for found in (saved["mean"], saved["images"]["photo"]):
-        assert found == scores | dict.fromkeys(PERCEPTUAL, None)
+        assert found == scores | dict.fromkeys(LPIPS_METRICS, None)
     assert table([result(**scores)]).splitlines()[-1].split()[-3:] == ["–", "–", "1.00"]
 
 
@@ -162,7 +162,7 @@ def test_without_the_extra_lpips_is_left_out_and_said(photos, tmp_path):
     assert done.returncode == 0, done.stderr
     assert 'pip install "jaxsr[lpips]"' in done.stderr
     (result,) = json.loads((tmp_path / "report.json").read_text())["results"]
-    assert {metric for metric, value in result["mean"].items() if value is None} == set(PERCEPTUAL)
+    assert {metric for metric, value in result["mean"].items() if value is None} == set(LPIPS_METRICS)
 
 
 def test_a_weights_file_is_scored(photos, tmp_path):
@@ -175,6 +175,6 @@ def test_a_weights_file_is_scored(photos, tmp_path):
     (result,) = json.loads((tmp_path / "report.json").read_text())["results"]
     assert (result["model"], result["scale"], result["card"]["seed"]) == ("mine", 2, 0)
     photo = read_photo(photos / "head.png")
-    hr, lr = degraded(photo, scale=2)
+    hr, lr = hr_and_lr(photo, scale=2)
     sr = np.clip(np.round((np.asarray(model.apply(variables, lr[None] / np.float32(255)))[0] + 1) * 127.5), 0, 255)
     assert result["images"]["head"]["psnr_rgb"] == pytest.approx(psnr(sr[2:-2, 2:-2], hr[2:-2, 2:-2]), abs=1e-3)

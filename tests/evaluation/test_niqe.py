@@ -11,7 +11,7 @@ import jaxsr
 from jaxsr.commands.evaluate import main
 from jaxsr.errors import InputError
 from jaxsr.evaluation.photos import read_set
-from jaxsr.imaging.files import read_photo
+from jaxsr.imaging.photo import read_photo
 from jaxsr.metrics import niqe
 
 DATA = Path(__file__).parents[1] / "data"

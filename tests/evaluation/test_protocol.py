@@ -8,8 +8,8 @@ from PIL import Image
 import jaxsr
 from jaxsr.errors import InputError
 from jaxsr.evaluation.photos import find_set, read_set
-from jaxsr.evaluation.protocol import METRICS, degraded, evaluate, perceptual_metrics, score
-from jaxsr.imaging.files import read_photo
+from jaxsr.evaluation.protocol import METRICS, evaluate, hr_and_lr, lpips_metrics, score
+from jaxsr.imaging.photo import read_photo
 from jaxsr.imaging.resize import resize_uint8
 
 DATA = Path(__file__).parents[1] / "data"
@@ -42,7 +42,7 @@ def test_published_bicubic_row_of_lpips():
         jaxsr.load("bicubic"),
         read_set(find_set(DATA / "Set5")[1]),
         metrics=(),
-        perceptual={"lpips_alex": perceptual_metrics(["lpips_alex"])["lpips_alex"]},
+        distances={"lpips_alex": lpips_metrics(["lpips_alex"])["lpips_alex"]},
     )
     assert result["mean"] == {"lpips_alex": pytest.approx(0.341, abs=0.002)}
 
@@ -65,7 +65,7 @@ def test_mean_is_of_the_values_per_image(control):
 
 def test_low_resolution_is_matlabs():
     for path in sorted((DATA / "Set5" / "HR").iterdir()):
-        hr, lr = degraded(read_photo(path), scale=4)
+        hr, lr = hr_and_lr(read_photo(path), scale=4)
         np.testing.assert_array_equal(lr, read_photo(DATA / "Set5" / "LR_bicubic_X4" / path.name))
         np.testing.assert_array_equal(hr, read_photo(path))
 
@@ -73,7 +73,7 @@ def test_low_resolution_is_matlabs():
 @pytest.mark.parametrize("scale", [2, 3, 4, 8])
 def test_hr_is_cropped_to_a_multiple_of_the_scale(scale):
     photo = np.random.default_rng(0).integers(0, 256, (53, 47, 3)).astype(np.uint8)
-    hr, lr = degraded(photo, scale=scale)
+    hr, lr = hr_and_lr(photo, scale=scale)
     assert hr.shape == (53 // scale * scale, 47 // scale * scale, 3)
     assert lr.shape == (53 // scale, 47 // scale, 3)
     np.testing.assert_array_equal(hr, photo[: hr.shape[0], : hr.shape[1]])

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from forked import run
-from results_page.figures import slope
 from results_page.page import readme_table, results_page
+from results_page.plots import slope
 from results_page.results import METRICS, PUBLISHED, ROWS, SETS, read_figures
 
 ROOT = Path(__file__).parents[2]

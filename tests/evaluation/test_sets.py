@@ -10,7 +10,7 @@ import jaxsr
 from jaxsr.data.pairing import counterparts
 from jaxsr.errors import InputError
 from jaxsr.evaluation.photos import find_set, read_set
-from jaxsr.evaluation.protocol import PROTOCOL, degraded, evaluate, score_results
+from jaxsr.evaluation.protocol import PROTOCOL, evaluate, hr_and_lr, score_results
 from jaxsr.evaluation.sets import open_sets
 
 SET5 = Path(__file__).parents[1] / "data" / "Set5"
@@ -24,7 +24,7 @@ def photos(tmp_path):
     for name, photo in read_set(find_set(SET5)[1]):
         if name not in ("head", "woman"):
             continue
-        hr, lr = degraded(photo[20:120, 30:141], scale=4)
+        hr, lr = hr_and_lr(photo[20:120, 30:141], scale=4)
         Image.fromarray(hr).save(tmp_path / "hr" / f"{name}.png")
         Image.fromarray(lr).save(tmp_path / "lr" / f"{name}x4.png")
         Image.fromarray(jaxsr.load("bicubic")(lr)).save(tmp_path / "sr" / f"{name}_out.png")
@@ -123,7 +123,7 @@ def test_degraded_photos_are_those_of_the_seed_and_worse_than_reduced_ones(photo
     np.testing.assert_array_equal(first, again)
     assert first.shape == (25, 27, 3)
     assert np.abs(first.astype(int) - other).mean() > 1
-    reduced = degraded(hr, scale=4)[1]
+    reduced = hr_and_lr(hr, scale=4)[1]
     assert 1 < np.abs(first.astype(int) - reduced).mean() < 30
     (bicubic,) = open_sets([str(photos / "hr")], recipe="bicubic").values()
     np.testing.assert_array_equal(bicubic.low("woman", hr, scale=4), reduced)

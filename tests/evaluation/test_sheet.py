@@ -6,7 +6,7 @@ from PIL import Image
 
 import jaxsr
 from jaxsr.evaluation.photos import find_set, read_set
-from jaxsr.evaluation.protocol import degraded
+from jaxsr.evaluation.protocol import hr_and_lr
 from jaxsr.evaluation.sets import EvaluationSet
 from jaxsr.evaluation.sheet import CELL, Crop, choose_crops, draw_sheet, most_detailed, save_sheet
 from jaxsr.imaging.resize import resize_uint8
@@ -58,8 +58,8 @@ def test_cells_are_the_models_pixels():
     crop = Crop("butterfly", photo, *most_detailed(photo, side=80))
     models = {"nearest": jaxsr.load("nearest"), "bicubic ×2": jaxsr.load("bicubic", scale=2)}
     sheet = draw_sheet([crop], models, title="title")
-    expected = [resize_uint8(degraded(photo, scale=4)[1], 4, kernel="nearest")]
-    expected += [resize_uint8(degraded(photo, scale=2)[1], 2), photo]
+    expected = [resize_uint8(hr_and_lr(photo, scale=4)[1], 4, kernel="nearest")]
+    expected += [resize_uint8(hr_and_lr(photo, scale=2)[1], 2), photo]
     for column, image in enumerate(expected, start=1):
         cell = np.repeat(np.repeat(image[crop.rows, crop.columns], CELL // 80, axis=0), CELL // 80, axis=1)
         # Wherever the cell lies, it is there pixel for pixel.

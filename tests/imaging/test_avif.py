@@ -9,7 +9,7 @@ from PIL import Image
 import jaxsr
 from jaxsr.errors import InputError
 from jaxsr.imaging.boxes import primary_numbers
-from jaxsr.imaging.files import read_photo
+from jaxsr.imaging.photo import read_photo
 from jaxsr.imaging.picture import open_picture
 from jaxsr.upscaling.batch import upscale_file
 

@@ -11,11 +11,11 @@ from PIL import Image, ImageSequence
 
 import jaxsr
 from jaxsr.errors import InputError
-from jaxsr.imaging.apng import read_apng
-from jaxsr.imaging.chunks import chunk, insert_before_pixels
 from jaxsr.imaging.frame_writing import ticked
 from jaxsr.imaging.frames import open_frames
 from jaxsr.imaging.picture import open_picture
+from jaxsr.imaging.png.animation import read_apng
+from jaxsr.imaging.png.chunks import chunk, insert_before_pixels
 from jaxsr.imaging.resize import resize_uint8
 from jaxsr.upscaling.batch import file_stages, upscale_file
 

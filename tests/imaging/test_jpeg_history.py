@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from jaxsr.evaluation.photos import find_set, read_set
-from jaxsr.evaluation.protocol import degraded
+from jaxsr.evaluation.protocol import hr_and_lr
 from jaxsr.imaging.jpeg_history import former_quality, step_table
 
 DATA = Path(__file__).parents[1] / "data"
@@ -42,7 +42,7 @@ def test_the_quality_is_found_in_the_pixels(quality):
 
 @pytest.mark.parametrize("quality", [40, 75, 90])
 def test_the_quality_is_found_after_other_changes_without_loss(quality):
-    photo, small = PHOTOS["butterfly"], degraded(PHOTOS["baby"], scale=4)[1]
+    photo, small = PHOTOS["butterfly"], hr_and_lr(PHOTOS["baby"], scale=4)[1]
     coded = jpeg(photo, quality)
     gray = jpeg(np.asarray(Image.fromarray(photo).convert("L")), quality)
     written_on = np.asarray(coded).copy()
@@ -62,7 +62,7 @@ def test_the_quality_is_found_after_other_changes_without_loss(quality):
 def test_photos_that_never_were_a_jpeg_have_none():
     for photo in PHOTOS.values():
         assert estimate(photo) is None
-        assert estimate(degraded(photo, scale=4)[1]) is None
+        assert estimate(hr_and_lr(photo, scale=4)[1]) is None
 
 
 def test_photos_that_were_reduced_or_enlarged_after_the_jpeg_have_none():

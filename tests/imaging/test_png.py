@@ -12,10 +12,10 @@ import pytest
 import pyvips
 from PIL import Image
 
-import jaxsr.imaging.png
-from jaxsr.imaging.deflate import compressed_rows, joined_adler
-from jaxsr.imaging.filtering import average, paeth
-from jaxsr.imaging.png import write_png
+import jaxsr.imaging.png.writing
+from jaxsr.imaging.png.deflate import compressed_rows, joined_adler
+from jaxsr.imaging.png.filters import average, paeth
+from jaxsr.imaging.png.writing import write_png
 from jaxsr.imaging.resize import resize_uint8
 
 SAMPLES = Path(jaxsr.__file__).parent / "samples"
@@ -55,7 +55,7 @@ def textured(height, width, bands, dtype):
 @pytest.mark.parametrize("mode", KINDS)
 def test_every_kind_of_pixel_comes_back(mode, dtype, compression, monkeypatch):
     # A few rows in each block.
-    monkeypatch.setattr(jaxsr.imaging.png, "_BLOCK", 1500)
+    monkeypatch.setattr(jaxsr.imaging.png.writing, "_BLOCK", 1500)
     pixels = textured(67, 103, KINDS[mode], dtype)
     png = written(pixels, compression=compression)
     by_libvips = pyvips.Image.new_from_buffer(png, "").numpy().reshape(pixels.shape)
@@ -129,7 +129,7 @@ def test_flat_areas_and_drawings_take_little():
 
 def test_all_cores_take_part_and_the_file_is_the_same(monkeypatch):
     pixels = textured(600, 500, 3, np.uint8)
-    monkeypatch.setattr(jaxsr.imaging.png, "_BLOCK", 20_000)
+    monkeypatch.setattr(jaxsr.imaging.png.writing, "_BLOCK", 20_000)
     # Three blocks must be there at once, or none goes on.
     meeting, calls = threading.Barrier(3), itertools.count()
 
@@ -140,7 +140,7 @@ def test_all_cores_take_part_and_the_file_is_the_same(monkeypatch):
 
     files = []
     for threads, function in ((1, compressed_rows), (3, met)):
-        monkeypatch.setattr(jaxsr.imaging.png, "compressed_rows", function)
+        monkeypatch.setattr(jaxsr.imaging.png.writing, "compressed_rows", function)
         monkeypatch.setattr(pyvips, "concurrency_get", lambda threads=threads: threads)
         files.append(written(pixels))
     assert files[0] == files[1]
@@ -149,9 +149,9 @@ def test_all_cores_take_part_and_the_file_is_the_same(monkeypatch):
 def test_pixels_are_asked_for_as_they_are_written(monkeypatch):
     # 64 megapixels, of which a few blocks are there at a time.
     asked, made = [], []
-    rows = jaxsr.imaging.png._rows
+    rows = jaxsr.imaging.png.writing._rows
     monkeypatch.setattr(
-        jaxsr.imaging.png, "_rows", lambda image, top, bottom: asked.append(top) or rows(image, top, bottom)
+        jaxsr.imaging.png.writing, "_rows", lambda image, top, bottom: asked.append(top) or rows(image, top, bottom)
     )
     monkeypatch.setattr(pyvips, "concurrency_get", lambda: 2)
 

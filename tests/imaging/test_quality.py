@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from jaxsr.evaluation.photos import find_set, read_set
-from jaxsr.evaluation.protocol import degraded
+from jaxsr.evaluation.protocol import hr_and_lr
 from jaxsr.imaging.quality import file_quality, jpeg_quality, noise_level, traces
 
 SET5 = dict(read_set(find_set(Path(__file__).parents[1] / "data" / "Set5")[1]))
@@ -63,7 +63,7 @@ def test_colour_and_gray_pictures_show_the_same_noise_beside_black_or_white_bars
 
 
 def test_small_pictures_and_floats_are_taken():
-    small = degraded(SET5["bird"], scale=4)[1]
+    small = hr_and_lr(SET5["bird"], scale=4)[1]
     assert traces(small[:9, :9]) == (None, None, 0.0)
     ints, floats = traces(small), traces(small.astype(np.float32) / 255)
     assert ints.noise == pytest.approx(floats.noise, rel=1e-4)

@@ -11,7 +11,7 @@ from random_networks import images, random_variables
 from jaxsr.errors import InputError
 from jaxsr.evaluation.metrics import psnr
 from jaxsr.imaging.color import luma, unit_from_signed, unit_from_uint8
-from jaxsr.imaging.files import read_photo
+from jaxsr.imaging.photo import read_photo
 from jaxsr.imaging.resize import resize, resize_uint8
 from jaxsr.models import ESPCN, SRCNN, SRResNet
 from jaxsr.models.rescaling import rescaled

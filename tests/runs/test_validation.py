@@ -6,7 +6,7 @@ import optax
 import pytest
 from random_networks import images
 
-from jaxsr.data.augmentation import degrade
+from jaxsr.data.degradation.bicubic import bicubic_pair
 from jaxsr.models import ESPCN
 from jaxsr.models.initialisation import initialise
 from jaxsr.runs.validation import make_validation
@@ -44,7 +44,7 @@ def test_the_validation_loss_is_that_of_an_update_on_the_whole_photo(loss, gray)
     validate = make_validation(model, {"photo": photo}, workdir=None, losses={"validation_loss": PIXEL_LOSSES[loss]})
     measured = validate(state, None)["validation_loss"]
     step = make_pixel_step(
-        model, optimizer, seed=0, loss=loss, degrade=lambda _, crops: degrade(crops, scale=model.scale)
+        model, optimizer, seed=0, loss=loss, degrade=lambda _, crops: bicubic_pair(crops, scale=model.scale)
     )
     crops = np.stack([photo] * 3, axis=-1) if gray else photo
     _, metrics = step(state, crops[None])

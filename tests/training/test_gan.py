@@ -11,7 +11,8 @@ import optax
 import pytest
 from random_networks import random_variables
 
-from jaxsr.data.augmentation import augment, degrade
+from jaxsr.data.augmentation import augment
+from jaxsr.data.degradation.bicubic import bicubic_pair
 from jaxsr.models import SRResNet
 from jaxsr.models.discriminator import Discriminator
 from jaxsr.models.vgg import VGG
@@ -76,7 +77,7 @@ def run():
 def pair(batch):
     """LR and HR of the first step, as the step makes them."""
     key = jax.random.fold_in(jax.random.key(0), 0)
-    return degrade(augment(key, jnp.asarray(batch)), scale=4)
+    return bicubic_pair(augment(key, jnp.asarray(batch)), scale=4)
 
 
 def equal(a, b):
@@ -217,7 +218,7 @@ def test_the_calibrated_scale_starts_at_the_stated_multiple(content):
     scale = calibrated_feature_scale(
         GENERATOR, FEATURES, losses, random_variables(GENERATOR), FROZEN, [batch], ratio=20.0
     )
-    low, high = degrade(jnp.asarray(batch), scale=4)
+    low, high = bicubic_pair(jnp.asarray(batch), scale=4)
     fake, _ = GENERATOR.apply(random_variables(GENERATOR), low, train=True, mutable=["batch_stats"])
     sr, hr = (FEATURES.apply({"params": FROZEN}, images) for images in (fake, high))
     value = sum(w * PIXEL_LOSSES[content](scale * sr[tap], scale * hr[tap]).mean() for tap, w in TAPS.items())

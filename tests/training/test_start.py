@@ -16,7 +16,7 @@ def test_validation_records_are_degraded_as_the_run_degrades(tmp_path):
     # A TFDS set is a source as well.
     source = open_source([tmp_path])
     config = TrainConfig(degradation="real")
-    photos, low = _validation_pixels(config, {"set": source})
+    photos, low = _validation_pixels(config, [source], {})
     assert photos.keys() == low.keys() == set(source.names)
     for name, photo in photos.items():
         assert photo.shape == (64, 98, 3)
@@ -24,7 +24,7 @@ def test_validation_records_are_degraded_as_the_run_degrades(tmp_path):
         assert low[name].shape == clean.shape
         difference = np.abs(low[name].astype(int) - clean).mean()
         assert 0.2 < difference < 20
-    assert _validation_pixels(TrainConfig(), {"set": source})[1] == {}
+    assert _validation_pixels(TrainConfig(), [source], {})[1] == {}
 
 
 def test_the_card_of_a_run_on_pairs_names_their_folders_and_no_degradation():

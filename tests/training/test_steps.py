@@ -4,7 +4,8 @@ import numpy as np
 import optax
 import pytest
 
-from jaxsr.data.augmentation import augment, degrade
+from jaxsr.data.augmentation import augment
+from jaxsr.data.degradation.bicubic import bicubic_pair
 from jaxsr.models import ESPCN, SRCNN, SRResNet
 from jaxsr.models.initialisation import initialise
 from jaxsr.processes.devices import make_mesh, replicated, sharded_batches
@@ -91,7 +92,7 @@ def test_the_loss_is_that_of_the_pair_the_key_makes(loss):
     model, batch = SMALL["espcn"], crops(4)
     state = fresh(model)
     _, metrics = jax.jit(make_pixel_step(model, OPTIMIZER, seed=5, loss=loss))(state, batch)
-    low, high = degrade(augment(jax.random.fold_in(jax.random.key(5), 0), jnp.asarray(batch)), scale=4)
+    low, high = bicubic_pair(augment(jax.random.fold_in(jax.random.key(5), 0), jnp.asarray(batch)), scale=4)
     difference = np.asarray(model.apply({"params": state.params}, low) - high, np.float64)
     expected = (difference**2).mean() if loss == "mse" else np.abs(difference).mean()
     np.testing.assert_allclose(metrics["loss"], expected, rtol=1e-5)

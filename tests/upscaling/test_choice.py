@@ -14,7 +14,7 @@ from PIL import Image
 import jaxsr
 from jaxsr.errors import InputError
 from jaxsr.evaluation.photos import find_set, read_set
-from jaxsr.evaluation.protocol import degraded
+from jaxsr.evaluation.protocol import hr_and_lr
 from jaxsr.imaging.quality import Traces
 from jaxsr.upscaling.choice import choose, choose_for
 from jaxsr.upscaling.command import list_jobs
@@ -22,7 +22,7 @@ from jaxsr.upscaling.plan import Job
 
 ROOT = Path(__file__).parents[2]
 SETS = [ROOT / "tests" / "data" / name for name in ("Set5", "Set14")]
-CLEAN = {name: degraded(photo, scale=4)[1] for path in SETS for name, photo in read_set(find_set(path)[1])}
+CLEAN = {name: hr_and_lr(photo, scale=4)[1] for path in SETS for name, photo in read_set(find_set(path)[1])}
 
 
 @pytest.fixture(scope="module")

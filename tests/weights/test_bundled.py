@@ -20,8 +20,8 @@ LEAST = {
 def test_a_bundled_network_scores_on_set5_what_its_readme_says(name, least, pytestconfig):
     _, paths = find_set(pytestconfig.rootpath / "tests" / "data" / "Set5")
     upscaler = jaxsr.load(name)
-    perceptual = {"lpips_alex": make_lpips("alex")} if name == "srgan" else {}
-    scores = evaluate(upscaler, read_set(paths), scale=int(upscaler.scale), metrics=("psnr_y",), perceptual=perceptual)
+    distances = {"lpips_alex": make_lpips("alex")} if name == "srgan" else {}
+    scores = evaluate(upscaler, read_set(paths), scale=int(upscaler.scale), metrics=("psnr_y",), distances=distances)
     assert least < scores["mean"]["psnr_y"] < least + 0.03
-    if perceptual:
+    if distances:
         assert scores["mean"]["lpips_alex"] == pytest.approx(0.104, abs=0.001)

@@ -8,8 +8,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxsr.data.augmentation import augment, degrade
+from jaxsr.data.augmentation import augment
 from jaxsr.data.degradation import draws
+from jaxsr.data.degradation.bicubic import bicubic_pair
 from jaxsr.data.degradation.jpeg import compressed
 from jaxsr.data.degradation.kernels import SIDE, filtered
 from jaxsr.data.degradation.noise import noisy
@@ -50,13 +51,13 @@ def make_degradation(recipe: str, *, scale: int) -> Degrade:
     if recipe not in RECIPE_NAMES:
         raise InputError(f"--degradation {recipe} is unknown: choose {', '.join(RECIPE_NAMES)}")
     if recipe == "bicubic":
-        return lambda key, crops: degrade(augment(key, crops), scale=scale)
+        return lambda key, crops: bicubic_pair(augment(key, crops), scale=scale)
     cut = margin(recipe, scale=scale)
 
     def degrade_really(key, crops):
         turn, draw = jax.random.split(key)
         crops = augment(turn, crops)
-        reduced, high = degrade(crops, scale=scale)
+        reduced, high = bicubic_pair(crops, scale=scale)
         low = degraded_by(draw, unit_from_uint8(crops), reduced, recipe=RECIPES[recipe], scale=scale)
         return _inside(low, cut // scale), _inside(high, cut)
 

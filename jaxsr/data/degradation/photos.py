@@ -9,7 +9,7 @@ import numpy as np
 from jaxsr.data.degradation.pairs import degraded_by, margin
 from jaxsr.data.degradation.recipes import RECIPES
 from jaxsr.errors import InputError
-from jaxsr.imaging.color import GRAY_WEIGHTS
+from jaxsr.imaging.color import as_rgb, full_luma
 from jaxsr.imaging.resize import resize_uint8
 
 # Sides are rounded up to multiples of this and of the scale, so that few programs are compiled.
@@ -41,13 +41,12 @@ def degrade_photo(key: jax.Array, photo: np.ndarray, *, recipe: str, scale: int)
     cut = margin(recipe, scale=scale)
     step = math.lcm(_STEP, scale)
     side = step * -(-(max(height, width) + 2 * cut) // step)
-    rgb = photo if photo.ndim == 3 else np.repeat(photo[..., None], 3, axis=-1)
-    padded = np.pad(rgb, ((cut, side - cut - height), (cut, side - cut - width), (0, 0)), mode="symmetric")
+    padded = np.pad(as_rgb(photo), ((cut, side - cut - height), (cut, side - cut - width), (0, 0)), mode="symmetric")
     reduced = jnp.float32(resize_uint8(padded, 1 / scale)[None]) / 255
     never_clean = RECIPES[recipe]._replace(clean=0.0)
     low = _degraded(key, jnp.float32(padded[None]) / 255, reduced, recipe=never_clean, scale=scale)[0]
     start = cut // scale
     low = np.asarray(low[start : start + height // scale, start : start + width // scale])
     if photo.ndim == 2:
-        low = low @ np.array(GRAY_WEIGHTS, np.float32)
+        low = full_luma(low)
     return np.round(255 * low).astype(np.uint8)

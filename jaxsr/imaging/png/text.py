@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Sequence
 from typing import BinaryIO
 
-from jaxsr.imaging.chunks import insert_at_end, read_chunks
+from jaxsr.imaging.png.chunks import insert_at_end, read_chunks
 
 # Limit for one chunk, and for all texts of a file together; more text is not a caption.
 _MOST_BYTES = 10**6

@@ -8,8 +8,8 @@ from typing import BinaryIO
 import numpy as np
 import pyvips
 
-from jaxsr.imaging.chunks import SIGNATURE, chunk, chunks_of
-from jaxsr.imaging.deflate import HEADER, Compression, compressed_rows, joined_adler
+from jaxsr.imaging.png.chunks import SIGNATURE, chunk, chunks_of
+from jaxsr.imaging.png.deflate import HEADER, Compression, compressed_rows, joined_adler
 
 # Bytes of pixels in a block. Blocks are compressed independently, which makes them 0.1 % larger at this size.
 _BLOCK = 2**20

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyvips
 
-from jaxsr.imaging.chunks import Chunk, read_chunks
 from jaxsr.imaging.encoding import HDR_CURVES, SRGB, SRGB_CURVE, Curve, Encoding, encoding_of_numbers
+from jaxsr.imaging.png.chunks import Chunk, read_chunks
 from jaxsr.imaging.primaries import SRGB_PRIMARIES
 
 _KINDS = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"sBIT")

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from zlib_ng import zlib_ng
 
-from jaxsr.imaging.filtering import average, paeth
+from jaxsr.imaging.png.filters import average, paeth
 
 Compression = Literal["fast", "balanced", "small"]
 # Declares a window of 32 KiB and zlib's default level.

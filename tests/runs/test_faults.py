@@ -1,7 +1,7 @@
 import pytest
 
 from jaxsr.errors import InputError
-from jaxsr.runs.guard import adversarial_warnings
+from jaxsr.runs.faults import adversarial_warnings
 
 
 def log(steps, **values):

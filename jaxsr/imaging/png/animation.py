@@ -10,7 +10,15 @@ from typing import BinaryIO
 import numpy as np
 import pyvips
 
-from jaxsr.imaging.chunks import SIGNATURE, Chunk, chunk, chunks_of, insert_at_end, insert_before_pixels, read_chunks
+from jaxsr.imaging.png.chunks import (
+    SIGNATURE,
+    Chunk,
+    chunk,
+    chunks_of,
+    insert_at_end,
+    insert_before_pixels,
+    read_chunks,
+)
 
 _ANIMATION, _CONTROL, _DATA = b"acTL", b"fcTL", b"fdAT"
 # Sequence number, width, height, left, top, delay's numerator and denominator, disposal, blending.

@@ -1,4 +1,4 @@
-"""Warnings about an adversarial run that goes wrong, from its log."""
+"""Faults of an adversarial run, recognised in its log."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,11 +1,13 @@
 import io
 import itertools
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
 
-from jaxsr.runs.monitor import curves, draw_curves, strip
+from jaxsr.data.degradation import make_degradation
+from jaxsr.runs.drawing import COLUMNS, ROWS, curves, draw_curves, draw_degraded, strip
 
 
 def test_curves_show_what_is_logged(tmp_path):
@@ -99,3 +101,16 @@ def test_a_strip_holds_each_crop_in_its_place():
 
 def _blue(image):
     return (np.abs(image - (31, 119, 180)).sum(axis=-1) < 30).sum()
+
+
+def test_the_picture_shows_the_pairs_that_degrade_gives(tmp_path):
+    crops = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8).repeat(4, 1).repeat(4, 2)
+    degrade = make_degradation("bicubic", scale=4)
+    draw_degraded(tmp_path / "degraded.png", degrade, crops, scale=4, recipe="bicubic")
+    picture = np.asarray(Image.open(tmp_path / "degraded.png"))
+    low, high = degrade(jax.random.key(0), np.take(crops, range(COLUMNS), axis=0, mode="wrap"))
+    height, width = picture.shape[0] - 34, picture.shape[1] - 110
+    assert (height // 36, width // 36) == (2 * ROWS, COLUMNS)
+    shown = picture[34:66, 110:142], picture[70:102, 110:142]
+    np.testing.assert_array_equal(shown[0], np.asarray(np.round(low[0] * 255)).repeat(4, 0).repeat(4, 1))
+    np.testing.assert_allclose(shown[1] / 127.5 - 1, high[0], atol=1e-3)

@@ -1,13 +1,18 @@
-"""Pictures of a run: its curves, and strips of the same crops at each validation."""
+"""Pictures of a run: its curves, strips of the same crops at each validation, and its training pairs."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jax
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from jaxsr.data.degradation import Degrade
 from jaxsr.files import replacing
+from jaxsr.imaging.color import uint8_from_unit, unit_from_signed
+from jaxsr.imaging.photo import save_image
+from jaxsr.imaging.resize import resize_uint8
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,6 +29,8 @@ PANELS = (
     ("validation SSIM (Wang)", ("ssim_wang",), "linear"),
     ("validation LPIPS-Alex (lower is better)", ("lpips_alex",), "linear"),
 )
+# Training pairs in a row of their picture, and its rows of pairs.
+COLUMNS, ROWS = 10, 3
 
 
 def draw_curves(path: Path, rows: Sequence[dict[str, Any]], *, title: str) -> None:
@@ -107,3 +114,23 @@ def strip(rows: Sequence[tuple[str, Sequence[np.ndarray]]], *, title: str) -> np
         for j, crop in enumerate(crops):
             image.paste(Image.fromarray(crop), (margin + j * (side + gap), top))
     return np.asarray(image)
+
+
+def draw_degraded(path: Path, degrade: Degrade, crops: np.ndarray, *, scale: int, recipe: str) -> None:
+    """Write a PNG of training pairs: LR, enlarged with the nearest neighbour, above HR.
+
+    Args:
+      path: file to write.
+      degrade: from `jaxsr.data.degradation.make_degradation`.
+      crops: uint8 [B, S, S, 3]. They are degraded again until the picture is full.
+      scale: factor between LR and HR.
+      recipe: name of the degradation, for the title.
+    """
+    rows, degrade = [], jax.jit(degrade)
+    for number in range(ROWS):
+        chosen = np.take(crops, range(number * COLUMNS, (number + 1) * COLUMNS), axis=0, mode="wrap")
+        low, high = degrade(jax.random.key(number), chosen)
+        low, high = (np.asarray(uint8_from_unit(images)) for images in (low, unit_from_signed(high)))
+        rows.append(("LR\n(nearest)", [resize_uint8(image, scale, kernel="nearest") for image in low]))
+        rows.append(("HR", list(high)))
+    save_image(path, strip(rows, title=f"crops as the network sees them: --degradation {recipe}"))

@@ -1,4 +1,4 @@
-"""Photos read from files as arrays and written to files, with Pillow."""
+"""Photos as arrays, read from files and written to them with Pillow; `picture.py` has all that a file can hold."""
 
 import os
 import struct
@@ -12,6 +12,7 @@ from PIL import ExifTags, Image, ImageFile, ImageOps
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
 from jaxsr.imaging.boxes import primary_numbers
+from jaxsr.imaging.color import as_rgb
 
 PHOTO_SUFFIXES = frozenset({".avif", ".bmp", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
@@ -104,7 +105,7 @@ def _by_libvips(path):
     height, _ = picture.size
     colour = picture.rows(0, height)
     unit = colour / np.float32(255) if colour.dtype == np.uint8 else colour
-    unit = unit if unit.ndim == 3 else np.stack([unit] * 3, axis=-1)
+    unit = as_rgb(unit)
     if picture.opacity is not None:
         opacity = picture.opacity_rows(0, height)[..., None]
         unit = unit * opacity + 1 - opacity

@@ -1,4 +1,4 @@
-"""Figures of the page of results."""
+"""The plots on the page of results."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

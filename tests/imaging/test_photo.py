@@ -4,7 +4,7 @@ import tifffile
 from PIL import Image
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.files import photo_size, read_photo, save_image
+from jaxsr.imaging.photo import photo_size, read_photo, save_image
 from jaxsr.imaging.picture import open_picture
 
 

@@ -1,0 +1,1 @@
+"""PNG: its chunks, the colours and texts in them, animations, and the writing of pixels on all cores."""
