@@ -7,7 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from jaxsr.errors import InputError
-from jaxsr.upscaling import AutomaticUpscaler, Upscaler, load
+from jaxsr.upscaling import load
+from jaxsr.upscaling.upscaler import AnyUpscaler
 from jaxsr.weights.store import bundled_names
 
 # The page's names for the two kinds of `auto`, and whether each is sharp.
@@ -59,7 +60,7 @@ def offered(sources: Sequence[str | os.PathLike]) -> dict[str, Offer]:
 
 # Only a few, since each holds its weights and its compiled program.
 @lru_cache(maxsize=4)
-def upscaler_of(source: str, strength: float | None) -> Upscaler | AutomaticUpscaler:
+def upscaler_of(source: str, strength: float | None) -> AnyUpscaler:
     """`jaxsr.load` with a cache, so that a second picture starts without compiling again."""
     if source in AUTOMATIC:
         return load(sharp=AUTOMATIC[source])

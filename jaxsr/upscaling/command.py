@@ -9,7 +9,6 @@ from tqdm import tqdm
 
 from jaxsr.errors import InputError
 from jaxsr.imaging.deflate import Compression
-from jaxsr.upscaling.automatic import AutomaticUpscaler
 from jaxsr.upscaling.batch import file_stages
 from jaxsr.upscaling.choice import Choice
 from jaxsr.upscaling.folder import Outcome, has_result, refuse_existing, upscale_all
@@ -17,7 +16,7 @@ from jaxsr.upscaling.plan import Job
 from jaxsr.upscaling.progress import megapixels, picture_bar
 from jaxsr.upscaling.report import reporting, summary, write_report
 from jaxsr.upscaling.size import Target
-from jaxsr.upscaling.upscaler import Upscaler
+from jaxsr.upscaling.upscaler import AnyUpscaler
 
 Existing = Literal["refuse", "keep", "replace"]
 
@@ -86,7 +85,7 @@ def _tell(opened):
 
 
 def run(
-    upscaler: Upscaler | AutomaticUpscaler,
+    upscaler: AnyUpscaler,
     jobs: Sequence[Job],
     *,
     existing: Existing,

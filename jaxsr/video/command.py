@@ -9,20 +9,19 @@ from typing import Any
 from tqdm import tqdm
 
 from jaxsr.errors import InputError, sentence
-from jaxsr.upscaling.automatic import AutomaticUpscaler
 from jaxsr.upscaling.claim import claimed
 from jaxsr.upscaling.command import Existing
 from jaxsr.upscaling.folder import DISK_FULL, Outcome, has_result, refuse_existing
 from jaxsr.upscaling.plan import Job
 from jaxsr.upscaling.report import summary, write_report
 from jaxsr.upscaling.size import Target
-from jaxsr.upscaling.upscaler import Upscaler
+from jaxsr.upscaling.upscaler import AnyUpscaler
 from jaxsr.video.files import Planned, Wishes, plan_clip, upscale_clip
 from jaxsr.video.trim import parse_trim
 
 
 def run(
-    upscaler: Upscaler | AutomaticUpscaler,
+    upscaler: AnyUpscaler,
     jobs: Sequence[Job],
     flags: dict[str, Any],
     size: Target | None,

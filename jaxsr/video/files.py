@@ -11,10 +11,9 @@ import av
 import numpy as np
 
 from jaxsr.errors import InputError
-from jaxsr.upscaling.automatic import AutomaticUpscaler
 from jaxsr.upscaling.choice import Choice
 from jaxsr.upscaling.size import Target
-from jaxsr.upscaling.upscaler import Upscaler
+from jaxsr.upscaling.upscaler import AnyUpscaler, Upscaler
 from jaxsr.video.clip import Clip, open_clip
 from jaxsr.video.color import rgb_from_planes
 from jaxsr.video.decoding import decode
@@ -76,9 +75,7 @@ class Planned(NamedTuple):
         return [segment for segment in self.segments if not segment_file(self.folder, segment.number).exists()]
 
 
-def plan_clip(
-    upscaler: Upscaler | AutomaticUpscaler, source: Path, target: Path, wishes: Wishes, *, anew: bool = False
-) -> Planned:
+def plan_clip(upscaler: AnyUpscaler, source: Path, target: Path, wishes: Wishes, *, anew: bool = False) -> Planned:
     """Read a clip, and make the folder for its segments or find the segments of an earlier run.
 
     Args:
