@@ -16,18 +16,18 @@ from jaxsr.archive.cluster import Layout, check_counts, connected, lay_out, reso
 from jaxsr.errors import InputError
 from jaxsr.upscaling import load
 from jaxsr.upscaling.claim import claimed
-from jaxsr.upscaling.command import Existing, list_jobs
 from jaxsr.upscaling.compiled import keep_compiled
-from jaxsr.upscaling.folder import has_result, refuse_existing
+from jaxsr.upscaling.existing import Existing, has_result, list_jobs, refuse_existing
 from jaxsr.upscaling.plan import Job
+from jaxsr.upscaling.report import tell
 from jaxsr.upscaling.upscaler import Upscaler
-from jaxsr.video.command import loss, tell
+from jaxsr.video.clips import loss
 from jaxsr.video.files import Planned, Wishes, finish, plan_clip
 from jaxsr.video.pipeline import enlarger, upscale_segments
 from jaxsr.video.segments import Segment
 
 
-def run(
+def upscale_clip_on_cluster(
     job: Job,
     model: str,
     options: dict[str, Any],
@@ -78,7 +78,7 @@ def run(
         if not mine:
             raise InputError(f"{target}: another process is working on it; wait for it or stop it")
         planned = plan_clip(load(model, **options), source, target, wishes, anew=existing == "replace")
-        tell(planned)
+        tell(source, planned.clip.notes, planned.choice)
         if planned.left:
             with connected(address), tqdm(total=len(planned.clip.times), unit=" frames", disable=None) as bar:
                 bar.update(bar.total - sum(segment.frames for segment in planned.left))

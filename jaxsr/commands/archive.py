@@ -68,16 +68,16 @@ def main(
       clips: How the results of clips are encoded.
     """
     with needing("an archive needs {}", dict.fromkeys(("ray", "pyarrow", "fsspec", "pandas"), "ray")):
-        from jaxsr.archive.command import run
+        from jaxsr.archive.pictures import upscale_archive
         from jaxsr.archive.plan import plan_archive
         from jaxsr.archive.replica import Work, absolute_model
         from jaxsr.archive.store import open_store
     import jax
 
-    from jaxsr.upscaling.command import existing_results
+    from jaxsr.upscaling.existing import existing_results
     from jaxsr.upscaling.report import check_report
     from jaxsr.upscaling.size import parse_size
-    from jaxsr.video.inputs import are_clips, check_flags, clip_command, plan_clips
+    from jaxsr.video.inputs import are_clips, check_flags, import_clips, plan_clips
 
     if "" in (source, destination):
         raise InputError("SOURCE or DESTINATION is empty; give a name, or . for this folder")
@@ -93,11 +93,11 @@ def main(
     clip = are_clips([source])
     check_flags(clip, flags, {"json": json, "recursive": recursive, "first_frame": first_frame})
     if clip:
-        from jaxsr.archive.clips import run as run_clip
+        from jaxsr.archive.clips import upscale_clip_on_cluster
 
-        wishes = clip_command().wishes_of(flags, size, network.options())
+        wishes = import_clips().wishes_of(flags, size, network.options())
         (job,) = plan_clips([source], destination, label=network.size or "x4")
-        return run_clip(
+        return upscale_clip_on_cluster(
             job,
             model,
             options,
@@ -113,7 +113,7 @@ def main(
     stores = open_store(source), open_store(destination)
     tasks = plan_archive(*stores, label=label, recursive=recursive, suffix=f".{format}")
     places = (store.everywhere for store in stores)
-    return run(
+    return upscale_archive(
         Work(*places, model, options, network.size, overwrite, cache, first_frame),
         tasks,
         stores[1],

@@ -68,19 +68,6 @@ def identity(path: Path | str) -> Identity:
     return status.st_ino, status.st_mtime_ns, status.st_size
 
 
-def has_result(job: Job) -> bool:
-    """Whether the target of a job exists."""
-    return os.path.lexists(job.target)
-
-
-def refuse_existing(jobs: Sequence[Job], *, exists: Callable[[Job], bool] = has_result) -> None:
-    """Raise `InputError` if the result of any job exists."""
-    existing = [job.target for job in jobs if exists(job)]
-    if existing:
-        which = f"{existing[0]} exists" if len(existing) == 1 else f"{existing[0]} and {len(existing) - 1} more exist"
-        raise InputError(f"{which} already: give --skip-existing to keep what exists, or --overwrite to replace it")
-
-
 def upscale_all(
     jobs: Sequence[Job],
     stages: Stages,

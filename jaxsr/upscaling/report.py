@@ -1,4 +1,4 @@
-"""Reports the outcomes of a run: in a few lines for a person, and as JSON for a program."""
+"""Reports on the inputs of a run: in a few lines for a person, and as JSON for a program."""
 
 import contextlib
 import json
@@ -8,6 +8,8 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
+
+from tqdm import tqdm
 
 from jaxsr.errors import InputError
 from jaxsr.files import nearest_existing, replacing
@@ -36,6 +38,34 @@ def summary(jobs: Sequence[Job], outcomes: Sequence[Outcome], *, kind: str = "pi
     left = len(jobs) - len(outcomes)
     counts += [f"{left} not begun or given up"] if left else []
     return "\n".join([*(f"error: {outcome.reason}" for outcome in failed), ", ".join(counts)])
+
+
+def conclude(jobs: Sequence[Job], outcomes: Sequence[Outcome], *, kind: str = "pictures") -> int:
+    """Print the summary, unless the only job is done. The arguments are those of `summary`.
+
+    Returns:
+      The exit code: 0, or 1 if a job failed.
+
+    Raises:
+      InputError: the only job failed.
+    """
+    if len(jobs) == 1 and outcomes[0].status == "failed":
+        raise InputError(outcomes[0].reason)
+    if len(jobs) > 1 or outcomes[0].status == "skipped":
+        print(summary(jobs, outcomes, kind=kind), file=sys.stderr)
+    return 0 if all(outcome.status != "failed" for outcome in outcomes) else 1
+
+
+def remarks(notes: Sequence[str], choice: Choice | None) -> str:
+    """The notes on an input, and the network if one was chosen for it; "" if there is nothing to say."""
+    return "; ".join((*notes, *((f"by {choice}",) if choice else ())))
+
+
+def tell(path: Path, notes: Sequence[str], choice: Choice | None) -> None:
+    """Print `remarks` on an input to stderr, if there are any."""
+    if said := remarks(notes, choice):
+        # A plain print would end up inside the progress bar.
+        tqdm.write(f"{path}: {said}", file=sys.stderr)
 
 
 def check_report(path: Path | None) -> None:

@@ -14,7 +14,7 @@ from jaxsr.imaging.picture import Picture, open_picture, warn_of_notes
 from jaxsr.imaging.strips import Rows
 from jaxsr.upscaling.arrays import checked_array
 from jaxsr.upscaling.choice import Choice
-from jaxsr.upscaling.pictures import arrays_of, pillow_image
+from jaxsr.upscaling.pillow import arrays_of, pillow_image
 from jaxsr.upscaling.size import checked_size
 from jaxsr.upscaling.tiling import joined
 from jaxsr.upscaling.transparency import transparent_strips

@@ -9,7 +9,8 @@ from PIL import Image
 import jaxsr
 from jaxsr.errors import InputError
 from jaxsr.upscaling.batch import Stages, file_stages
-from jaxsr.upscaling.folder import WRITERS, refuse_existing, upscale_all
+from jaxsr.upscaling.existing import refuse_existing
+from jaxsr.upscaling.folder import WRITERS, upscale_all
 from jaxsr.upscaling.plan import Job
 
 

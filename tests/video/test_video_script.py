@@ -10,7 +10,7 @@ from forked import run
 
 import jaxsr.video
 from jaxsr.errors import InputError
-from jaxsr.video.inputs import are_clips, check_flags, clip_command, plan_clips
+from jaxsr.video.inputs import are_clips, check_flags, import_clips, plan_clips
 
 SCRIPT = Path(__file__).parents[2] / "scripts/upscale.py"
 
@@ -76,7 +76,7 @@ def test_results_have_names_of_their_own(tmp_path):
 def test_the_missing_extra_is_named(monkeypatch):
     for name in [name for name in sys.modules if name.startswith("jaxsr.video.") and not name.endswith("inputs")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.delattr(jaxsr.video, "command", raising=False)
+    monkeypatch.delattr(jaxsr.video, "clips", raising=False)
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(InputError, match=r'pip install "jaxsr\[video\]"'):
-        clip_command()
+        import_clips()

@@ -1,4 +1,4 @@
-"""Run `jaxsr archive` for planned pictures: show progress and write a report."""
+"""Upscaling of planned pictures by the replicas of a cluster, with progress, a summary and a report."""
 
 import contextlib
 import math
@@ -16,12 +16,12 @@ from jaxsr.archive.store import Store, existing
 from jaxsr.archive.transfer import check_writable, clear_abandoned
 from jaxsr.errors import InputError
 from jaxsr.upscaling.choice import Choice
-from jaxsr.upscaling.command import Existing, list_jobs
-from jaxsr.upscaling.folder import Outcome, refuse_existing
-from jaxsr.upscaling.report import summary, write_report
+from jaxsr.upscaling.existing import Existing, list_jobs, refuse_existing
+from jaxsr.upscaling.folder import Outcome
+from jaxsr.upscaling.report import reporting, summary, tell, write_report
 
 
-def run(
+def upscale_archive(
     work: Work,
     tasks: Sequence[Task],
     destination: Store,
@@ -67,24 +67,28 @@ def run(
     outcomes, sizes, again, choices = {}, dict.fromkeys(jobs), [], {}
     if results == "keep":
         outcomes = {job: Outcome(job, "skipped", "existing", 0.0) for job in jobs if job in kept}
-    try:
-        if left := [task for task in tasks if task.job not in outcomes]:
-            with contextlib.closing(_stream(work, left, address, workers, cores)) as rows:
-                for task, row in rows:
-                    outcomes[task.job] = Outcome(task.job, row["status"], os.fsdecode(row["reason"]), row["seconds"])
-                    sizes[task.job] = None if math.isnan(row["megapixels"]) else row["megapixels"]
-                    again += [task.target] if row["again"] else []
-                    if row["model"]:
-                        choices[task.job.source] = Choice(row["model"], row["why"])
-                        tqdm.write(f"{task.job.source}: by {choices[task.job.source]}", file=sys.stderr)
-    except KeyboardInterrupt:
-        how = "starts again" if results == "replace" else "resumes from here with --skip-existing"
-        print(f"{summary(jobs, list(outcomes.values()))}\nthe same command {how}", file=sys.stderr)
-        raise
-    finally:
-        if report is not None:
-            write_report(report, jobs, list(sizes.values()), list(outcomes.values()), choices=choices)
-    print(summary(jobs, list(outcomes.values())), file=sys.stderr)
+
+    def write(path):
+        write_report(path, jobs, list(sizes.values()), list(outcomes.values()), choices=choices)
+
+    with reporting(report, write):
+        try:
+            if left := [task for task in tasks if task.job not in outcomes]:
+                with contextlib.closing(_stream(work, left, address, workers, cores)) as rows:
+                    for task, row in rows:
+                        outcomes[task.job] = Outcome(
+                            task.job, row["status"], os.fsdecode(row["reason"]), row["seconds"]
+                        )
+                        sizes[task.job] = None if math.isnan(row["megapixels"]) else row["megapixels"]
+                        again += [task.target] if row["again"] else []
+                        if row["model"]:
+                            choices[task.job.source] = Choice(row["model"], row["why"])
+                            tell(task.job.source, (), choices[task.job.source])
+        except KeyboardInterrupt:
+            how = "starts again" if results == "replace" else "resumes from here with --skip-existing"
+            print(f"{summary(jobs, list(outcomes.values()))}\nthe same command {how}", file=sys.stderr)
+            raise
+        print(summary(jobs, list(outcomes.values())), file=sys.stderr)
     written = [task.target for task in tasks if task.job in outcomes and outcomes[task.job].status != "failed"]
     _check_arrived(destination, written)
     clear_abandoned(destination, again)
