@@ -12,7 +12,7 @@ import ray
 from ray.exceptions import RayActorError, RayTaskError
 from tqdm import tqdm
 
-from jaxsr.archive.cluster import Layout, check_counts, connected, lay_out, resources
+from jaxsr.archive.cluster import Replicas, connected, resources
 from jaxsr.errors import InputError
 from jaxsr.upscaling import load
 from jaxsr.upscaling.claim import claimed
@@ -36,9 +36,7 @@ def upscale_clip_on_cluster(
     existing: Existing,
     dry_run: bool,
     cache: bool,
-    address: str | None,
-    workers: int | None,
-    cores: int | None,
+    **cluster: Any,
 ) -> int:
     """Upscale a clip, with a progress bar on stderr and the result's path on stdout.
 
@@ -52,19 +50,16 @@ def upscale_clip_on_cluster(
       existing: what to do with a result that exists.
       dry_run: only list what would be done.
       cache: keep compiled programs.
-      address: see `jaxsr.archive.cluster.connected`.
-      workers: see `jaxsr.archive.cluster.lay_out`.
-      cores: see `jaxsr.archive.cluster.lay_out`.
+      cluster: arguments of `jaxsr.archive.cluster.connected`.
 
     Returns:
       The exit code, 0.
 
     Raises:
-      InputError: see `plan_clip`, `connected` and `lay_out`; or another process is working on the clip, or all replicas
+      InputError: see `plan_clip` and `connected`; or another process is working on the clip, or all replicas
         died.
       OSError: the result cannot be written.
     """
-    check_counts(workers=workers, cores=cores)
     if dry_run:
         return list_jobs([job], existing=existing)
     if existing == "refuse":
@@ -80,10 +75,10 @@ def upscale_clip_on_cluster(
         planned = plan_clip(load(model, **options), source, target, wishes, anew=existing == "replace")
         tell(source, planned.clip.notes, planned.choice)
         if planned.left:
-            with connected(address), tqdm(total=len(planned.clip.times), unit=" frames", disable=None) as bar:
-                bar.update(bar.total - sum(segment.frames for segment in planned.left))
-                layout = lay_out(workers=workers, cores=cores)
-                for segment in _upscaled(planned, model, options, layout, cache):
+            total = len(planned.clip.times)
+            with connected(**cluster) as replicas, tqdm(total=total, unit=" frames", disable=None) as bar:
+                bar.update(total - sum(segment.frames for segment in planned.left))
+                for segment in _upscaled(planned, model, options, replicas, cache):
                     bar.update(segment.frames)
         if lost := loss(planned, finish(planned)):
             print(f"{planned.clip.path}: {lost}", file=sys.stderr)
@@ -91,7 +86,7 @@ def upscale_clip_on_cluster(
     return 0
 
 
-class _Replica:
+class _ClipReplica:
     """The network in one process of the cluster."""
 
     def __init__(self, clip, encoding, folder, model, options, cache):
@@ -107,14 +102,14 @@ class _Replica:
         upscale_segments(self._clip, [segment], self._enlarge, self._encoding, self._folder)
 
 
-def _upscaled(planned: Planned, model, options, layout: Layout, cache) -> Iterator[Segment]:
+def _upscaled(planned: Planned, model, options, replicas: Replicas, cache) -> Iterator[Segment]:
     """Yield the segments that are left, as each is finished. Another replica gets the segment of one that died."""
     if planned.choice is not None:
         model, options = planned.choice.model, {name: value for name, value in options.items() if name != "sharp"}
     left = deque(planned.left)
-    kind = ray.remote(_Replica).options(**resources(layout))
+    kind = ray.remote(_ClipReplica).options(**resources(replicas))
     arguments = planned.clip, planned.encoding, planned.folder, model, options, cache
-    idle: list[Any] = [kind.remote(*arguments) for _ in range(min(layout.count, len(left)))]
+    idle: list[Any] = [kind.remote(*arguments) for _ in range(min(replicas.count, len(left)))]
     busy = {}
     while left or busy:
         while left and idle:

@@ -70,7 +70,7 @@ def main(
     with needing("an archive needs {}", dict.fromkeys(("ray", "pyarrow", "fsspec", "pandas"), "ray")):
         from jaxsr.archive.pictures import upscale_archive
         from jaxsr.archive.plan import plan_archive
-        from jaxsr.archive.replica import Work, absolute_model
+        from jaxsr.archive.replica import Settings, absolute_model
         from jaxsr.archive.store import open_store
     import jax
 
@@ -82,8 +82,11 @@ def main(
     if "" in (source, destination):
         raise InputError("SOURCE or DESTINATION is empty; give a name, or . for this folder")
     size = parse_size(network.size, scale=network.scale)
-    results = existing_results(skip=skip_existing, overwrite=overwrite)
+    existing = existing_results(skip=skip_existing, overwrite=overwrite)
     check_report(json)
+    for flag, value in (("--workers", cluster.workers), ("--cores", cluster.cores)):
+        if value is not None and value < 1:
+            raise InputError(f"{flag} {value}: must be at least 1")
     # The replicas want the GPUs.
     jax.config.update("jax_platforms", "cpu")
     network = dataclasses.replace(network, base=network.base and absolute_model(network.base))
@@ -102,25 +105,21 @@ def main(
             model,
             options,
             wishes,
-            existing=results,
+            existing=existing,
             dry_run=dry_run,
             cache=cache,
-            address=cluster.address,
-            workers=cluster.workers,
-            cores=cluster.cores,
+            **dataclasses.asdict(cluster),
         )
     label = network.size or f"x{jaxsr.load(model, **options).scale:g}"
     stores = open_store(source), open_store(destination)
     tasks = plan_archive(*stores, label=label, recursive=recursive, suffix=f".{format}")
     places = (store.everywhere for store in stores)
     return upscale_archive(
-        Work(*places, model, options, network.size, overwrite, cache, first_frame),
+        Settings(*places, model, options, network.size, overwrite, cache, first_frame),
         tasks,
         stores[1],
-        results=results,
+        existing=existing,
         dry_run=dry_run,
         report=json,
-        address=cluster.address,
-        workers=cluster.workers,
-        cores=cluster.cores,
+        **dataclasses.asdict(cluster),
     )

@@ -4,7 +4,7 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +16,6 @@ from jaxsr.upscaling.batch import Stages
 from jaxsr.upscaling.claim import claimed
 from jaxsr.upscaling.plan import Job
 
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 # Pictures that are written at a time. Formats other than PNG use one core each, and a JPEG is held in memory whole.
 WRITERS = 2
 
@@ -125,14 +124,11 @@ def _outcome(job, before, stages, run, overwrite, progress):
             _in_turn(job, stages, run, progress, times)
     except _Stopped:
         return None
-    except OSError as error:
-        if error.errno in DISK_FULL:
-            run.stop.set()
-        return Outcome(job, "failed", sentence(error), sum(times))
     except Exception as error:
         # Whatever goes wrong with one picture, even a bug, must not stop the others.
-        reason = str(error) if isinstance(error, InputError) else f"{job.source}: {type(error).__name__}: {error}"
-        return Outcome(job, "failed", reason, sum(times))
+        if is_disk_full(error):
+            run.stop.set()
+        return Outcome(job, "failed", why_failed(error, job.source), sum(times))
     return Outcome(job, "done", "", sum(times))
 
 
@@ -165,16 +161,35 @@ def _in_turn(job, stages, run, progress, times):
 
 @contextmanager
 def _turn(lock, run, times):
-    with lock:
+    with timed(lock, times):
         if run.stop.is_set():
             raise _Stopped
-        start = time.perf_counter()
         try:
             yield
         except OSError as error:
             # Set before the next picture's turn, which would fail too.
-            if error.errno in DISK_FULL:
+            if is_disk_full(error):
                 run.stop.set()
             raise
+
+
+@contextmanager
+def timed(lock: threading.Lock | threading.Semaphore, times: list[float]) -> Generator[None]:
+    """Hold a lock, and append the seconds for which it was held to `times`."""
+    with lock:
+        start = time.perf_counter()
+        try:
+            yield
         finally:
             times.append(time.perf_counter() - start)
+
+
+def is_disk_full(error: Exception) -> bool:
+    """Whether an error is that of a full disk or quota."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def why_failed(error: Exception, source: Path | str) -> str:
+    """One sentence on why a picture failed, even if by a bug."""
+    known = isinstance(error, InputError | OSError)
+    return sentence(error) if known else f"{source}: {type(error).__name__}: {error}"

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from jaxsr.errors import InputError, sentence
 from jaxsr.upscaling.claim import claimed
 from jaxsr.upscaling.existing import Existing, has_result, refuse_existing
-from jaxsr.upscaling.folder import DISK_FULL, Outcome
+from jaxsr.upscaling.folder import Outcome, is_disk_full
 from jaxsr.upscaling.plan import Job
 from jaxsr.upscaling.report import conclude, reporting, tell, write_report
 from jaxsr.upscaling.size import Target
@@ -97,7 +97,7 @@ def _outcome(upscaler, job, wishes, anew, sizes, choices):
                 tqdm.write(f"{planned.clip.path}: {reason}", file=sys.stderr)
             tqdm.write(str(job.target))
     except (InputError, OSError) as error:
-        if isinstance(error, OSError) and error.errno in DISK_FULL:
+        if is_disk_full(error):
             raise
         status, reason = "failed", sentence(error)
     return Outcome(job, status, reason, time.perf_counter() - start)

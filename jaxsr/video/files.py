@@ -20,7 +20,7 @@ from jaxsr.video.decoding import decode
 from jaxsr.video.encoding import Encoding, choose_encoding
 from jaxsr.video.holding import check_streams
 from jaxsr.video.joining import join
-from jaxsr.video.pipeline import Work, enlarger, upscale_segments
+from jaxsr.video.pipeline import Tally, enlarger, upscale_segments
 from jaxsr.video.segments import Segment, cut, discard, prepare, segment_file, work_folder
 from jaxsr.video.trim import Span, trimmed
 
@@ -104,7 +104,7 @@ def plan_clip(upscaler: AnyUpscaler, source: Path, target: Path, wishes: Wishes,
     return Planned(clip, target, upscaler, choice, encoding, cut(clip), folder, wishes.trim is not None)
 
 
-def upscale_clip(planned: Planned, *, progress: Callable[[int], None] = lambda frames: None) -> Work:
+def upscale_clip(planned: Planned, *, progress: Callable[[int], None] = lambda frames: None) -> Tally:
     """Upscale the segments that are left, and write the result, which appears complete or not at all.
 
     Args:
@@ -116,9 +116,9 @@ def upscale_clip(planned: Planned, *, progress: Callable[[int], None] = lambda f
       OSError: the disk is full, or the clip can no longer be read.
     """
     enlarge = enlarger(planned.upscaler, planned.clip, planned.encoding)
-    work = upscale_segments(planned.clip, planned.left, enlarge, planned.encoding, planned.folder, progress=progress)
-    work.lost = finish(planned)
-    return work
+    tally = upscale_segments(planned.clip, planned.left, enlarge, planned.encoding, planned.folder, progress=progress)
+    tally.lost = finish(planned)
+    return tally
 
 
 def finish(planned: Planned) -> int:

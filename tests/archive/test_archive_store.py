@@ -14,8 +14,8 @@ from PIL import Image
 pytest.importorskip("ray")
 
 from jaxsr.archive.plan import plan_archive
-from jaxsr.archive.replica import Replica, Work, absolute_model
-from jaxsr.archive.store import existing, exists, find_pictures, open_store
+from jaxsr.archive.replica import Replica, Settings, absolute_model
+from jaxsr.archive.store import existing_places, exists, find_pictures, open_store
 from jaxsr.archive.transfer import check_writable, clear_abandoned, fetch, put
 from jaxsr.errors import InputError
 from jaxsr.upscaling.plan import plan
@@ -89,7 +89,7 @@ def test_a_file_appears_whole_or_not_at_all(memory, tmp_path):
     assert {info.base_name for info in listing(memory)} == {"x.png", ".y.abcd_123.partial.png"}
     fetch(memory, Path("sub/x.png"), tmp_path / "back")
     assert (tmp_path / "back").read_bytes() == b"newer"
-    assert existing(memory, [Path("sub/x.png"), Path("sub/y.png")]) == {Path("sub/x.png")}
+    assert existing_places(memory, [Path("sub/x.png"), Path("sub/y.png")]) == {Path("sub/x.png")}
     with pytest.raises(FileNotFoundError):
         put(memory, tmp_path / "missing", Path("sub/y.png"))
     assert len(listing(memory)) == 2
@@ -104,7 +104,7 @@ def listing(store):
 def test_a_replica_skips_what_was_written_meanwhile_and_names_what_is_bad(photos, tmp_path):
     put_any(photos, "bad.png", b"no picture")
     name = photos.name
-    replica = Replica(Work(name, f"{name}/out", "bicubic", {"scale": 2}, None, False, False))
+    replica = Replica(Settings(name, f"{name}/out", "bicubic", {"scale": 2}, None, False, False))
     rows = [{"number": n, "source": s, "target": t} for n, s, t in [(3, b"a.png", b"g.png"), (5, b"bad.png", b"h.png")]]
     done, failed = map(replica, rows)
     assert (done["number"], done["status"], done["reason"], done["megapixels"]) == (3, "done", b"", 1.6e-05)
@@ -112,7 +112,7 @@ def test_a_replica_skips_what_was_written_meanwhile_and_names_what_is_bad(photos
     assert np.isnan(failed["megapixels"])
     assert (replica(rows[0])["status"], replica(rows[0])["reason"]) == ("skipped", b"written meanwhile")
     out = inside(photos, "out")
-    assert existing(out, [Path("g.png"), Path("h.png")]) == {Path("g.png")}
+    assert existing_places(out, [Path("g.png"), Path("h.png")]) == {Path("g.png")}
     got = Path(out.path(Path("g.png")))
     if photos.remote is not None:
         fetch(out, Path("g.png"), got := tmp_path / "g.png")
@@ -123,7 +123,7 @@ def test_a_replica_skips_what_was_written_meanwhile_and_names_what_is_bad(photos
 def test_a_folder_that_cannot_be_written_is_known_beforehand(memory, tmp_path):
     check_writable(memory)
     assert memory.remote.get_file_info(memory.root).type.name == "Directory"
-    assert existing(memory, [Path("x.png")]) == set()
+    assert existing_places(memory, [Path("x.png")]) == set()
     with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
         archive.writestr("a.png", b"")
     with pytest.raises(OSError, match="reading or writing"):
