@@ -8,13 +8,12 @@ from typing import Any, Literal
 import tyro
 
 import jaxsr
-from jaxsr.commands.clips import Clips
-from jaxsr.commands.network import Network
+from jaxsr.commands.flags import ClipFlags, NetworkFlags
 from jaxsr.errors import InputError, needing
 
 
 @dataclass(frozen=True)
-class Cluster:
+class ClusterFlags:
     """The Ray cluster, and the copies of the network on it."""
 
     address: str | None = None
@@ -38,9 +37,9 @@ def main(
     first_frame: bool = False,
     json: Path | None = None,
     cache: bool = True,
-    cluster: tyro.conf.OmitArgPrefixes[Cluster],
-    network: tyro.conf.OmitArgPrefixes[Network],
-    clips: tyro.conf.OmitArgPrefixes[Clips],
+    cluster: tyro.conf.OmitArgPrefixes[ClusterFlags],
+    network: tyro.conf.OmitArgPrefixes[NetworkFlags],
+    clips: tyro.conf.OmitArgPrefixes[ClipFlags],
 ) -> int:
     """Upscale the pictures of a folder, or a clip, on a Ray cluster.
 

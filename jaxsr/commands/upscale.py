@@ -7,14 +7,12 @@ from typing import Annotated, Literal
 import tyro
 
 import jaxsr
-from jaxsr.commands.clips import Clips
-from jaxsr.commands.kernels import Kernels, use_kernels
-from jaxsr.commands.network import Network
+from jaxsr.commands.flags import ClipFlags, Kernels, NetworkFlags, use_kernels
 from jaxsr.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
-class Pictures:
+class PictureFlags:
     """How pictures are read and how their results are written."""
 
     format: Literal["png", "jpg", "webp", "gif", "tif"] | None = None
@@ -44,9 +42,9 @@ def main(
     json: Path | None = None,
     cache: bool = True,
     kernels: Kernels | None = None,
-    network: tyro.conf.OmitArgPrefixes[Network],
-    pictures: tyro.conf.OmitArgPrefixes[Pictures],
-    clips: tyro.conf.OmitArgPrefixes[Clips],
+    network: tyro.conf.OmitArgPrefixes[NetworkFlags],
+    pictures: tyro.conf.OmitArgPrefixes[PictureFlags],
+    clips: tyro.conf.OmitArgPrefixes[ClipFlags],
 ) -> int:
     """Upscale pictures, or clips, with a network.
 
@@ -84,7 +82,7 @@ def main(
 
     use_kernels(kernels)
     clip_inputs = are_clips(inputs)
-    usual = dataclasses.asdict(Pictures())
+    usual = dataclasses.asdict(PictureFlags())
     given = {name: value for name, value in dataclasses.asdict(pictures).items() if value != usual[name]}
     check_flags(clip_inputs, dataclasses.asdict(clips), given | {"recursive": recursive})
     video = import_clips() if clip_inputs else None
