@@ -2,14 +2,14 @@
 
 import pyvips
 
-from jaxsr.demo.jobs import Job
+from jaxsr.demo.jobs import PageJob
 from jaxsr.demo.models import Offer, upscaler_of
 from jaxsr.demo.view import write_pyramid
-from jaxsr.upscaling.batch import upscale_file
+from jaxsr.upscaling.files import upscale_file
 from jaxsr.upscaling.report import remarks
 
 
-def upscale_job(job: Job, *, offers: dict[str, Offer]) -> None:
+def upscale_job(job: PageJob, *, offers: dict[str, Offer]) -> None:
     """Do one job.
 
     Raises:

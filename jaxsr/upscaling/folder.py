@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from jaxsr.errors import InputError, sentence
-from jaxsr.upscaling.batch import Stages
 from jaxsr.upscaling.claim import claimed
+from jaxsr.upscaling.files import Stages
 from jaxsr.upscaling.plan import Job
 
 # Pictures that are written at a time. Formats other than PNG use one core each, and a JPEG is held in memory whole.

@@ -7,9 +7,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from jaxsr.upscaling.batch import file_stages
 from jaxsr.upscaling.choice import Choice
 from jaxsr.upscaling.existing import Existing, refuse_existing
+from jaxsr.upscaling.files import file_stages
 from jaxsr.upscaling.folder import Outcome, upscale_all
 from jaxsr.upscaling.plan import Job
 from jaxsr.upscaling.progress import megapixels, picture_bar
@@ -27,7 +27,7 @@ def upscale_pictures(
       jobs: the pictures.
       existing: what to do with existing results.
       report: file for a JSON report, or None.
-      options: options of `jaxsr.upscaling.batch.file_stages`.
+      options: options of `jaxsr.upscaling.files.file_stages`.
 
     Returns:
       The exit code: 0, or 1 if a picture failed.

@@ -14,7 +14,7 @@ from jaxsr.upscaling.existing import Existing, has_result, refuse_existing
 from jaxsr.upscaling.folder import Outcome, is_disk_full
 from jaxsr.upscaling.plan import Job
 from jaxsr.upscaling.report import conclude, reporting, tell, write_report
-from jaxsr.upscaling.size import Target
+from jaxsr.upscaling.size import ResultSize
 from jaxsr.upscaling.upscaler import AnyUpscaler
 from jaxsr.video.files import Planned, Wishes, plan_clip, upscale_clip
 from jaxsr.video.trim import parse_trim
@@ -59,7 +59,7 @@ def upscale_clips(
         return conclude(jobs, outcomes, kind="clips")
 
 
-def wishes_of(flags: dict[str, Any], size: Target | None, network: dict[str, Any]) -> Wishes:
+def wishes_of(flags: dict[str, Any], size: ResultSize | None, network: dict[str, Any]) -> Wishes:
     """The wishes that the flags state: codec, crf, preset and trim, which is text. The others are as in `Wishes`.
 
     Raises:

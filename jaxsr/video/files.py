@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxsr.errors import InputError
 from jaxsr.upscaling.choice import Choice
-from jaxsr.upscaling.size import Target
+from jaxsr.upscaling.size import ResultSize
 from jaxsr.upscaling.upscaler import AnyUpscaler, Upscaler
 from jaxsr.video.clip import Clip, open_clip
 from jaxsr.video.color import rgb_from_planes
@@ -38,7 +38,7 @@ class Wishes:
       network: the options that describe the network, in JSON's types.
     """
 
-    size: Target | None = None
+    size: ResultSize | None = None
     codec: str | None = None
     crf: float | None = None
     preset: str | None = None

@@ -16,7 +16,7 @@ from jaxsr.imaging.writing import WRITTEN_SUFFIXES, check_target, write_picture
 from jaxsr.upscaling.choice import Choice
 from jaxsr.upscaling.frames import upscale_frames
 from jaxsr.upscaling.loading import load
-from jaxsr.upscaling.size import Target
+from jaxsr.upscaling.size import ResultSize
 from jaxsr.upscaling.upscaler import AnyUpscaler, Progress, Upscaler
 
 
@@ -62,7 +62,7 @@ def _warn(opened):
 def file_stages(
     upscaler: AnyUpscaler,
     *,
-    size: Target | None = None,
+    size: ResultSize | None = None,
     quality: int = 95,
     compression: Compression = "balanced",
     salvage: bool = False,
@@ -130,7 +130,7 @@ def upscale_file(
     source: Path,
     target: Path,
     *,
-    size: Target | None = None,
+    size: ResultSize | None = None,
     progress: Progress | None = None,
     first_frame: bool = False,
     note: Callable[[Opened], None] = _warn,
