@@ -19,7 +19,7 @@ from jaxsr.errors import InputError
 from jaxsr.upscaling.choice import Choice
 from jaxsr.upscaling.existing import Existing, list_jobs, refuse_existing
 from jaxsr.upscaling.folder import Outcome
-from jaxsr.upscaling.report import reporting, summary, tell, write_report
+from jaxsr.upscaling.report import reporting, summary, tell
 
 
 def upscale_archive(
@@ -60,31 +60,26 @@ def upscale_archive(
     if existing == "refuse":
         refuse_existing(jobs, exists=kept.__contains__)
     check_writable(destination)
-    outcomes, sizes, again, choices = {}, dict.fromkeys(jobs), [], {}
+    outcomes, sizes, again, choices = {}, {}, [], {}
     if existing == "keep":
         outcomes = {job: Outcome(job, "skipped", "existing", 0.0) for job in jobs if job in kept}
-
-    def write(path):
-        write_report(path, jobs, list(sizes.values()), list(outcomes.values()), choices=choices)
-
-    with reporting(report, write):
+    with reporting(report, jobs, outcomes.values(), sizes=sizes, choices=choices):
         try:
             if left := [task for task in tasks if task.job not in outcomes]:
                 with contextlib.closing(_stream(settings, left, cluster)) as rows:
                     for task, row in rows:
-                        outcomes[task.job] = Outcome(
-                            task.job, row["status"], os.fsdecode(row["reason"]), row["seconds"]
-                        )
-                        sizes[task.job] = None if math.isnan(row["megapixels"]) else row["megapixels"]
+                        job = task.job
+                        outcomes[job] = Outcome(job, row["status"], os.fsdecode(row["reason"]), row["seconds"])
+                        sizes[job] = None if math.isnan(row["megapixels"]) else row["megapixels"]
                         again += [task.target] if row["again"] else []
                         if row["model"]:
-                            choices[task.job.source] = Choice(row["model"], row["why"])
-                            tell(task.job.source, (), choices[task.job.source])
+                            choices[job.source] = Choice(row["model"], row["why"])
+                            tell(job.source, (), choices[job.source])
         except KeyboardInterrupt:
             how = "starts again" if existing == "replace" else "resumes from here with --skip-existing"
-            print(f"{summary(jobs, list(outcomes.values()))}\nthe same command {how}", file=sys.stderr)
+            print(f"{summary(jobs, outcomes.values())}\nthe same command {how}", file=sys.stderr)
             raise
-        print(summary(jobs, list(outcomes.values())), file=sys.stderr)
+        print(summary(jobs, outcomes.values()), file=sys.stderr)
     written = [task.target for task in tasks if task.job in outcomes and outcomes[task.job].status != "failed"]
     _check_arrived(destination, written)
     clear_abandoned(destination, again)

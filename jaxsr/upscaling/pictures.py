@@ -13,7 +13,7 @@ from jaxsr.upscaling.files import file_stages
 from jaxsr.upscaling.folder import Outcome, upscale_all
 from jaxsr.upscaling.plan import Job
 from jaxsr.upscaling.progress import megapixels, picture_bar
-from jaxsr.upscaling.report import conclude, reporting, summary, tell, write_report
+from jaxsr.upscaling.report import conclude, reporting, summary, tell
 from jaxsr.upscaling.upscaler import AnyUpscaler
 
 
@@ -38,7 +38,7 @@ def upscale_pictures(
     """
     if existing == "refuse":
         refuse_existing(jobs)
-    sizes = [megapixels(job.source) for job in jobs]
+    sizes = {job: megapixels(job.source) for job in jobs}
     outcomes: list[Outcome] = []
     choices: dict[Path, Choice | None] = {}
 
@@ -47,7 +47,7 @@ def upscale_pictures(
         tell(opened.picture.path, opened.picture.notes, opened.choice)
 
     stages = file_stages(upscaler, note=note, **options)
-    with reporting(report, lambda path: write_report(path, jobs, sizes, outcomes, choices=choices)):
+    with reporting(report, jobs, outcomes, sizes=sizes, choices=choices):
         try:
             with picture_bar(jobs, sizes) as (progress, count):
 

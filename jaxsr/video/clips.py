@@ -13,7 +13,7 @@ from jaxsr.upscaling.claim import claimed
 from jaxsr.upscaling.existing import Existing, has_result, refuse_existing
 from jaxsr.upscaling.folder import Outcome, is_disk_full
 from jaxsr.upscaling.plan import Job
-from jaxsr.upscaling.report import conclude, reporting, tell, write_report
+from jaxsr.upscaling.report import conclude, reporting, tell
 from jaxsr.upscaling.size import ResultSize
 from jaxsr.upscaling.upscaler import AnyUpscaler
 from jaxsr.video.files import Planned, Wishes, plan_clip, upscale_clip
@@ -42,11 +42,7 @@ def upscale_clips(
     if existing == "refuse":
         refuse_existing(jobs)
     outcomes, sizes, choices = [], {}, {}
-
-    def write(path):
-        write_report(path, jobs, [sizes.get(job) for job in jobs], outcomes, choices=choices)
-
-    with reporting(report, write):
+    with reporting(report, jobs, outcomes, sizes=sizes, choices=choices):
         try:
             for job in jobs:
                 if existing == "keep" and has_result(job):
