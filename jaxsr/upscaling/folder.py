@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -174,7 +174,7 @@ def _turn(lock, run, times):
 
 
 @contextmanager
-def timed(lock: threading.Lock | threading.Semaphore, times: list[float]) -> Generator[None]:
+def timed(lock: AbstractContextManager, times: list[float]) -> Generator[None]:
     """Hold a lock, and append the seconds for which it was held to `times`."""
     with lock:
         start = time.perf_counter()
