@@ -126,14 +126,7 @@ def file_stages(
 
 
 def upscale_file(
-    upscaler: AnyUpscaler,
-    source: Path,
-    target: Path,
-    *,
-    size: ResultSize | None = None,
-    progress: Progress | None = None,
-    first_frame: bool = False,
-    note: Callable[[Opened], None] = _warn,
+    upscaler: AnyUpscaler, source: Path, target: Path, *, progress: Progress | None = None, **options: Any
 ) -> None:
     """Read a picture, upscale it and write it. The target appears complete or not at all.
 
@@ -141,16 +134,14 @@ def upscale_file(
       upscaler: the network or interpolation.
       source: the picture.
       target: the file to write.
-      size: see `file_stages`.
       progress: called after each tile with the number of tiles done and of all tiles.
-      first_frame: see `file_stages`.
-      note: see `file_stages`.
+      options: options of `file_stages`.
 
     Raises:
       InputError: `source` is not a picture that can be upscaled, or `target` cannot hold the result.
       OSError: `target` cannot be written.
     """
-    stages = file_stages(upscaler, size=size, first_frame=first_frame, note=note)
+    stages = file_stages(upscaler, **options)
     stages.write(stages.compute(stages.read(source), target, progress), target)
 
 
