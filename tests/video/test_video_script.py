@@ -8,8 +8,11 @@ import av
 import pytest
 from forked import run
 
+import jaxsr
 import jaxsr.video
 from jaxsr.errors import InputError
+from jaxsr.upscaling.plan import Job
+from jaxsr.video.files import Wishes
 from jaxsr.video.inputs import are_clips, check_flags, import_clips, plan_clips
 
 SCRIPT = Path(__file__).parents[2] / "scripts/upscale.py"
@@ -80,3 +83,12 @@ def test_the_missing_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(InputError, match=r'pip install "jaxsr\[video\]"'):
         import_clips()
+
+
+def test_a_report_that_fails_hides_no_failed_clip(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "no.mp4").write_text("no clip")
+    job, report = Job(tmp_path / "no.mp4", tmp_path / "out.mp4"), tmp_path / "file/report.json"
+    with pytest.raises(InputError, match=r"no\.mp4: not a clip that can be decoded"):
+        import_clips().upscale_clips(jaxsr.load("nearest"), [job], Wishes(), existing="refuse", report=report)
+    assert f"error: --json {report}: " in capsys.readouterr().err
