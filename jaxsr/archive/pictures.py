@@ -80,9 +80,9 @@ def upscale_archive(
             print(f"{summary(jobs, outcomes.values())}\nthe same command {how}", file=sys.stderr)
             raise
         print(summary(jobs, outcomes.values()), file=sys.stderr)
-    written = [task.target for task in tasks if task.job in outcomes and outcomes[task.job].status != "failed"]
-    _check_arrived(destination, written)
-    clear_abandoned(destination, again)
+        written = [task.target for task in tasks if task.job in outcomes and outcomes[task.job].status != "failed"]
+        _check_arrived(destination, written)
+        clear_abandoned(destination, again)
     return 0 if len(outcomes) == len(jobs) and all(o.status != "failed" for o in outcomes.values()) else 1
 
 
