@@ -31,7 +31,7 @@ def main(
       json: File for the figures (None: not written).
     """
     import jaxsr
-    from jaxsr.upscaling.upscaler import INTERPOLATIONS
+    from jaxsr.upscaling.engine import INTERPOLATIONS
     from jaxsr.weights import load_weights
 
     low = photo_crops(1, size, seed=0)[0]

@@ -86,7 +86,7 @@ def main(
         Image.fromarray(apply(picture)).save(target)
         return
     from jaxsr.models import SRResNet
-    from jaxsr.upscaling.batch import upscale_file
+    from jaxsr.upscaling.files import upscale_file
     from jaxsr.upscaling.tiling import cropped, upscale_strips
     from jaxsr.upscaling.upscaler import Upscaler
 

@@ -136,13 +136,13 @@ def measured(clip, encoding, enlarge):
     """Frames per second of one run, and the seconds per frame and the shares of the three parts."""
     with tempfile.TemporaryDirectory() as folder:
         start, processor = time.perf_counter(), time.process_time()
-        work = upscale_segments(clip, cut(clip), enlarge, encoding, Path(folder))
+        tally = upscale_segments(clip, cut(clip), enlarge, encoding, Path(folder))
         seconds, processor = time.perf_counter() - start, time.process_time() - processor
-    parts = {part: getattr(work, part) for part in ("decoding", "network", "encoding")}
+    parts = {part: getattr(tally, part) for part in ("decoding", "network", "encoding")}
     return {
-        "frames_per_second": work.frames / seconds,
-        "processor_seconds_per_frame": processor / work.frames,
-        "seconds_per_frame": {part: spent / work.frames for part, spent in parts.items()},
+        "frames_per_second": tally.frames / seconds,
+        "processor_seconds_per_frame": processor / tally.frames,
+        "seconds_per_frame": {part: spent / tally.frames for part, spent in parts.items()},
         "share": {part: spent / sum(parts.values()) for part, spent in parts.items()},
         "load": os.getloadavg()[0],
     }

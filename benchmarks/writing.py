@@ -24,7 +24,7 @@ from PIL import Image
 import jaxsr
 from jaxsr.imaging.png.deflate import Compression
 from jaxsr.imaging.png.writing import write_png
-from jaxsr.upscaling.batch import upscale_file
+from jaxsr.upscaling.files import upscale_file
 
 # The code of a process with fewer cores. It prints its figures as JSON.
 _MEASURED = "import sys, json, writing; print(json.dumps(writing.measure(*sys.argv[1:])))"

@@ -38,7 +38,7 @@ def main() -> int:
 def overview() -> str:
     """The help text, with a line for each command."""
     width = max(map(len, COMMANDS)) + 2
-    lines = "\n".join(f"  {name:{width}}{command.line}" for name, command in COMMANDS.items())
+    lines = "\n".join(f"  {name:{width}}{line}" for name, line in COMMANDS.items())
     return f"""usage: jaxsr COMMAND [FLAGS]
 
 Single-image super-resolution in pure-functional JAX.

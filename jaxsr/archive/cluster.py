@@ -15,7 +15,7 @@ import ray.data
 from ray.data import ActorPoolStrategy
 from ray.exceptions import RayError
 
-from jaxsr.archive.replica import Replica, Work
+from jaxsr.archive.replica import Replica, Settings, row_of
 from jaxsr.errors import InputError, first_line
 
 # An archive is divided into about this many calls. Ray lists all calls, and reports a call's results when it ends.
@@ -25,7 +25,7 @@ _DEFAULT_CORES = 4
 
 
 @dataclass(frozen=True)
-class Layout:
+class Replicas:
     """The replicas on a cluster.
 
     Attributes:
@@ -37,23 +37,21 @@ class Layout:
     cores: int | None
 
 
-def check_counts(*, workers: int | None, cores: int | None) -> None:
-    """Raise `InputError` if a count is less than 1."""
-    for name, value in (("--workers", workers), ("--cores", cores)):
-        if value is not None and value < 1:
-            raise InputError(f"{name} {value}: must be at least 1")
-
-
 @contextmanager
-def connected(address: str | None) -> Generator[None]:
+def connected(address: str | None, *, workers: int | None, cores: int | None) -> Generator[Replicas]:
     """Connect to a Ray cluster, or start one on this machine that ends with the context.
 
     Args:
       address: host:port, "auto" for the cluster that runs on this machine, or "local" for a new one. None is
         RAY_ADDRESS if that is set, otherwise "local".
+      workers: see `fitting_replicas`.
+      cores: see `fitting_replicas`.
+
+    Yields:
+      The replicas for which it has room.
 
     Raises:
-      InputError: no cluster answers at the address.
+      InputError: no cluster answers at the address, or there is no room for a replica.
     """
     address = address or os.environ.get("RAY_ADDRESS") or "local"
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -68,7 +66,7 @@ def connected(address: str | None) -> Generator[None]:
         raise InputError(f"no Ray cluster at {address}: {first_line(error)}") from error
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     try:
-        yield
+        yield fitting_replicas(workers=workers, cores=cores)
     finally:
         ray.shutdown()
 
@@ -80,7 +78,7 @@ def _knock(address):
         socket.create_connection((host.removeprefix("ray://"), int(port)), timeout=10).close()
 
 
-def lay_out(*, workers: int | None = None, cores: int | None = None) -> Layout:
+def fitting_replicas(*, workers: int | None = None, cores: int | None = None) -> Replicas:
     """The replicas for which the connected cluster has room.
 
     Args:
@@ -94,34 +92,34 @@ def lay_out(*, workers: int | None = None, cores: int | None = None) -> Layout:
     gpus = sum(int(machine.get("GPU", 0)) for machine in machines)
     cpus = [int(machine.get("CPU", 0)) for machine in machines]
     if cores is None and gpus:
-        return Layout(min(gpus, workers or gpus), None)
+        return Replicas(min(gpus, workers or gpus), None)
     # Machines without cores are left out; the head of a cluster is often one.
     cores = cores or min([_DEFAULT_CORES, *(count for count in cpus if count)])
     room = sum(count // cores for count in cpus)
     if not room:
         raise InputError(f"the cluster has no machine with {cores} cores: the largest has {max(cpus, default=0)}")
-    return Layout(min(room, workers or room), cores)
+    return Replicas(min(room, workers or room), cores)
 
 
-def resources(layout: Layout) -> dict[str, Any]:
+def resources(replicas: Replicas) -> dict[str, Any]:
     """Ray's options for a replica."""
-    if layout.cores is None:
+    if replicas.cores is None:
         return {"num_gpus": 1}
     # XLA reads the number of cores from NPROC.
-    limits = {"NPROC": str(layout.cores), "VIPS_CONCURRENCY": str(layout.cores), "JAX_PLATFORMS": "cpu"}
-    return {"num_cpus": layout.cores, "runtime_env": {"env_vars": limits}}
+    limits = {"NPROC": str(replicas.cores), "VIPS_CONCURRENCY": str(replicas.cores), "JAX_PLATFORMS": "cpu"}
+    return {"num_cpus": replicas.cores, "runtime_env": {"env_vars": limits}}
 
 
-def stream(work: Work, rows: dict[int, dict[str, Any]], layout: Layout) -> Iterator[dict[str, Any]]:
+def stream(settings: Settings, rows: dict[int, dict[str, Any]], replicas: Replicas) -> Iterator[dict[str, Any]]:
     """Upscale pictures on the replicas. Only names are yielded and held in memory, never pictures.
 
     When a machine or process dies, other replicas get its pictures, one at a time. A picture whose replica dies again
     counts as failed.
 
     Args:
-      work: settings of all replicas.
+      settings: settings of all replicas.
       rows: arguments of `Replica` for each picture, by number.
-      layout: layout of the replicas.
+      replicas: the replicas.
 
     Yields:
       The result of `Replica` for each picture, once and in any order. `again` is added: whether a replica got the
@@ -133,7 +131,7 @@ def stream(work: Work, rows: dict[int, dict[str, Any]], layout: Layout) -> Itera
     left, alone = dict(rows), False
     while left:
         before = len(left)
-        for outcome in _one_pass(work, list(left.values()), layout, alone=alone):
+        for outcome in _one_pass(settings, list(left.values()), replicas, alone=alone):
             if left.pop(outcome["number"], None) is not None:
                 yield outcome | {"again": alone}
         if left and alone and len(left) == before:
@@ -142,30 +140,20 @@ def stream(work: Work, rows: dict[int, dict[str, Any]], layout: Layout) -> Itera
             warnings.warn(f"a process or machine died; others get the {len(left)} pictures that are left", stacklevel=2)
         # One picture at a time, so that a picture that kills its replica does not take others with it.
         alone = True
-        layout = lay_out(workers=layout.count, cores=layout.cores) if left else layout
+        replicas = fitting_replicas(workers=replicas.count, cores=replicas.cores) if left else replicas
     for number in left:
-        reason = b"two processes died while upscaling it; if memory was short, try a smaller --tile or more --cores"
-        yield {
-            "number": number,
-            "status": "failed",
-            "reason": reason,
-            "seconds": 0.0,
-            "megapixels": math.nan,
-            "disk_full": False,
-            "again": True,
-            "model": "",
-            "why": "",
-        }
+        reason = "two processes died while upscaling it; if memory was short, try a smaller --tile or more --cores"
+        yield row_of(number, "failed", reason) | {"again": True}
 
 
-def _one_pass(work, rows, layout, *, alone):
+def _one_pass(settings, rows, replicas, *, alone):
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.max_errored_blocks = -1
     per_call = 1 if alone else max(1, min(_MOST_PER_CALL, len(rows) // _CALLS))
     calls = 1 if alone else 3
     pool = ActorPoolStrategy(
-        size=min(layout.count, len(rows)),
+        size=min(replicas.count, len(rows)),
         max_concurrent_calls_per_actor=calls,
         max_tasks_in_flight_per_actor=1 if alone else 2 * calls,
         enable_true_multi_threading=True,
@@ -177,10 +165,10 @@ def _one_pass(work, rows, layout, *, alone):
         results = ray.data.from_items(rows, override_num_blocks=math.ceil(len(rows) / per_call)).map(
             # ray.data accepts a class whose instances are called with rows; its stubs do not say so.
             Replica,  # ty: ignore[invalid-argument-type]
-            fn_constructor_args=(work,),
+            fn_constructor_args=(settings,),
             compute=pool,
             max_task_retries=0,
-            **resources(layout),
+            **resources(replicas),
         )
     try:
         yield from results.iter_rows()

@@ -1,30 +1,29 @@
 """One copy of the network in a process of the cluster, which upscales one picture after another."""
 
+import math
 import os
 import tempfile
 import threading
-import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jaxsr.archive.store import exists, open_store
 from jaxsr.archive.transfer import fetch, put
-from jaxsr.errors import InputError, sentence
 from jaxsr.upscaling import load
 from jaxsr.upscaling.automatic import AUTOMATIC
-from jaxsr.upscaling.batch import file_stages
+from jaxsr.upscaling.choice import Choice
 from jaxsr.upscaling.compiled import keep_compiled
 from jaxsr.upscaling.engine import INTERPOLATIONS
-from jaxsr.upscaling.folder import DISK_FULL
+from jaxsr.upscaling.files import file_stages
+from jaxsr.upscaling.folder import is_disk_full, timed, why_failed
 from jaxsr.upscaling.progress import megapixels
 from jaxsr.upscaling.size import parse_size
 from jaxsr.weights import bundled_names
 
 
 @dataclass(frozen=True)
-class Work:
+class Settings:
     """Settings of all replicas.
 
     Attributes:
@@ -61,14 +60,14 @@ class Replica:
       InputError: see `jaxsr.load`.
     """
 
-    def __init__(self, work: Work):
-        if work.cache:
+    def __init__(self, settings: Settings):
+        if settings.cache:
             keep_compiled()
-        self._source, self._destination = open_store(work.source), open_store(work.destination)
-        self._overwrite = work.overwrite
-        upscaler = load(work.model, **work.options)
-        size = parse_size(work.size, scale=work.options.get("scale"))
-        self._stages = file_stages(upscaler, size=size, first_frame=work.first_frame)
+        self._source, self._destination = open_store(settings.source), open_store(settings.destination)
+        self._overwrite = settings.overwrite
+        upscaler = load(settings.model, **settings.options)
+        size = parse_size(settings.size, scale=settings.options.get("scale"))
+        self._stages = file_stages(upscaler, size=size, first_frame=settings.first_frame)
         self._reading, self._computing, self._writing = (threading.Lock() for _ in range(3))
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -94,49 +93,51 @@ class Replica:
                 if not self._overwrite and exists(self._destination, target):
                     status, reason = "skipped", "written meanwhile"
                 else:
-                    with _turn(self._reading, times):
+                    with timed(self._reading, times):
                         if self._source.remote is not None:
                             local.parent.mkdir()
                             fetch(self._source, source, local)
                         size = megapixels(local)
                         opened = self._stages.read(local)
                         choice = opened.choice
-                    with _turn(self._computing, times):
+                    with timed(self._computing, times):
                         computed = self._stages.compute(opened, result, None)
-                    with _turn(self._writing, times):
+                    with timed(self._writing, times):
                         self._stages.write(computed, result)
                         if self._destination.remote is not None:
                             put(self._destination, result, target)
                     status, reason = "done", ""
             # An error in one picture must not stop the others.
             except Exception as error:
-                full = isinstance(error, OSError) and error.errno in DISK_FULL
-                known = isinstance(error, InputError | OSError)
-                status, reason = "failed", sentence(error) if known else f"{local}: {type(error).__name__}: {error}"
+                status, reason, full = "failed", why_failed(error, local), is_disk_full(error)
                 for path, label in ((local, self._source.label(source)), (result, self._destination.label(target))):
                     reason = reason.replace(str(path), str(label))
-        return {
-            "number": row["number"],
-            "status": status,
-            "reason": os.fsencode(reason),
-            "seconds": sum(times),
-            "megapixels": float("nan") if size is None else size,
-            "disk_full": full,
-            "model": choice.model if choice else "",
-            "why": choice.reason if choice else "",
-        }
+        return row_of(row["number"], status, reason, seconds=sum(times), megapixels=size, disk_full=full, choice=choice)
+
+
+def row_of(
+    number: int,
+    status: str,
+    reason: str,
+    *,
+    seconds: float = 0.0,
+    megapixels: float | None = None,
+    disk_full: bool = False,
+    choice: Choice | None = None,
+) -> dict[str, Any]:
+    """What `Replica` returns for a picture."""
+    return {
+        "number": number,
+        "status": status,
+        "reason": os.fsencode(reason),
+        "seconds": seconds,
+        "megapixels": math.nan if megapixels is None else megapixels,
+        "disk_full": disk_full,
+        "model": choice.model if choice else "",
+        "why": choice.reason if choice else "",
+    }
 
 
 def _here(store, place, folder):
     """The path of a store's file on this machine, or the path to which it will be copied."""
     return Path(store.path(place)) if store.remote is None else folder / place.name
-
-
-@contextmanager
-def _turn(lock, times):
-    with lock:
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            times.append(time.perf_counter() - start)

@@ -114,7 +114,7 @@ def find_pictures(store: Store, *, recursive: bool = False, apart_from: Store | 
     return sorted(places)
 
 
-def existing(store: Store, places: Iterable[Path]) -> set[Path]:
+def existing_places(store: Store, places: Iterable[Path]) -> set[Path]:
     """The places at which a file exists."""
     if store.remote is None:
         return {place for place in places if os.path.lexists(store.path(place))}

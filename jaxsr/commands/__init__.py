@@ -8,42 +8,25 @@ import io
 import sys
 from collections.abc import Sequence
 from types import ModuleType
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 from jaxsr.errors import reported
 
-
-class Command(NamedTuple):
-    """Where a command is defined, and what it does.
-
-    Attributes:
-      module: name of the module, which is imported only when the command runs.
-      line: first line of the command's help.
-    """
-
-    module: str
-    line: str
-
-
+# The first line of each command's help. The module of a command is imported only when the command runs.
 COMMANDS = {
-    "upscale": Command("jaxsr.commands.upscale", "Upscale pictures, or clips, with a network."),
-    "evaluate": Command(
-        "jaxsr.commands.evaluate", "Score models on test sets by one protocol, which is printed above each table."
-    ),
-    "train": Command("jaxsr.commands.train", "Train a network on photos."),
-    "archive": Command("jaxsr.commands.archive", "Upscale the pictures of a folder, or a clip, on a Ray cluster."),
-    "demo": Command("jaxsr.commands.demo", "Serve a page that upscales pictures, until Ctrl-C."),
-    "port": Command("jaxsr.commands.port", "Convert other programs' weights to jaxsr's format."),
-    "export": Command(
-        "jaxsr.commands.export",
-        "Export a network for other programs, and check that it gives the same results there.",
-    ),
+    "upscale": "Upscale pictures, or clips, with a network.",
+    "evaluate": "Score models on test sets by one protocol, which is printed above each table.",
+    "train": "Train a network on photos.",
+    "archive": "Upscale the pictures of a folder, or a clip, on a Ray cluster.",
+    "demo": "Serve a page that upscales pictures, until Ctrl-C.",
+    "port": "Convert other programs' weights to jaxsr's format.",
+    "export": "Export a network for other programs, and check that it gives the same results there.",
 }
 
 
 def module(name: str) -> ModuleType:
     """The module of a command."""
-    return importlib.import_module(COMMANDS[name].module)
+    return importlib.import_module(f"jaxsr.commands.{name}")
 
 
 def run(name: str, *, arguments: Sequence[str] | None = None, prog: str | None = None) -> NoReturn:

@@ -8,13 +8,12 @@ from typing import Any, Literal
 import tyro
 
 import jaxsr
-from jaxsr.commands.clips import Clips
-from jaxsr.commands.network import Network
+from jaxsr.commands.flags import ClipFlags, NetworkFlags
 from jaxsr.errors import InputError, needing
 
 
 @dataclass(frozen=True)
-class Cluster:
+class ClusterFlags:
     """The Ray cluster, and the copies of the network on it."""
 
     address: str | None = None
@@ -38,9 +37,9 @@ def main(
     first_frame: bool = False,
     json: Path | None = None,
     cache: bool = True,
-    cluster: tyro.conf.OmitArgPrefixes[Cluster],
-    network: tyro.conf.OmitArgPrefixes[Network],
-    clips: tyro.conf.OmitArgPrefixes[Clips],
+    cluster: tyro.conf.OmitArgPrefixes[ClusterFlags],
+    network: tyro.conf.OmitArgPrefixes[NetworkFlags],
+    clips: tyro.conf.OmitArgPrefixes[ClipFlags],
 ) -> int:
     """Upscale the pictures of a folder, or a clip, on a Ray cluster.
 
@@ -68,22 +67,25 @@ def main(
       clips: How the results of clips are encoded.
     """
     with needing("an archive needs {}", dict.fromkeys(("ray", "pyarrow", "fsspec", "pandas"), "ray")):
-        from jaxsr.archive.command import run
+        from jaxsr.archive.pictures import upscale_archive
         from jaxsr.archive.plan import plan_archive
-        from jaxsr.archive.replica import Work, absolute_model
+        from jaxsr.archive.replica import Settings, absolute_model
         from jaxsr.archive.store import open_store
     import jax
 
-    from jaxsr.upscaling.command import existing_results
+    from jaxsr.upscaling.existing import existing_results
     from jaxsr.upscaling.report import check_report
     from jaxsr.upscaling.size import parse_size
-    from jaxsr.video.inputs import are_clips, check_flags, clip_command, plan_clips
+    from jaxsr.video.inputs import are_clips, check_flags, import_clips, plan_clips
 
     if "" in (source, destination):
         raise InputError("SOURCE or DESTINATION is empty; give a name, or . for this folder")
     size = parse_size(network.size, scale=network.scale)
-    results = existing_results(skip=skip_existing, overwrite=overwrite)
+    existing = existing_results(skip=skip_existing, overwrite=overwrite)
     check_report(json)
+    for flag, value in (("--workers", cluster.workers), ("--cores", cluster.cores)):
+        if value is not None and value < 1:
+            raise InputError(f"{flag} {value}: must be at least 1")
     # The replicas want the GPUs.
     jax.config.update("jax_platforms", "cpu")
     network = dataclasses.replace(network, base=network.base and absolute_model(network.base))
@@ -93,34 +95,30 @@ def main(
     clip = are_clips([source])
     check_flags(clip, flags, {"json": json, "recursive": recursive, "first_frame": first_frame})
     if clip:
-        from jaxsr.archive.clips import run as run_clip
+        from jaxsr.archive.clips import upscale_clip_on_cluster
 
-        wishes = clip_command().wishes_of(flags, size, network.options())
+        wishes = import_clips().wishes_of(flags, size, network.options())
         (job,) = plan_clips([source], destination, label=network.size or "x4")
-        return run_clip(
+        return upscale_clip_on_cluster(
             job,
             model,
             options,
             wishes,
-            existing=results,
+            existing=existing,
             dry_run=dry_run,
             cache=cache,
-            address=cluster.address,
-            workers=cluster.workers,
-            cores=cluster.cores,
+            **dataclasses.asdict(cluster),
         )
     label = network.size or f"x{jaxsr.load(model, **options).scale:g}"
     stores = open_store(source), open_store(destination)
     tasks = plan_archive(*stores, label=label, recursive=recursive, suffix=f".{format}")
     places = (store.everywhere for store in stores)
-    return run(
-        Work(*places, model, options, network.size, overwrite, cache, first_frame),
+    return upscale_archive(
+        Settings(*places, model, options, network.size, overwrite, cache, first_frame),
         tasks,
         stores[1],
-        results=results,
+        existing=existing,
         dry_run=dry_run,
         report=json,
-        address=cluster.address,
-        workers=cluster.workers,
-        cores=cluster.cores,
+        **dataclasses.asdict(cluster),
     )

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from jaxsr.commands.kernels import Kernels, use_kernels
+from jaxsr.commands.flags import Kernels, use_kernels
 from jaxsr.errors import InputError
 
 Names = Annotated[tuple[str, ...], tyro.conf.arg(metavar="DIR [DIR ...]")]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 import jaxsr
-from jaxsr.commands.kernels import Kernels, use_kernels
+from jaxsr.commands.flags import Kernels, use_kernels
 from jaxsr.config import TrainConfig
 from jaxsr.errors import InputError
 from jaxsr.processes.memory import restart_with_huge_pages

@@ -7,13 +7,12 @@ from typing import Annotated, Literal
 import tyro
 
 import jaxsr
-from jaxsr.commands.clips import Clips
-from jaxsr.commands.kernels import Kernels, use_kernels
-from jaxsr.commands.network import Network
+from jaxsr.commands.flags import ClipFlags, Kernels, NetworkFlags, use_kernels
+from jaxsr.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
-class Pictures:
+class PictureFlags:
     """How pictures are read and how their results are written."""
 
     format: Literal["png", "jpg", "webp", "gif", "tif"] | None = None
@@ -43,9 +42,9 @@ def main(
     json: Path | None = None,
     cache: bool = True,
     kernels: Kernels | None = None,
-    network: tyro.conf.OmitArgPrefixes[Network],
-    pictures: tyro.conf.OmitArgPrefixes[Pictures],
-    clips: tyro.conf.OmitArgPrefixes[Clips],
+    network: tyro.conf.OmitArgPrefixes[NetworkFlags],
+    pictures: tyro.conf.OmitArgPrefixes[PictureFlags],
+    clips: tyro.conf.OmitArgPrefixes[ClipFlags],
 ) -> int:
     """Upscale pictures, or clips, with a network.
 
@@ -72,35 +71,39 @@ def main(
       clips: How the results of clips are encoded.
     """
     from jaxsr.imaging.picture import open_picture
-    from jaxsr.upscaling import command
     from jaxsr.upscaling.compiled import keep_compiled
+    from jaxsr.upscaling.existing import existing_results, list_jobs
+    from jaxsr.upscaling.pictures import upscale_pictures
     from jaxsr.upscaling.plan import plan
     from jaxsr.upscaling.report import check_report
     from jaxsr.upscaling.size import parse_size
     from jaxsr.upscaling.upscaler import Upscaler
-    from jaxsr.video.inputs import are_clips, check_flags, clip_command, plan_clips
+    from jaxsr.video.inputs import are_clips, check_flags, import_clips, plan_clips
 
     use_kernels(kernels)
-    video = are_clips(inputs)
-    usual = dataclasses.asdict(Pictures())
+    clip_inputs = are_clips(inputs)
+    usual = dataclasses.asdict(PictureFlags())
     given = {name: value for name, value in dataclasses.asdict(pictures).items() if value != usual[name]}
-    check_flags(video, dataclasses.asdict(clips), given | {"recursive": recursive})
-    clip_commands = clip_command() if video else None
+    check_flags(clip_inputs, dataclasses.asdict(clips), given | {"recursive": recursive})
+    video = import_clips() if clip_inputs else None
     if cache:
         keep_compiled()
     size = parse_size(network.size, scale=network.scale)
-    existing = command.existing_results(skip=skip_existing, overwrite=overwrite)
-    command.check_quality(pictures.quality)
+    existing = existing_results(skip=skip_existing, overwrite=overwrite)
+    if not 1 <= pictures.quality <= 100:
+        raise InputError(f"--quality {pictures.quality}: give a number from 1 to 100")
     check_report(json)
     upscaler = jaxsr.load(network.model, tile=network.tile, **network.options())
     label = network.size or f"x{upscaler.scale:g}"
-    if clip_commands:
+    if video:
         jobs = plan_clips(inputs, output, label=label)
         if dry_run:
-            return command.list_jobs(jobs, existing=existing)
-        flags, options = dataclasses.asdict(clips), network.options()
-        return clip_commands.run(upscaler, jobs, flags, size, options, existing=existing, report=json)
-    jobs = plan(inputs, output, label=label, recursive=recursive, suffix=pictures.format and f".{pictures.format}")
+            return list_jobs(jobs, existing=existing)
+        wishes = video.wishes_of(dataclasses.asdict(clips), size, network.options())
+        return video.upscale_clips(upscaler, jobs, wishes, existing=existing, report=json)
+    options = dataclasses.asdict(pictures)
+    format = options.pop("format")
+    jobs = plan(inputs, output, label=label, recursive=recursive, suffix=format and f".{format}")
     if dry_run:
 
         def choose(source):
@@ -108,16 +111,5 @@ def main(
             return upscaler.fitting(picture, to=size(picture.size) if size else None)[1]
 
         named = isinstance(upscaler, Upscaler) and upscaler.choice is None
-        return command.list_jobs(jobs, existing=existing, choose=None if named else choose)
-    return command.run(
-        upscaler,
-        jobs,
-        size=size,
-        existing=existing,
-        report=json,
-        quality=pictures.quality,
-        compression=pictures.compression,
-        salvage=pictures.salvage,
-        keep_times=pictures.keep_times,
-        first_frame=pictures.first_frame,
-    )
+        return list_jobs(jobs, existing=existing, choose=None if named else choose)
+    return upscale_pictures(upscaler, jobs, existing=existing, report=json, size=size, **options)

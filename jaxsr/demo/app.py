@@ -33,7 +33,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from jaxsr.demo.guard import Guard
-from jaxsr.demo.jobs import Job, Queue
+from jaxsr.demo.jobs import PageJob, Queue
 from jaxsr.demo.models import Offer
 from jaxsr.demo.upload import Limits, TooLarge, check_megapixels, receive, safe_name
 from jaxsr.demo.view import TILE
@@ -148,7 +148,7 @@ async def _received(request, queue, limits, model, strength):
         if isinstance(error, OSError):
             raise HTTPException(507, f"the server cannot store the picture ({error.strerror})") from error
         raise
-    job = Job(folder, source, model, strength)
+    job = PageJob(folder, source, model, strength)
     queue.add(job)
     return JSONResponse({"token": job.token}, 201)
 

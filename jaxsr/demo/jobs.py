@@ -24,7 +24,7 @@ class Cancelled(Exception):
 
 
 @dataclass(eq=False)
-class Job:
+class PageJob:
     """One picture to upscale. The worker's thread writes all attributes except `seen`; requests read them.
 
     Attributes:
@@ -70,7 +70,7 @@ class Job:
 class Queue:
     """Jobs in the order of arrival. One thread does them one at a time."""
 
-    def __init__(self, folder: Path, work: Callable[[Job], None]):
+    def __init__(self, folder: Path, work: Callable[[PageJob], None]):
         """Make an empty queue.
 
         Args:
@@ -78,7 +78,7 @@ class Queue:
           work: does a job, and may raise `InputError`.
         """
         self._folder, self._work = folder, work
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[str, PageJob] = {}
         self._lock = threading.Lock()
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="upscaling")
 
@@ -86,13 +86,13 @@ class Queue:
         """Make an empty folder for one job."""
         return Path(tempfile.mkdtemp(dir=self._folder))
 
-    def add(self, job: Job) -> None:
+    def add(self, job: PageJob) -> None:
         """Append a job to the queue."""
         with self._lock:
             self._jobs[job.token] = job
         self._executor.submit(self._run, job)
 
-    def find(self, token: str) -> Job | None:
+    def find(self, token: str) -> PageJob | None:
         """The job with this token, whose time of last request becomes now; None if it does not exist."""
         job = self._jobs.get(token)
         if job is not None:
@@ -104,13 +104,13 @@ class Queue:
         with self._lock:
             return sum(job.state in ("queued", "running") for job in self._jobs.values())
 
-    def ahead(self, job: Job) -> int:
+    def ahead(self, job: PageJob) -> int:
         """Number of jobs that will be done before this one, including the running one."""
         with self._lock:
             jobs = list(self._jobs.values())
         return sum(other.state in ("queued", "running") for other in jobs[: jobs.index(job)]) if job in jobs else 0
 
-    def drop(self, job: Job) -> None:
+    def drop(self, job: PageJob) -> None:
         """End a job and delete its files, at once or after the tile that is being computed."""
         with self._lock:
             self._jobs.pop(job.token, None)

@@ -7,11 +7,12 @@ from functools import lru_cache
 from pathlib import Path
 
 from jaxsr.errors import InputError
-from jaxsr.upscaling import AutomaticUpscaler, Upscaler, load
+from jaxsr.upscaling import load
+from jaxsr.upscaling.upscaler import AnyUpscaler
 from jaxsr.weights.store import bundled_names
 
 # The page's names for the two kinds of `auto`, and whether each is sharp.
-AUTOMATIC = {"auto": False, "auto, sharp": True}
+KINDS_OF_AUTO = {"auto": False, "auto, sharp": True}
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Offer:
 
 def default_models() -> list[str]:
     """The automatic choices, faithful and sharp; all bundled networks; and bicubic for comparison."""
-    return [*AUTOMATIC, *sorted(bundled_names(), key=lambda name: (name != "srresnet", name)), "bicubic"]
+    return [*KINDS_OF_AUTO, *sorted(bundled_names(), key=lambda name: (name != "srresnet", name)), "bicubic"]
 
 
 def offered(sources: Sequence[str | os.PathLike]) -> dict[str, Offer]:
@@ -59,15 +60,15 @@ def offered(sources: Sequence[str | os.PathLike]) -> dict[str, Offer]:
 
 # Only a few, since each holds its weights and its compiled program.
 @lru_cache(maxsize=4)
-def upscaler_of(source: str, strength: float | None) -> Upscaler | AutomaticUpscaler:
+def upscaler_of(source: str, strength: float | None) -> AnyUpscaler:
     """`jaxsr.load` with a cache, so that a second picture starts without compiling again."""
-    if source in AUTOMATIC:
-        return load(sharp=AUTOMATIC[source])
+    if source in KINDS_OF_AUTO:
+        return load(sharp=KINDS_OF_AUTO[source])
     return load(source, strength=strength)
 
 
 def _has_strength(source):
-    if source in AUTOMATIC:
+    if source in KINDS_OF_AUTO:
         return False
     try:
         load(source, strength=1.0)

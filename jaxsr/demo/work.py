@@ -2,13 +2,14 @@
 
 import pyvips
 
-from jaxsr.demo.jobs import Job
+from jaxsr.demo.jobs import PageJob
 from jaxsr.demo.models import Offer, upscaler_of
 from jaxsr.demo.view import write_pyramid
-from jaxsr.upscaling.batch import upscale_file
+from jaxsr.upscaling.files import upscale_file
+from jaxsr.upscaling.report import remarks
 
 
-def upscale_job(job: Job, *, offers: dict[str, Offer]) -> None:
+def upscale_job(job: PageJob, *, offers: dict[str, Offer]) -> None:
     """Do one job.
 
     Raises:
@@ -24,8 +25,7 @@ def upscale_job(job: Job, *, offers: dict[str, Offer]) -> None:
         job.check()
 
     def note(opened):
-        chosen = (f"by {opened.choice}",) if opened.choice else ()
-        job.note = "; ".join((*opened.picture.notes, *chosen))
+        job.note = remarks(opened.picture.notes, opened.choice)
 
     upscaler = upscaler_of(offer.source, job.strength)
     # The page shows one picture. The note says if it is the first of several.

@@ -12,7 +12,9 @@ from jaxsr.evaluation import protocol, report
 from jaxsr.evaluation.photos import distinct, read_set
 from jaxsr.evaluation.sets import EvaluationSet
 from jaxsr.upscaling.choice import OF_SCALE
-from jaxsr.upscaling.upscaler import INTERPOLATIONS, Upscaler, load
+from jaxsr.upscaling.engine import INTERPOLATIONS
+from jaxsr.upscaling.loading import load_named
+from jaxsr.upscaling.upscaler import Upscaler
 from jaxsr.weights.store import bundled_names
 
 
@@ -49,7 +51,7 @@ def load_models(
         if not plain:
             options |= {"self_ensemble": self_ensemble, "color_lock": color_lock, "base": base}
         for value in [None] if plain else strengths:
-            upscalers.append(load(name, scale=scale if plain else None, strength=value, **options))
+            upscalers.append(load_named(name, scale=scale if plain else None, strength=value, **options))
             if scale not in (None, upscalers[-1].scale):
                 fitting = OF_SCALE.get(name, {}).get(scale)
                 way_out = f"name {fitting}" if fitting in bundled_names() else "name a network of that scale"

@@ -8,7 +8,7 @@ from PIL import Image
 
 from jaxsr.imaging.picture import Picture, open_picture
 from jaxsr.imaging.quality import Traces, file_quality, jpeg_quality, traces
-from jaxsr.upscaling.pictures import arrays_of
+from jaxsr.upscaling.pillow import arrays_of
 from jaxsr.weights.store import bundled_names
 
 # JPEGs of cameras have a quality of 90 to 98. Below this threshold the loss is visible at four times the size.

@@ -4,19 +4,18 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from jaxsr.errors import InputError, sentence
-from jaxsr.upscaling.batch import Stages
 from jaxsr.upscaling.claim import claimed
+from jaxsr.upscaling.files import Stages
 from jaxsr.upscaling.plan import Job
 
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 # Pictures that are written at a time. Formats other than PNG use one core each, and a JPEG is held in memory whole.
 WRITERS = 2
 
@@ -66,19 +65,6 @@ def identity(path: Path | str) -> Identity:
     except OSError:
         return None
     return status.st_ino, status.st_mtime_ns, status.st_size
-
-
-def has_result(job: Job) -> bool:
-    """Whether the target of a job exists."""
-    return os.path.lexists(job.target)
-
-
-def refuse_existing(jobs: Sequence[Job], *, exists: Callable[[Job], bool] = has_result) -> None:
-    """Raise `InputError` if the result of any job exists."""
-    existing = [job.target for job in jobs if exists(job)]
-    if existing:
-        which = f"{existing[0]} exists" if len(existing) == 1 else f"{existing[0]} and {len(existing) - 1} more exist"
-        raise InputError(f"{which} already: give --skip-existing to keep what exists, or --overwrite to replace it")
 
 
 def upscale_all(
@@ -138,14 +124,11 @@ def _outcome(job, before, stages, run, overwrite, progress):
             _in_turn(job, stages, run, progress, times)
     except _Stopped:
         return None
-    except OSError as error:
-        if error.errno in DISK_FULL:
-            run.stop.set()
-        return Outcome(job, "failed", sentence(error), sum(times))
     except Exception as error:
         # Whatever goes wrong with one picture, even a bug, must not stop the others.
-        reason = str(error) if isinstance(error, InputError) else f"{job.source}: {type(error).__name__}: {error}"
-        return Outcome(job, "failed", reason, sum(times))
+        if is_disk_full(error):
+            run.stop.set()
+        return Outcome(job, "failed", why_failed(error, job.source), sum(times))
     return Outcome(job, "done", "", sum(times))
 
 
@@ -178,16 +161,35 @@ def _in_turn(job, stages, run, progress, times):
 
 @contextmanager
 def _turn(lock, run, times):
-    with lock:
+    with timed(lock, times):
         if run.stop.is_set():
             raise _Stopped
-        start = time.perf_counter()
         try:
             yield
         except OSError as error:
             # Set before the next picture's turn, which would fail too.
-            if error.errno in DISK_FULL:
+            if is_disk_full(error):
                 run.stop.set()
             raise
+
+
+@contextmanager
+def timed(lock: AbstractContextManager, times: list[float]) -> Generator[None]:
+    """Hold a lock, and append the seconds for which it was held to `times`."""
+    with lock:
+        start = time.perf_counter()
+        try:
+            yield
         finally:
             times.append(time.perf_counter() - start)
+
+
+def is_disk_full(error: Exception) -> bool:
+    """Whether an error is that of a full disk or quota."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def why_failed(error: Exception, source: Path | str) -> str:
+    """One sentence on why a picture failed, even if by a bug."""
+    known = isinstance(error, InputError | OSError)
+    return sentence(error) if known else f"{source}: {type(error).__name__}: {error}"

@@ -24,7 +24,7 @@ def in_halves(
     scale: int,
     halo: int,
     upsampling_halo: int,
-    piece: int = 128,
+    piece: int,
 ) -> Apply:
     """An `Apply` that runs a network in two halves.
 

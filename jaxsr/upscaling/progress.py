@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import warnings
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -30,7 +30,7 @@ def megapixels(path: Path | str) -> float | None:
 
 @contextlib.contextmanager
 def picture_bar(
-    jobs: Sequence[Job], sizes: Sequence[float | None]
+    jobs: Sequence[Job], sizes: Mapping[Job, float | None]
 ) -> Generator[tuple[Callable[[Job, float], None], Callable[[Outcome], None]]]:
     """Show a bar on stderr, if that is a terminal: pictures, megapixels of input, megapixels/s and the time left.
 
@@ -42,7 +42,7 @@ def picture_bar(
       The arguments `progress` and `finished` of `upscale_all`: a function to call with a job and the fraction of it
       that is computed, and one to call with each outcome. Skipped and failed pictures do not count as work done.
     """
-    size_of = {job: size or 0.0 for job, size in zip(jobs, sizes, strict=True)}
+    size_of = {job: sizes[job] or 0.0 for job in jobs}
     computed = dict.fromkeys(jobs, 0.0)
     ended = {"done": 0, "skipped": 0, "failed": 0}
     lock = threading.RLock()

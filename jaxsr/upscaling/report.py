@@ -1,13 +1,14 @@
-"""Reports the outcomes of a run: in a few lines for a person, and as JSON for a program."""
+"""Reports on the inputs of a run: in a few lines for a person, and as JSON for a program."""
 
 import contextlib
 import json
-import os
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from pathlib import Path
+
+from tqdm import tqdm
 
 from jaxsr.errors import InputError
 from jaxsr.files import nearest_existing, replacing
@@ -16,7 +17,7 @@ from jaxsr.upscaling.folder import Outcome
 from jaxsr.upscaling.plan import Job
 
 
-def summary(jobs: Sequence[Job], outcomes: Sequence[Outcome], *, kind: str = "pictures") -> str:
+def summary(jobs: Sequence[Job], outcomes: Collection[Outcome], *, kind: str = "pictures") -> str:
     """The failures, one per line in the order of the jobs, and a line of counts.
 
     Args:
@@ -36,6 +37,34 @@ def summary(jobs: Sequence[Job], outcomes: Sequence[Outcome], *, kind: str = "pi
     left = len(jobs) - len(outcomes)
     counts += [f"{left} not begun or given up"] if left else []
     return "\n".join([*(f"error: {outcome.reason}" for outcome in failed), ", ".join(counts)])
+
+
+def conclude(jobs: Sequence[Job], outcomes: Sequence[Outcome], *, kind: str = "pictures") -> int:
+    """Print the summary, unless the only job is done. The arguments are those of `summary`.
+
+    Returns:
+      The exit code: 0, or 1 if a job failed.
+
+    Raises:
+      InputError: the only job failed.
+    """
+    if len(jobs) == 1 and outcomes[0].status == "failed":
+        raise InputError(outcomes[0].reason)
+    if len(jobs) > 1 or outcomes[0].status == "skipped":
+        print(summary(jobs, outcomes, kind=kind), file=sys.stderr)
+    return 0 if all(outcome.status != "failed" for outcome in outcomes) else 1
+
+
+def remarks(notes: Sequence[str], choice: Choice | None) -> str:
+    """The notes on an input, and the network if one was chosen for it; "" if there is nothing to say."""
+    return "; ".join((*notes, *((f"by {choice}",) if choice else ())))
+
+
+def tell(path: Path, notes: Sequence[str], choice: Choice | None) -> None:
+    """Print `remarks` on an input to stderr, if there are any."""
+    if said := remarks(notes, choice):
+        # A plain print would end up inside the progress bar.
+        tqdm.write(f"{path}: {said}", file=sys.stderr)
 
 
 def check_report(path: Path | None) -> None:
@@ -59,14 +88,29 @@ def _unwritable(path, error):
 
 
 @contextlib.contextmanager
-def reporting(path: Path | None, write: Callable[[Path], None]) -> Generator[None]:
+def reporting(
+    path: Path | None,
+    jobs: Sequence[Job],
+    outcomes: Collection[Outcome],
+    *,
+    sizes: Mapping[Job, float | None],
+    choices: Mapping[Path, Choice | None],
+) -> Generator[None]:
     """Write a report when the context ends, whether its work succeeded or not.
 
     If both the work and the report fail, the error of the report is printed, and that of the work goes on.
 
+    The report is {"counts": {status: number}, "pictures": [...]} with the pictures in the order of the jobs. Each has
+    source, target, status (done, skipped, failed, or "left" if the run ended before it), reason (why it was skipped or
+    failed, or what a clip that is done lacks, else null), seconds of work (null if left) and megapixels of input (null
+    if unknown). If a network was chosen for it, it also has model and why.
+
     Args:
-      path: the report's file; None for no report.
-      write: called with that file to write it.
+      path: the JSON file; None for no report.
+      jobs: all jobs of the run.
+      outcomes: the outcomes of those that have one, at the end of the context.
+      sizes: the megapixels of the inputs that are known then.
+      choices: the networks chosen by then, by the path of the source.
 
     Raises:
       InputError: the report cannot be written.
@@ -74,44 +118,21 @@ def reporting(path: Path | None, write: Callable[[Path], None]) -> Generator[Non
     try:
         yield
     except BaseException:
-        if path is not None:
-            try:
-                write(path)
-            except InputError as error:
-                print(f"error: {error}", file=sys.stderr)
+        try:
+            _write(path, jobs, outcomes, sizes, choices)
+        except InputError as error:
+            print(f"error: {error}", file=sys.stderr)
         raise
-    if path is not None:
-        write(path)
+    _write(path, jobs, outcomes, sizes, choices)
 
 
-def write_report(
-    path: str | os.PathLike,
-    jobs: Sequence[Job],
-    sizes: Sequence[float | None],
-    outcomes: Sequence[Outcome],
-    *,
-    choices: Mapping[Path, Choice | None] | None = None,
-) -> None:
-    """Write {"counts": {status: number}, "pictures": [...]} with the pictures in the order of the jobs.
-
-    Each picture has source, target, status (done, skipped, failed, or "left" if the run ended before it), reason (why
-    it was skipped or failed, or what a clip that is done lacks, else null), seconds of work (null if left) and
-    megapixels of input (null if unknown). If a network was chosen for it, it also has model and why.
-
-    Args:
-      path: the JSON file.
-      jobs: all jobs of the run.
-      sizes: the megapixels of each input; None if unknown.
-      outcomes: the outcomes of the jobs that have one.
-      choices: the chosen network by the path of the source.
-
-    Raises:
-      InputError: the file cannot be written.
-    """
+def _write(path, jobs, outcomes, sizes, choices):
+    if path is None:
+        return
     outcome_of = {outcome.job: outcome for outcome in outcomes}
     pictures = []
-    for job, size in zip(jobs, sizes, strict=True):
-        outcome = outcome_of.get(job)
+    for job in jobs:
+        outcome, choice = outcome_of.get(job), choices.get(job.source)
         pictures.append(
             {
                 "source": str(job.source),
@@ -119,8 +140,8 @@ def write_report(
                 "status": outcome.status if outcome else "left",
                 "reason": (outcome.reason or None) if outcome else None,
                 "seconds": round(outcome.seconds, 3) if outcome else None,
-                "megapixels": size,
-                **_chosen((choices or {}).get(job.source)),
+                "megapixels": sizes.get(job),
+                **({"model": choice.model, "why": choice.reason} if choice else {}),
             }
         )
     statuses = Counter(picture["status"] for picture in pictures)
@@ -130,7 +151,3 @@ def write_report(
             temporary.write_text(json.dumps({"counts": counts, "pictures": pictures}, indent=1) + "\n")
     except OSError as error:
         raise _unwritable(path, error) from error
-
-
-def _chosen(choice):
-    return {"model": choice.model, "why": choice.reason} if choice else {}

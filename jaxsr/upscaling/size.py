@@ -7,10 +7,11 @@ from typing import Any
 
 from jaxsr.errors import InputError
 
-Target = Callable[[tuple[int, int]], tuple[int, int]]
+# From (height, width) of a picture to that of its result.
+ResultSize = Callable[[tuple[int, int]], tuple[int, int]]
 
 
-def parse_size(text: str | None, *, scale: float | None) -> Target | None:
+def parse_size(text: str | None, *, scale: float | None) -> ResultSize | None:
     """Parse "3840x2160", "3840x" or "x2160".
 
     Args:
@@ -32,11 +33,11 @@ def parse_size(text: str | None, *, scale: float | None) -> Target | None:
     if scale is not None:
         raise InputError(f"--size {text} and --scale {scale:g}: give one of the two")
 
-    def target(size):
+    def result(size):
         tall, wide = size
         return height or max(1, round(tall * width / wide)), width or max(1, round(wide * height / tall))
 
-    return target
+    return result
 
 
 def checked_size(size: Any) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from jaxsr.imaging.strips import Rows, resize_strips, sliding
 
 
 def transparent_strips(
-    upscale_strips: Callable[..., Iterator[np.ndarray]],
+    strips: Callable[..., Iterator[np.ndarray]],
     colours: Rows,
     opacity: Rows,
     *,
@@ -23,7 +23,7 @@ def transparent_strips(
     upscaled by bicubic interpolation. Colours that were invisible therefore do not reach the visible edge.
 
     Args:
-      upscale_strips: `Upscaler.upscale_strips`, for the colours.
+      strips: `Upscaler.strips`, for the colours.
       colours: `colours(top, bottom)` returns these rows, [h, W] or [h, W, 3], uint8 or float32 in [0, 1], not
         premultiplied.
       opacity: `opacity(top, bottom)` returns these rows, [h, W] float32 in [0, 1].
@@ -42,7 +42,7 @@ def transparent_strips(
 
     alphas = sliding(resize_strips(opacity, size, to))
     top = 0
-    for strip in upscale_strips(premultiplied, size=size, to=to, progress=progress):
+    for strip in strips(premultiplied, size, to, progress):
         alpha = np.clip(alphas(top, top + len(strip)), 0.0, 1.0)[..., None]
         top += len(strip)
         colour = strip.reshape(*strip.shape[:2], -1)

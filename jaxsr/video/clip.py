@@ -12,7 +12,7 @@ from av.stream import Disposition
 from jaxsr.errors import InputError
 from jaxsr.imaging.encoding import HDR_CURVES
 from jaxsr.video.color import BT709, UNSPECIFIED, Coding, check_matrix, usual_matrix
-from jaxsr.video.planes import Layout, layout_of
+from jaxsr.video.planes import PlaneLayout, layout_of
 
 LIMITED_RANGE, _FULL_RANGE = 1, 2
 # AVFieldOrder: the values above progressive are interlaced.
@@ -44,7 +44,7 @@ class Clip:
     path: Path
     stream: int
     size: tuple[int, int]
-    layout: Layout
+    layout: PlaneLayout
     coding: Coding
     tags: tuple[int, int, int, int]
     sample_aspect: Fraction | None

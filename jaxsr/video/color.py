@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxsr.errors import InputError
-from jaxsr.video.planes import Layout
+from jaxsr.video.planes import PlaneLayout
 
 # K_R and K_B for each of H.273's MatrixCoefficients.
 _LUMA = {
@@ -70,7 +70,7 @@ def usual_matrix(size: tuple[int, int]) -> int:
 
 
 @partial(jax.jit, static_argnames=("layout", "coding"))
-def rgb_from_planes(planes: tuple[jax.Array, ...], layout: Layout, coding: Coding) -> jax.Array:
+def rgb_from_planes(planes: tuple[jax.Array, ...], layout: PlaneLayout, coding: Coding) -> jax.Array:
     """Convert planes to RGB [H, W, 3], float32 in [0, 1]. Values below black and above white are clipped."""
     samples = [plane.astype(jnp.float32) for plane in planes]
     zero, luma, middle, chroma = _levels(layout, coding)
@@ -89,7 +89,7 @@ def rgb_from_planes(planes: tuple[jax.Array, ...], layout: Layout, coding: Codin
 
 
 @partial(jax.jit, static_argnames=("layout", "coding"))
-def planes_from_rgb(rgb: jax.Array, layout: Layout, coding: Coding) -> tuple[jax.Array, ...]:
+def planes_from_rgb(rgb: jax.Array, layout: PlaneLayout, coding: Coding) -> tuple[jax.Array, ...]:
     """Convert RGB [H, W, 3], float32 in [0, 1], to planes."""
     zero, luma, middle, chroma = _levels(layout, coding)
     red, green, blue = (rgb[..., channel] for channel in range(3))

@@ -11,7 +11,7 @@ from jaxsr.video.clip import Clip, check_progressive, key_before, times_go_back
 from jaxsr.video.planes import Planes, planes_of
 
 
-class Decoded(NamedTuple):
+class Frame(NamedTuple):
     """A decoded frame.
 
     Attributes:
@@ -23,7 +23,7 @@ class Decoded(NamedTuple):
     planes: Planes
 
 
-def decode(clip: Clip, start: int, stop: int) -> Generator[Decoded]:
+def decode(clip: Clip, start: int, stop: int) -> Generator[Frame]:
     """Yield the frames with start ≤ time < stop, in this order.
 
     Packets that cannot be decoded are skipped, as players do.
@@ -45,7 +45,7 @@ def decode(clip: Clip, start: int, stop: int) -> Generator[Decoded]:
         if frame.pts >= stop:
             return
         if frame.pts >= start:
-            yield Decoded(frame.pts, planes_of(frame, clip.layout))
+            yield Frame(frame.pts, planes_of(frame, clip.layout))
 
 
 def _frames(clip, key):

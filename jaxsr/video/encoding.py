@@ -15,7 +15,7 @@ from jaxsr.files import replacing
 from jaxsr.kernels.processor import processor_features
 from jaxsr.video.clip import LIMITED_RANGE, Clip
 from jaxsr.video.color import BT709, Coding
-from jaxsr.video.planes import Layout, Planes, frame_of
+from jaxsr.video.planes import PlaneLayout, Planes, frame_of
 
 # For each encoder, a CRF without visible loss, and its usual preset.
 _USUAL = {"libx264": ("18", "medium"), "libx265": ("20", "medium"), "libsvtav1": ("24", "8")}
@@ -46,7 +46,7 @@ class Encoding:
     codec: str
     options: dict[str, str]
     size: tuple[int, int]
-    layout: Layout
+    layout: PlaneLayout
     coding: Coding
     tags: tuple[int, int, int, int]
     sample_aspect: Fraction | None
@@ -103,7 +103,7 @@ def _exists(name):
 def _layout(clip, encoder, size):
     there = {format.name for format in encoder.video_formats or ()}
     # The result is at least twice as large, so halved chroma still has as many samples as the clip's.
-    for layout in (clip.layout, Layout("yuv", clip.layout.bits, (True, True))):
+    for layout in (clip.layout, PlaneLayout("yuv", clip.layout.bits, (True, True))):
         if layout.name in there:
             break
     else:

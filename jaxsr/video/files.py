@@ -11,17 +11,16 @@ import av
 import numpy as np
 
 from jaxsr.errors import InputError
-from jaxsr.upscaling.automatic import AutomaticUpscaler
 from jaxsr.upscaling.choice import Choice
-from jaxsr.upscaling.size import Target
-from jaxsr.upscaling.upscaler import Upscaler
+from jaxsr.upscaling.size import ResultSize
+from jaxsr.upscaling.upscaler import AnyUpscaler, Upscaler
 from jaxsr.video.clip import Clip, open_clip
 from jaxsr.video.color import rgb_from_planes
 from jaxsr.video.decoding import decode
 from jaxsr.video.encoding import Encoding, choose_encoding
 from jaxsr.video.holding import check_streams
 from jaxsr.video.joining import join
-from jaxsr.video.pipeline import Work, enlarger, upscale_segments
+from jaxsr.video.pipeline import Tally, enlarger, upscale_segments
 from jaxsr.video.segments import Segment, cut, discard, prepare, segment_file, work_folder
 from jaxsr.video.trim import Span, trimmed
 
@@ -39,7 +38,7 @@ class Wishes:
       network: the options that describe the network, in JSON's types.
     """
 
-    size: Target | None = None
+    size: ResultSize | None = None
     codec: str | None = None
     crf: float | None = None
     preset: str | None = None
@@ -76,9 +75,7 @@ class Planned(NamedTuple):
         return [segment for segment in self.segments if not segment_file(self.folder, segment.number).exists()]
 
 
-def plan_clip(
-    upscaler: Upscaler | AutomaticUpscaler, source: Path, target: Path, wishes: Wishes, *, anew: bool = False
-) -> Planned:
+def plan_clip(upscaler: AnyUpscaler, source: Path, target: Path, wishes: Wishes, *, anew: bool = False) -> Planned:
     """Read a clip, and make the folder for its segments or find the segments of an earlier run.
 
     Args:
@@ -107,7 +104,7 @@ def plan_clip(
     return Planned(clip, target, upscaler, choice, encoding, cut(clip), folder, wishes.trim is not None)
 
 
-def upscale_clip(planned: Planned, *, progress: Callable[[int], None] = lambda frames: None) -> Work:
+def upscale_clip(planned: Planned, *, progress: Callable[[int], None] = lambda frames: None) -> Tally:
     """Upscale the segments that are left, and write the result, which appears complete or not at all.
 
     Args:
@@ -119,9 +116,9 @@ def upscale_clip(planned: Planned, *, progress: Callable[[int], None] = lambda f
       OSError: the disk is full, or the clip can no longer be read.
     """
     enlarge = enlarger(planned.upscaler, planned.clip, planned.encoding)
-    work = upscale_segments(planned.clip, planned.left, enlarge, planned.encoding, planned.folder, progress=progress)
-    work.lost = finish(planned)
-    return work
+    tally = upscale_segments(planned.clip, planned.left, enlarge, planned.encoding, planned.folder, progress=progress)
+    tally.lost = finish(planned)
+    return tally
 
 
 def finish(planned: Planned) -> int:

@@ -35,16 +35,16 @@ def check_flags(clips: bool, of_clips: dict[str, Any], of_pictures: dict[str, An
             raise InputError(f"--{name.replace('_', '-')} is for {kind}: leave it out")
 
 
-def clip_command() -> ModuleType:
-    """Import `jaxsr.video.command`.
+def import_clips() -> ModuleType:
+    """Import `jaxsr.video.clips`.
 
     Raises:
       InputError: the extra `video` is not installed.
     """
     with needing("clips need PyAV", {"av": "video"}):
-        from jaxsr.video import command
+        from jaxsr.video import clips
 
-        return command
+        return clips
 
 
 def plan_clips(inputs: Sequence[str], output: str, *, label: str) -> list[Job]:

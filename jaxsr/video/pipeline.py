@@ -28,7 +28,7 @@ _DECODED, _UPSCALED = 8, 3
 
 
 @dataclass
-class Work:
+class Tally:
     """The time that each thread worked, and the frames that were made.
 
     Attributes:
@@ -56,7 +56,7 @@ def upscale_segments(
     folder: Path,
     *,
     progress: Callable[[int], None] = lambda frames: None,
-) -> Work:
+) -> Tally:
     """Upscale segments of a clip, each to its own file.
 
     Args:
@@ -67,8 +67,8 @@ def upscale_segments(
       folder: folder for the files.
       progress: called with 1 after each frame.
     """
-    work = Work()
-    frames = ahead(_upscaled(ahead(_decoded(clip, segments, work), most=_DECODED), enlarge, work), most=_UPSCALED)
+    tally = Tally()
+    frames = ahead(_upscaled(ahead(_decoded(clip, segments, tally), most=_DECODED), enlarge, tally), most=_UPSCALED)
     # Close the frames even if the encoder fails, so that the threads end.
     with closing(frames):
         for number, group in itertools.groupby(frames, key=itemgetter(0)):
@@ -76,12 +76,12 @@ def upscale_segments(
                 for _, shown, planes in group:
                     start = time.perf_counter()
                     write(shown, planes)
-                    work.encoding += time.perf_counter() - start
-                    work.frames += 1
+                    tally.encoding += time.perf_counter() - start
+                    tally.frames += 1
                     progress(1)
                 start = time.perf_counter()
-            work.encoding += time.perf_counter() - start
-    return work
+            tally.encoding += time.perf_counter() - start
+    return tally
 
 
 def enlarger(upscaler: Upscaler, clip: Clip, encoding: Encoding) -> Callable[[Planes], Planes]:
@@ -145,7 +145,7 @@ def ahead(items: Generator[Item], *, most: int) -> Generator[Item]:
         thread.join()
 
 
-def _decoded(clip, segments, work):
+def _decoded(clip, segments, tally):
     """Yield (number of the segment, time, planes) of all frames. Consecutive segments are decoded in one pass."""
     for run in _runs(segments):
         frames = decode(clip, run[0].start, run[-1].stop)
@@ -154,7 +154,7 @@ def _decoded(clip, segments, work):
         while True:
             start = time.perf_counter()
             frame = next(frames, None)
-            work.decoding += time.perf_counter() - start
+            tally.decoding += time.perf_counter() - start
             if frame is None:
                 break
             while frame.time >= segment.stop:
@@ -172,17 +172,17 @@ def _runs(segments):
     return runs
 
 
-def _upscaled(frames, enlarge, work):
+def _upscaled(frames, enlarge, tally):
     """Yield the same with the planes of the result. A frame that equals the one before is not computed again."""
     before = result = None
     try:
         for number, shown, planes in frames:
             if before is not None and all(map(np.array_equal, planes, before)):
-                work.held += 1
+                tally.held += 1
             else:
                 start = time.perf_counter()
                 result = enlarge(planes)
-                work.network += time.perf_counter() - start
+                tally.network += time.perf_counter() - start
                 before = planes
             yield number, shown, result
     finally:

@@ -13,7 +13,7 @@ _SUBSAMPLING = {"420": (True, True), "422": (False, True), "444": (False, False)
 
 
 @dataclass(frozen=True)
-class Layout:
+class PlaneLayout:
     """The layout of a frame's planes.
 
     Attributes:
@@ -36,20 +36,20 @@ class Layout:
         return {"rgb": "gbrp", "gray": "gray"}[self.kind] + depth
 
 
-def layout_of(format: av.VideoFormat) -> Layout:
+def layout_of(format: av.VideoFormat) -> PlaneLayout:
     """The layout to which a pixel format is converted, without loss of bits or chroma. Transparency is dropped."""
     components = [component for component in format.components if not component.is_alpha]
     most = max(component.bits for component in components)
     bits = next((bits for bits in (8, 10, 12, 16) if bits >= most), 16)
     if format.is_rgb or format.has_palette or format.is_bayer:
-        return Layout("rgb", bits, (False, False))
+        return PlaneLayout("rgb", bits, (False, False))
     if len(components) == 1:
-        return Layout("gray", bits, (False, False))
+        return PlaneLayout("gray", bits, (False, False))
     halved = (format.chroma_height(4) <= 2, format.chroma_width(4) <= 2)
-    return Layout("yuv", bits, halved if halved in _SUBSAMPLING.values() else (False, False))
+    return PlaneLayout("yuv", bits, halved if halved in _SUBSAMPLING.values() else (False, False))
 
 
-def planes_of(frame: av.VideoFrame, layout: Layout) -> Planes:
+def planes_of(frame: av.VideoFrame, layout: PlaneLayout) -> Planes:
     """Copies of a frame's planes.
 
     Args:
@@ -62,7 +62,7 @@ def planes_of(frame: av.VideoFrame, layout: Layout) -> Planes:
     return tuple(_samples(plane, layout)[:, : plane.width].copy() for plane in frame.planes)
 
 
-def frame_of(planes: Planes, layout: Layout) -> av.VideoFrame:
+def frame_of(planes: Planes, layout: PlaneLayout) -> av.VideoFrame:
     """A frame with these planes."""
     height, width = planes[0].shape
     frame = av.VideoFrame(width, height, layout.name)

@@ -14,10 +14,10 @@ from PIL import Image
 
 pytest.importorskip("ray")
 
-from jaxsr.archive import command
+from jaxsr.archive import pictures
 from jaxsr.archive.plan import plan_archive
-from jaxsr.archive.replica import Replica, Work, absolute_model
-from jaxsr.archive.store import existing, exists, find_pictures, open_store
+from jaxsr.archive.replica import Replica, Settings, absolute_model
+from jaxsr.archive.store import existing_places, exists, find_pictures, open_store
 from jaxsr.archive.transfer import check_writable, clear_abandoned, fetch, put
 from jaxsr.errors import InputError
 from jaxsr.upscaling.plan import plan
@@ -91,7 +91,7 @@ def test_a_file_appears_whole_or_not_at_all(memory, tmp_path):
     assert {info.base_name for info in listing(memory)} == {"x.png", ".y.abcd_123.partial.png"}
     fetch(memory, Path("sub/x.png"), tmp_path / "back")
     assert (tmp_path / "back").read_bytes() == b"newer"
-    assert existing(memory, [Path("sub/x.png"), Path("sub/y.png")]) == {Path("sub/x.png")}
+    assert existing_places(memory, [Path("sub/x.png"), Path("sub/y.png")]) == {Path("sub/x.png")}
     with pytest.raises(FileNotFoundError):
         put(memory, tmp_path / "missing", Path("sub/y.png"))
     assert len(listing(memory)) == 2
@@ -106,7 +106,7 @@ def listing(store):
 def test_a_replica_skips_what_was_written_meanwhile_and_names_what_is_bad(photos, tmp_path):
     put_any(photos, "bad.png", b"no picture")
     name = photos.name
-    replica = Replica(Work(name, f"{name}/out", "bicubic", {"scale": 2}, None, False, False))
+    replica = Replica(Settings(name, f"{name}/out", "bicubic", {"scale": 2}, None, False, False))
     rows = [{"number": n, "source": s, "target": t} for n, s, t in [(3, b"a.png", b"g.png"), (5, b"bad.png", b"h.png")]]
     done, failed = map(replica, rows)
     assert (done["number"], done["status"], done["reason"], done["megapixels"]) == (3, "done", b"", 1.6e-05)
@@ -114,7 +114,7 @@ def test_a_replica_skips_what_was_written_meanwhile_and_names_what_is_bad(photos
     assert np.isnan(failed["megapixels"])
     assert (replica(rows[0])["status"], replica(rows[0])["reason"]) == ("skipped", b"written meanwhile")
     out = inside(photos, "out")
-    assert existing(out, [Path("g.png"), Path("h.png")]) == {Path("g.png")}
+    assert existing_places(out, [Path("g.png"), Path("h.png")]) == {Path("g.png")}
     got = Path(out.path(Path("g.png")))
     if photos.remote is not None:
         fetch(out, Path("g.png"), got := tmp_path / "g.png")
@@ -125,7 +125,7 @@ def test_a_replica_skips_what_was_written_meanwhile_and_names_what_is_bad(photos
 def test_a_folder_that_cannot_be_written_is_known_beforehand(memory, tmp_path):
     check_writable(memory)
     assert memory.remote.get_file_info(memory.root).type.name == "Directory"
-    assert existing(memory, [Path("x.png")]) == set()
+    assert existing_places(memory, [Path("x.png")]) == set()
     with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
         archive.writestr("a.png", b"")
     with pytest.raises(OSError, match="reading or writing"):
@@ -196,19 +196,19 @@ def test_a_report_that_fails_hides_no_interrupt(tmp_path, monkeypatch, capsys):
     stores = open_store(str(tmp_path)), open_store(str(tmp_path / "out"))
     tasks = plan_archive(*stores, label="x4")
 
-    def interrupted(work, left, *cluster):
+    def interrupted(settings, left, cluster):
         row = {"status": "done", "reason": b"", "seconds": 1.0, "megapixels": 1.6e-5, "again": False, "model": ""}
         yield left[0], row
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "_stream", interrupted)
-    options = {"results": "refuse", "dry_run": False, "address": None, "workers": None, "cores": None}
-    work = Work(str(tmp_path), str(tmp_path / "out"), "nearest", {}, None, False, False, False)
+    monkeypatch.setattr(pictures, "_stream", interrupted)
+    options = {"existing": "refuse", "dry_run": False, "address": None, "workers": None, "cores": None}
+    settings = Settings(str(tmp_path), str(tmp_path / "out"), "nearest", {}, None, False, False, False)
     (tmp_path / "file").write_text("")
     reports = tmp_path / "report.json", tmp_path / "file/report.json"
     for report in reports:
         with pytest.raises(KeyboardInterrupt):
-            command.run(work, tasks, stores[1], report=report, **options)
+            pictures.upscale_archive(settings, tasks, stores[1], report=report, **options)
         assert "1 of 2 pictures upscaled" in (told := capsys.readouterr().err)
     counts = json.loads(reports[0].read_text())["counts"]
     assert counts == {"done": 1, "skipped": 0, "failed": 0, "left": 1}

@@ -18,7 +18,7 @@ def run(*arguments):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_list_says_of_a_command_what_its_help_says(name):
-    assert COMMANDS[name].line == inspect.getdoc(module(name).main).splitlines()[0]
+    assert COMMANDS[name] == inspect.getdoc(module(name).main).splitlines()[0]
 
 
 def test_the_list_comes_without_importing_jax():
@@ -27,7 +27,7 @@ def test_the_list_comes_without_importing_jax():
     )
     done = run("-c", code, "--help")
     assert (done.returncode, done.stderr) == (0, "")
-    assert all(f"  {name} " in done.stdout and command.line in done.stdout for name, command in COMMANDS.items())
+    assert all(f"  {name} " in done.stdout and line in done.stdout for name, line in COMMANDS.items())
 
 
 def test_a_closed_pipe_ends_it_without_a_word():

@@ -9,7 +9,7 @@ from chromium import CHROMIUM, QUIET
 from PIL import Image
 
 import jaxsr
-from jaxsr.upscaling.batch import upscale_file
+from jaxsr.upscaling.files import upscale_file
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("starlette", reason='the page needs pip install "jaxsr[demo]"')

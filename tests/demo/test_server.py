@@ -20,7 +20,7 @@ from page_server import ROOT, is_done, serving
 from PIL import Image
 
 import jaxsr
-from jaxsr.upscaling.batch import upscale_file
+from jaxsr.upscaling.files import upscale_file
 
 pytest.importorskip("starlette", reason='the page needs pip install "jaxsr[demo]"')
 

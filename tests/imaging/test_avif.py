@@ -11,7 +11,7 @@ from jaxsr.errors import InputError
 from jaxsr.imaging.boxes import primary_numbers
 from jaxsr.imaging.photo import read_photo
 from jaxsr.imaging.picture import open_picture
-from jaxsr.upscaling.batch import upscale_file
+from jaxsr.upscaling.files import upscale_file
 
 COLOUR = (160, 140, 110)
 # Display P3 to sRGB, linear (CSS Color 4, section 18).

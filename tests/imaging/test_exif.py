@@ -11,7 +11,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 import jaxsr
 from jaxsr.imaging.exif import read_exif, write_exif
-from jaxsr.upscaling.batch import upscale_file
+from jaxsr.upscaling.files import upscale_file
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (24, 36, 3), np.uint8)
 EXIF, GPS, MODEL, COPYRIGHT, ORIENTATION = 0x8769, 0x8825, 0x0110, 0x8298, 0x0112

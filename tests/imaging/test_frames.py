@@ -17,7 +17,7 @@ from jaxsr.imaging.picture import open_picture
 from jaxsr.imaging.png.animation import read_apng
 from jaxsr.imaging.png.chunks import chunk, insert_before_pixels
 from jaxsr.imaging.resize import resize_uint8
-from jaxsr.upscaling.batch import file_stages, upscale_file
+from jaxsr.upscaling.files import file_stages, upscale_file
 
 ROWS, COLUMNS = np.mgrid[:24, :36]
 BACKGROUND = np.uint8(np.stack([COLUMNS * 7, ROWS * 10, COLUMNS + ROWS], -1))

@@ -14,7 +14,7 @@ from jaxsr.errors import InputError
 from jaxsr.imaging.comments import read_comments
 from jaxsr.imaging.picture import open_picture, picture_size
 from jaxsr.imaging.resize import resize_uint8
-from jaxsr.upscaling.batch import file_stages, upscale_file
+from jaxsr.upscaling.files import file_stages, upscale_file
 
 ROWS, COLUMNS = np.mgrid[:24, :40]
 SMOOTH = np.uint8(127 + 80 * np.stack([np.sin(ROWS / 7), np.cos(COLUMNS / 9), np.sin((ROWS + COLUMNS) / 11)], -1))

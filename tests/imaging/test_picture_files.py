@@ -12,7 +12,7 @@ import jaxsr
 from jaxsr.errors import InputError
 from jaxsr.imaging.picture import open_picture, picture_size
 from jaxsr.imaging.resize import resize, resize_uint8
-from jaxsr.upscaling.batch import upscale_file
+from jaxsr.upscaling.files import upscale_file
 
 ROWS, COLUMNS = np.mgrid[:24, :36]
 SMOOTH = np.uint8(127 + 80 * np.stack([np.sin(ROWS / 7), np.cos(COLUMNS / 9), np.sin((ROWS + COLUMNS) / 11)], -1))

@@ -13,7 +13,7 @@ import jaxsr
 from jaxsr.errors import InputError
 from jaxsr.imaging.picture import open_picture
 from jaxsr.imaging.png.chunks import read_chunks
-from jaxsr.upscaling.batch import upscale_file
+from jaxsr.upscaling.files import upscale_file
 
 LINEAR, P3, SRGB_GAMMA = struct.pack(">L", 100_000), (31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000), 45455
 # Display P3 to sRGB, both linear and of D65 (CSS Color 4, section 18).

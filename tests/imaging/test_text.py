@@ -9,7 +9,7 @@ from PIL import Image, PngImagePlugin
 import jaxsr
 from jaxsr.imaging.png.text import read_text
 from jaxsr.imaging.resize import resize_uint8
-from jaxsr.upscaling.batch import upscale_file
+from jaxsr.upscaling.files import upscale_file
 
 SMOOTH = np.uint8(np.linspace(0, 255, 24 * 36 * 3).reshape(24, 36, 3))
 ORIENTATION = 0x0112

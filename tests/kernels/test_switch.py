@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import jaxsr
-from jaxsr.commands.kernels import use_kernels
+from jaxsr.commands.flags import use_kernels
 from jaxsr.errors import InputError
 from jaxsr.kernels import onednn
 from jaxsr.kernels.choice import RULES, VARIABLE, program_kind

@@ -17,7 +17,7 @@ from jaxsr.evaluation.photos import find_set, read_set
 from jaxsr.evaluation.protocol import hr_and_lr
 from jaxsr.imaging.quality import Traces
 from jaxsr.upscaling.choice import choose, choose_for
-from jaxsr.upscaling.command import list_jobs
+from jaxsr.upscaling.existing import list_jobs
 from jaxsr.upscaling.plan import Job
 
 ROOT = Path(__file__).parents[2]

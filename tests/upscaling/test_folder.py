@@ -8,8 +8,9 @@ from PIL import Image
 
 import jaxsr
 from jaxsr.errors import InputError
-from jaxsr.upscaling.batch import Stages, file_stages
-from jaxsr.upscaling.folder import WRITERS, refuse_existing, upscale_all
+from jaxsr.upscaling.existing import refuse_existing
+from jaxsr.upscaling.files import Stages, file_stages
+from jaxsr.upscaling.folder import WRITERS, upscale_all
 from jaxsr.upscaling.plan import Job
 
 

@@ -12,8 +12,8 @@ from jaxsr.evaluation.photos import find_set, read_set
 from jaxsr.evaluation.protocol import evaluate
 from jaxsr.imaging.resize import resize
 from jaxsr.models import SRResNet
+from jaxsr.upscaling.loading import load_named
 from jaxsr.upscaling.refinement import Refinement, back_projected, color_locked, self_ensembled
-from jaxsr.upscaling.upscaler import load
 from jaxsr.weights.store import Weights, save_weights
 
 SET5 = Path(__file__).parents[1] / "data" / "Set5"
@@ -71,8 +71,8 @@ def test_tiles_give_what_the_whole_gives(options, tmp_path):
     model = SRResNet(features=4, blocks=1)
     save_weights(tmp_path / "net.safetensors", Weights(model, random_variables(model), {}))
     reach = model.halo + Refinement(**options).reach
-    whole = load(tmp_path / "net.safetensors", tile=256, **options)
-    tiled = load(tmp_path / "net.safetensors", tile=2 * reach + 9, **options)
+    whole = load_named(tmp_path / "net.safetensors", tile=256, **options)
+    tiled = load_named(tmp_path / "net.safetensors", tile=2 * reach + 9, **options)
     lr = images(2 * reach + 20, 2 * reach + 31)
     ours = tiled(lr)
     np.testing.assert_allclose(ours, whole(lr), atol=2e-5)
@@ -84,7 +84,7 @@ def test_tiles_give_what_the_whole_gives(options, tmp_path):
 def test_they_raise_psnr(name, option):
     photos = [photo for photo in read_set(find_set(SET5)[1]) if photo[0] in ("butterfly", "woman")]
     plain, refined = (
-        evaluate(load(name, **options), photos, metrics=("psnr_y",))["mean"]["psnr_y"] for options in ({}, option)
+        evaluate(load_named(name, **options), photos, metrics=("psnr_y",))["mean"]["psnr_y"] for options in ({}, option)
     )
     assert refined > plain + 0.05
 
@@ -92,26 +92,26 @@ def test_they_raise_psnr(name, option):
 def test_back_projection_of_an_interpolation_raises_psnr_and_is_the_same_in_tiles():
     photos = [photo for photo in read_set(find_set(SET5)[1]) if photo[0] in ("bird", "woman")]
     plain, refined = (
-        evaluate(load("bicubic", **options), photos, metrics=("psnr_y",))["mean"]["psnr_y"]
+        evaluate(load_named("bicubic", **options), photos, metrics=("psnr_y",))["mean"]["psnr_y"]
         for options in ({}, {"back_project": 10})
     )
     assert refined > plain + 0.3
     lr = images(70, 95)
-    whole, tiled = (load("bicubic", back_project=2, tile=tile)(lr) for tile in (128, 40))
+    whole, tiled = (load_named("bicubic", back_project=2, tile=tile)(lr) for tile in (128, 40))
     np.testing.assert_allclose(tiled, whole, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["self_ensemble", "color_lock"])
 def test_interpolations_take_no_other(name):
     with pytest.raises(InputError, match="bicubic is an interpolation"):
-        load("bicubic", **{name: 1})
+        load_named("bicubic", **{name: 1})
 
 
 def test_a_negative_number_of_iterations_is_refused():
     with pytest.raises(InputError, match="back-project -1"):
-        load("espcn", back_project=-1)
+        load_named("espcn", back_project=-1)
 
 
 def test_a_color_locked_gray_picture_stays_gray():
     gray = (255 * np.asarray(jax.random.uniform(jax.random.key(0), (20, 24)))).astype(np.uint8)
-    assert load("espcn", color_lock=True, back_project=2)(gray).shape == (80, 96)
+    assert load_named("espcn", color_lock=True, back_project=2)(gray).shape == (80, 96)

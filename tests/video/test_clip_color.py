@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from jaxsr.video.color import Coding, planes_from_rgb, rgb_from_planes
-from jaxsr.video.planes import Layout
+from jaxsr.video.planes import PlaneLayout
 
-PLAIN = Layout("yuv", 8, (False, False))
+PLAIN = PlaneLayout("yuv", 8, (False, False))
 
 
 def flat(*levels, shape=(4, 4), dtype=np.uint8):
@@ -18,7 +18,7 @@ def flat(*levels, shape=(4, 4), dtype=np.uint8):
 def test_black_and_white_are_exact(bits, full):
     scale = 2 ** (bits - 8)
     black, white = (0, 2**bits - 1) if full else (16 * scale, 235 * scale)
-    layout, coding = Layout("yuv", bits, (False, False)), Coding(1, full, True)
+    layout, coding = PlaneLayout("yuv", bits, (False, False)), Coding(1, full, True)
     dtype = np.uint8 if bits == 8 else np.uint16
     for level, value in ((black, 0.0), (white, 1.0)):
         rgb = rgb_from_planes(flat(level, 128 * scale, 128 * scale, dtype=dtype), layout, coding)
@@ -43,7 +43,7 @@ def test_full_range_bt601_is_pillows():
 @pytest.mark.parametrize("kind", ["yuv", "rgb", "gray"])
 @pytest.mark.parametrize("bits", [8, 10])
 def test_there_and_back_changes_nothing(kind, bits):
-    layout, coding = Layout(kind, bits, (False, False)), Coding(1, kind != "yuv", True)
+    layout, coding = PlaneLayout(kind, bits, (False, False)), Coding(1, kind != "yuv", True)
     # Codes of colours that are within RGB.
     rgb = np.random.default_rng(0).uniform(0.1, 0.9, (16, 16, 3)).astype(np.float32)
     planes = planes_from_rgb(rgb, layout, coding)
@@ -55,7 +55,7 @@ def test_there_and_back_changes_nothing(kind, bits):
 
 @pytest.mark.parametrize("cosited", [True, False])
 def test_a_ramp_of_chroma_stays_where_it_is(cosited):
-    layout, coding = Layout("yuv", 8, (True, True)), Coding(1, False, cosited)
+    layout, coding = PlaneLayout("yuv", 8, (True, True)), Coding(1, False, cosited)
     column = np.arange(32, dtype=np.float32)
     difference = 0.2 + 0.01 * column
     rgb = np.stack([np.full(32, 0.5), 0.5 + 0 * column, difference], -1).astype(np.float32)
@@ -66,6 +66,6 @@ def test_a_ramp_of_chroma_stays_where_it_is(cosited):
 
 
 def test_odd_sides_keep_their_size():
-    layout, coding = Layout("yuv", 8, (True, True)), Coding(1, False, True)
+    layout, coding = PlaneLayout("yuv", 8, (True, True)), Coding(1, False, True)
     planes = tuple(np.full(shape, 100, np.uint8) for shape in ((5, 7), (3, 4), (3, 4)))
     assert rgb_from_planes(planes, layout, coding).shape == (5, 7, 3)

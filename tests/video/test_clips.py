@@ -43,8 +43,8 @@ def test_times_sound_and_rotation_are_kept(tmp_path, clip_file, read, bicubic, s
     options = {"codec": "libx264", "options": {"bf": "2"}, "matrix": QUARTER, "sound": True, "held": (3, 4)}
     options["context"] = {"sample_aspect_ratio": Fraction(4, 3)}
     source, target = clip_file(f"clip{suffix}", times=UNEVEN, **options), tmp_path / f"larger{suffix}"
-    work = upscale(bicubic, source, target)
-    assert (work.frames, work.held) == (12, 2)
+    tally = upscale(bicubic, source, target)
+    assert (tally.frames, tally.held) == (12, 2)
     before, after = read(source), read(target)
     assert [f.pts * f.time_base for f in after["frames"]] == [f.pts * f.time_base for f in before["frames"]]
     assert after["packets"][1] == before["packets"][1]
@@ -176,8 +176,8 @@ def test_a_killed_run_goes_on_to_the_same_result(tmp_path, clip_file, read, bicu
     assert ended.returncode == -9
     planned = plan_clip(bicubic, source, resumed, Wishes(**wishes))
     assert len(planned.segments) > len(planned.left) > 0
-    work = upscale_clip(planned)
-    assert work.frames < 200
+    tally = upscale_clip(planned)
+    assert tally.frames < 200
     assert not resumed.with_name(f".{resumed.name}.segments").exists()
     assert read(resumed)["packets"] == read(whole)["packets"]
     assert resumed.read_bytes() == whole.read_bytes()

@@ -9,11 +9,13 @@ import av
 import pytest
 from forked import run
 
+import jaxsr
 import jaxsr.video
 from jaxsr.errors import InputError
 from jaxsr.upscaling.plan import Job
-from jaxsr.video import command
-from jaxsr.video.inputs import are_clips, check_flags, clip_command, plan_clips
+from jaxsr.video import clips
+from jaxsr.video.files import Wishes
+from jaxsr.video.inputs import are_clips, check_flags, import_clips, plan_clips
 
 SCRIPT = Path(__file__).parents[2] / "scripts/upscale.py"
 
@@ -75,14 +77,13 @@ def test_a_report_that_fails_at_the_end_hides_no_other_error(tmp_path, clip_file
     def upscale_clip(*_, **__):
         raise error
 
-    monkeypatch.setattr(command, "upscale_clip", upscale_clip)
-    flags = {"codec": None, "crf": None, "preset": None, "trim": None}
+    monkeypatch.setattr(clips, "upscale_clip", upscale_clip)
     jobs = [Job(clip_file("clip.mkv", frames=2), tmp_path / "larger.mkv")]
     (tmp_path / "file").write_text("")
     reports = tmp_path / "report.json", tmp_path / "file/report.json"
     for report in reports:
         with pytest.raises(type(error)) as caught:
-            command.run(jaxsr.load("nearest"), jobs, flags, None, {}, existing="refuse", report=report)
+            clips.upscale_clips(jaxsr.load("nearest"), jobs, Wishes(), existing="refuse", report=report)
         assert str(caught.value) == str(error)
     (picture,) = json.loads(reports[0].read_text())["pictures"]
     assert picture["status"] == ("failed" if isinstance(error, InputError) else "left")
@@ -116,7 +117,7 @@ def test_results_have_names_of_their_own(tmp_path):
 def test_the_missing_extra_is_named(monkeypatch):
     for name in [name for name in sys.modules if name.startswith("jaxsr.video.") and not name.endswith("inputs")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.delattr(jaxsr.video, "command", raising=False)
+    monkeypatch.delattr(jaxsr.video, "clips", raising=False)
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(InputError, match=r'pip install "jaxsr\[video\]"'):
-        clip_command()
+        import_clips()

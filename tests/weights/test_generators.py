@@ -7,7 +7,7 @@ from safetensors.numpy import save_file
 
 from jaxsr.commands.port import main as command
 from jaxsr.errors import InputError
-from jaxsr.upscaling.upscaler import load
+from jaxsr.upscaling.loading import load_named
 from jaxsr.weights.generators import port_generator
 from jaxsr.weights.store import load_weights, save_weights
 
@@ -49,7 +49,7 @@ def test_a_ported_generator_equals_its_source(name, tmp_path):
     ours = (jax.jit(loaded.model.apply)(loaded.variables, x) + 1) / 2
     assert ours.shape == theirs.shape
     np.testing.assert_allclose(ours, theirs, atol=1e-5 * max(1, np.abs(theirs).max()))
-    whole, tiled = (load(tmp_path / "ours.safetensors", tile=tile) for tile in (64, 2 * loaded.model.halo + 4))
+    whole, tiled = (load_named(tmp_path / "ours.safetensors", tile=tile) for tile in (64, 2 * loaded.model.halo + 4))
     picture = np.random.default_rng(1).random((40, 60, 3), np.float32)
     np.testing.assert_allclose(whole(picture), tiled(picture), atol=1e-5)
 

@@ -8,7 +8,7 @@ from jaxsr.errors import InputError
 from jaxsr.models import SRResNet
 from jaxsr.models.rescaling import rescaled
 from jaxsr.runs.card import training_card
-from jaxsr.upscaling.upscaler import load
+from jaxsr.upscaling.loading import load_named
 from jaxsr.weights.lineage import ancestors, content_hash, interpolated, lineage
 from jaxsr.weights.store import Weights, load_weights, save_weights
 
@@ -55,10 +55,10 @@ def test_the_ends_are_the_networks_themselves_and_the_middle_is_halfway():
 def test_load_mixes_with_an_ancestor_however_far(family, base):
     child, ancestor = family / "child.safetensors", family / f"{base}.safetensors"
     lr = images(12, 14)
-    assert np.array_equal(load(child, strength=0, base=ancestor)(lr), load(ancestor)(lr))
-    assert np.array_equal(load(child, strength=1, base=ancestor)(lr), load(child)(lr))
-    between = load(child, strength=0.5, base=ancestor)
-    assert not np.array_equal(between(lr), load(child)(lr))
+    assert np.array_equal(load_named(child, strength=0, base=ancestor)(lr), load_named(ancestor)(lr))
+    assert np.array_equal(load_named(child, strength=1, base=ancestor)(lr), load_named(child)(lr))
+    between = load_named(child, strength=0.5, base=ancestor)
+    assert not np.array_equal(between(lr), load_named(child)(lr))
     assert between.name == "child, strength 0.5"
 
 
@@ -67,17 +67,17 @@ def test_a_runs_own_start_is_found(family, tmp_path):
     run.mkdir()
     (run / "best.safetensors").write_bytes((family / "child.safetensors").read_bytes())
     with pytest.raises(InputError, match="is not at hand; name it as base"):
-        load(run, strength=0.5)
+        load_named(run, strength=0.5)
     (run / "start.safetensors").write_bytes((family / "parent.safetensors").read_bytes())
     lr = images(12, 14)
-    assert np.array_equal(load(run, strength=0)(lr), load(family / "parent.safetensors")(lr))
+    assert np.array_equal(load_named(run, strength=0)(lr), load_named(family / "parent.safetensors")(lr))
 
 
 @pytest.mark.parametrize(("name", "faithful"), [("srgan", "srresnet"), ("srgan_real", "srresnet_real")])
 def test_strength_0_of_a_bundled_gan_is_its_nearest_bundled_ancestor(name, faithful):
     # `srgan_real` descends from `srresnet` too.
     lr = images(12, 14)
-    assert np.array_equal(load(name, strength=0)(lr), load(faithful)(lr))
+    assert np.array_equal(load_named(name, strength=0)(lr), load_named(faithful)(lr))
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_what_lies_between_strangers_is_refused(family, name, options, words):
     if "base" in options:
         options = options | {"base": family / f"{options['base']}.safetensors"}
     with pytest.raises(InputError, match=words):
-        load(family / f"{name}.safetensors", **options)
+        load_named(family / f"{name}.safetensors", **options)
 
 
 def test_an_srgan_from_an_srgan_mixes_with_what_both_came_from(family, tmp_path):
@@ -107,10 +107,10 @@ def test_an_srgan_from_an_srgan_mixes_with_what_both_came_from(family, tmp_path)
     save_weights(run / "last.safetensors", grandchild)
     (run / "start.safetensors").write_bytes((family / "child.safetensors").read_bytes())
     with pytest.raises(InputError, match="is not at hand; name it as base"):
-        load(run, strength=0)
+        load_named(run, strength=0)
     lr = images(12, 14)
-    mixed = load(run, strength=0, base=family / "parent.safetensors")
-    assert np.array_equal(mixed(lr), load(family / "parent.safetensors")(lr))
+    mixed = load_named(run, strength=0, base=family / "parent.safetensors")
+    assert np.array_equal(mixed(lr), load_named(family / "parent.safetensors")(lr))
 
 
 def test_an_ancestor_of_another_scale_is_no_base(family, tmp_path):
@@ -122,12 +122,12 @@ def test_an_ancestor_of_another_scale_is_no_base(family, tmp_path):
     save_weights(tmp_path / "run/last.safetensors", child)
     (tmp_path / "run/start.safetensors").write_bytes((family / "parent.safetensors").read_bytes())
     with pytest.raises(InputError, match="is not at hand; name it as base"):
-        load(tmp_path / "run", strength=0.5)
+        load_named(tmp_path / "run", strength=0.5)
 
 
 def test_interpolations_have_no_strength():
     with pytest.raises(InputError, match="bicubic is an interpolation"):
-        load("bicubic", strength=0.5)
+        load_named("bicubic", strength=0.5)
 
 
 def test_the_card_carries_all_generations(family):

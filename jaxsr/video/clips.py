@@ -1,4 +1,4 @@
-"""Run `jaxsr upscale` for planned clips: show progress and write a report."""
+"""Upscales planned clips as a command does: shows progress, prints a summary and writes a report."""
 
 import sys
 import time
@@ -9,37 +9,27 @@ from typing import Any
 from tqdm import tqdm
 
 from jaxsr.errors import InputError, sentence
-from jaxsr.upscaling.automatic import AutomaticUpscaler
 from jaxsr.upscaling.claim import claimed
-from jaxsr.upscaling.command import Existing
-from jaxsr.upscaling.folder import DISK_FULL, Outcome, has_result, refuse_existing
+from jaxsr.upscaling.existing import Existing, has_result, refuse_existing
+from jaxsr.upscaling.folder import Outcome, is_disk_full
 from jaxsr.upscaling.plan import Job
-from jaxsr.upscaling.report import reporting, summary, write_report
-from jaxsr.upscaling.size import Target
-from jaxsr.upscaling.upscaler import Upscaler
+from jaxsr.upscaling.report import conclude, reporting, tell
+from jaxsr.upscaling.size import ResultSize
+from jaxsr.upscaling.upscaler import AnyUpscaler
 from jaxsr.video.files import Planned, Wishes, plan_clip, upscale_clip
 from jaxsr.video.trim import parse_trim
 
 
-def run(
-    upscaler: Upscaler | AutomaticUpscaler,
-    jobs: Sequence[Job],
-    flags: dict[str, Any],
-    size: Target | None,
-    network: dict[str, Any],
-    *,
-    existing: Existing,
-    report: Path | None,
+def upscale_clips(
+    upscaler: AnyUpscaler, jobs: Sequence[Job], wishes: Wishes, *, existing: Existing, report: Path | None
 ) -> int:
     """Upscale clips one after another, with a progress bar on stderr and each result's path on stdout.
 
     Args:
       upscaler: the network.
       jobs: the clips.
-      flags: the flags codec, crf, preset and trim.
-      size: maps a clip's (height, width) to those of its result; None for the upscaler's scale.
-      network: the options that describe the network, apart from its name and card.
-      existing: what to do with results that exist: refuse to start, keep them, or replace them.
+      wishes: what the user wants of the results.
+      existing: what to do with results that exist.
       report: file for a JSON report, or None.
 
     Returns:
@@ -47,17 +37,12 @@ def run(
 
     Raises:
       InputError: results exist, the only clip fails, or the report cannot be written.
-      KeyboardInterrupt: after a sentence that says how to resume; raised after the report is written.
+      KeyboardInterrupt: after a sentence that says how to resume.
     """
-    wishes = wishes_of(flags, size, network)
     if existing == "refuse":
         refuse_existing(jobs)
     outcomes, sizes, choices = [], {}, {}
-
-    def write(path):
-        write_report(path, jobs, [sizes.get(job) for job in jobs], outcomes, choices=choices)
-
-    with reporting(report, write):
+    with reporting(report, jobs, outcomes, sizes=sizes, choices=choices):
         try:
             for job in jobs:
                 if existing == "keep" and has_result(job):
@@ -67,34 +52,18 @@ def run(
         except KeyboardInterrupt:
             print("the same command resumes from the segments that are finished", file=sys.stderr)
             raise
-        if len(jobs) == 1 and outcomes[0].status == "failed":
-            raise InputError(outcomes[0].reason)
-        if len(jobs) > 1 or outcomes[0].status == "skipped":
-            print(summary(jobs, outcomes, kind="clips"), file=sys.stderr)
-    return 0 if all(outcome.status != "failed" for outcome in outcomes) else 1
+        return conclude(jobs, outcomes, kind="clips")
 
 
-def wishes_of(flags: dict[str, Any], size: Target | None, network: dict[str, Any]) -> Wishes:
-    """The wishes that the flags state. The arguments are those of `run`.
+def wishes_of(flags: dict[str, Any], size: ResultSize | None, network: dict[str, Any]) -> Wishes:
+    """The wishes that the flags state: codec, crf, preset and trim, which is text. The others are as in `Wishes`.
 
     Raises:
       InputError: trim is not a span of time.
     """
-    return Wishes(
-        size=size,
-        codec=flags["codec"],
-        crf=flags["crf"],
-        preset=flags["preset"],
-        trim=None if flags["trim"] is None else parse_trim(flags["trim"]),
-        network=network,
-    )
-
-
-def tell(planned: Planned) -> None:
-    """Print the notes on a clip to stderr, and the network that was chosen for it."""
-    chosen = (f"by {planned.choice}",) if planned.choice else ()
-    if notes := (*planned.clip.notes, *chosen):
-        tqdm.write(f"{planned.clip.path}: {'; '.join(notes)}", file=sys.stderr)
+    trim = None if flags["trim"] is None else parse_trim(flags["trim"])
+    encoder = {name: value for name, value in flags.items() if name != "trim"}
+    return Wishes(size=size, trim=trim, network=network, **encoder)
 
 
 def loss(planned: Planned, lost: int) -> str:
@@ -114,7 +83,7 @@ def _outcome(upscaler, job, wishes, anew, sizes, choices):
             height, width = planned.clip.size
             sizes[job] = height * width * len(planned.clip.times) / 1e6
             choices[job.source] = planned.choice
-            tell(planned)
+            tell(planned.clip.path, planned.clip.notes, planned.choice)
             total = len(planned.clip.times)
             # Frames of an earlier run do not count in the speed of this one.
             done = total - sum(segment.frames for segment in planned.left)
@@ -125,7 +94,7 @@ def _outcome(upscaler, job, wishes, anew, sizes, choices):
                 tqdm.write(f"{planned.clip.path}: {reason}", file=sys.stderr)
             tqdm.write(str(job.target))
     except (InputError, OSError) as error:
-        if isinstance(error, OSError) and error.errno in DISK_FULL:
+        if is_disk_full(error):
             raise
         status, reason = "failed", sentence(error)
     return Outcome(job, status, reason, time.perf_counter() - start)

@@ -1,11 +1,15 @@
-"""The flags that choose a network, shared by the commands that upscale."""
+"""The flags that several commands share."""
 
+import dataclasses
+import os
 from dataclasses import dataclass
 from typing import Any, Literal
 
+Kernels = Literal["auto", "xla"]
+
 
 @dataclass(frozen=True)
-class Network:
+class NetworkFlags:
     """The network, the size of its results, and how it computes."""
 
     model: str = "auto"
@@ -38,14 +42,34 @@ class Network:
     """Number type that the network computes with."""
 
     def options(self) -> dict[str, Any]:
-        """Keyword arguments of `jaxsr.load` that describe the network: all but its name and the tile."""
-        return {
-            "sharp": self.sharp,
-            "strength": self.strength,
-            "base": self.base,
-            "self_ensemble": self.self_ensemble,
-            "color_lock": self.color_lock,
-            "back_project": self.back_project,
-            "scale": self.scale,
-            "dtype": self.dtype,
-        }
+        """Keyword arguments of `jaxsr.load` that describe the network: all but its name, the size and the tile."""
+        values = dataclasses.asdict(self)
+        return {name: value for name, value in values.items() if name not in ("model", "size", "tile")}
+
+
+@dataclass(frozen=True)
+class ClipFlags:
+    """How the results of clips are encoded."""
+
+    codec: str | None = None
+    """FFmpeg's name of the encoder. None: libsvtav1 for .webm, libx265 above 8 bits, otherwise libx264."""
+    crf: float | None = None
+    """Constant rate factor: a lower one gives a better and larger file. None: one without visible loss."""
+    preset: str | None = None
+    """The encoder's preset, which trades speed for file size, such as slow. None: the encoder's default."""
+    trim: str | None = None
+    """The part to upscale: 10-20 in seconds, 1:05-1:20.5, 10- to the end, or -20 from the start."""
+
+
+def use_kernels(kernels: Kernels | None) -> None:
+    """Set JAXSR_KERNELS for this process and the processes that it starts. None leaves it unchanged.
+
+    Raises:
+      InputError: the variable has an unknown value.
+    """
+    if kernels is not None:
+        os.environ["JAXSR_KERNELS"] = kernels
+    # Imported after the variable is set, because oneDNN's availability is decided at import.
+    from jaxsr.kernels.choice import setting
+
+    setting()

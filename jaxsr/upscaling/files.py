@@ -13,12 +13,11 @@ from jaxsr.imaging.picture import Picture, open_picture, warn_of_notes
 from jaxsr.imaging.png.deflate import Compression
 from jaxsr.imaging.raw import write_raw
 from jaxsr.imaging.writing import WRITTEN_SUFFIXES, check_target, write_picture
-from jaxsr.upscaling.automatic import AutomaticUpscaler, load
 from jaxsr.upscaling.choice import Choice
 from jaxsr.upscaling.frames import upscale_frames
-from jaxsr.upscaling.size import Target
-from jaxsr.upscaling.transparency import transparent_strips
-from jaxsr.upscaling.upscaler import Progress, Upscaler
+from jaxsr.upscaling.loading import load
+from jaxsr.upscaling.size import ResultSize
+from jaxsr.upscaling.upscaler import AnyUpscaler, Progress, Upscaler
 
 
 @dataclass(frozen=True)
@@ -61,9 +60,9 @@ def _warn(opened):
 
 
 def file_stages(
-    upscaler: Upscaler | AutomaticUpscaler,
+    upscaler: AnyUpscaler,
     *,
-    size: Target | None = None,
+    size: ResultSize | None = None,
     quality: int = 95,
     compression: Compression = "balanced",
     salvage: bool = False,
@@ -96,7 +95,9 @@ def file_stages(
         def raw_of(picture, above, progress):
             to = size(picture.size) if size else opened.upscaler.target(picture.size)
             check_target(picture, target, size=to)
-            strips = _strips(opened.upscaler, picture, to, progress)
+            opacity = picture.opacity_rows if picture.opacity is not None else None
+            options = {"opacity": opacity, "size": picture.size, "to": to, "progress": progress}
+            strips = opened.upscaler.upscale_strips(picture.rows, **options)
             return write_raw(strips, picture, target, size=to, above=above)
 
         if opened.frames is None:
@@ -124,23 +125,8 @@ def file_stages(
     return Stages(read, compute, write, discard)
 
 
-def _strips(upscaler, picture, to, progress):
-    if picture.opacity is None:
-        return upscaler.upscale_strips(picture.rows, size=picture.size, to=to, progress=progress)
-    return transparent_strips(
-        upscaler.upscale_strips, picture.rows, picture.opacity_rows, size=picture.size, to=to, progress=progress
-    )
-
-
 def upscale_file(
-    upscaler: Upscaler | AutomaticUpscaler,
-    source: Path,
-    target: Path,
-    *,
-    size: Target | None = None,
-    progress: Progress | None = None,
-    first_frame: bool = False,
-    note: Callable[[Opened], None] = _warn,
+    upscaler: AnyUpscaler, source: Path, target: Path, *, progress: Progress | None = None, **options: Any
 ) -> None:
     """Read a picture, upscale it and write it. The target appears complete or not at all.
 
@@ -148,16 +134,14 @@ def upscale_file(
       upscaler: the network or interpolation.
       source: the picture.
       target: the file to write.
-      size: see `file_stages`.
       progress: called after each tile with the number of tiles done and of all tiles.
-      first_frame: see `file_stages`.
-      note: see `file_stages`.
+      options: options of `file_stages`.
 
     Raises:
       InputError: `source` is not a picture that can be upscaled, or `target` cannot hold the result.
       OSError: `target` cannot be written.
     """
-    stages = file_stages(upscaler, size=size, first_frame=first_frame, note=note)
+    stages = file_stages(upscaler, **options)
     stages.write(stages.compute(stages.read(source), target, progress), target)
 
 

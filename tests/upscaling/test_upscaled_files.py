@@ -4,7 +4,7 @@ from PIL import Image
 
 import jaxsr
 from jaxsr.errors import InputError
-from jaxsr.upscaling.batch import file_stages, upscale_file
+from jaxsr.upscaling.files import file_stages, upscale_file
 
 
 def test_a_result_with_transparency_is_no_jpeg(tmp_path):

@@ -1,4 +1,4 @@
-"""Run `jaxsr archive` for planned pictures: show progress and write a report."""
+"""Upscaling of planned pictures by the replicas of a cluster, with progress, a summary and a report."""
 
 import contextlib
 import math
@@ -6,45 +6,42 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
-from jaxsr.archive.cluster import check_counts, connected, lay_out, stream
+from jaxsr.archive.cluster import connected, stream
 from jaxsr.archive.plan import Task
-from jaxsr.archive.replica import Work
-from jaxsr.archive.store import Store, existing
+from jaxsr.archive.replica import Settings
+from jaxsr.archive.store import Store, existing_places
 from jaxsr.archive.transfer import check_writable, clear_abandoned
 from jaxsr.errors import InputError
 from jaxsr.upscaling.choice import Choice
-from jaxsr.upscaling.command import Existing, list_jobs
-from jaxsr.upscaling.folder import Outcome, refuse_existing
-from jaxsr.upscaling.report import reporting, summary, write_report
+from jaxsr.upscaling.existing import Existing, list_jobs, refuse_existing
+from jaxsr.upscaling.folder import Outcome
+from jaxsr.upscaling.report import reporting, summary, tell
 
 
-def run(
-    work: Work,
+def upscale_archive(
+    settings: Settings,
     tasks: Sequence[Task],
     destination: Store,
     *,
-    results: Existing,
+    existing: Existing,
     dry_run: bool,
     report: Path | None,
-    address: str | None,
-    workers: int | None,
-    cores: int | None,
+    **cluster: Any,
 ) -> int:
     """Upscale an archive, with a progress bar and a summary on stderr and each result's name on stdout.
 
     Args:
-      work: settings of all replicas.
+      settings: settings of all replicas.
       tasks: the pictures.
       destination: folder of the results.
-      results: what to do with results that exist: refuse to start, keep them, or replace them.
+      existing: what to do with results that exist.
       dry_run: only list what would be done.
       report: file for a JSON report, or None.
-      address: see `jaxsr.archive.cluster.connected`.
-      workers: see `jaxsr.archive.cluster.lay_out`.
-      cores: see `jaxsr.archive.cluster.lay_out`.
+      cluster: arguments of `jaxsr.archive.cluster.connected`.
 
     Returns:
       The exit code: 0, or 1 if a picture failed or the disk was full.
@@ -55,58 +52,52 @@ def run(
       KeyboardInterrupt: after the summary and the report.
       OSError: the destination cannot be written.
     """
-    check_counts(workers=workers, cores=cores)
     jobs = [task.job for task in tasks]
-    there = existing(destination, [task.target for task in tasks])
+    there = existing_places(destination, [task.target for task in tasks])
     kept = {task.job for task in tasks if task.target in there}
     if dry_run:
-        return list_jobs(jobs, existing=results, exists=kept.__contains__)
-    if results == "refuse":
+        return list_jobs(jobs, existing=existing, exists=kept.__contains__)
+    if existing == "refuse":
         refuse_existing(jobs, exists=kept.__contains__)
     check_writable(destination)
-    outcomes, sizes, again, choices = {}, dict.fromkeys(jobs), [], {}
-    if results == "keep":
+    outcomes, sizes, again, choices = {}, {}, [], {}
+    if existing == "keep":
         outcomes = {job: Outcome(job, "skipped", "existing", 0.0) for job in jobs if job in kept}
-
-    def write(path):
-        write_report(path, jobs, list(sizes.values()), list(outcomes.values()), choices=choices)
-
-    with reporting(report, write):
+    with reporting(report, jobs, outcomes.values(), sizes=sizes, choices=choices):
         try:
             if left := [task for task in tasks if task.job not in outcomes]:
-                with contextlib.closing(_stream(work, left, address, workers, cores)) as rows:
+                with contextlib.closing(_stream(settings, left, cluster)) as rows:
                     for task, row in rows:
-                        job, reason = task.job, os.fsdecode(row["reason"])
-                        outcomes[job] = Outcome(job, row["status"], reason, row["seconds"])
+                        job = task.job
+                        outcomes[job] = Outcome(job, row["status"], os.fsdecode(row["reason"]), row["seconds"])
                         sizes[job] = None if math.isnan(row["megapixels"]) else row["megapixels"]
                         again += [task.target] if row["again"] else []
                         if row["model"]:
                             choices[job.source] = Choice(row["model"], row["why"])
-                            tqdm.write(f"{job.source}: by {choices[job.source]}", file=sys.stderr)
+                            tell(job.source, (), choices[job.source])
         except KeyboardInterrupt:
-            how = "starts again" if results == "replace" else "resumes from here with --skip-existing"
-            print(f"{summary(jobs, list(outcomes.values()))}\nthe same command {how}", file=sys.stderr)
+            how = "starts again" if existing == "replace" else "resumes from here with --skip-existing"
+            print(f"{summary(jobs, outcomes.values())}\nthe same command {how}", file=sys.stderr)
             raise
-        print(summary(jobs, list(outcomes.values())), file=sys.stderr)
+        print(summary(jobs, outcomes.values()), file=sys.stderr)
         written = [task.target for task in tasks if task.job in outcomes and outcomes[task.job].status != "failed"]
         _check_arrived(destination, written)
         clear_abandoned(destination, again)
     return 0 if len(outcomes) == len(jobs) and all(o.status != "failed" for o in outcomes.values()) else 1
 
 
-def _stream(work, tasks, address, workers, cores):
+def _stream(settings, tasks, cluster):
     rows = {
         number: {"number": number, "source": os.fsencode(task.source), "target": os.fsencode(task.target)}
         for number, task in enumerate(tasks)
     }
     stdout = sys.stdout
     # Ray prints to stdout.
-    with contextlib.redirect_stdout(sys.stderr), connected(address):
-        layout = lay_out(workers=workers, cores=cores)
-        where = "a GPU" if layout.cores is None else f"{layout.cores} of a machine's cores"
-        print(f"{layout.count} × the network, each on {where}", file=sys.stderr)
+    with contextlib.redirect_stdout(sys.stderr), connected(**cluster) as replicas:
+        where = "a GPU" if replicas.cores is None else f"{replicas.cores} of a machine's cores"
+        print(f"{replicas.count} × the network, each on {where}", file=sys.stderr)
         with tqdm(total=len(tasks), unit=" pictures", disable=None, smoothing=0.1) as bar:
-            for row in stream(work, rows, layout):
+            for row in stream(settings, rows, replicas):
                 task = tasks[row["number"]]
                 yield task, row
                 bar.update()
@@ -118,7 +109,7 @@ def _stream(work, tasks, address, workers, cores):
 
 def _check_arrived(destination, written):
     """Check that the results are visible here. The destination could be a different folder on each machine."""
-    missing = set(written) - existing(destination, written)
+    missing = set(written) - existing_places(destination, written)
     if missing:
         raise InputError(
             f"{destination.name}: {len(missing)} results are missing here; give a folder that all machines of the "

@@ -5,7 +5,8 @@ from PIL import Image
 
 import jaxsr
 from jaxsr.errors import InputError
-from jaxsr.upscaling.command import existing_results, run
+from jaxsr.upscaling.existing import existing_results
+from jaxsr.upscaling.pictures import upscale_pictures
 from jaxsr.upscaling.plan import Job
 from jaxsr.upscaling.report import check_report
 
@@ -44,6 +45,6 @@ def test_a_report_that_fails_at_the_end_hides_nothing(count, tmp_path, capsys):
     report = tmp_path / "file/report.json"
     expected = r"0\.png: no picture in a format" if count == 1 else f"--json {report}: the report cannot be written"
     with pytest.raises(InputError, match=expected):
-        run(jaxsr.load("nearest"), jobs, existing="refuse", report=report)
+        upscale_pictures(jaxsr.load("nearest"), jobs, existing="refuse", report=report)
     told = capsys.readouterr().err
     assert ("1 of 2 pictures upscaled" if count == 2 else f"error: --json {report}: ") in told
