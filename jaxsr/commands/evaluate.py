@@ -59,7 +59,7 @@ def main(
       kernels: auto uses the fastest convolutions for this CPU; xla leaves all of them to XLA.
         None: JAXSR_KERNELS, or auto.
     """
-    from jaxsr.evaluation import command, no_reference, report
+    from jaxsr.evaluation import no_reference, report, scoring
     from jaxsr.evaluation.sets import open_sets
     from jaxsr.evaluation.sheet import save_sheet
     from jaxsr.upscaling.report import check_report
@@ -85,14 +85,14 @@ def main(
         raise InputError(f"--seed {seed}: must fit into 32 bits, so from {-(2**31)} to {2**32 - 1}")
     check_report(json)
     sets = open_sets(data, low=lr, results=sr, recipe=degrade, seed=seed) if data else {}
-    strengths = command.parse_strengths(strength)
+    strengths = scoring.parse_strengths(strength)
     if curve and "alex" not in lpips:
         raise InputError(f"--curve {curve} shows LPIPS on AlexNet: add alex to --lpips")
-    curve = command.curve_file(curve, strengths) if data and "alex" in lpips else None
+    curve = scoring.curve_file(curve, strengths) if data and "alex" in lpips else None
     refinements = {"self_ensemble": self_ensemble, "color_lock": color_lock, "back_project": back_project}
-    models = command.load_models(model, scale=scale, strengths=strengths, base=base, **refinements)
+    models = scoring.load_models(model, scale=scale, strengths=strengths, base=base, **refinements)
     if data:
-        results = command.score_all(sets, models, scale=scale, lpips=lpips)
+        results = scoring.score_all(sets, models, scale=scale, lpips=lpips)
     else:
         results = no_reference.score_all(lr or sr, models)
     if json:

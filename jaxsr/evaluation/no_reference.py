@@ -28,7 +28,7 @@ def score_all(folders: Sequence[str], models: Mapping[str, Upscaler]) -> list[di
       models: upscalers by name; if empty, the pictures themselves are scored.
 
     Returns:
-      As `jaxsr.evaluation.command.score_all`. If nothing was upscaled, "scale" is None and "seconds" is absent.
+      As `jaxsr.evaluation.scoring.score_all`. If nothing was upscaled, "scale" is None and "seconds" is absent.
 
     Raises:
       InputError: a folder has no pictures, or a picture cannot be read or is too small for NIQE.

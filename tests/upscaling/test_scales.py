@@ -11,7 +11,7 @@ from random_networks import images, save_family
 import jaxsr
 from jaxsr.commands.upscale import main
 from jaxsr.errors import InputError
-from jaxsr.evaluation.command import load_models
+from jaxsr.evaluation.scoring import load_models
 from jaxsr.upscaling.choice import OF_SCALE, of_scale
 from jaxsr.weights import store
 

@@ -1,4 +1,4 @@
-"""The work of `jaxsr evaluate`, apart from its flags."""
+"""Loads the networks that are named, and scores each on all sets."""
 
 import sys
 from collections.abc import Mapping, Sequence
