@@ -20,11 +20,11 @@ def main(
     title: str | None = None,
     command: str | None = None,
 ) -> None:
-    """Write results.md, its figures, and the README's table; or record the measurements of a training run.
+    """Write results.md, its plots, and the README's table; or record the measurements of a training run.
 
     Args:
       figures: Folder with scores/, runs/, speed.json, budgets.json and twins.json.
-      output: Folder for results.md and the figures.
+      output: Folder for results.md and the plots.
       readme: File whose table is replaced between its two marks. None: no file.
       add_run: Folder of a training run. Its validation scores are added to --figures; nothing else is done.
       name: File name for that run in --figures.
@@ -54,7 +54,7 @@ def main(
     if text is not None:
         before, _, rest = text.partition(BEGIN)
         _write(readme, f"{before}{BEGIN}\n{page.readme_table(read)}\n{END}{rest.partition(END)[2]}")
-    print(f"{output / 'results.md'} and its figures")
+    print(f"{output / 'results.md'} and its plots")
 
 
 def _write(path, text):

@@ -32,15 +32,14 @@ def load(
 
     Args:
       name_or_path: "auto" to choose the bundled network that fits each picture (see `jaxsr.upscaling.choice.choose`).
-        Or any argument of `load_named`: a bundled network ("srresnet", …), a weights file, the
+        Or any argument of `jaxsr.upscaling.loading.load_named`: a bundled network ("srresnet", …), a weights file, the
         folder of a training run, or "nearest", "bilinear" or "bicubic".
       sharp: with "auto", choose an SRGAN, which is sharper and invents details. Giving `strength` has the same effect.
-      scale: see `load_named`. With "srresnet", and where "auto" chooses it, the bundled network of
-        that scale is used: "srresnet_x2" up to 2.
+      scale: see `load_named`. With "srresnet", and where "auto" chooses it, the bundled network of that scale is used:
+        "srresnet_x2" up to 2.
       strength: see `load_named`.
       base: see `load_named`; not with "auto".
-      options: further options of `load_named`: dtype, tile, self_ensemble, color_lock and
-        back_project.
+      options: further options of `load_named`: dtype, tile, self_ensemble, color_lock and back_project.
 
     Raises:
       InputError: see `load_named`; or `sharp` is given with a named network, or `base` with "auto".
