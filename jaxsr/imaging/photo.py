@@ -13,6 +13,7 @@ from jaxsr.errors import InputError
 from jaxsr.files import replacing
 from jaxsr.imaging.boxes import primary_numbers
 from jaxsr.imaging.color import as_rgb
+from jaxsr.imaging.encoding import HDR_CURVES, SRGB, encoding_of_numbers
 
 PHOTO_SUFFIXES = frozenset({".avif", ".bmp", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
@@ -25,9 +26,6 @@ _FORMATS = {
     ".tif": ("TIFF", {"compression": "tiff_adobe_deflate"}),
     ".tiff": ("TIFF", {"compression": "tiff_adobe_deflate"}),
 }
-
-# Numbers of primaries and transfer function (H.273) by which samples are sRGB: none, sRGB's, and unspecified ones.
-_SRGB_NUMBERS = (None, (1, 13), (2, 2))
 
 # Exceptions that Pillow's decoders raise on broken files; they differ from format to format.
 BROKEN = (
@@ -76,14 +74,18 @@ def read_photo(file: str | os.PathLike | BinaryIO, *, name: str | None = None) -
 
 
 def has_other_colours(image: ImageFile.ImageFile) -> bool:
-    """Whether a file is an AVIF whose numbers name other colours than sRGB. Pillow ignores them.
+    """Whether a file is an AVIF whose numbers name other colours than sRGB, or HDR. Pillow ignores them.
 
     Args:
       image: the file as Pillow opened it by its path; for another, it is False.
     """
     if image.format != "AVIF" or not image.filename:
         return False
-    return primary_numbers(Path(os.fsdecode(image.filename))) not in _SRGB_NUMBERS
+    numbers = primary_numbers(Path(os.fsdecode(image.filename)))
+    if numbers is None:
+        return False
+    _, transfer = numbers
+    return transfer in HDR_CURVES or encoding_of_numbers(*numbers) not in (None, SRGB)
 
 
 def is_tiff(file: str | os.PathLike | BinaryIO) -> bool:

@@ -20,9 +20,10 @@ P3_TO_SRGB = np.array(
 )
 
 
-def avif(path, *, primaries, transfer, **options):
-    """A flat AVIF whose box of colours has these numbers."""
-    Image.new("RGB", (40, 24), COLOUR).save(path, quality=100, subsampling="4:4:4", **options)
+def avif(path, *, primaries, transfer, picture=None, **options):
+    """An AVIF, flat if no picture is given, whose box of colours has these numbers."""
+    picture = picture or Image.new("RGB", (40, 24), COLOUR)
+    picture.save(path, **{"quality": 100, "subsampling": "4:4:4"} | options)
     whole = path.read_bytes()
     place = whole.index(b"colrnclx") + 8
     path.write_bytes(whole[:place] + struct.pack(">HH", primaries, transfer) + whole[place + 4 :])
@@ -53,6 +54,16 @@ def test_display_p3_without_a_profile(tmp_path):
     with Image.open(tmp_path / "b.png") as written:
         np.testing.assert_allclose(np.asarray(written)[40, 40], 255 * sample, atol=1)
     assert b"cICP" + bytes([12, 13, 0, 1]) in (tmp_path / "b.png").read_bytes()
+
+
+@pytest.mark.parametrize("numbers", [(1, 13), (2, 2), (1, 2), (2, 13)])
+def test_a_photo_whose_numbers_name_no_other_colours_is_what_pillow_reads(numbers, tmp_path):
+    # With halved chroma, libvips' reader gives other pixels.
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (24, 40, 3), np.uint8))
+    options = {"picture": picture, "subsampling": "4:2:0"}
+    path = avif(tmp_path / "a.avif", primaries=numbers[0], transfer=numbers[1], **options)
+    with Image.open(path) as opened:
+        np.testing.assert_array_equal(read_photo(path), np.asarray(opened))
 
 
 def test_srgb_and_a_profile_go_before_the_numbers(tmp_path):
