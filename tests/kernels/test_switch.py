@@ -73,7 +73,7 @@ def test_a_command_refuses_an_unknown_setting_at_once(monkeypatch):
 def test_every_rule_says_why_and_what_it_gains():
     assert all(rule.why for rule in RULES)
     assert all(rule.gain for rule in RULES if "xla" not in rule.method)
-    # Nothing is left without a kernel.
+    # Nothing is left without a method.
     for part in {rule.part for rule in RULES}:
         assert [rule for rule in RULES if rule.part == part][-1].applies(None)
 
