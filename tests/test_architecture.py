@@ -4,6 +4,8 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
 import jaxsr
 
 PACKAGE = Path(jaxsr.__file__).parent
@@ -46,3 +48,12 @@ def test_files_and_functions_that_the_map_names_exist():
         if not name.endswith("/NAME.py"):
             assert found, name
             assert not function or f"def {function}(" in found[0].read_text(), (name, function)
+
+
+@pytest.mark.parametrize(
+    "package", sorted(path.parent for path in PACKAGE.glob("*/**/__init__.py")), ids=lambda p: p.name
+)
+def test_a_package_names_files_to_start_with(package):
+    named = re.findall(r"`(\w+\.py)`", ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or "")
+    assert named
+    assert not [name for name in named if not (package / name).is_file()]

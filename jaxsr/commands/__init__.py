@@ -1,6 +1,6 @@
 """The commands of `jaxsr`, one module each. The arguments of a module's `main` are the command's flags.
 
-`scripts/` has the same commands as files.
+`flags.py` has the flags that several share. `scripts/` has the same commands as files.
 """
 
 import importlib

@@ -3,12 +3,12 @@
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import tyro
 
 import jaxsr
-from jaxsr.commands.flags import ClipFlags, NetworkFlags
+from jaxsr.commands.flags import ClipFlags, NetworkFlags, PictureFormat
 from jaxsr.errors import InputError, needing
 
 
@@ -33,7 +33,7 @@ def main(
     skip_existing: bool = False,
     overwrite: bool = False,
     dry_run: bool = False,
-    format: Literal["png", "jpg", "webp", "gif", "tif"] = "png",
+    format: PictureFormat = "png",
     first_frame: bool = False,
     json: Path | None = None,
     cache: bool = True,

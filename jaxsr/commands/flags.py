@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Kernels = Literal["auto", "xla"]
+# The formats of pictures that --format offers.
+PictureFormat = Literal["png", "jpg", "webp", "gif", "tif"]
 
 
 @dataclass(frozen=True)

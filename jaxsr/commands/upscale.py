@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import tyro
 
 import jaxsr
-from jaxsr.commands.flags import ClipFlags, Kernels, NetworkFlags, use_kernels
+from jaxsr.commands.flags import ClipFlags, Kernels, NetworkFlags, PictureFormat, use_kernels
 from jaxsr.errors import InputError
 
 
@@ -15,7 +15,7 @@ from jaxsr.errors import InputError
 class PictureFlags:
     """How pictures are read and how their results are written."""
 
-    format: Literal["png", "jpg", "webp", "gif", "tif"] | None = None
+    format: PictureFormat | None = None
     """File format of results in a folder. None: png."""
     quality: int = 95
     """Quality of JPEG and WebP results, from 1 to 100."""

@@ -8,7 +8,7 @@ would be 1.3 dB higher, because studio range scales the errors by 219/255.
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -30,7 +30,13 @@ PROTOCOL = (
 # From two batches [N, H, W, 3] in [−1, 1] to [N].
 Distance = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
-METRICS = ("psnr_y", "psnr_rgb", "ssim_wang", "ssim_daala")
+# The images that each metric gets, and its function in `jaxsr.evaluation.metrics`.
+METRICS: dict[str, tuple[Literal["y", "rgb"], Callable[..., np.ndarray]]] = {
+    "psnr_y": ("y", psnr),
+    "psnr_rgb": ("rgb", psnr),
+    "ssim_wang": ("y", ssim_wang),
+    "ssim_daala": ("y", ssim_daala),
+}
 LPIPS_METRICS: dict[str, Backbone] = {"lpips_alex": "alex", "lpips_vgg16": "vgg16"}
 
 
@@ -84,16 +90,13 @@ def score(
     """
     inside = slice(scale, -scale)
     rgb = [image[inside, inside] for image in (sr, hr)]
-    y = [luma_levels(image) for image in rgb]
-    compute = {
-        "psnr_y": lambda: psnr(*y),
-        "psnr_rgb": lambda: psnr(*rgb),
-        "ssim_wang": lambda: ssim_wang(*y),
-        "ssim_daala": lambda: ssim_daala(*y),
-    }
-    if min(y[0].shape) < 11:
+    images = {"rgb": rgb, "y": [luma_levels(image) for image in rgb]}
+    if min(images["y"][0].shape) < 11:
         raise InputError(f"{sr.shape[1]}×{sr.shape[0]} pixels are too few to be scored at ×{scale}")
-    scores = {name: float(compute[name]()) for name in metrics}
+    scores = {}
+    for name in metrics:
+        kind, metric = METRICS[name]
+        scores[name] = float(metric(*images[kind]))
     if distances:
         sr, hr = (signed_from_unit(unit_from_uint8(as_rgb(image)))[None] for image in (sr, hr))
         scores |= {name: float(distance(sr, hr)[0]) for name, distance in distances.items()}
@@ -106,7 +109,7 @@ def evaluate(
     *,
     scale: int = 4,
     low: Callable[..., np.ndarray] = reduced,
-    metrics: Sequence[str] = METRICS,
+    metrics: Sequence[str] = tuple(METRICS),
     distances: Mapping[str, Distance] | None = None,
 ) -> dict[str, Any]:
     """Reduce photos, upscale them, and score the results under `PROTOCOL`.
@@ -145,7 +148,7 @@ def score_results(
     photos: Iterable[tuple[str, np.ndarray]],
     *,
     scale: int = 4,
-    metrics: Sequence[str] = METRICS,
+    metrics: Sequence[str] = tuple(METRICS),
     distances: Mapping[str, Distance] | None = None,
 ) -> dict[str, Any]:
     """Score SR pictures of photos, whatever program made them.

@@ -9,18 +9,12 @@ from typing import BinaryIO
 import numpy as np
 import pyvips
 
+from jaxsr.imaging.formats import FORMATS
 from jaxsr.imaging.icc import icc_profile
 from jaxsr.imaging.metadata import attach, with_metadata
 from jaxsr.imaging.picture import Picture
 from jaxsr.imaging.pixels import DTYPES, SPACES, WHITE
 from jaxsr.imaging.profiles import from_srgb, has_foreign_colours, is_cmyk
-
-# Formats without colour profiles: their colours are always sRGB.
-_WITHOUT_PROFILE = (".bmp", ".gif")
-# Formats without CMYK.
-_WITHOUT_INKS = (*_WITHOUT_PROFILE, ".png", ".webp")
-# Depths that a format holds beyond 8 bits per channel.
-_DEEP = {".png": ("ushort",), ".tif": ("ushort", "float"), ".tiff": ("ushort", "float")}
 
 
 @dataclass(frozen=True)
@@ -87,7 +81,7 @@ def write_raw(
 
 def target_format(picture: Picture, target: Path) -> str:
     """The depth in which `target` stores the picture, by libvips' name: "uchar", "ushort" or "float"."""
-    deep = _DEEP.get(target.suffix.lower(), ())
+    deep = FORMATS[target.suffix.lower()].deep
     wanted = picture.stored.format if picture.stored.format != "double" else "float"
     return wanted if wanted in deep else "ushort" if wanted == "float" and "ushort" in deep else "uchar"
 
@@ -102,7 +96,8 @@ def finished(raw: Raw, picture: Picture, target: Path) -> pyvips.Image:
     colours = image.extract_band(0, n=count).copy(interpretation=SPACES.get((raw.format, count), "multiband"))
     format = target_format(picture, target)
     bits = 16 if format == "ushort" else 8
-    own_colours = target.suffix.lower() not in (_WITHOUT_INKS if is_cmyk(picture.stored) else _WITHOUT_PROFILE)
+    profiles = FORMATS[target.suffix.lower()].profiles
+    own_colours = ("cmyk" if is_cmyk(picture.stored) else "rgb") in profiles
     if own_colours:
         colours = from_srgb(colours, picture.stored, bits=bits, encoding=picture.encoding)
     if colours.format != format:
@@ -114,8 +109,7 @@ def finished(raw: Raw, picture: Picture, target: Path) -> pyvips.Image:
         colours = colours.bandjoin(opacity)
     finished = with_metadata(colours, picture.stored, ratio=width / picture.size[1], profile=own_colours)
     if picture.encoding is not None and own_colours and target.suffix.lower() != ".png":
-        # A WebP has no gray.
-        gray = count == 1 and target.suffix.lower() != ".webp"
+        gray = count == 1 and "gray" in profiles
         finished = finished if gray or count > 1 else finished.colourspace("srgb")
         profile = icc_profile(picture.encoding, gray=gray)
         attach(finished, "icc-profile-data", profile)

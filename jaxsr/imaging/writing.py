@@ -15,6 +15,7 @@ from jaxsr.errors import InputError
 from jaxsr.files import replacing, require_name
 from jaxsr.imaging.comments import comment_texts, write_comments
 from jaxsr.imaging.exif import write_exif
+from jaxsr.imaging.formats import FORMATS
 from jaxsr.imaging.metadata import field, kept
 from jaxsr.imaging.picture import Picture
 from jaxsr.imaging.pixels import DTYPES, LARGEST
@@ -25,13 +26,10 @@ from jaxsr.imaging.png.text import write_text
 from jaxsr.imaging.png.writing import write_png
 from jaxsr.imaging.raw import Raw, finished, path_of
 
-WITHOUT_OPACITY = (".jpg", ".jpeg", ".bmp")
 # Most pixels of a result: the largest picture that is read, enlarged eight times along each side.
 LARGEST_WRITTEN = 64 * LARGEST
 # A TIFF with more bytes of pixels is written as a BigTIFF; the classic format ends at 4 gigabytes.
 LARGE_TIFF = 2**31
-# Most pixels on a side.
-_LONGEST = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383, ".gif": 65535}
 
 
 def write_picture(
@@ -128,11 +126,12 @@ def check_target(picture: Picture, target: Path, *, size: tuple[int, int]) -> No
     """
     require_name(target)
     suffix = target.suffix.lower()
+    format = FORMATS[suffix]
     kind = suffix.removeprefix(".").replace("jpg", "jpeg").upper()
     height, width = size
-    if max(size) > _LONGEST.get(suffix, height * width):
+    if format.longest is not None and max(size) > format.longest:
         raise InputError(
-            f"{target}: {kind} has at most {_LONGEST[suffix]} pixels on a side, and the result has {width} × {height}; "
+            f"{target}: {kind} has at most {format.longest} pixels on a side, and the result has {width} × {height}; "
             "give the output a name in .png or .tif"
         )
     if height * width > LARGEST_WRITTEN:
@@ -140,7 +139,7 @@ def check_target(picture: Picture, target: Path, *, size: tuple[int, int]) -> No
             f"{target}: {width} × {height} pixels are more than the limit of {LARGEST_WRITTEN / 1e6:g} megapixels; "
             "choose a smaller scale or size"
         )
-    if picture.opacity is not None and suffix in WITHOUT_OPACITY:
+    if picture.opacity is not None and not format.opacity:
         raise InputError(
             f"{target}: {kind} has no transparency, which {picture.path} has; give the output a name in .png"
         )

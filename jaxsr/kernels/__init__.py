@@ -1,7 +1,7 @@
 """Convolutions and products of the networks, computed by what is fastest on the processor.
 
-Networks use `Convolution`, and `dense_product` for large dense layers. `choice.py` is the table of what runs where, and
-why.
+Networks use `Convolution` (`layer.py`), and `dense_product` for large dense layers. `choice.py` is the table of what
+runs where, and why.
 """
 
 from jaxsr.kernels.choice import program_kind

@@ -1,6 +1,7 @@
 """The networks, as Flax linen modules.
 
 Each maps LR [N, H, W, 3] in [0, 1] to SR [N, H·scale, W·scale, 3] in [−1, 1]. `Network` has what else is known of each.
+Start with `network.py` and `espcn.py`. The discriminators and the feature networks of losses and LPIPS are here too.
 """
 
 from jaxsr.models.compact import Compact
@@ -20,9 +21,12 @@ MODELS = {
 }
 
 
+_OTHER_SCALES = {"msrresnet": (2, 3, 4), "rrdbnet": (1, 2, 4)}
+
+
 def scales(name: str) -> tuple[int, ...]:
     """The factors that a network of `MODELS` can have."""
-    return (1, 2, 4) if name == "rrdbnet" else (2, 3, 4, 8)
+    return _OTHER_SCALES.get(name, (2, 3, 4, 8))
 
 
 __all__ = ["ESPCN", "MODELS", "SRCNN", "Compact", "MSRResNet", "RRDBNet", "SRResNet", "scales"]

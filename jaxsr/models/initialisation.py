@@ -34,7 +34,7 @@ def initialise(key: jax.Array, model: Network, *, initialisation: Initialisation
 
     Args:
       key: PRNG key of the random weights.
-      model: SRResNet, ESPCN, SRCNN, RRDBNet or Compact.
+      model: the network.
       initialisation: "upscaler" to start as an interpolation (see `begin_as_interpolation`), "paper" for `model.init`.
 
     Returns:
@@ -76,7 +76,7 @@ def begin_as_interpolation(params: dict[str, Any], model: Network) -> dict[str, 
       The same tree with new values.
 
     Raises:
-      InputError: the model has fewer than 3 features, or is not one of these five.
+      InputError: the model has fewer than 3 features, or is not one of these.
     """
     if model.features < 3:
         raise InputError(

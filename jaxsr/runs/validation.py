@@ -74,42 +74,17 @@ def make_validation(
     """
     smallest = min((min(photo.shape[:2]) for photo in photos.values()), default=0)
     side = min(STRIP_SIDE, smallest - smallest % model.scale)
-
-    cell = model.unshuffle
-
-    @jax.jit
-    def apply(variables, low):
-        return model.apply(variables, pixels(low, cell=cell)[None])[0]
-
-    def upscale(variables, lr):
-        rgb = as_rgb(lr)
-        tile = max(TILE, 2 * model.halo + 64)
-        network = cropped(lambda part: apply(variables, unit_from_uint8(part)), scale=model.scale * cell)
-        strips = upscale_cell_strips(
-            network,
-            lambda top, bottom: rgb[top:bottom],
-            size=rgb.shape[:2],
-            scale=model.scale,
-            halo=model.halo,
-            tile=tile,
-            cell=cell,
-        )
-        return joined(strips, rgb.shape[0] * model.scale)
+    upscale = _make_upscale(model)
 
     def pair(name):
         high, reduced = hr_and_lr(photos[name], scale=model.scale)
         return high, (low or {}).get(name, reduced)
 
-    before = [
-        (
-            label,
-            [
-                _picture(upscale(variables, pair(name)[1]), gray=photos[name].ndim == 2)
-                for name in list(photos)[:STRIP_LENGTH]
-            ],
-        )
-        for label, variables in (started_from or {}).items()
-    ]
+    def sr_of(variables, name):
+        return _picture(upscale(variables, pair(name)[1]), gray=photos[name].ndim == 2)
+
+    in_strip = list(photos)[:STRIP_LENGTH]
+    before = {label: [sr_of(start, name) for name in in_strip] for label, start in (started_from or {}).items()}
 
     def validate(state: Any, board: Any) -> dict[str, float]:
         # On one device, since a replicated program would do the same work on each.
@@ -126,19 +101,46 @@ def make_validation(
             if i < STRIP_LENGTH:
                 rows, columns = most_detailed(high, side=side)
                 nearest = resize_uint8(reduced, model.scale, kernel="nearest")
-                images = (nearest, *(pictures[i] for _, pictures in before), upscaled, high)
+                images = (nearest, *(pictures[i] for pictures in before.values()), upscaled, high)
                 shown.append([np.asarray(Image.fromarray(image[rows, columns]).convert("RGB")) for image in images])
-        step = int(state.step)
         if shown and workdir is not None:
-            names = ("LR\n(nearest)", *(label for label, _ in before), "SR", "HR")
-            picture = strip(list(zip(names, zip(*shown, strict=True), strict=True)), title=f"step {step}")
-            save_image(workdir / "strips" / f"step-{step:06d}.png", picture)
-            board.add_image("strip", picture, step, dataformats="HWC")
-        return (
-            {name: float(np.mean([min(each[name], EXACT) for each in scores])) for name in scores[0]} if scores else {}
-        )
+            _save_strip(workdir, board, shown, names=("LR\n(nearest)", *before, "SR", "HR"), step=int(state.step))
+        if not scores:
+            return {}
+        return {name: float(np.mean([min(each[name], EXACT) for each in scores])) for name in scores[0]}
 
     return validate
+
+
+def _make_upscale(model):
+    """The function from variables and LR, uint8 [h, w, 3] or [h, w], to SR [H, W, 3] in [−1, 1]."""
+    cell = model.unshuffle
+
+    @jax.jit
+    def apply(variables, low):
+        return model.apply(variables, pixels(low, cell=cell)[None])[0]
+
+    def upscale(variables, lr):
+        rgb = as_rgb(lr)
+        strips = upscale_cell_strips(
+            cropped(lambda part: apply(variables, unit_from_uint8(part)), scale=model.scale * cell),
+            lambda top, bottom: rgb[top:bottom],
+            size=rgb.shape[:2],
+            scale=model.scale,
+            halo=model.halo,
+            tile=max(TILE, 2 * model.halo + 64),
+            cell=cell,
+        )
+        return joined(strips, rgb.shape[0] * model.scale)
+
+    return upscale
+
+
+def _save_strip(workdir, board, shown, *, names, step):
+    """Write and send a strip. `shown` has the crops of each photo, one for each name."""
+    picture = strip(list(zip(names, zip(*shown, strict=True), strict=True)), title=f"step {step}")
+    save_image(workdir / "strips" / f"step-{step:06d}.png", picture)
+    board.add_image("strip", picture, step, dataformats="HWC")
 
 
 def _picture(images, *, gray=False):

@@ -45,7 +45,7 @@ class GanLosses(NamedTuple):
       adversarial: "bce" or "relativistic".
       adversarial_weight: weight of the generator's adversarial loss.
       label_smoothing: the discriminator's target for real crops is 1 minus this.
-      pixel: "mse" or "l1" between images in [−1, 1].
+      pixel: a key of `PIXEL_LOSSES`, between images in [−1, 1].
       pixel_weight: weight of the pixel loss.
       sharp_targets: whether pixel and content loss compare with sharpened originals. The discriminator never does.
     """

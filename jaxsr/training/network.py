@@ -10,13 +10,14 @@ from jaxsr.config import TrainConfig
 from jaxsr.errors import InputError
 from jaxsr.models import ESPCN, SRCNN, Compact, RRDBNet, SRResNet
 from jaxsr.models.initialisation import initialise
+from jaxsr.models.network import Network
 from jaxsr.models.rescaling import rescaled
 from jaxsr.weights.lineage import START, lineage
 from jaxsr.weights.opening import open_weights
 from jaxsr.weights.store import Weights, architecture
 
 
-def build(config: TrainConfig) -> SRResNet | ESPCN | SRCNN | RRDBNet | Compact:
+def build(config: TrainConfig) -> Network:
     """The network that the settings describe, with its dtype of computation. For srgan it is the SRResNet."""
     dtype = jnp.dtype(config.dtype)
     match config.stage:

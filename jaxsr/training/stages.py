@@ -81,31 +81,19 @@ def adversarial_stage(
     """
     dtype = jnp.dtype(config.dtype)
     features, frozen, perceptual = load_perceptual(config.perceptual, taps=config.taps, dtype=dtype)
-    taps = dict(zip(features.taps, config.tap_weights or [1.0] * len(features.taps), strict=True))
-    losses = GanLosses(
-        taps=taps,
-        feature_scale=1.0,
-        content=config.content_loss,
-        adversarial=config.adversarial,
-        adversarial_weight=config.adversarial_weight,
-        label_smoothing=config.label_smoothing,
-        pixel=config.loss,
-        pixel_weight=config.pixel_weight,
-        sharp_targets=config.sharp_targets,
-    )
     degrade = degrade_of(config)
+    losses = _losses(config, features.taps)
     scale = config.feature_scale
     if scale is None and used:
         scale = used["losses"]["feature_scale"]
     if scale is None:
-        batches = islice(crops, CALIBRATION_BATCHES)
         scale = calibrated_feature_scale(
             model,
             features,
             losses,
             variables,
             frozen,
-            batches,
+            islice(crops, CALIBRATION_BATCHES),
             ratio=config.content_ratio,
             degrade=None if config.degradation == "bicubic" and not config.lr else degrade,
         )
@@ -140,6 +128,21 @@ def adversarial_stage(
     rates = {"discriminator_learning_rate": judge_rate, "content_ratio": config.content_ratio}
     used = {"losses": losses._asdict() | rates, "perceptual": perceptual, "discriminator": config.discriminator}
     return Stage(state, run, used, _validation_losses(losses))
+
+
+def _losses(config, taps):
+    """The losses of the settings, with a feature scale of 1."""
+    return GanLosses(
+        taps=dict(zip(taps, config.tap_weights or [1.0] * len(taps), strict=True)),
+        feature_scale=1.0,
+        content=config.content_loss,
+        adversarial=config.adversarial,
+        adversarial_weight=config.adversarial_weight,
+        label_smoothing=config.label_smoothing,
+        pixel=config.loss,
+        pixel_weight=config.pixel_weight,
+        sharp_targets=config.sharp_targets,
+    )
 
 
 def _validation_losses(losses):

@@ -37,7 +37,7 @@ def make_pixel_step(
       optimizer: the optimiser that the state was created with.
       seed: seed of the degradation. The update at step n uses `fold_in(key(seed), n)`.
       degrade: function from crops to LR and HR; None for flips, turns and the bicubic reduction.
-      loss: "mse" or "l1".
+      loss: a key of `PIXEL_LOSSES`.
       ema: decay of the average of parameters and batch statistics; 0 for none.
 
     Returns:

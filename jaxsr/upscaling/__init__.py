@@ -1,4 +1,8 @@
-"""Upscaling of pictures: arrays, picture files and whole folders."""
+"""Upscaling of pictures: arrays, picture files and whole folders.
+
+Start with `upscaler.py`, which upscales arrays and strips by `tiling.py`, and `files.py`, which upscales files.
+`pictures.py` and `folder.py` do many at a time.
+"""
 
 from jaxsr.upscaling.automatic import AutomaticUpscaler
 from jaxsr.upscaling.files import upscale

@@ -13,6 +13,7 @@ from av.codec.context import Flags
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
 from jaxsr.kernels.processor import processor_features
+from jaxsr.processes.priority import usual_priority
 from jaxsr.video.clip import LIMITED_RANGE, Clip
 from jaxsr.video.color import BT709, Coding
 from jaxsr.video.planes import PlaneLayout, Planes, frame_of
@@ -142,30 +143,6 @@ def _try(encoding, given):
             f"{encoding.codec} refuses {width} × {height} {encoding.layout.name} {flags}: "
             f"{getattr(error, 'strerror', None) or error}"
         ) from error
-
-
-@contextmanager
-def usual_priority() -> Generator[None]:
-    """Give the thread back the priority that it had.
-
-    Root's SVT-AV1 makes the thread that opens it a real-time one, as are then all processes that this one starts, and
-    everything else on the machine stands still.
-    """
-    before = _priority()
-    try:
-        yield
-    finally:
-        if before is not None and _priority() != before:
-            policy, priority = before
-            os.sched_setscheduler(0, policy, os.sched_param(priority))
-
-
-def _priority():
-    """(policy, priority) of this thread; None where the system does not tell, such as musl's and macOS."""
-    try:
-        return os.sched_getscheduler(0), os.sched_getparam(0).sched_priority
-    except (AttributeError, OSError):
-        return None
 
 
 def _options(encoding):

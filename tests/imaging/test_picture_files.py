@@ -12,6 +12,7 @@ import jaxsr
 from jaxsr.errors import InputError
 from jaxsr.imaging.picture import open_picture, picture_size
 from jaxsr.imaging.resize import resize, resize_uint8
+from jaxsr.imaging.writing import WRITTEN_SUFFIXES
 from jaxsr.upscaling.files import upscale_file
 
 ROWS, COLUMNS = np.mgrid[:24, :36]
@@ -30,16 +31,17 @@ def profile(name):
     return image.icc_transform(name, input_profile="srgb").get("icc-profile-data")
 
 
-@pytest.mark.parametrize("suffix", [".png", ".tif", ".tiff", ".bmp", ".webp", ".jpg", ".gif"])
+@pytest.mark.parametrize("suffix", WRITTEN_SUFFIXES)
 def test_every_format_in_and_out(suffix, tmp_path):
-    options = {".webp": {"lossless": True}, ".jpg": {"quality": 100, "subsampling": 0}}.get(suffix, {})
+    finest = {"quality": 100, "subsampling": 0}
+    options = {".webp": {"lossless": True}, ".jpg": finest, ".jpeg": finest}.get(suffix, {})
     Image.fromarray(SMOOTH).save(tmp_path / f"a{suffix}", **options)
     with Image.open(through(tmp_path / f"a{suffix}", tmp_path / f"b{suffix}")) as written:
         kind, pixels = written.format, np.asarray(written.convert("RGB")).astype(int)
     with Image.open(tmp_path / f"a{suffix}") as source:
         assert kind == source.format
         read = np.asarray(source.convert("RGB"))
-    lossy = {".webp": 3, ".jpg": 2, ".gif": 12}.get(suffix, 0)
+    lossy = {".webp": 3, ".jpg": 2, ".jpeg": 2, ".gif": 12}.get(suffix, 0)
     assert np.abs(pixels - resize_uint8(read, 4)).mean() <= lossy
     assert picture_size(tmp_path / f"b{suffix}") == (96, 144)
 

@@ -5,7 +5,7 @@ import pytest
 from random_networks import images, random_variables
 
 from jaxsr.errors import InputError
-from jaxsr.models import ESPCN, MODELS, SRCNN, MSRResNet, RRDBNet, SRResNet
+from jaxsr.models import ESPCN, MODELS, SRCNN, MSRResNet, RRDBNet, SRResNet, scales
 from jaxsr.models.layers import pixel_shuffle
 
 # Counted in PyTorch; ×4 SRResNet is the published network's.
@@ -50,7 +50,11 @@ def test_pixel_shuffle_puts_channel_c_r2_plus_i_r_plus_j_at_row_i_and_column_j()
 SCALES = {name: (2, 3, 4, 8) for name in MODELS} | {"msrresnet": (2, 3, 4), "rrdbnet": (1, 2, 4)}
 
 
-@pytest.mark.parametrize(("name", "scale"), [(name, scale) for name, scales in SCALES.items() for scale in scales])
+def test_each_network_has_these_scales():
+    assert {name: scales(name) for name in MODELS} == SCALES
+
+
+@pytest.mark.parametrize(("name", "scale"), [(name, scale) for name, each in SCALES.items() for scale in each])
 def test_output_is_scale_times_the_input_and_float32(name, scale):
     # The deepest one's 23 blocks are the same one again and again.
     model = MODELS[name](scale=scale, **({"blocks": 1} if name == "rrdbnet" else {}))

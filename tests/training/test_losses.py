@@ -1,9 +1,21 @@
 import math
+import typing
 
 import jax.numpy as jnp
 import pytest
 
-from jaxsr.training.losses import adversarial_loss, compared, discriminator_loss
+from jaxsr.config import TrainConfig
+from jaxsr.training.losses import PIXEL_LOSSES, adversarial_loss, compared, discriminator_loss
+
+
+@pytest.mark.parametrize(("loss", "expected"), [("mse", [9.0, 0.0, 0.25]), ("l1", [3.0, 0.0, 0.5])])
+def test_pixel_losses_are_elementwise_and_of_both_signs(loss, expected):
+    prediction, target = jnp.array([[-2.0, 1.0, 0.5]]), jnp.array([[1.0, 1.0, 0.0]])
+    assert PIXEL_LOSSES[loss](prediction, target).tolist() == [expected]
+
+
+def test_the_flag_names_the_pixel_losses():
+    assert typing.get_args(TrainConfig.__annotations__["loss"]) == tuple(PIXEL_LOSSES)
 
 
 def test_undecided_logits_cost_what_the_paper_says():
