@@ -111,24 +111,24 @@ def counted_flops(step: Callable, *arguments: Any) -> float:
         return jax.jit(step).trace(*shapes).lower(lowering_platforms=("cuda",)).cost_analysis()["flops"]
 
 
-def report_training(seconds: Seconds, *, updates: int, batch_size: int, flops: float) -> dict:
-    """Print and return updates, patches and FLOP per second of training programs.
+def report_rates(seconds: Seconds, *, amounts: dict[str, float], flops: float) -> dict:
+    """Print and return how much programs do in a second, and their FLOP per second.
 
     Args:
-      seconds: from `in_turns`, of calls of `updates` updates each.
-      updates: updates in one call.
-      batch_size: crops per update.
-      flops: FLOP of one update.
+      seconds: from `in_turns`.
+      amounts: {unit: how much of it a call does}, such as updates or megapixels.
+      flops: FLOP of one call.
     """
     peak = product_rate() if on_gpu() else None
     rates = {}
     for name, values in seconds.items():
-        rate = updates / float(np.median(values))
-        rates[name] = {"updates": rate, "patches": rate * batch_size, "flops": rate * flops}
-        share = f", {rate * flops / peak:.1%} of a large bfloat16 product's" if peak else ""
-        patches = f"{rate:8.1f} updates/s, {rate * batch_size:7.0f} patches/s"
-        print(f"  {name:<18} {patches}, {rate * flops:.3g} FLOP/s{share}")
-    return {"rates": rates, "flops_per_update": flops, "product_rate": peak, "updates": updates}
+        median = float(np.median(values))
+        rates[name] = {unit: amount / median for unit, amount in amounts.items()}
+        share = f", {flops / median / peak:.1%} of a large bfloat16 product's" if peak else ""
+        done = ", ".join(f"{rate:,.4g} {unit}/s" for unit, rate in rates[name].items())
+        rates[name]["flops"] = flops / median
+        print(f"  {name:<18} {done}, {flops / median:.3g} FLOP/s{share}")
+    return {"rates": rates, "amounts": amounts, "flops_per_call": flops, "product_rate": peak}
 
 
 def require_equal(what: str, ours: list[float], theirs: list[float], *, within: float) -> float:

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import tyro
-from comparison import counted_flops, in_turns, pytorch, report, report_training, require_equal
+from comparison import counted_flops, in_turns, pytorch, report, report_rates, require_equal
 from train_step import RATE, pairs_of, photo_batches
 
 from jaxsr.errors import reported
@@ -164,7 +164,8 @@ def main(options: Options) -> None:
     seconds = in_turns(programs, rounds=options.rounds)
     sides = f"{options.batch_size} crops of {options.crop}×{options.crop}"
     compared = f"{options.updates} SRGAN updates of {sides}, {options.discriminator}, VGG16's {', '.join(options.taps)}"
-    rates = report_training(seconds, updates=options.updates, batch_size=options.batch_size, flops=count(crops))
+    amounts = {"updates": options.updates, "patches": options.updates * options.batch_size}
+    rates = report_rates(seconds, amounts=amounts, flops=options.updates * count(crops))
     report(compared, seconds, json_file=options.json, loss_differences=differences, **rates)
 
 

@@ -1,4 +1,9 @@
-"""Large photos reduced to other sizes, for `recipes.py`."""
+"""Large photos reduced to other sizes, for `recipes.py` and `gpu.sh`.
+
+    python benchmarks/recipe_photos.py FOLDER… --into FOLDER [--scales 0.75 0.5 0.35]
+
+Each photo that is large enough gives one picture for each scale.
+"""
 
 import math
 import multiprocessing
@@ -8,7 +13,10 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from jaxsr.errors import InputError
+import tyro
+from tyro.conf import Positional
+
+from jaxsr.errors import InputError, reported
 from jaxsr.imaging.folders import find_photos
 from jaxsr.imaging.photo import photo_size, read_photo, save_image
 from jaxsr.imaging.resize import resize_uint8
@@ -57,3 +65,19 @@ def _reduce(work, *, scales, into):
         height, width = photo.shape[:2]
         height, width = (math.floor(height * kept), width) if height > width else (height, math.floor(width * kept))
         save_image(path, resize_uint8(photo[:height, :width], scale))
+
+
+def main(folders: Positional[tuple[str, ...]], *, into: Path, scales: tuple[float, ...] = (0.75, 0.5, 0.35)) -> None:
+    """Write the photos of folders at other sizes.
+
+    Args:
+      folders: Folders of photos.
+      into: Folder for the pictures. Those that are there already are not made again.
+      scales: Each gives a picture of each photo.
+    """
+    print(write_reduced(folders, scales, into))
+
+
+if __name__ == "__main__":
+    with reported():
+        tyro.cli(main)

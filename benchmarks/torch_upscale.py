@@ -24,6 +24,9 @@ import torch_twins
 def network(weights: Path) -> Callable[[np.ndarray], np.ndarray]:
     """A function from uint8 [H, W, 3] to uint8 [4H, 4W, 3]."""
     torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    # As JAX chooses it for the program on the other side.
+    on_gpu = torch.cuda.is_available() and os.environ.get("JAX_PLATFORMS") != "cpu"
+    torch.set_default_device("cuda" if on_gpu else "cpu")
     twin = torch_twins.SRResNet()
     twin.load_state_dict(torch.load(weights, weights_only=True))
     return upscaler(twin, "float32")
@@ -50,9 +53,13 @@ def twin_of(model: str) -> torch.nn.Module:
     return twin
 
 
-def upscaler(twin: torch.nn.Module, dtype: str) -> Callable[[np.ndarray], np.ndarray]:
-    """A function from uint8 [H, W, 3] to uint8 [H·scale, W·scale, 3] that runs a twin. "bfloat16" is autocast."""
+def upscaler(twin: torch.nn.Module, dtype: str, *, compiled: bool = False) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from uint8 [H, W, 3] to uint8 [H·scale, W·scale, 3] that runs a twin.
+
+    "bfloat16" is autocast. A compiled twin is that of `torch.compile`.
+    """
     twin = twin.to(memory_format=torch.channels_last).eval()
+    network = torch.compile(twin) if compiled else twin
     # The output of the community's networks is in [0, 1], that of the papers' networks in [−1, 1].
     darkest = 0 if twin.__module__ == "torch_community" else -1
     device = torch.get_default_device()
@@ -60,7 +67,7 @@ def upscaler(twin: torch.nn.Module, dtype: str) -> Callable[[np.ndarray], np.nda
     def apply(image):
         low = torch.from_numpy(image).to(device).permute(2, 0, 1)[None].float() / 255
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=dtype == "bfloat16"):
-            unit = (twin(low).float().clamp(darkest, 1) - darkest) / (1 - darkest)
+            unit = (network(low).float().clamp(darkest, 1) - darkest) / (1 - darkest)
             levels = (unit * 255).round().to(torch.uint8)
         return levels[0].permute(1, 2, 0).cpu().numpy()
 

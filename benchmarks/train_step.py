@@ -28,7 +28,7 @@ from comparison import (
     photo_crops,
     pytorch,
     report,
-    report_training,
+    report_rates,
     require_equal,
 )
 
@@ -148,7 +148,8 @@ def main(options: Options) -> None:
     seconds = in_turns(programs, rounds=options.rounds)
     compared = f"{options.updates} SRResNet updates of {options.batch_size} crops of {options.crop}×{options.crop}"
     more = {"loss_differences": differences, "losses_compared": len(losses)}
-    rates = report_training(seconds, updates=options.updates, batch_size=options.batch_size, flops=count(crops))
+    amounts = {"updates": options.updates, "patches": options.updates * options.batch_size}
+    rates = report_rates(seconds, amounts=amounts, flops=options.updates * count(crops))
     for dtype in options.dtypes if options.degradation != "bicubic" else ():
         whole, plain = (float(np.median(seconds[name])) for name in (_degraded(dtype), f"jaxsr {dtype}"))
         print(f"  --degradation {options.degradation} adds {whole / plain - 1:.0%} to an update in {dtype}")

@@ -1,11 +1,12 @@
 """Upscaling: a small picture in a warm process, and photos by the command line.
 
-    python benchmarks/upscale.py [warm] [--model FILE] [--size WIDTH HEIGHT] [--json FILE]
+    python benchmarks/upscale.py [warm] [--model FILE] [--size WIDTH HEIGHT] [--tiles SIDE…] [--compiled] [--json FILE]
     python benchmarks/upscale.py photos [--megapixels 0.1 1 12] [--pytorch] [--json FILE]
 
 `warm` goes from uint8 to uint8 in one process, with `jaxsr.load` and with the same weights in PyTorch (channels_last,
 inference mode, one thread per core). The network is the bundled SRResNet on 128×128, or a file of an RRDBNet on 256×256
-or of an SRVGGNetCompact on 640×360. PSNR is measured against the photo that was reduced for it.
+or of an SRVGGNetCompact on 640×360. PSNR is measured against the photo that was reduced for it. With --tiles, jaxsr is
+also timed with tiles of these sides; with --compiled, PyTorch also with `torch.compile`.
 
 `photos` runs scripts/upscale.py twice on each photo, in a process of its own, with reading and writing. The first run
 fills the compilation cache, and the second one counts; above 4 megapixels there is one run, which counts. Memory is the
@@ -23,7 +24,18 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from comparison import CORES, ROOT, in_turns, machine, pytorch, report, require_equal, write_json
+from comparison import (
+    CORES,
+    ROOT,
+    counted_flops,
+    in_turns,
+    machine,
+    pytorch,
+    report,
+    report_rates,
+    require_equal,
+    write_json,
+)
 from PIL import Image
 
 _SIZES = {"SRResNet": (128, 128), "RRDBNet": (256, 256), "Compact": (640, 360)}
@@ -35,16 +47,20 @@ def warm(
     rounds: int = 9,
     size: tuple[int, int] | None = None,
     dtypes: tuple[str, ...] = ("float32", "bfloat16"),
+    tiles: tuple[int, ...] = (),
+    compiled: bool = False,
     processor_time: bool = False,
     json: Path | None = None,
 ) -> None:
     """Compare with PyTorch in one process.
 
     Args:
-      model: srresnet, or another program's file of an RRDBNet or an SRVGGNetCompact.
+      model: srresnet, srgan, or another program's file of an RRDBNet or an SRVGGNetCompact.
       rounds: Timed runs of each program.
       size: Width and height of the LR picture, in pixels (None: by the network).
       dtypes: Dtypes of computation. PyTorch's bfloat16 is autocast.
+      tiles: Sides of tiles, in LR pixels, with which jaxsr is timed too. Otherwise it chooses them by the memory.
+      compiled: Time PyTorch with torch.compile too. It needs a C++ compiler on a CPU.
       processor_time: Measure processor seconds, for machines with other programs. Use it on one core (taskset -c 0),
         where no thread waits for another in a busy loop.
       json: File for the figures (None: not written).
@@ -55,11 +71,15 @@ def warm(
     import jaxsr
     from jaxsr.evaluation.metrics import psnr
     from jaxsr.imaging.resize import resize_uint8
+    from jaxsr.weights.opening import open_weights
 
     programs, twin = {}, twin_of(model)
     for dtype in dtypes:
         ours = jaxsr.load(model, dtype=dtype)
         programs |= {f"jaxsr {dtype}": ours, f"PyTorch {dtype}": upscaler(twin, dtype)}
+        programs |= {f"jaxsr {dtype}, tiles of {tile}": jaxsr.load(model, dtype=dtype, tile=tile) for tile in tiles}
+        if compiled:
+            programs[f"PyTorch {dtype}, compiled"] = upscaler(twin, dtype, compiled=True)
     width, height = size or _SIZES[type(twin).__name__]
     enlarged = [int(ours.scale) * side for side in (height, width)]
     pixels = enlarged[0] * enlarged[1]
@@ -79,7 +99,10 @@ def warm(
         require_equal("PSNR", [scores["jaxsr float32"]], [scores["PyTorch float32"]], within=1e-3)
     seconds = in_turns(programs, rounds=rounds, clock=time.process_time if processor_time else time.perf_counter)
     compared = f"{Path(model).stem}, {width}×{height} to {enlarged[1]}×{enlarged[0]}, warm"
-    report(compared, seconds, json_file=json, psnr=scores)
+    weights = open_weights(model)
+    flops = counted_flops(weights.model.apply, weights.variables, low[None].astype(np.float32))
+    rates = report_rates(seconds, amounts={"megapixels": pixels / 1e6}, flops=flops)
+    report(compared, seconds, json_file=json, psnr=scores, **rates)
 
 
 def photo(megapixels: float) -> Image.Image:
@@ -107,6 +130,10 @@ def measure(command: list, *, cache: Path) -> dict:
 
 def save_torch_weights(path: Path) -> None:
     """Write the bundled SRResNet as a state_dict."""
+    import jax
+
+    # A GPU's memory is for the programs that are measured.
+    jax.config.update("jax_platforms", "cpu")
     torch, torch_twins = pytorch()
     from jaxsr.weights import load_weights
 

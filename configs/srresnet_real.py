@@ -2,7 +2,7 @@
 
 Command:   python scripts/train.py --config srresnet_real --data DIR --workdir runs/real
 Data:      the photos named in jaxsr/weights/bundled/README.md that have at least 160 pixels on each side.
-Measured:  PSNR-Y +.57, +.79 and +.51 dB above bicubic on Kodak24's web, phone and old photos, 30.90 dB on clean Set5.
+Measured:  PSNR-Y +.56, +.79 and +.51 dB above bicubic on Kodak24's web, phone and old photos, 30.90 dB on clean Set5.
            The bundled network had two earlier runs before this one (docs/guides/real-photos.md).
 """
 

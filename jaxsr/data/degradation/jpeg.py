@@ -14,7 +14,7 @@ _MIDDLE = np.array([0, 128, 128], np.float32)
 
 
 def compressed(images: jax.Array, quality: jax.Array, subsampled: jax.Array) -> jax.Array:
-    """Compress each image as a JPEG file and decode it; blocks begin at the first pixel.
+    """Compress each image as a JPEG file and decode it (ITU-T T.81, sequential DCT); blocks begin at the first pixel.
 
     Args:
       images: [B, H, W, 3] in [0, 1], H and W multiples of 16.
@@ -40,7 +40,7 @@ def compressed(images: jax.Array, quality: jax.Array, subsampled: jax.Array) -> 
 
 
 def quantisation_tables(quality: jax.Array) -> jax.Array:
-    """libjpeg's tables of luma and chroma for qualities [B], as [B, 2, 8, 8]."""
+    """Tables of luma and chroma for qualities [B], as [B, 2, 8, 8]: those of T.81, annex K, scaled as in libjpeg."""
     percent = jnp.where(quality < 50, jnp.floor(5000 / quality), 200 - 2 * quality)[:, None, None, None]
     return jnp.clip(jnp.floor((_TABLES * percent + 50) / 100), 1, 255)
 

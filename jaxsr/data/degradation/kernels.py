@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-# Side of all kernels; smaller ones are surrounded by zeros (Wang et al. 2021, Real-ESRGAN, section 3.2).
+# Side of all kernels; smaller ones are surrounded by zeros (Wang et al. 2021, Real-ESRGAN, section 4.1).
 SIDE = 21
 _OFFSETS = np.arange(SIDE) - SIDE // 2
 
@@ -14,7 +14,7 @@ _OFFSETS = np.arange(SIDE) - SIDE // 2
 def gaussian_family(
     sigma: jax.Array, angle: jax.Array, power: jax.Array, plateau: jax.Array, side: jax.Array
 ) -> jax.Array:
-    """Gaussian, generalised Gaussian and plateau-shaped kernels (Wang et al. 2021, section 3.2).
+    """Gaussian, generalised Gaussian and plateau-shaped kernels (Wang et al. 2021, section 3.1, blur).
 
     Let q be the squared Mahalanobis distance from the centre. A kernel is either exp(−qᵖ/2), which is a Gaussian for
     p = 1, or 1/(1 + qᵖ), which is flat in the middle.
@@ -56,6 +56,8 @@ def sinc(cutoff: jax.Array, side: jax.Array) -> jax.Array:
 
 def sharpening(amount: jax.Array, sigma: jax.Array) -> jax.Array:
     """Unsharp masking as a kernel: the image plus `amount` times its difference from a Gaussian blur.
+
+    The formula is that of Gonzalez and Woods, Digital Image Processing, "Unsharp Masking and Highboost Filtering".
 
     Args:
       amount: [B] strength; 0 changes nothing.

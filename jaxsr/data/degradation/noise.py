@@ -10,6 +10,8 @@ WHITE_COUNTS = 256
 def noisy(key: jax.Array, images: jax.Array, sigma: jax.Array, poisson: jax.Array, gray: jax.Array) -> jax.Array:
     """Add noise that does not depend on the picture (Gaussian), and noise that grows with its brightness (Poisson).
 
+    Both are those of Wang et al. 2021, section 3.1, noise.
+
     Poisson noise is the noise of counts, where white has `WHITE_COUNTS` of them, times its scale. It is drawn from a
     Gaussian of the same mean and variance. The two differ visibly only below about ten counts.
 
@@ -17,7 +19,7 @@ def noisy(key: jax.Array, images: jax.Array, sigma: jax.Array, poisson: jax.Arra
       key: random key.
       images: [B, H, W, 3] in [0, 1].
       sigma: [B] standard deviation of the Gaussian noise, in levels of 255; 0 for none.
-      poisson: [B] scale of the Poisson noise (Wang et al. 2021, section 3.2); 0 for none.
+      poisson: [B] scale of the Poisson noise; 0 for none.
       gray: [B] bool, whether all three channels get the same noise.
 
     Returns:

@@ -17,13 +17,15 @@ def resampled(
 ) -> jax.Array:
     """Resize images onto squares of one size, each by its own factor around its own point.
 
+    The kernels are the three of Wang et al. 2021, section 3.1, resize.
+
     `centre_in` of the input moves to `centre_out` of the output. Parts outside the square are cut off, and the last
     pixels of an image are repeated beyond its edges. Kernels are widened when shrinking (antialiasing).
 
     Args:
       images: [B, H, W, C] float32.
       factor: [B] output pixels per input pixel.
-      kernel: [B] index into `KERNELS`; bicubic is Keys' kernel with a = −0.5.
+      kernel: [B] index into `KERNELS`; bicubic is that of Keys 1981 with a = −0.5.
       centre_in: [B, 2] row and column, in input pixels; whole numbers are the centres of pixels.
       centre_out: [B, 2] row and column, in output pixels.
       size: side of the result.
