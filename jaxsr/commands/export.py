@@ -10,7 +10,7 @@ from jaxsr.files import require_new
 
 _SUFFIXES = {"onnx": (".onnx",), "stablehlo": (".stablehlo",), "pth": (".pth", ".pt")}
 # Modules that only the export needs, and the extras that install them.
-_EXTRAS = {"onnx": "export", "onnxruntime": "export", "torch": "torch"}
+_EXTRAS = {"flatbuffers": "export", "onnx": "export", "onnxruntime": "export", "torch": "torch"}
 
 
 def main(

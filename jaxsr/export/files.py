@@ -37,6 +37,9 @@ def write_onnx(path: Path, weights: Weights, *, dtype: str) -> str:
 
 def write_stablehlo(path: Path, weights: Weights, *, dtype: str) -> str:
     """Write a StableHLO program (see `jaxsr.export.jax_program`) and check it; otherwise like `write_onnx`."""
+    # JAX writes programs with it, but does not install it.
+    import flatbuffers  # noqa: F401
+
     from jaxsr.export.jax_program import exported_program, read_program, with_card
 
     program = exported_program(weights, dtype=np.dtype(dtype))

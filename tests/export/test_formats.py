@@ -140,7 +140,10 @@ def test_a_file_that_does_something_else_is_not_kept(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("package", "format", "extra"), [("onnxruntime", "onnx", "export"), ("torch", "pth", "torch")])
+@pytest.mark.parametrize(
+    ("package", "format", "extra"),
+    [("onnxruntime", "onnx", "export"), ("flatbuffers", "stablehlo", "export"), ("torch", "pth", "torch")],
+)
 def test_what_is_not_installed_is_named_with_its_extra(package, format, extra, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(InputError, match=rf'--format {format} needs {package}: pip install "jaxsr\[{extra}\]"'):
