@@ -100,7 +100,7 @@ CONTINUED = Group(
         "the more detailed of two places": Run({"sampling": "detail"}),
         "L1, then MSE": Run({}, first_half={"loss": "l1"}),
         "L1": Run({"loss": "l1"}),
-        "EMA .995": Run({"ema": 0.995}),
+        "no EMA": Run({"ema": 0.0}),
         "learning rate 5e-5": Run({"learning-rate": 5e-5}),
         "learning rate 5e-5, constant": Run({"learning-rate": 5e-5, "schedule": "constant"}),
         "SOAP, 5e-4, 64 crops, 38 updates": Run(

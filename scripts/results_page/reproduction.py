@@ -24,12 +24,14 @@ COMMANDS = {
     ),
     "real photos": (
         "python scripts/evaluate.py --data Kodak24 --lr web phone old --lpips alex --model bicubic srresnet srgan "
-        "srresnet_real srgan_real realesrgan-x4plus.safetensors --json docs/results/real.json, and in the same file "
-        "the results of --data tests/data/Set5 --model srresnet_real srgan_real"
+        "srresnet_real srgan_real realesrgan-x4plus.safetensors --json docs/results/real.json"
     ),
-    "real photos side by side": (
-        "python scripts/evaluate.py --data TWO --lr web phone old --model srresnet srresnet_real srgan_real "
-        "realesrgan-x4plus.safetensors --sheet sheet.png, where TWO has kodim19 and kodim23 of Kodak24"
+    "their networks on clean photos, in the same file": (
+        "python scripts/evaluate.py --data tests/data/Set5 --lpips alex --model srresnet_real srgan_real --json set5.json"
+    ),
+    "real photos side by side, of a folder Kodak24 with kodim19 and kodim23 alone": (
+        "python scripts/evaluate.py --data Kodak24 --lr web phone old --model srresnet srresnet_real srgan_real "
+        "realesrgan-x4plus.safetensors --sheet sheet.png"
     ),
     "speed": "python benchmarks/models.py --rounds 3 --json docs/results/speed.json",
     "the same run in PyTorch": "python benchmarks/twins.py --steps 150 --json docs/results/twins.json",
