@@ -2,6 +2,7 @@
 
 import math
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, overload
@@ -24,7 +25,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class AnyUpscaler:
+class AnyUpscaler(ABC):
     """A function from a picture to the same kind of picture, `scale` times as large: `upscaler(picture)`.
 
     Attributes:
@@ -37,6 +38,7 @@ class AnyUpscaler:
     scale: float
     card: dict[str, Any]
 
+    @abstractmethod
     def fitting(
         self, image: Picture | Image.Image | np.ndarray | str | os.PathLike, *, to: tuple[int, int] | None = None
     ) -> "tuple[Upscaler, Choice | None]":
@@ -49,7 +51,6 @@ class AnyUpscaler:
         Raises:
           InputError: the picture cannot be read.
         """
-        raise NotImplementedError
 
     @overload
     def __call__(

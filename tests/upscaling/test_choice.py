@@ -94,6 +94,13 @@ def test_the_automatic_upscaler_is_the_chosen_one(pictures):
         np.testing.assert_array_equal(np.asarray(automatic(pictures / name)), expected)
 
 
+def test_each_image_of_a_batch_has_its_own_network():
+    clean = CLEAN["bird"][:48, :48]
+    noisy = np.uint8(np.clip(clean + np.random.default_rng(0).normal(0, 20, clean.shape), 0, 255))
+    expected = [jaxsr.load(model)(image) for model, image in (("srresnet", clean), ("srresnet_real", noisy))]
+    np.testing.assert_array_equal(jaxsr.load()(np.stack([clean, noisy])), np.stack(expected))
+
+
 def test_what_does_not_go_together_is_refused():
     with pytest.raises(InputError, match="sharp"):
         jaxsr.load("srresnet", sharp=True)
