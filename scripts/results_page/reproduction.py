@@ -27,7 +27,8 @@ COMMANDS = {
         "srresnet_real srgan_real realesrgan-x4plus.safetensors --json docs/results/real.json"
     ),
     "their networks on clean photos, in the same file": (
-        "python scripts/evaluate.py --data tests/data/Set5 --lpips alex --model srresnet_real srgan_real --json set5.json"
+        "python scripts/evaluate.py --data tests/data/Set5 --lpips alex --model srresnet_real srgan_real "
+        "--json set5.json"
     ),
     "real photos side by side, of a folder Kodak24 with kodim19 and kodim23 alone": (
         "python scripts/evaluate.py --data Kodak24 --lr web phone old --model srresnet srresnet_real srgan_real "
