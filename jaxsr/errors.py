@@ -32,12 +32,26 @@ def reported() -> Generator[None]:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:
-        # Whatever reads the output has ended, as `head` does. Python's own flush at the end would fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
     except OSError as error:
-        sys.exit(_failed(sentence(error)))
+        sys.exit(_exit_code(error))
+    finally:
+        _flush()
+
+
+def _flush():
+    """Flush stdout now, because an error of Python's own flush at the end would not be reported."""
+    try:
+        # Unlike its method, this allows for a process without stdout.
+        print(end="", flush=True)
+    except OSError as error:
+        # Python's flush would fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(_exit_code(error))
+
+
+def _exit_code(error):
+    # Whatever reads the output has ended, as `head` does.
+    return 141 if isinstance(error, BrokenPipeError) else _failed(sentence(error))
 
 
 @contextlib.contextmanager
