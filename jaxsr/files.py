@@ -5,6 +5,7 @@ import errno
 import hashlib
 import os
 import re
+import secrets
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -29,17 +30,14 @@ def replacing(path: str | os.PathLike[str]) -> Generator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     require_name(path)
     before, after = _around(path)
+    # Absolute, since FFmpeg would take a folder "a:b" for a protocol.
+    temporary = path.parent.absolute() / f"{before}{secrets.token_hex(4)}{after}"
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=before, suffix=after)
+        # Not mkstemp, whose files are private: new files have permissions that only the kernel knows safely.
+        temporary.touch(exist_ok=False)
     except OSError as error:
         raise _named(error, path) from error
-    os.close(handle)
-    temporary = Path(name)
     try:
-        # mkstemp makes private files; give this one the permissions of any other new file.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
         yield temporary
         os.replace(temporary, path)
     except BaseException as error:
