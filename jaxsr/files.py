@@ -30,8 +30,7 @@ def replacing(path: str | os.PathLike[str]) -> Generator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     require_name(path)
     before, after = _around(path)
-    # Absolute, since FFmpeg would take a folder "a:b" for a protocol.
-    temporary = path.parent.absolute() / f"{before}{secrets.token_hex(4)}{after}"
+    temporary = path.parent / f"{before}{secrets.token_hex(4)}{after}"
     try:
         # Not mkstemp, whose files are private: new files have permissions that only the kernel knows safely.
         temporary.touch(exist_ok=False)

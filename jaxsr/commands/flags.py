@@ -39,7 +39,7 @@ class NetworkFlags:
     """Size of the result instead of a scale: WIDTHxHEIGHT in pixels, such as 3840x2160.
     3840x and x2160 keep the aspect ratio."""
     tile: int | None = None
-    """Side of a tile in input pixels. None: as large as the free memory allows, 512 at most."""
+    """Side of a tile in input pixels. None: as large as the free memory allows, usually 512 at most."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Number type that the network computes with."""
 
@@ -71,7 +71,7 @@ def use_kernels(kernels: Kernels | None) -> None:
     """
     if kernels is not None:
         os.environ["JAXSR_KERNELS"] = kernels
-    # Imported after the variable is set, because oneDNN's availability is decided at import.
+    # Imported here, because it imports JAX.
     from jaxsr.kernels.choice import setting
 
     setting()

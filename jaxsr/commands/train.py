@@ -59,11 +59,13 @@ def chosen_config(arguments: Sequence[str]) -> TrainConfig:
       InputError: no recipe or stage has that name.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--stage", nargs="?", default="srresnet")
+    # A flag without its value counts as not given here: what is wrong with it is said when all flags are parsed.
+    parser.add_argument("--stage", nargs="?")
     parser.add_argument("--config", nargs="?")
     given, _ = parser.parse_known_args(arguments)
     stages = typing.get_args(TrainConfig.__annotations__["stage"])
-    name, flag, known = (given.config, "--config", RECIPES) if given.config else (given.stage, "--stage", stages)
+    stage = given.stage or "srresnet"
+    name, flag, known = (given.config, "--config", RECIPES) if given.config else (stage, "--stage", stages)
     if name not in known:
         raise InputError(f"{flag} {name} is unknown; choose one of {', '.join(known)}")
     return runpy.run_path(str(RECIPES[name]))["config"]

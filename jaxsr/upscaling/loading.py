@@ -132,6 +132,7 @@ def load_named(
 
 
 def _name(name_or_path):
-    path = Path(name_or_path)
+    # Absolute, because "." has no name.
+    path = Path(os.path.abspath(name_or_path))
     known = path.suffix in (".safetensors", *FOREIGN_SUFFIXES)
     return path.name.removesuffix(path.suffix).removesuffix(".pth") if known else path.name

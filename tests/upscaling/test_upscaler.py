@@ -219,6 +219,13 @@ def test_an_upscaler_says_what_it_is_and_stays_it(upscaler):
         upscaler.scale = 4
 
 
+def test_the_folder_of_a_run_has_the_same_name_from_inside(tmp_path, monkeypatch):
+    save_random(tmp_path / "my run/best.safetensors", ESPCN(scale=2))
+    monkeypatch.chdir(tmp_path / "my run")
+    names = {jaxsr.load(path).name for path in (".", "../my run", tmp_path / "my run", "best.safetensors")}
+    assert names == {"my run", "best"}
+
+
 def test_parameters_are_an_argument_of_the_compiled_programs(folder, upscaler, photo, monkeypatch):
     jit, texts = jax.jit, []
 
