@@ -48,8 +48,7 @@ class Arguments(TrainConfig):
     """Number of processes. None: JAX asks the launcher."""
     process_index: int | None = None
     """Index of this process, from 0. None: JAX asks the launcher."""
-    kernels: Kernels | None = None
-    """auto uses the fastest convolutions for this CPU; xla leaves all of them to XLA. None: JAXSR_KERNELS, or auto."""
+    kernels: Kernels = None
 
 
 def chosen_config(arguments: Sequence[str]) -> TrainConfig:

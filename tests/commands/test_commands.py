@@ -45,10 +45,9 @@ def test_a_closed_pipe_ends_it_without_a_word(word, monkeypatch):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk here")
 def test_a_full_disk_under_the_output_is_one_sentence(monkeypatch):
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    line = [sys.executable, "-m", "jaxsr", "--help"]
     with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "jaxsr", "--help"], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
-        )
+        done = subprocess.run(line, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert done.stderr.startswith("error: ")
 
