@@ -88,10 +88,12 @@ def shortened(name: str, *, room: int = LONGEST_NAME) -> str:
     return f"{os.fsdecode(encoded[:cut])}-{digest}"
 
 
-def require_new(path: str | os.PathLike[str], *, overwrite: bool) -> None:
-    """Raise `InputError` if a file exists that only the flag --overwrite replaces, or if its name is a folder's."""
+def require_new(path: str | os.PathLike[str], *, source: str | os.PathLike[str], overwrite: bool) -> None:
+    """Raise `InputError` if a file exists that only the flag --overwrite replaces, or is the source or a folder."""
     if os.path.isdir(path):
         raise InputError(f"{path} is a folder; give the output the name of a file in it")
+    if os.path.exists(path) and os.path.exists(source) and os.path.samefile(path, source):
+        raise InputError(f"{path}: this would replace the input; give the output another name")
     if os.path.lexists(path) and not overwrite:
         raise InputError(f"{path} exists already: give --overwrite to replace it")
 
