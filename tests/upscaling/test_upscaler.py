@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
+from random_networks import random_variables
 
 import jaxsr
 from jaxsr.errors import InputError
@@ -18,14 +19,9 @@ from jaxsr.weights import Weights, save_weights
 
 
 def save_random(path, model):
-    variables = dict(model.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3))))
-    random = np.random.default_rng(1)
-    if "batch_stats" in variables:
-        variables["batch_stats"] = jax.tree.map(
-            lambda leaf: random.uniform(0.5, 1.5, leaf.shape).astype(np.float32), variables["batch_stats"]
-        )
+    variables = random_variables(model)
     # Around the middle of the range, so that clipping hides little.
-    variables["params"]["conv_last"]["kernel"] *= 3
+    variables["params"]["conv_last"]["kernel"] *= 0.3
     save_weights(path, Weights(model, variables, {}))
     return variables
 
