@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, get_args
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,7 @@ from jaxsr.upscaling.halves import in_halves
 from jaxsr.upscaling.refinement import Refinement
 from jaxsr.upscaling.tiling import check_tile, cropped
 
-INTERPOLATIONS = get_args(Kernel)
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
 # Sides of tiles. With larger tiles the progress bar would move too rarely.
 _TILES = (512, 384, 256, 192, 128)
 _MOST_BYTES = 10**9
