@@ -27,13 +27,11 @@ def reported() -> Generator[None]:
             # Python's documentation allows any callable here; the stub has only the default function's own type.
             warnings.showwarning = _warned  # ty: ignore[invalid-assignment]
             yield
-    except InputError as error:
-        sys.exit(_failed(str(error)))
+    except (InputError, OSError) as error:
+        sys.exit(_failed(error))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
-    except OSError as error:
-        sys.exit(_exit_code(error))
     finally:
         _flush()
 
@@ -46,12 +44,7 @@ def _flush():
     except OSError as error:
         # Python's flush would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(_exit_code(error))
-
-
-def _exit_code(error):
-    # Whatever reads the output has ended, as `head` does.
-    return 141 if isinstance(error, BrokenPipeError) else _failed(sentence(error))
+        sys.exit(_failed(error))
 
 
 @contextlib.contextmanager
@@ -90,6 +83,9 @@ def _warned(message: Warning | str, *_: Any) -> None:
     print(f"warning: {message}", file=sys.stderr)
 
 
-def _failed(message: str) -> int:
-    print(f"error: {message}", file=sys.stderr)
+def _failed(error: Exception) -> int:
+    """The exit code for an error, which is printed unless whatever reads the output has ended, as `head` does."""
+    if isinstance(error, BrokenPipeError):
+        return 141
+    print(f"error: {sentence(error)}", file=sys.stderr)
     return 2
