@@ -20,7 +20,7 @@ os.environ["XLA_FLAGS"] = (
 import jax  # noqa: E402 (reads the environment)
 import pytest  # noqa: E402
 
-# What `pytest -m quick` runs, a line for each package: of each that which is done in seconds, in a minute together.
+# What `pytest -m quick` runs, a line for each package.
 QUICK = {"test_architecture", "test_conventions"}
 QUICK |= {"test_archive_store"}
 QUICK |= {"test_commands"}
