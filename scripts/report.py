@@ -1,5 +1,6 @@
-"""The page of results, from the figures in docs/results: `python scripts/report.py page`."""
+"""The page of results, from the figures in docs/results: `python scripts/report.py`, or `page` with flags."""
 
+import sys
 from pathlib import Path
 
 import tyro
@@ -67,4 +68,5 @@ def _write(path, text):
 
 if __name__ == "__main__":
     with jaxsr.errors.reported():
-        tyro.extras.subcommand_cli_from_dict({"page": make_page, "add-run": add_run}, description=__doc__)
+        commands = {"page": make_page, "add-run": add_run}
+        tyro.extras.subcommand_cli_from_dict(commands, description=__doc__, args=sys.argv[1:] or ["page"])
