@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 
+from jaxsr.imaging.broken import BROKEN
 from jaxsr.imaging.color import full_luma
 from jaxsr.imaging.jpeg_history import former_quality
 from jaxsr.imaging.jpeg_tables import LUMA_TABLE
-from jaxsr.imaging.photo import BROKEN
 
 # Euclidean norm of the mask that measures noise (Immerkær 1996).
 _MASK_NORM = 6.0
@@ -62,9 +63,10 @@ def jpeg_quality(image: Image.Image) -> int | None:
 
 
 def file_quality(path: str | os.PathLike) -> int | None:
-    """`jpeg_quality` of a file; None also if it is not a picture."""
+    """`jpeg_quality` of a file; None also if it is not a JPEG."""
     try:
-        with Image.open(path) as image:
+        # `Image.open` would refuse large pictures.
+        with JpegImageFile(path) as image:
             return jpeg_quality(image)
     except BROKEN:
         return None

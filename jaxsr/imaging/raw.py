@@ -82,7 +82,7 @@ def write_raw(
 def target_format(picture: Picture, target: Path) -> str:
     """The depth in which `target` stores the picture, by libvips' name: "uchar", "ushort" or "float"."""
     deep = FORMATS[target.suffix.lower()].deep
-    wanted = picture.stored.format if picture.stored.format != "double" else "float"
+    wanted = picture.stored.format
     return wanted if wanted in deep else "ushort" if wanted == "float" and "ushort" in deep else "uchar"
 
 

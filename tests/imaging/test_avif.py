@@ -4,6 +4,7 @@ import struct
 
 import numpy as np
 import pytest
+import pyvips
 from PIL import Image
 
 import jaxsr
@@ -114,3 +115,15 @@ def test_the_numbers_are_those_of_the_primary_picture(wide, tmp_path):
         broken[random.integers(8, len(broken), 3)] = random.integers(0, 256, 3)
         (tmp_path / "a.avif").write_bytes(broken[: random.integers(len(broken) // 2, len(broken))].tobytes())
         primary_numbers(tmp_path / "a.avif")
+
+
+@pytest.mark.parametrize("bits", [10, 12])
+def test_white_is_white_at_any_depth(bits, tmp_path):
+    levels = np.zeros((64, 64, 3), np.uint16)
+    levels[:32] = 65535
+    levels[48:] = 2**15
+    image = pyvips.Image.new_from_array(levels).copy(interpretation="rgb16")
+    image.heifsave(str(tmp_path / "a.avif"), compression="av1", bitdepth=bits, lossless=True)
+    rows = open_picture(tmp_path / "a.avif").rows(0, 64)
+    assert (rows[0].min(), rows[40].max()) == (1, 0)
+    np.testing.assert_allclose(rows[60], 2 ** (bits - 1) / (2**bits - 1), atol=1e-5)

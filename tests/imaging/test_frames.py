@@ -269,3 +269,12 @@ def test_what_is_not_written_leaves_nothing_behind(tmp_path):
     computed = stages.compute(stages.read(tmp_path / "a.gif"), tmp_path / "b.gif", None)
     stages.discard(computed)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.gif"]
+
+
+def test_the_compression_of_an_animated_png_is_the_one_asked_for(tmp_path):
+    waves = [127 + 80 * np.sin((ROWS + COLUMNS + 9 * number) / 7) + 0 * BACKGROUND[..., 0] for number in range(3)]
+    save(tmp_path / "a.png", [np.uint8(np.dstack([wave] * 3)) for wave in waves], duration=50)
+    results = [through(tmp_path / "a.png", tmp_path / f"{way}.png", compression=way) for way in ("fast", "small")]
+    assert results[1].stat().st_size < 0.8 * results[0].stat().st_size
+    for (fast, _), (small, _) in zip(*map(shown, results), strict=True):
+        np.testing.assert_array_equal(fast, small)

@@ -12,7 +12,7 @@ import jaxsr
 from jaxsr.errors import InputError
 from jaxsr.imaging.picture import open_picture, picture_size
 from jaxsr.imaging.resize import resize, resize_uint8
-from jaxsr.imaging.writing import WRITTEN_SUFFIXES
+from jaxsr.imaging.writing import WRITTEN_SUFFIXES, check_target
 from jaxsr.upscaling.files import upscale_file
 
 ROWS, COLUMNS = np.mgrid[:24, :36]
@@ -287,3 +287,28 @@ def test_brackets_and_spaces_in_names(tmp_path):
     Image.fromarray(SMOOTH).save(tmp_path / "a [Q=1] b.png")
     with Image.open(through(tmp_path / "a [Q=1] b.png", tmp_path / "c [x].png")) as written:
         np.testing.assert_array_equal(np.asarray(written), resize_uint8(SMOOTH, 4))
+
+
+def test_a_result_too_large_for_a_bitmap_is_refused_before_the_work(tmp_path):
+    for mode, side in (("RGB", 37_837), ("L", 65_535)):
+        Image.fromarray(SMOOTH).convert(mode).save(tmp_path / "a.png")
+        picture = open_picture(tmp_path / "a.png")
+        check_target(picture, tmp_path / "b.bmp", size=(side, side))
+        with pytest.raises(InputError, match=r"b\.bmp: BMP has at most 4\.3 gigabytes, and the result has .* \.tif"):
+            check_target(picture, tmp_path / "b.bmp", size=(side + 2, side + 2))
+
+
+@pytest.mark.parametrize("suffix", [".ppm", ".jp2"])
+def test_colours_of_more_than_eight_bits_that_are_read_with_eight(suffix, tmp_path):
+    Image.fromarray(SMOOTH).save(tmp_path / f"a{suffix}")
+    assert open_picture(tmp_path / f"a{suffix}").notes == ()
+    if suffix == ".ppm":
+        (tmp_path / "a.ppm").write_bytes(b"P6 36 24 65535\n" + (SMOOTH.astype(">u2") * 257).tobytes())
+    else:
+        # The header alone says so here; the depth in it is one less.
+        whole = (tmp_path / "a.jp2").read_bytes()
+        at = whole.index(b"ihdr") + 14
+        (tmp_path / "a.jp2").write_bytes(whole[:at] + bytes([15]) + whole[at + 1 :])
+    picture = open_picture(tmp_path / f"a{suffix}")
+    assert picture.notes == ("its colours are read with 8 bits per channel, of which it has more",)
+    assert picture.colour.format == "uchar"
