@@ -14,7 +14,7 @@ from jaxsr.errors import InputError
 from jaxsr.files import replacing
 from jaxsr.imaging.boxes import primary_numbers
 from jaxsr.imaging.broken import BROKEN, reason
-from jaxsr.imaging.color import as_rgb
+from jaxsr.imaging.color import as_rgb, unit_of
 from jaxsr.imaging.encoding import HDR_CURVES, SRGB, encoding_of_numbers
 from jaxsr.imaging.png.chunks import read_chunks
 from jaxsr.imaging.tiff import is_own_page
@@ -35,8 +35,9 @@ _FORMATS = {
 def read_photo(file: str | os.PathLike | BinaryIO, *, name: str | None = None) -> np.ndarray:
     """Read a photo as 8-bit RGB, turned upright by the orientation in its EXIF or, if that has none, its XMP.
 
-    Gray becomes three equal channels. 16-bit gray and 32-bit floats in [0, 1] are scaled to 8 bits. CMYK is converted
-    without its colour profile. Transparent pictures are composed on white. The first frame of an animation is read.
+    Gray becomes three equal channels. 16-bit gray and floats of 16 and 32 bits in [0, 1] are scaled to 8 bits. CMYK is
+    converted without its colour profile. Transparent pictures are composed on white. The first frame of an animation
+    is read.
 
     Samples are taken for sRGB, whatever a colour profile says. Three kinds are read by libvips as in `open_picture`:
     TIFFs that Pillow cannot read, such as those with floats; pictures of more pixels than Pillow takes, 179 megapixels;
@@ -117,9 +118,7 @@ def _by_libvips(path):
 
     picture = open_picture(path)
     height, _ = picture.size
-    colour = picture.rows(0, height)
-    unit = colour / np.float32(255) if colour.dtype == np.uint8 else colour
-    unit = as_rgb(unit)
+    unit = as_rgb(unit_of(picture.rows(0, height)))
     if picture.opacity is not None:
         opacity = picture.opacity_rows(0, height)[..., None]
         unit = unit * opacity + 1 - opacity
@@ -153,7 +152,7 @@ def upright_size(image: Image.Image) -> tuple[int, int]:
     # PNG's own getexif would decode all pixels to look for EXIF after them.
     exif = Image.Image.getexif(image)
     if isinstance(image, PngImageFile) and image.filename and not len(exif):
-        for _, late in read_chunks(image.filename, (b"eXIf",)):
+        for _, late in read_chunks(os.fsdecode(image.filename), (b"eXIf",)):
             exif.load(late)
     orientation = exif.get(ExifTags.Base.Orientation, 1)
     return (width, height) if orientation in (5, 6, 7, 8) else (height, width)

@@ -43,8 +43,7 @@ def traces(image: np.ndarray, *, quality: int | None = None) -> Traces:
       image: [H, W, 3] or [H, W], uint8, or float in [0, 1].
       quality: the quality of the JPEG file that it comes from; None if it does not come from one.
     """
-    unit = image / 255 if image.dtype == np.uint8 else image
-    levels = np.asarray(255 * unit, np.float32)
+    levels = np.asarray(image if image.dtype == np.uint8 else 255 * image, np.float32)
     # Full range, so that black and white are 0 and 255 as in a gray picture.
     y = np.asarray(full_luma(levels) if image.ndim == 3 else levels, float)
     return Traces(quality, former_quality(levels), noise_level(y))

@@ -19,16 +19,13 @@ from jaxsr.errors import InputError
 from jaxsr.evaluation.photos import read_set
 from jaxsr.imaging.photo import photo_size, read_photo
 from jaxsr.imaging.picture import open_picture, picture_size
+from jaxsr.imaging.png.chunks import chunk
 from jaxsr.imaging.quality import file_quality
 from jaxsr.imaging.tiff import own_pages, tiff_tags
 
 
 def png(width, height, data=b""):
     """A PNG of 8-bit RGB that claims a size, with whatever pixels."""
-
-    def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 

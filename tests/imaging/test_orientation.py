@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
+from pictures import through
 from PIL import Image, PngImagePlugin
 
-import jaxsr
 from jaxsr.imaging.photo import photo_size, read_photo
 from jaxsr.imaging.picture import open_picture, picture_size
 from jaxsr.imaging.png.chunks import insert_at_end
-from jaxsr.upscaling.files import upscale_file
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (24, 40, 3), np.uint8)
 XMP = (
@@ -38,7 +37,7 @@ def test_an_orientation_in_xmp_alone_is_applied_once(suffix, tmp_path):
     path, result = tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
     Image.fromarray(PIXELS).save(path, **options[suffix])
     require_upright(path, lossless=suffix != ".jpg")
-    upscale_file(jaxsr.load("bicubic"), path, result)
+    through(path, result)
     assert photo_size(result) == picture_size(result) == (160, 96)
 
 
@@ -57,7 +56,7 @@ def test_exif_after_the_pixels_of_a_png(tmp_path):
     with (tmp_path / "a.png").open("r+b") as file:
         insert_at_end(file, [(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0"))])
     require_upright(tmp_path / "a.png")
-    upscale_file(jaxsr.load("bicubic"), tmp_path / "a.png", tmp_path / "b.png")
+    through(tmp_path / "a.png", tmp_path / "b.png")
     with Image.open(tmp_path / "b.png") as written:
         assert (written.size, written.getexif()[0x010F]) == ((96, 160), "A camera")
         assert written.getexif().get(0x0112, 1) == 1

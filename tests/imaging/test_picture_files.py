@@ -1,11 +1,11 @@
 """Every kind of picture through a file and back, read by programs that are not ours."""
 
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
 import pyvips
+from pictures import smooth, through
 from PIL import Image, ImageCms
 
 import jaxsr
@@ -13,16 +13,10 @@ from jaxsr.errors import InputError
 from jaxsr.imaging.picture import open_picture, picture_size
 from jaxsr.imaging.resize import resize, resize_uint8
 from jaxsr.imaging.writing import WRITTEN_SUFFIXES, check_target
-from jaxsr.upscaling.files import upscale_file
 
 ROWS, COLUMNS = np.mgrid[:24, :36]
-SMOOTH = np.uint8(127 + 80 * np.stack([np.sin(ROWS / 7), np.cos(COLUMNS / 9), np.sin((ROWS + COLUMNS) / 11)], -1))
+SMOOTH = smooth(24, 36)
 ORIENTATION, MAKE, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x0112, 0x010F, 0x011A, 0x011B, 0x0128
-
-
-def through(source, target):
-    upscale_file(jaxsr.load("bicubic"), Path(source), Path(target))
-    return Path(target)
 
 
 def profile(name):
@@ -259,18 +253,6 @@ def test_resolution_grows_in_exif_too(suffix, tmp_path):
         assert (kept[X_RESOLUTION], kept[Y_RESOLUTION], kept[RESOLUTION_UNIT]) == (1200, 1200, 2)
         if suffix != ".webp":
             assert written.info["dpi"] == pytest.approx((1200, 1200), abs=0.1)
-
-
-def test_of_an_animation_the_first_picture_and_that_is_said(tmp_path):
-    frames = [Image.fromarray(SMOOTH), Image.fromarray(255 - SMOOTH)]
-    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
-    assert open_picture(tmp_path / "a.gif").notes == ("the first of 2 pictures",)
-    with pytest.warns(UserWarning, match=r"a\.gif: the first of 2 pictures"):
-        jaxsr.load("bicubic")(tmp_path / "a.gif")
-    with pytest.warns(UserWarning, match=r"a\.gif: the first of 2 pictures"):
-        upscale_file(jaxsr.load("bicubic"), tmp_path / "a.gif", tmp_path / "b.png", first_frame=True)
-    with Image.open(tmp_path / "b.png") as written:
-        assert np.abs(np.asarray(written.convert("RGB")).astype(int) - resize_uint8(SMOOTH, 4)).mean() < 8
 
 
 def test_jpeg_is_not_subsampled_and_of_quality_95(tmp_path):
