@@ -26,7 +26,7 @@ _DIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 _POINTERS = (ExifTags.IFD.Interop, ExifTags.IFD.MakerNote)
 _SIZES = {ExifTags.Base.ExifImageHeight: 0, ExifTags.Base.ExifImageWidth: 1}
 _ASCII, _LONG, _LONG8 = 2, 4, 16
-_UNREADABLE = (*BROKEN, struct.error, ArithmeticError, TypeError, AttributeError, AssertionError)
+_UNREADABLE = (*BROKEN, ArithmeticError, AttributeError, AssertionError)
 
 
 def read_exif(path: str | os.PathLike) -> bytes:

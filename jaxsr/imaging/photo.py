@@ -14,7 +14,7 @@ from jaxsr.errors import InputError
 from jaxsr.files import replacing
 from jaxsr.imaging.boxes import primary_numbers
 from jaxsr.imaging.broken import BROKEN, reason
-from jaxsr.imaging.color import as_rgb, unit_of
+from jaxsr.imaging.color import as_rgb
 from jaxsr.imaging.encoding import HDR_CURVES, SRGB, encoding_of_numbers
 from jaxsr.imaging.png.chunks import read_chunks
 from jaxsr.imaging.tiff import is_own_page
@@ -118,11 +118,13 @@ def _by_libvips(path):
 
     picture = open_picture(path)
     height, _ = picture.size
-    unit = as_rgb(unit_of(picture.rows(0, height)))
+    colour = as_rgb(picture.rows(0, height))
+    if colour.dtype == np.uint8:
+        return colour
     if picture.opacity is not None:
         opacity = picture.opacity_rows(0, height)[..., None]
-        unit = unit * opacity + 1 - opacity
-    return np.round(255 * unit).astype(np.uint8)
+        colour = colour * opacity + 1 - opacity
+    return np.round(255 * colour).astype(np.uint8)
 
 
 def photo_size(path: str | os.PathLike) -> tuple[int, int]:

@@ -170,13 +170,13 @@ def test_kinds_of_pixel_that_are_not_taken(tmp_path):
 
 def test_pillows_limit_stops_and_warns_nobody(tmp_path, monkeypatch, recwarn):
     pixels = np.random.default_rng(0).integers(0, 256, (40, 30), np.uint8)
-    for suffix in (".png", ".jpg", ".jp2"):
+    for suffix in (".png", ".jpg", ".jp2", ".tif", ".webp"):
         Image.fromarray(pixels).save(tmp_path / f"a{suffix}", quality=70)
     # In place of pictures of more than 89 and 179 megapixels.
     for limit in (1000, 500):
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
         assert file_quality(tmp_path / "a.jpg") == 70
-        for suffix in (".png", ".jpg", ".jp2"):
+        for suffix in (".png", ".jpg", ".jp2", ".tif", ".webp"):
             path = tmp_path / f"a{suffix}"
             assert photo_size(path) == picture_size(path) == (40, 30)
             assert read_photo(path).shape == (40, 30, 3)
