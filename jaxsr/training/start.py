@@ -123,6 +123,6 @@ def _inspected(config, records, sets, *, full):
         kept = {kind: Path(config.workdir, f".looks_{kind}.npz") for kind in kept}
     found = inspect(config.data, crop=read_crop(config), validation=validation, full=full, kept=kept["hr"])
     if config.lr:
-        found = with_low(found, config.data, config.lr, scale=config.scale, kept=kept["lr"])
+        found = with_low(found, config.data, config.lr, scale=config.scale, full=full, kept=kept["lr"])
     print(format_table(found, limit=None if full else 20))
     return found.usable
