@@ -45,7 +45,7 @@ def train(
 
     Args:
       config: settings of the run. The caller must hold its workdir (`workdir.held`).
-      source: training photos, see `jaxsr.data.sources`. Each side has at least `config.crop` pixels.
+      source: training photos, see `jaxsr.data.sources`. Each side has at least `read_crop(config)` pixels.
       validation: {name: HR uint8 [H, W, 3]}; may be empty.
       low: {name: LR} of `validation`, see `make_validation`.
 
@@ -118,7 +118,7 @@ def train(
         better=_lower_lpips if adversarial else _higher_psnr,
         warnings=adversarial_warnings if adversarial else lambda rows: {},
         export=partial(_export, config, model, card),
-        begun_with=next((each["was"]["batch_size"] for each in extended if "batch_size" in each["was"]), None),
+        extended_at=extended[-1]["at"] if extended else None,
         title=f"{config.stage} ×{config.scale}, {workdir.name}",
     )
 
