@@ -89,7 +89,8 @@ def train(
 
     crops_of_all = partial(open_crops, 0, shard=(0, 1))
     if adversarial:
-        stage = adversarial_stage(config, model, start.variables, crops_of_all(), used=recorded and recorded["used"])
+        used = recorded and recorded["used"]
+        stage = adversarial_stage(config, model, start.variables, crops_of_all(), mesh=mesh, used=used)
     else:
         stage = pixel_stage(config, model, start.variables)
     _claim_together(config, photos, stage.used, start, crops_of_all)
