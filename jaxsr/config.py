@@ -3,6 +3,9 @@
 import dataclasses
 from typing import Literal
 
+# The recipes of `jaxsr.data.degradation`, as flags name them.
+Degradation = Literal["bicubic", "real", "wang2021"]
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
@@ -35,7 +38,7 @@ class TrainConfig:
     detail."""
     scale: int = 4
     """Upscaling factor: 2, 3, 4 or 8 (RRDBNet: 1, 2 or 4)."""
-    degradation: Literal["bicubic", "real", "wang2021"] = "bicubic"
+    degradation: Degradation = "bicubic"
     """How LR is made. bicubic: MATLAB's bicubic reduction. real: with the blur, noise and JPEG artefacts of ordinary
     photos. wang2021: with the stronger ranges published for Real-ESRGAN. The last two read crops that are 16 LR pixels
     larger, 20 at --scale 1."""
