@@ -67,7 +67,7 @@ def train(
     connect(mesh)
     # All refusals come before `claim`, which may remove an earlier run.
     require_room(validation, scale=config.scale, lpips=adversarial)
-    distances = lpips_metrics(["lpips_alex"]) if adversarial and validation else None
+    distances = lpips_metrics(["alex"]) if adversarial and validation else None
     recorded = recorded_run(workdir) if config.resume else None
     extended = extensions(workdir, config)
     start = starting_point(config, resumed=recorded is not None)

@@ -43,7 +43,7 @@ def test_published_bicubic_row_of_lpips():
         jaxsr.load("bicubic"),
         read_set(find_set(DATA / "Set5")[1]),
         metrics=(),
-        distances={"lpips_alex": lpips_metrics(["lpips_alex"])["lpips_alex"]},
+        distances=lpips_metrics(["alex"]),
     )
     assert result["mean"] == {"lpips_alex": pytest.approx(0.341, abs=0.002)}
 
