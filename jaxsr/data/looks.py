@@ -57,24 +57,24 @@ class Look:
     whole: bool = False
 
 
-def look_at(photos: Sequence[Photo], *, full: bool = False, kept: Path | None = None) -> list[Look]:
+def look_at(photos: Sequence[Photo], *, full: bool | Sequence[bool] = False, kept: Path | None = None) -> list[Look]:
     """Look at each photo, with a progress bar.
 
     Args:
       photos: photos from files or records.
-      full: decode every photo completely. Otherwise JPEGs are decoded at a reduced size, and only the headers of other
-        photos above a million pixels are decoded. All bytes are read for the hash in both cases.
+      full: decode photos completely, all or each. Otherwise JPEGs are decoded at a reduced size, and only the headers
+        of other photos above a million pixels are decoded. All bytes are read for the hash in both cases.
       kept: file that stores the looks at files; it is read first and written afterwards. None stores nothing.
     """
     known, began = _read(kept) if kept else {}, time.time_ns()
     marks, paths = [_mark(photo) for photo in photos], [os.path.abspath(photo.name) for photo in photos]
 
-    def look(photo, path, mark):
+    def look(photo, path, mark, full):
         then, earlier = known.get(path, (None, None))
         return earlier if mark and then == mark and (earlier.whole or not full) else _look(photo, full=full)
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        each = threads.map(look, photos, paths, marks)
+        each = threads.map(look, photos, paths, marks, np.broadcast_to(full, len(photos)).tolist())
         looks = list(tqdm(each, "Checking photos", len(photos), unit="photo", delay=1, leave=False))
     if kept:
         seen = zip(paths, marks, looks, strict=True)

@@ -73,7 +73,8 @@ def photo_names(paths: Sequence[Path]) -> list[str]:
 def _is_gray(path):
     try:
         with open_by_pillow(path) as image:
-            return image.mode in ("1", "L", "LA", "I", "I;16", "F")
+            # I;16 has names of its own for each order of bytes.
+            return image.mode in ("1", "L", "LA", "I", "F") or image.mode.startswith("I;16")
     except BROKEN:
         # A picture that libvips reads.
         return open_picture(path).colour.bands == 1
