@@ -7,7 +7,7 @@ import av
 from av.stream import Stream
 
 from jaxsr.errors import InputError
-from jaxsr.processes.priority import usual_priority
+from jaxsr.video.priority import usual_priority
 from jaxsr.video.clip import Clip
 from jaxsr.video.encoding import Encoding
 from jaxsr.video.inputs import WRITTEN_FORMATS
