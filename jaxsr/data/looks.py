@@ -21,8 +21,7 @@ from tqdm import tqdm
 from jaxsr.data.sources import Photo
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
-from jaxsr.imaging.broken import BROKEN, reason
-from jaxsr.imaging.photo import is_for_libvips, is_misread, open_by_pillow, read_photo, to_rgb, upright_size
+from jaxsr.imaging.photo import BROKEN, has_other_colours, is_tiff, read_photo, reason, to_rgb, upright_size
 from jaxsr.imaging.picture import open_picture
 
 SIDE = 16
@@ -116,8 +115,8 @@ def _look(photo, *, full):
     except OSError as error:
         return Look(problem=f"unreadable: {reason(error)}")
     try:
-        with open_by_pillow(file) as image:
-            if is_misread(image):
+        with Image.open(file) as image:
+            if has_other_colours(image):
                 return _look_by_libvips(file, digest, full)
             size, alpha = upright_size(image), image.has_transparency_data
             if not full and image.format != "JPEG" and image.width * image.height > _QUICK_PIXELS:
@@ -129,7 +128,7 @@ def _look(photo, *, full):
             note = None if opaque else _TRANSPARENT
             upright = to_rgb(ImageOps.exif_transpose(image))
     except BROKEN as error:
-        if not is_for_libvips(file, error):
+        if not is_tiff(file):
             return Look(digest=digest, problem=f"unreadable: {reason(error)}")
         return _look_by_libvips(file, digest, full)
     return Look(size, _thumbnail(upright), digest, note=note, whole=full)

@@ -96,7 +96,7 @@ def score(
     scores = {}
     for name in metrics:
         kind, metric = METRICS[name]
-        scores[name] = float(metric(*images[kind], peak=255))
+        scores[name] = float(metric(*images[kind]))
     if distances:
         sr, hr = (signed_from_unit(unit_from_uint8(as_rgb(image)))[None] for image in (sr, hr))
         scores |= {name: float(distance(sr, hr)[0]) for name, distance in distances.items()}

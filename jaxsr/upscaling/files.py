@@ -110,7 +110,7 @@ def file_stages(
         if opened.frames is None:
             write_picture(target, raws[0], opened.picture, quality=quality, compression=compression)
         elif opened.frames.kind == "animation":
-            write_animation(target, raws[0], opened.frames, quality=quality, compression=compression)
+            write_animation(target, raws[0], opened.frames, quality=quality)
         else:
             write_pages(target, raws, opened.frames)
         if keep_times:
