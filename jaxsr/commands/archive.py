@@ -95,9 +95,9 @@ def main(
     clip = are_clips([source])
     check_flags(clip, flags, {"json": json, "recursive": recursive, "first_frame": first_frame})
     if clip:
+        wishes = import_clips().wishes_of(flags, size, network.options())
         from jaxsr.archive.clips import upscale_clip_on_cluster
 
-        wishes = import_clips().wishes_of(flags, size, network.options())
         (job,) = plan_clips([source], destination, label=network.size or "x4")
         return upscale_clip_on_cluster(
             job,

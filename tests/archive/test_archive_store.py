@@ -147,6 +147,14 @@ def test_a_read_only_file_system_is_named_before_the_work():
         check_writable(open_store("data://x"))
 
 
+def test_a_name_in_a_store_with_options_is_a_uri_of_the_file():
+    from pyarrow import fs
+
+    store = open_store("s3://bucket/photos?region=eu-central-1")
+    remote, path = fs.FileSystem.from_uri(store.label(Path("sub/a.png")))
+    assert (remote.region, path) == ("eu-central-1", "bucket/photos/sub/a.png")
+
+
 def test_nothing_is_left_behind_in_a_folder_that_was_never_made(tmp_path):
     clear_abandoned(open_store(str(tmp_path)), [Path("never/made_x4.png")])
     assert list(tmp_path.iterdir()) == []
@@ -165,6 +173,12 @@ def run(*arguments, before="pass"):
     code = f"import runpy, sys; {before}; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
     command = [sys.executable, "-c", code, SCRIPT, *arguments, "--model", "bicubic"]
     return subprocess.run([str(word) for word in command], capture_output=True, text=True)
+
+
+def test_without_pyav_the_way_to_get_it_is_told(tmp_path):
+    process = run("clip.mp4", tmp_path / "out.mp4", before="sys.modules['av'] = None")
+    assert (process.returncode, process.stdout) == (2, "")
+    assert process.stderr == 'error: clips need PyAV: pip install "jaxsr[video]"\n'
 
 
 def test_without_ray_the_way_to_get_it_is_told(tmp_path):
