@@ -24,11 +24,9 @@ from pathlib import Path
 import numpy as np
 import psutil
 import tyro
-from comparison import machine, write_json
+from comparison import ROOT, machine, write_json
 from PIL import Image
 from ray.cluster_utils import Cluster
-
-ROOT = Path(__file__).parents[1]
 
 
 def make_photos(folder: Path, *, count: int, side: int) -> None:

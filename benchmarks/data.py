@@ -11,7 +11,6 @@ four.
 
 import dataclasses
 import itertools
-import os
 import statistics
 import tempfile
 import time
@@ -20,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from comparison import machine, write_json
+from comparison import CORES, machine, write_json
 
 from jaxsr.data.pipeline import cached, crops
 from jaxsr.data.sources import Source, open_source
@@ -148,7 +147,7 @@ def against_pytorch(options: Options, *, rounds: int = 3) -> dict:
 
 
 def main(options: Options) -> None:
-    print(f"{options.crop}-pixel crops, batches of {options.batch_size}, {os.cpu_count()} cores")
+    print(f"{options.crop}-pixel crops, batches of {options.batch_size}, {CORES} cores")
     cpu, accelerator = f"{options.cpu_step:g} s on the CPU", f"{options.accelerator_step:g} s elsewhere"
     print(f"{'photos':>6} {'cached':>6} {'crops/photo':>11} {'crops/s':>8}   waiting, steps of {cpu} / {accelerator}")
     rows = []

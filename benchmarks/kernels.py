@@ -76,7 +76,7 @@ def update(program: str, dtype: str, options: Options):
     variables = jax.tree.map(np.asarray, initialise(jax.random.key(0), SRResNet()))
     crops = photo_crops(options.batch_size, options.crop, seed=0)[None]
     if program == "srresnet":
-        steps, _ = train_step.our_steps(dtype, variables, batch_size=options.batch_size, devices=None)
+        steps, _ = train_step.our_steps(dtype, variables, train_step.Options(batch_size=options.batch_size))
         return partial(steps, crops)
     given = gan_step.Options(batch_size=options.batch_size, crop=options.crop)
     image = jnp.zeros((1, options.crop, options.crop, 3))

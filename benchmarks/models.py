@@ -1,4 +1,4 @@
-"""Parameters, and seconds per megapixel of result, of each bundled network and interpolation, warm in one process.
+"""Parameters, and seconds per megapixel of result, of each interpolation and bundled network, warm in one process.
 
     python benchmarks/models.py [--json docs/results/speed.json]
 
@@ -13,11 +13,14 @@ import numpy as np
 import tyro
 from comparison import CORES, in_turns, machine, photo_crops, write_json
 
+import jaxsr
 from jaxsr.errors import reported
+from jaxsr.upscaling.engine import INTERPOLATIONS
+from jaxsr.weights import bundled_names, load_weights
 
 
 def main(
-    models: tuple[str, ...] = ("nearest", "bilinear", "bicubic", "srcnn", "espcn", "srresnet", "srgan"),
+    models: tuple[str, ...] = (*INTERPOLATIONS, *bundled_names()),
     size: int = 256,
     rounds: int = 5,
     json: Path | None = None,
@@ -30,18 +33,16 @@ def main(
       rounds: Timed runs of each.
       json: File for the figures (None: not written).
     """
-    import jaxsr
-    from jaxsr.upscaling.engine import INTERPOLATIONS
-    from jaxsr.weights import load_weights
-
     low = photo_crops(1, size, seed=0)[0]
-    programs = {name: partial(jaxsr.load(name), low) for name in models}
+    upscalers = {name: jaxsr.load(name) for name in models}
+    programs = {name: partial(upscaler, low) for name, upscaler in upscalers.items()}
     networks = {}
     for name, seconds in in_turns(programs, rounds=rounds).items():
         leaves = [] if name in INTERPOLATIONS else jax.tree.leaves(load_weights(name).variables["params"])
         each = {"parameters": sum(leaf.size for leaf in leaves), "seconds": seconds}
-        networks[name] = each | {"seconds_per_megapixel": float(np.median(seconds)) / (16e-6 * size**2)}
-        print(f"{name:<10} {each['parameters']:>10,} {networks[name]['seconds_per_megapixel']:8.3f} s per megapixel")
+        megapixels = 1e-6 * (upscalers[name].scale * size) ** 2
+        networks[name] = each | {"seconds_per_megapixel": float(np.median(seconds)) / megapixels}
+        print(f"{name:<13} {each['parameters']:>10,} {networks[name]['seconds_per_megapixel']:8.3f} s per megapixel")
     if json:
         write_json(json, {"size": size, "networks": networks, "machine": machine(), "cores": CORES})
 

@@ -28,8 +28,6 @@ from recipe_starts import write_start
 from jaxsr.errors import InputError, reported
 from jaxsr.weights.store import load_weights
 
-FILES = {"scratch": "recipes", "continued": "recipes_continued", "srgan": "recipes_srgan"}
-
 
 def main(
     data: tuple[str, ...],
@@ -55,7 +53,7 @@ def main(
     chosen = GROUPS[group]
     if not any(only in title for title in chosen.runs):
         raise InputError(f"--only {only}: no run of {group} has that in its title ({'; '.join(chosen.runs)})")
-    json = json or ROOT / "docs/results" / f"{FILES[group]}.json"
+    json = json or ROOT / f"docs/results/recipes_{group}.json"
     about = {"base": chosen.base, "data": [Path(name).name for name in data], "validation": Path(validation).name}
     document = {"base": chosen.base, "runs": _kept(json, chosen, about), "machine": machine()} | about
     for title, run in chosen.runs.items():

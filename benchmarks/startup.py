@@ -3,7 +3,8 @@
     python benchmarks/startup.py [--rounds 5] [--json FILE]
 
 Each runs in its own process, in turns with PyTorch: `import torch`, and the same network and weights from file to file
-by benchmarks/torch_upscale.py. The first time there is no compilation cache; later there is. The results are compared.
+by benchmarks/torch_upscale.py. The first time there is no compilation cache; later there is, except on x86
+processors under Linux, where none is kept. The results are compared.
 """
 
 import os

@@ -14,16 +14,17 @@ from pathlib import Path
 import numpy as np
 import torch
 import tyro
+from comparison import CORES, ROOT
 from tyro.conf import Positional
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests/models"))
+sys.path.insert(0, str(ROOT / "tests/models"))
 import torch_community
 import torch_twins
 
 
 def network(weights: Path) -> Callable[[np.ndarray], np.ndarray]:
     """A function from uint8 [H, W, 3] to uint8 [4H, 4W, 3]."""
-    torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    torch.set_num_threads(CORES)
     # As JAX chooses it for the program on the other side.
     on_gpu = torch.cuda.is_available() and os.environ.get("JAX_PLATFORMS") != "cpu"
     torch.set_default_device("cuda" if on_gpu else "cpu")

@@ -70,12 +70,12 @@ class Options:
     """Write the figures here too."""
 
 
-def our_steps(dtype: str, variables: dict, *, batch_size: int, devices: int | None, degradation: str = "bicubic"):
+def our_steps(dtype: str, variables: dict, options: Options, *, degradation: str = "bicubic"):
     """Two functions of uint8 crops [updates, B, …].
 
     The first makes the updates and returns the loss of each. The second counts the FLOP of an update.
     """
-    optimizer, mesh = optax.adam(RATE), make_mesh(devices, batch_size=batch_size)
+    optimizer, mesh = optax.adam(RATE), make_mesh(options.devices, batch_size=options.batch_size)
     degrade = make_degradation(degradation, scale=4)
     step = make_pixel_step(SRResNet(dtype=jnp.dtype(dtype)), optimizer, seed=0, degrade=degrade)
     run_steps = compile_steps(step)
@@ -124,7 +124,7 @@ def main(options: Options) -> None:
     variables = jax.tree.map(np.asarray, variables)
     programs, differences = {}, {}
     for dtype in options.dtypes:
-        ours, count = our_steps(dtype, variables, batch_size=options.batch_size, devices=options.devices)
+        ours, count = our_steps(dtype, variables, options)
         theirs = their_steps(dtype, variables)
         losses = []
         for number in range(options.losses):
@@ -136,28 +136,18 @@ def main(options: Options) -> None:
         programs[f"jaxsr {dtype}"] = partial(ours, crops)
         programs[f"PyTorch {dtype}"] = partial(theirs, pairs)
         if options.degradation != "bicubic":
-            degraded, _ = our_steps(
-                dtype,
-                variables,
-                batch_size=options.batch_size,
-                devices=options.devices,
-                degradation=options.degradation,
-            )
+            degraded, _ = our_steps(dtype, variables, options, degradation=options.degradation)
             larger = options.crop + 2 * margin(options.degradation, scale=4)
-            programs[_degraded(dtype)] = partial(degraded, photo_batches(options, larger, seed=0))
+            programs[f"{dtype}, degraded"] = partial(degraded, photo_batches(options, larger, seed=0))
     seconds = in_turns(programs, rounds=options.rounds)
     compared = f"{options.updates} SRResNet updates of {options.batch_size} crops of {options.crop}×{options.crop}"
     more = {"loss_differences": differences, "losses_compared": len(losses)}
     amounts = {"updates": options.updates, "patches": options.updates * options.batch_size}
     rates = report_rates(seconds, amounts=amounts, flops=options.updates * count(crops))
     for dtype in options.dtypes if options.degradation != "bicubic" else ():
-        whole, plain = (float(np.median(seconds[name])) for name in (_degraded(dtype), f"jaxsr {dtype}"))
+        whole, plain = (float(np.median(seconds[name])) for name in (f"{dtype}, degraded", f"jaxsr {dtype}"))
         print(f"  --degradation {options.degradation} adds {whole / plain - 1:.0%} to an update in {dtype}")
     report(compared, seconds, json_file=options.json, **more, **rates)
-
-
-def _degraded(dtype):
-    return f"{dtype}, degraded"
 
 
 def photo_batches(options: Options, side: int, *, seed: int) -> np.ndarray:

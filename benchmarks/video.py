@@ -1,6 +1,6 @@
 """A clip of 640×360 to 2560×1440: frames per second, and the shares of decoding, network and encoding.
 
-    python benchmarks/video.py [--models espcn srresnet] [--json FILE]
+    python benchmarks/video.py [--models espcn srresnet --frames 48 4] [--json FILE]
 
 All programs use the same threads, decoder and encoder (libx264, CRF 18, medium). They differ in what upscales the
 planes of a frame: jaxsr's network, the same weights in PyTorch (channels_last, inference mode, one thread per core), or
@@ -24,6 +24,7 @@ from comparison import channels_last, machine, pytorch, write_json
 from PIL import Image
 
 import jaxsr
+from jaxsr.errors import InputError, reported
 from jaxsr.evaluation.metrics import psnr
 from jaxsr.upscaling.upscaler import Upscaler
 from jaxsr.video.clip import open_clip
@@ -54,6 +55,8 @@ def main(
       torch: Also do the same in PyTorch.
       json: File for the figures (None: not written).
     """
+    if len(models) != len(frames):
+        raise InputError(f"--frames has {len(frames)} numbers for {len(models)} of --models; give one for each")
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for model, count in zip(models, frames, strict=True):
@@ -160,4 +163,5 @@ def line(row):
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    with reported():
+        tyro.cli(main)

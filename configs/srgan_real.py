@@ -1,6 +1,6 @@
 """SRGAN ×4 for real photos, on a CPU: LPIPS, a pixel loss, and the adversarial loss of a U-Net discriminator.
 
-Command:   python scripts/train.py --config srgan_real --init srresnet_real --data DIR --validation DIR --workdir RUN
+Command:   python scripts/train.py --config srgan_real --data DIR --validation DIR --workdir RUN
 Data:      the photos named in jaxsr/weights/bundled/README.md, the wallpapers reduced by half.
 Measured:  LPIPS-Alex .374, .368 and .444 on Kodak24's web, phone and old photos, from a run of 1,700 updates. The
            bundled network had one more run after it, without sharpened targets (docs/design/real-photos.md).
@@ -14,7 +14,6 @@ config = TrainConfig(
     degradation="real",
     steps=1_200,
     batch_size=6,
-    crop=96,
     learning_rate=2e-4,
     schedule="cosine",
     warmup=50,

@@ -10,4 +10,5 @@ Expected:  PSNR-Y 32.05 dB on Set5 (published).
 
 from jaxsr.config import TrainConfig
 
-config = TrainConfig(stage="srresnet", steps=1_000_000, learning_rate=1e-4)
+# The defaults are this recipe.
+config = TrainConfig()

@@ -12,6 +12,6 @@ Measured:  PSNR-Y 31.83 dB on Set5, 28.26 dB on Set14, 28.81 dB on Kodak24, in f
 from jaxsr.config import TrainConfig
 
 config = TrainConfig(
-    stage="srresnet", steps=24_400, batch_size=64, learning_rate=1e-3, schedule="cosine", warmup=500, ema=0.999,
+    steps=24_400, batch_size=64, learning_rate=1e-3, schedule="cosine", warmup=500, ema=0.999,
     dtype="bfloat16", cache=True, checkpoint_every=3_050, validate_every=3_050,
 )  # fmt: skip

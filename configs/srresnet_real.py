@@ -9,7 +9,6 @@ Measured:  PSNR-Y +.56, +.79 and +.51 dB above bicubic on Kodak24's web, phone a
 from jaxsr.config import TrainConfig
 
 config = TrainConfig(
-    stage="srresnet",
     init="srresnet",
     degradation="real",
     steps=1_500,

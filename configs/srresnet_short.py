@@ -13,6 +13,4 @@ Measured:  PSNR-Y 31.00 dB on Set5, 27.77 dB on Set14, 28.40 dB on Kodak24 (vali
 
 from jaxsr.config import TrainConfig
 
-config = TrainConfig(
-    stage="srresnet", steps=2_500, learning_rate=1.5e-3, schedule="cosine", warmup=100, cache=True, crops_per_photo=1
-)
+config = TrainConfig(steps=2_500, learning_rate=1.5e-3, schedule="cosine", warmup=100, cache=True, crops_per_photo=1)

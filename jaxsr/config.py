@@ -3,6 +3,9 @@
 import dataclasses
 from typing import Literal
 
+# The recipes of `jaxsr.data.degradation`, as flags name them.
+Degradation = Literal["bicubic", "real", "wang2021"]
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
@@ -16,8 +19,9 @@ class TrainConfig:
     """Folders of LR files for the photos, one for each of --data, paired by name (NAME, NAMEx4, NAME_LR ...). Without
     them LR is made from the photos as --degradation says."""
     validation: tuple[str, ...] = ()
-    """Folders of photos for validation on whole images. The photos lie in the folder itself or in its subfolder HR.
-    Other subfolders are not searched. Without photos there is no validation and no best.safetensors."""
+    """Photos for validation on whole images: folders, or tfds:NAME/CONFIG:SPLIT. Photos lie in the folder itself or in
+    its subfolder HR. Other subfolders are not searched. Without photos there is no validation and no
+    best.safetensors."""
     validation_lr: tuple[str, ...] = ()
     """Folders of LR files for --validation, paired by name as in `jaxsr evaluate --lr`: one for each folder, or several
     for a single folder. Without them LR is made as --degradation says, and is the same at each validation."""
@@ -34,10 +38,10 @@ class TrainConfig:
     detail."""
     scale: int = 4
     """Upscaling factor: 2, 3, 4 or 8 (RRDBNet: 1, 2 or 4)."""
-    degradation: Literal["bicubic", "real", "wang2021"] = "bicubic"
+    degradation: Degradation = "bicubic"
     """How LR is made. bicubic: MATLAB's bicubic reduction. real: with the blur, noise and JPEG artefacts of ordinary
     photos. wang2021: with the stronger ranges published for Real-ESRGAN. The last two read crops that are 16 LR pixels
-    larger."""
+    larger, 20 at --scale 1."""
     loss: Literal["mse", "l1"] = "mse"
     """Pixel loss on images in [-1, 1]. srgan uses it only with --pixel-weight."""
     optimizer: Literal["adam", "soap"] = "adam"
@@ -46,7 +50,7 @@ class TrainConfig:
     learning_rate: float = 1e-4
     """Peak learning rate of the optimizer."""
     schedule: Literal["constant", "step", "cosine"] = "constant"
-    """Learning rate over the run. step: a tenth in the second half; cosine: half a cosine down to zero."""
+    """Learning rate over the run. step: a tenth from half of --steps on; cosine: half a cosine down to zero."""
     warmup: int = 0
     """Updates of linear warm-up (0: none)."""
     ema: float = 0.0

@@ -1,5 +1,6 @@
-"""Rebuild the page of results from the figures in docs/results: `python scripts/report.py`."""
+"""The page of results, from the figures in docs/results: `python scripts/report.py`, or `page` with flags."""
 
+import sys
 from pathlib import Path
 
 import tyro
@@ -7,38 +8,24 @@ import tyro
 import jaxsr.errors
 
 ROOT = Path(__file__).parents[1]
+FIGURES = ROOT / "docs/results"
 BEGIN, END = "<!-- scripts/report.py: results -->", "<!-- end -->"
 
 
-def main(
-    *,
-    figures: Path = ROOT / "docs/results",
-    output: Path = ROOT / "docs",
-    readme: Path | None = ROOT / "README.md",
-    add_run: Path | None = None,
-    name: str | None = None,
-    title: str | None = None,
-    command: str | None = None,
+def make_page(
+    *, figures: Path = FIGURES, output: Path = ROOT / "docs", readme: Path | None = ROOT / "README.md"
 ) -> None:
-    """Write results.md, its plots, and the README's table; or record the measurements of a training run.
+    """Write results.md, its plots, and the README's table.
 
     Args:
-      figures: Folder with scores/, runs/, speed.json, budgets.json and twins.json.
+      figures: Folder with scores/, runs/, speed.json, budgets.json and others.
       output: Folder for results.md and the plots.
       readme: File whose table is replaced between its two marks. None: no file.
-      add_run: Folder of a training run. Its validation scores are added to --figures; nothing else is done.
-      name: File name for that run in --figures.
-      title: Title of that run's curve.
-      command: Command that started that run.
     """
     from results_page import page, plots, results
 
     from jaxsr.evaluation.report import draw_strengths
 
-    if add_run:
-        if not (name and title and command):
-            raise jaxsr.errors.InputError("--add-run needs --name, --title and --command too")
-        return results.add_run(figures, add_run, name=name, title=title, command=command)
     read = results.read_figures(figures)
     text = readme.read_text(encoding="utf-8") if readme else None
     if text is not None and (text.count(BEGIN), text.partition(BEGIN)[2].count(END)) != (1, 1):
@@ -57,6 +44,21 @@ def main(
     print(f"{output / 'results.md'} and its plots")
 
 
+def add_run(*, run: Path, name: str, title: str, command: str, figures: Path = FIGURES) -> None:
+    """Record the validation scores of a training run, for its curve.
+
+    Args:
+      run: Folder of the run.
+      name: Name of its file in --figures.
+      title: Title of its curve.
+      command: Command that started it.
+      figures: Folder with runs/.
+    """
+    from results_page import results
+
+    results.add_run(figures, run, name=name, title=title, command=command)
+
+
 def _write(path, text):
     from jaxsr.files import replacing
 
@@ -66,4 +68,5 @@ def _write(path, text):
 
 if __name__ == "__main__":
     with jaxsr.errors.reported():
-        tyro.cli(main)
+        commands = {"page": make_page, "add-run": add_run}
+        tyro.extras.subcommand_cli_from_dict(commands, description=__doc__, args=sys.argv[1:] or ["page"])

@@ -20,7 +20,7 @@ os.environ["XLA_FLAGS"] = (
 import jax  # noqa: E402 (reads the environment)
 import pytest  # noqa: E402
 
-# What `pytest -m quick` runs, a line for each package: of each that which is done in seconds, in a minute together.
+# What `pytest -m quick` runs, a line for each package. That of export takes longest.
 QUICK = {"test_architecture", "test_conventions"}
 QUICK |= {"test_archive_store"}
 QUICK |= {"test_commands"}
@@ -48,7 +48,7 @@ LONGEST += ["test_steps", "test_community", "test_lpips", "test_initialisation",
 LONGEST += ["test_server", "test_pairs", "test_compiled", "test_photos", "test_perceptual"]
 LONGEST += ["test_generators", "test_quickstart", "test_clips", "test_web", "test_engine"]
 LONGEST += ["test_wheel", "test_upscaler", "test_upscale_script", "test_tiling", "test_refinement"]
-LONGEST += ["test_store", "test_gan_parity", "test_switch", "test_loop", "test_formats"]
+LONGEST += ["test_gan_parity", "test_switch", "test_loop", "test_formats"]
 LONGEST += ["test_likeness", "test_lineage", "test_evaluate_script"]
 
 jax.config.update("jax_platforms", "cpu")

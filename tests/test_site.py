@@ -20,5 +20,6 @@ def test_the_site_is_built_strictly(tmp_path):
         command, cwd=ROOT, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True, timeout=300
     )
     assert result.returncode == 0, result.stdout + result.stderr
-    page = (tmp_path / "reference" / "models" / "index.html").read_text()
-    assert 'id="jaxsr.models.srresnet.SRResNet"' in page
+    for page, name in {"models": "models.network.Network", "evaluation": "evaluation.niqe.niqe"}.items():
+        assert f'id="jaxsr.{name}"' in (tmp_path / "reference" / page / "index.html").read_text()
+    assert "The image contract" in (tmp_path / "reference" / "jaxsr" / "index.html").read_text()

@@ -1,6 +1,7 @@
 """Upscaling of one clip by several replicas, segment by segment."""
 
 import contextlib
+import os
 import sys
 import warnings
 from collections import deque
@@ -25,7 +26,7 @@ from jaxsr.upscaling.upscaler import Upscaler
 from jaxsr.video.clips import loss
 from jaxsr.video.files import Planned, Wishes, finish, plan_clip
 from jaxsr.video.pipeline import enlarger, upscale_segments
-from jaxsr.video.segments import Segment
+from jaxsr.video.segments import Segment, segment_file
 
 
 def upscale_clip_on_cluster(
@@ -57,7 +58,7 @@ def upscale_clip_on_cluster(
       The exit code, 0.
 
     Raises:
-      InputError: see `plan_clip` and `connected`; or all replicas died.
+      InputError: see `plan_clip` and `connected`; or all replicas died, or their segments are not seen here.
       OSError: the result cannot be written.
     """
     if dry_run:
@@ -72,6 +73,8 @@ def upscale_clip_on_cluster(
     with claimed(target) as mine, contextlib.redirect_stdout(sys.stderr):
         if not mine:
             return _skipped(job, "in another process")
+        if existing != "replace" and has_result(job):
+            return _skipped(job, "written by another process")
         planned = plan_clip(load(model, **options), source, target, wishes, anew=existing == "replace")
         tell(source, planned.clip.notes, planned.choice)
         if planned.left:
@@ -103,7 +106,8 @@ class _ClipReplica:
         self._enlarge = enlarger(upscaler, clip, encoding)
 
     def upscale(self, segment):
-        upscale_segments(self._clip, [segment], self._enlarge, self._encoding, self._folder)
+        """The number of frames that the segment's file has."""
+        return upscale_segments(self._clip, [segment], self._enlarge, self._encoding, self._folder).frames
 
 
 def _upscaled(planned: Planned, model, options, replicas: Replicas, cache) -> Iterator[Segment]:
@@ -126,12 +130,18 @@ def _upscaled(planned: Planned, model, options, replicas: Replicas, cache) -> It
         (ended,), _ = ray.wait(list(busy))
         replica, segment = busy.pop(ended)
         try:
-            ray.get(ended)
+            frames = ray.get(ended)
         except RayActorError:
             left.appendleft(segment)
             tqdm.write(f"a process or machine died; another one gets segment {segment.number}", file=sys.stderr)
         except RayTaskError as error:
             raise error.cause from error
         else:
+            # Listed, since network file systems remember for a while that a file was not there.
+            if frames and segment_file(planned.folder, segment.number).name not in os.listdir(planned.folder):
+                raise InputError(
+                    f"{planned.folder}: segment {segment.number} is missing here; give the result a folder that all "
+                    "machines of the cluster share"
+                )
             idle.append(replica)
             yield segment

@@ -78,7 +78,7 @@ def _knock(address):
         socket.create_connection((host.removeprefix("ray://"), int(port)), timeout=10).close()
 
 
-def fitting_replicas(*, workers: int | None = None, cores: int | None = None) -> Replicas:
+def fitting_replicas(*, workers: int | None, cores: int | None) -> Replicas:
     """The replicas for which the connected cluster has room.
 
     Args:

@@ -35,7 +35,11 @@ class Store:
 
     def label(self, place: Path) -> Path | str:
         """The name of a file as shown to the user: a path or a URI."""
-        return Path(self.name, place) if self.remote is None else f"{self.name.rstrip('/')}/{place}"
+        if self.remote is None:
+            return Path(self.name, place)
+        # pyarrow's URIs can end in options, such as ?region=…, which are not part of the path; fsspec's cannot.
+        uri, mark, options = (self.name, "", "") if "?" in self.root else self.name.partition("?")
+        return f"{uri.rstrip('/')}/{place}{mark}{options}"
 
     def path(self, place: Path) -> str:
         """The path of a file in the file system."""

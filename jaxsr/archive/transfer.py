@@ -36,16 +36,16 @@ def put(store: Store, file: Path, place: Path) -> None:
     Raises:
       OSError: the file cannot be written.
     """
-    remote = _remote(store)
+    assert store.remote is not None, f"{store.name} is a folder of this machine"
     target = PurePosixPath(store.path(place))
     # The same form of name as in `replacing`, so that the leftovers of a killed process are recognised.
     temporary = str(target.with_name(f".{target.stem}.{secrets.token_hex(4)}.partial{target.suffix}"))
-    remote.create_dir(str(target.parent), recursive=True)
+    store.remote.create_dir(str(target.parent), recursive=True)
     try:
-        with file.open("rb") as source, remote.open_output_stream(temporary) as stream:
+        with file.open("rb") as source, store.remote.open_output_stream(temporary) as stream:
             while chunk := source.read(2**22):
                 stream.write(chunk)
-        remote.move(temporary, str(target))
+        store.remote.move(temporary, str(target))
     except BaseException:
         _delete(store, temporary)
         raise
@@ -81,11 +81,6 @@ def clear_abandoned(store: Store, places: Iterable[Path]) -> None:
         for name in _names(store, folder):
             if ".partial" in name and any(pattern.fullmatch(name) for pattern in of_folder):
                 _delete(store, f"{folder}/{name}")
-
-
-def _remote(store) -> fs.FileSystem:
-    assert store.remote is not None, f"{store.name} is a folder of this machine"
-    return store.remote
 
 
 def _names(store, folder):

@@ -84,9 +84,9 @@ def main(
     check_flags(clip, flags, of_pictures)
     label = network.size or f"x{jaxsr.load(model, **options).scale:g}"
     if clip:
+        wishes = import_clips().wishes_of(flags, size, network.options())
         from jaxsr.archive.clips import upscale_clip_on_cluster
 
-        wishes = import_clips().wishes_of(flags, size, network.options())
         (job,) = plan_clips([source], destination, label=label)
         return upscale_clip_on_cluster(
             job,

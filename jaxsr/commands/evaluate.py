@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import tyro
 
 from jaxsr.commands.flags import Kernels, use_kernels
+from jaxsr.config import Degradation
 from jaxsr.errors import InputError
 
 Names = Annotated[tuple[str, ...], tyro.conf.arg(metavar="DIR [DIR ...]")]
@@ -17,7 +18,7 @@ def main(
     data: Names = (),
     lr: Names = (),
     sr: Names = (),
-    degrade: str | None = None,
+    degrade: Degradation | None = None,
     seed: int = 0,
     lpips: Annotated[tuple[Literal["alex", "vgg16"], ...], tyro.conf.arg(metavar="BACKBONE")] = ("alex", "vgg16"),
     scale: int | None = None,
@@ -53,7 +54,7 @@ def main(
       color_lock: Take the low frequencies of the result from the LR picture.
       back_project: Iterations of back-projection. 0: none.
       curve: PNG file for a curve of LPIPS against PSNR-Y over the strengths.
-        None: strength.png if there are several strengths and --lpips has alex.
+        None: strength.png if there are several strengths and LPIPS on alex is measured.
       json: File for all scores, including those of each photo. None: no file.
       sheet: PNG file that shows the most detailed crops of the photos side by side. None: no file.
     """
@@ -86,7 +87,7 @@ def main(
     strengths = scoring.parse_strengths(strength)
     if curve and "alex" not in lpips:
         raise InputError(f"--curve {curve} shows LPIPS on AlexNet: add alex to --lpips")
-    curve = scoring.curve_file(curve, strengths) if data and "alex" in lpips else None
+    drawn = scoring.curve_file(curve, strengths) if data and "alex" in lpips else None
     refinements = {"self_ensemble": self_ensemble, "color_lock": color_lock, "back_project": back_project}
     models = scoring.load_models(model, scale=scale, strengths=strengths, base=base, **refinements)
     if data:
@@ -97,6 +98,7 @@ def main(
         report.save_json(json, results)
     if sheet:
         save_sheet(sheet, sets, models)
-    if curve:
-        report.draw_strengths(curve, [result for result in results if "strength" in (result["card"] or {})])
-        print(f"curve: {curve}")
+    # Without LPIPS, only a curve that was asked for is missed.
+    if drawn and (curve or "lpips_alex" in results[0]["mean"]):
+        report.draw_strengths(drawn, [result for result in results if "strength" in (result["card"] or {})])
+        print(f"curve: {drawn}")

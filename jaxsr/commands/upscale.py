@@ -43,7 +43,7 @@ def main(
     """Upscale pictures, or clips, with a network.
 
     Several processes can share one folder; each picture is upscaled by one of them. To resume a run that was
-    interrupted or killed, add --skip-existing; a clip resumes with the same command. The exit code is 0, 1 if some of
+    interrupted or killed, add --skip-existing; a single clip resumes without it too. The exit code is 0, 1 if some of
     several inputs failed, or 2 if the command could not start or its only input failed.
 
     Args:

@@ -56,14 +56,16 @@ def inspect(
       source_names: as for `open_source`.
       crop: side of the training crops in pixels; no usable photo is smaller.
       validation: the validation photos.
-      full: decode every photo completely, see `look_at`.
+      full: decode every training photo completely, see `look_at`. Validation photos are decoded completely always.
       kept: file that stores the looks, so that unchanged photos are not read again the next time.
 
     Raises:
       InputError: a source cannot be opened.
     """
     source = open_source(source_names, headers=False)
-    looks = look_at(source.photos + validation.photos, full=full, kept=kept)
+    # Validation photos are few and are decoded at each start anyway; only decoded ones show copies of them.
+    whole = [full] * len(source) + [True] * len(validation)
+    looks = look_at(source.photos + validation.photos, full=whole, kept=kept)
     looks, validation_looks = looks[: len(source)], looks[len(source) :]
     names, validation_names = source.names, validation.names
 

@@ -21,7 +21,8 @@ from tqdm import tqdm
 from jaxsr.data.sources import Photo
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
-from jaxsr.imaging.photo import BROKEN, has_other_colours, is_tiff, read_photo, reason, to_rgb, upright_size
+from jaxsr.imaging.broken import BROKEN, reason
+from jaxsr.imaging.photo import is_for_libvips, is_misread, open_by_pillow, read_photo, to_rgb, upright_size
 from jaxsr.imaging.picture import open_picture
 
 SIDE = 16
@@ -56,24 +57,24 @@ class Look:
     whole: bool = False
 
 
-def look_at(photos: Sequence[Photo], *, full: bool = False, kept: Path | None = None) -> list[Look]:
+def look_at(photos: Sequence[Photo], *, full: bool | Sequence[bool] = False, kept: Path | None = None) -> list[Look]:
     """Look at each photo, with a progress bar.
 
     Args:
       photos: photos from files or records.
-      full: decode every photo completely. Otherwise JPEGs are decoded at a reduced size, and only the headers of other
-        photos above a million pixels are decoded. All bytes are read for the hash in both cases.
+      full: decode photos completely, all or each. Otherwise JPEGs are decoded at a reduced size, and only the headers
+        of other photos above a million pixels are decoded. All bytes are read for the hash in both cases.
       kept: file that stores the looks at files; it is read first and written afterwards. None stores nothing.
     """
     known, began = _read(kept) if kept else {}, time.time_ns()
     marks, paths = [_mark(photo) for photo in photos], [os.path.abspath(photo.name) for photo in photos]
 
-    def look(photo, path, mark):
+    def look(photo, path, mark, full):
         then, earlier = known.get(path, (None, None))
         return earlier if mark and then == mark and (earlier.whole or not full) else _look(photo, full=full)
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        each = threads.map(look, photos, paths, marks)
+        each = threads.map(look, photos, paths, marks, np.broadcast_to(full, len(photos)).tolist())
         looks = list(tqdm(each, "Checking photos", len(photos), unit="photo", delay=1, leave=False))
     if kept:
         seen = zip(paths, marks, looks, strict=True)
@@ -115,8 +116,8 @@ def _look(photo, *, full):
     except OSError as error:
         return Look(problem=f"unreadable: {reason(error)}")
     try:
-        with Image.open(file) as image:
-            if has_other_colours(image):
+        with open_by_pillow(file) as image:
+            if is_misread(image):
                 return _look_by_libvips(file, digest, full)
             size, alpha = upright_size(image), image.has_transparency_data
             if not full and image.format != "JPEG" and image.width * image.height > _QUICK_PIXELS:
@@ -128,7 +129,7 @@ def _look(photo, *, full):
             note = None if opaque else _TRANSPARENT
             upright = to_rgb(ImageOps.exif_transpose(image))
     except BROKEN as error:
-        if not is_tiff(file):
+        if not is_for_libvips(file, error):
             return Look(digest=digest, problem=f"unreadable: {reason(error)}")
         return _look_by_libvips(file, digest, full)
     return Look(size, _thumbnail(upright), digest, note=note, whole=full)

@@ -13,7 +13,13 @@ from jaxsr.errors import InputError
 
 
 def with_low(
-    found: Inspection, data: Sequence[str], low: Sequence[str], *, scale: int, kept: Path | None = None
+    found: Inspection,
+    data: Sequence[str],
+    low: Sequence[str],
+    *,
+    scale: int,
+    full: bool = False,
+    kept: Path | None = None,
 ) -> Inspection:
     """Pair the usable photos of an inspection with LR files, by relative paths without suffixes.
 
@@ -22,6 +28,7 @@ def with_low(
       data: the folders that contain the photos.
       low: the folder of LR files for each folder of `data`.
       scale: HR pixels per LR pixel; HR may have up to scale − 1 more rows and columns than LR covers.
+      full: decode every LR file completely, see `look_at`.
       kept: see `look_at`; not the file that stores the looks at the HR photos.
 
     Returns:
@@ -34,7 +41,7 @@ def with_low(
     left = list(found.usable.photos)
     listed = [files_by_name(folder, recursive=True) for folder in low]
     photos = file_photos([path for files in listed for path in files.values()], headers=False)
-    looks = dict(zip((photo.name for photo in photos), look_at(photos, kept=kept), strict=True))
+    looks = dict(zip((photo.name for photo in photos), look_at(photos, full=full, kept=kept), strict=True))
     for folder, low_folder, files in zip(map(Path, data), low, listed, strict=True):
         if not folder.is_dir():
             raise InputError(f"--lr {low_folder}: LR files are for a folder of photos, and --data {folder} is not one")

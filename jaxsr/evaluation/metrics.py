@@ -1,7 +1,8 @@
 """PSNR and two conventions of SSIM, in float64, one value per image.
 
-Images are [H, W] or [..., H, W, C], of any real dtype, in the range 0 to `peak`. The result keeps the leading axes.
-Channels are averaged: PSNR averages their squared errors before the logarithm, SSIM averages their similarities.
+Images are [H, W] or [..., H, W, C], uint8 or floats in [0, 1]; of other dtypes or ranges, `peak` is the largest value
+that a sample can have. The result keeps the leading axes. Channels are averaged: PSNR averages their squared errors
+before the logarithm, SSIM averages their similarities.
 """
 
 import math
@@ -12,24 +13,28 @@ from scipy.ndimage import correlate1d
 from jaxsr.errors import InputError
 
 
-def psnr(sr: np.ndarray, hr: np.ndarray, *, peak: float = 255.0) -> np.ndarray:
+def psnr(sr: np.ndarray, hr: np.ndarray, *, peak: float | None = None) -> np.ndarray:
     """Peak signal-to-noise ratio, 10·log10(peak² / mean squared error).
 
     Args:
       sr: [H, W] or [..., H, W, C].
       hr: the same shape.
-      peak: the largest value that a sample can have; 255 also for luma of studio range, as in the literature's MATLAB.
+      peak: the largest value that a sample can have (None: 255 for uint8, 1 for floats); 255 also for luma of studio
+        range in levels, as in the literature's MATLAB.
 
     Returns:
       [...] float64, in dB; infinite for equal images.
+
+    Raises:
+      ValueError: the shapes differ, or there is no `peak` and the images are neither both uint8 nor both floats.
     """
-    sr, hr = _planes(sr, hr)
+    sr, hr, peak = _planes(sr, hr, peak)
     error = np.mean((sr - hr) ** 2, axis=(-3, -2, -1))
     with np.errstate(divide="ignore"):
         return 10 * np.log10(peak**2 / error)
 
 
-def ssim_wang(sr: np.ndarray, hr: np.ndarray, *, peak: float = 255.0) -> np.ndarray:
+def ssim_wang(sr: np.ndarray, hr: np.ndarray, *, peak: float | None = None) -> np.ndarray:
     """Structural similarity as in MATLAB's `ssim_index` (Wang et al. 2004, IEEE TIP 13(4)).
 
     The Gaussian window has 11×11 samples and σ = 1.5. Only places where it lies completely inside the image count.
@@ -38,7 +43,7 @@ def ssim_wang(sr: np.ndarray, hr: np.ndarray, *, peak: float = 255.0) -> np.ndar
     Args:
       sr: [H, W] or [..., H, W, C], at least 11 samples on each side.
       hr: the same shape.
-      peak: the largest value that a sample can have.
+      peak: see `psnr`.
 
     Returns:
       [...] float64, 1 for equal images.
@@ -46,7 +51,7 @@ def ssim_wang(sr: np.ndarray, hr: np.ndarray, *, peak: float = 255.0) -> np.ndar
     Raises:
       InputError: the image is smaller than the window.
     """
-    sr, hr = _planes(sr, hr)
+    sr, hr, peak = _planes(sr, hr, peak)
     height, width = sr.shape[-3:-1]
     if min(height, width) < 11:
         raise InputError(f"SSIM needs at least 11×11 pixels; this image has {width}×{height}")
@@ -59,7 +64,7 @@ def ssim_wang(sr: np.ndarray, hr: np.ndarray, *, peak: float = 255.0) -> np.ndar
     return np.mean(_similarity(sr, hr, smooth, peak), axis=(-3, -2, -1))
 
 
-def ssim_daala(sr: np.ndarray, hr: np.ndarray, *, peak: float = 255.0) -> np.ndarray:
+def ssim_daala(sr: np.ndarray, hr: np.ndarray, *, peak: float | None = None) -> np.ndarray:
     """Structural similarity as in `tools/dump_ssim.c` of Xiph's daala, the SSIM of the SRGAN paper.
 
     The Gaussian window grows with the picture, σ = 1.5·H/256, and has 8-bit weights. At the borders it is cut off and
@@ -69,12 +74,12 @@ def ssim_daala(sr: np.ndarray, hr: np.ndarray, *, peak: float = 255.0) -> np.nda
     Args:
       sr: [H, W] or [..., H, W, C].
       hr: the same shape.
-      peak: the largest value that a sample can have.
+      peak: see `psnr`.
 
     Returns:
       [...] float64, 1 for equal images.
     """
-    sr, hr = _planes(sr, hr)
+    sr, hr, peak = _planes(sr, hr, peak)
     height, width = sr.shape[-3:-1]
     window = _daala_window(1.5 * height / 256, min(height, width) - 1)
     rows = correlate1d(np.ones(height), window, mode="constant")[:, None, None]
@@ -89,11 +94,17 @@ def ssim_daala(sr: np.ndarray, hr: np.ndarray, *, peak: float = 255.0) -> np.nda
     return np.sum(similarity * weights, axis=(-3, -2, -1)) / np.sum(weights)
 
 
-def _planes(sr, hr):
-    if np.shape(sr) != np.shape(hr):
-        raise ValueError(f"the images have different shapes, {np.shape(sr)} and {np.shape(hr)}")
-    sr, hr = np.asarray(sr, np.float64), np.asarray(hr, np.float64)
-    return (sr[..., None], hr[..., None]) if sr.ndim == 2 else (sr, hr)
+def _planes(sr, hr, peak):
+    sr, hr = np.asarray(sr), np.asarray(hr)
+    if sr.shape != hr.shape:
+        raise ValueError(f"the images have different shapes, {sr.shape} and {hr.shape}")
+    if peak is None:
+        peaks = {255 if image.dtype == np.uint8 else 1 if image.dtype.kind == "f" else None for image in (sr, hr)}
+        if len(peaks) > 1 or None in peaks:
+            raise ValueError(f"images of {sr.dtype} and {hr.dtype}: give `peak`, the largest value of a sample")
+        (peak,) = peaks
+    sr, hr = sr.astype(np.float64), hr.astype(np.float64)
+    return (sr[..., None], hr[..., None], peak) if sr.ndim == 2 else (sr, hr, peak)
 
 
 def _gaussian(sigma, reach):

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from jaxsr.errors import InputError
+from jaxsr.imaging.broken import BROKEN
 from jaxsr.imaging.folders import find_photos
-from jaxsr.imaging.photo import read_photo
+from jaxsr.imaging.photo import open_by_pillow, read_photo
 from jaxsr.imaging.picture import open_picture
 
 T = TypeVar("T")
@@ -72,8 +72,9 @@ def photo_names(paths: Sequence[Path]) -> list[str]:
 
 def _is_gray(path):
     try:
-        with Image.open(path) as image:
-            return image.mode in ("1", "L", "LA", "I", "I;16", "F")
-    except UnidentifiedImageError:
-        # A TIFF that libvips reads.
+        with open_by_pillow(path) as image:
+            # I;16 has names of its own for each order of bytes.
+            return image.mode in ("1", "L", "LA", "I", "F") or image.mode.startswith("I;16")
+    except BROKEN:
+        # A picture that libvips reads.
         return open_picture(path).colour.bands == 1

@@ -7,7 +7,7 @@ would be 1.3 dB higher, because studio range scales the errors by 219/255.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -96,7 +96,7 @@ def score(
     scores = {}
     for name in metrics:
         kind, metric = METRICS[name]
-        scores[name] = float(metric(*images[kind]))
+        scores[name] = float(metric(*images[kind], peak=255))
     if distances:
         sr, hr = (signed_from_unit(unit_from_uint8(as_rgb(image)))[None] for image in (sr, hr))
         scores |= {name: float(distance(sr, hr)[0]) for name, distance in distances.items()}
@@ -184,10 +184,10 @@ def score_results(
     return {"scale": scale, "mean": mean, "images": images}
 
 
-def lpips_metrics(names: Iterable[str]) -> dict[str, Distance]:
-    """Make the LPIPS metrics of these names of `LPIPS_METRICS`, for `score` and `evaluate`.
+def lpips_metrics(backbones: Collection[Backbone]) -> dict[str, Distance]:
+    """Make the LPIPS metrics on these networks, by their names in `LPIPS_METRICS`, for `score` and `evaluate`.
 
     Raises:
       InputError: the package with the weights is not installed.
     """
-    return {name: make_lpips(LPIPS_METRICS[name]) for name in names}
+    return {name: make_lpips(backbone) for name, backbone in LPIPS_METRICS.items() if backbone in backbones}

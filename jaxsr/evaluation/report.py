@@ -76,8 +76,7 @@ def save_json(path: str | os.PathLike, results: Sequence[dict[str, Any]]) -> Non
         | {"images": {name: _all_metrics(scores) for name, scores in result["images"].items()}}
         for result in results
     ]
-    protocols = {result.get("protocol", PROTOCOL) for result in results}
-    protocol = protocols.pop() if len(protocols) == 1 else PROTOCOL
+    protocol = results[0].get("protocol", PROTOCOL)
     text = json.dumps({"protocol": protocol, "results": complete}, indent=2, allow_nan=False)
     with replacing(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
@@ -101,7 +100,9 @@ def draw_strengths(path: str | os.PathLike, results: Sequence[dict[str, Any]]) -
     axis = figure.subplots()
     lines = {}
     for result in results:
-        lines.setdefault((result["data"], result["model"].split(",")[0]), []).append(result)
+        # The name without what it says of the strength.
+        network = result["model"].replace(f", strength {result['card']['strength']:g}", "")
+        lines.setdefault((result["data"], network), []).append(result)
     for (data, model), line in lines.items():
         line = sorted(line, key=lambda result: result["card"]["strength"])
         psnr, lpips = ([result["mean"][metric] for result in line] for metric in ("psnr_y", "lpips_alex"))

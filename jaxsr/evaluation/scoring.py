@@ -1,7 +1,7 @@
 """Loads the networks that are named, and scores each on all sets."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from jaxsr.errors import InputError
 from jaxsr.evaluation import protocol, report
 from jaxsr.evaluation.photos import distinct, read_set
 from jaxsr.evaluation.sets import EvaluationSet
+from jaxsr.models.lpips import Backbone
 from jaxsr.upscaling.choice import OF_SCALE
 from jaxsr.upscaling.engine import INTERPOLATIONS
 from jaxsr.upscaling.loading import load_named
@@ -58,7 +59,7 @@ def load_models(
                 raise InputError(
                     f"--scale {scale}: {name} upscales by {upscalers[-1].scale:g}; {way_out}, or leave --scale out"
                 )
-            given.append(name if value is None else f"{name} {value:g}")
+            given.append(name if value is None else f"{name}, strength {value:g}")
     return distinct([(upscaler.name, upscaler) for upscaler in upscalers], given)
 
 
@@ -67,7 +68,7 @@ def score_all(
     models: Mapping[str, Upscaler],
     *,
     scale: int | None,
-    lpips: Sequence[str] = tuple(protocol.LPIPS_METRICS.values()),
+    lpips: Collection[Backbone] = tuple(protocol.LPIPS_METRICS.values()),
 ) -> list[dict[str, Any]]:
     """Score every model on every set, and print a table for each set and scale.
 
@@ -85,7 +86,7 @@ def score_all(
     """
     results, distances = [], {}
     try:
-        distances = protocol.lpips_metrics(f"lpips_{backbone}" for backbone in lpips)
+        distances = protocol.lpips_metrics(lpips)
     except InputError as error:
         print(f"LPIPS is left out: {error}", file=sys.stderr)
     for data, each in sets.items():

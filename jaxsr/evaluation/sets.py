@@ -2,13 +2,13 @@
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from jaxsr.data.degradation import RECIPE_NAMES
 from jaxsr.data.degradation.photos import degrade_photo
 from jaxsr.data.likeness import hr_folder_beside, low_among
 from jaxsr.data.pairing import find_counterparts, read_counterpart
@@ -70,13 +70,32 @@ def open_sets(
         return _beside(found, low, _with_low, flags=flags, kind="LR")
     if results:
         return _beside(found, results, _with_results, flags=(flags[0], "--sr"), kind="SR")
-    if recipe and recipe not in RECIPE_NAMES:
-        raise InputError(f"--degrade {recipe} is unknown: choose {', '.join(RECIPE_NAMES)}")
     if recipe and recipe != "bicubic":
-        sets = [(f"{name}, {recipe}", _by_recipe(paths, recipe, seed)) for name, paths in found]
+        protocol = PROTOCOL.replace(BICUBIC, f"LR by the degradation {recipe}, seed {seed}")
+        make_low = partial(degraded, recipe=recipe, seed=seed)
+        sets = [
+            (f"{name}, {recipe}", EvaluationSet(paths, make_low(photo_names(paths)), protocol)) for name, paths in found
+        ]
     else:
         sets = [(name, EvaluationSet(paths)) for name, paths in found]
     return distinct(sets, list(data))
+
+
+def degraded(names: Sequence[str], *, recipe: str, seed: int = 0) -> Made:
+    """Make the function `low` of an `EvaluationSet` with LR by a degradation.
+
+    Args:
+      names: the photos, which differ in their random keys.
+      recipe: one of `jaxsr.data.degradation.RECIPE_NAMES`.
+      seed: seed of the degradation.
+    """
+    numbers = {name: number for number, name in enumerate(names)}
+
+    def low(name, hr, *, scale):
+        key = jax.random.fold_in(jax.random.key(seed), numbers[name])
+        return degrade_photo(key, hr, recipe=recipe, scale=scale)
+
+    return low
 
 
 def _warn_of_low(directory, paths, flags):
@@ -123,16 +142,6 @@ def _with_results(paths, folder, flag):
         return read_counterpart(files[name], hr.shape[:2], of=name, gray=hr.ndim == 2)
 
     return EvaluationSet(paths, reduced, PROTOCOL.replace(f"{BICUBIC}; SR", "SR as given,"), results)
-
-
-def _by_recipe(paths, recipe, seed):
-    numbers = _by_name(paths, range(len(paths)))
-
-    def low(name, hr, *, scale):
-        key = jax.random.fold_in(jax.random.key(seed), numbers[name])
-        return degrade_photo(key, hr, recipe=recipe, scale=scale)
-
-    return EvaluationSet(paths, low, PROTOCOL.replace(BICUBIC, f"LR by the degradation {recipe}, seed {seed}"))
 
 
 def _by_name(paths, values):

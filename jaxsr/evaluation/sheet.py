@@ -3,7 +3,7 @@
 import heapq
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -13,21 +13,11 @@ from jaxsr.evaluation.protocol import modcrop, reduced, score
 from jaxsr.evaluation.sets import EvaluationSet
 from jaxsr.imaging.color import luma_levels
 from jaxsr.imaging.photo import save_image
+from jaxsr.upscaling.upscaler import Upscaler
 
 CELL = 240
 GAP = 10
 TITLE, HEAD, FOOT = 40, 30, 28
-
-
-class Model(Protocol):
-    """An upscaler, such as `jaxsr.upscaling.upscaler.Upscaler`."""
-
-    @property
-    def scale(self) -> float:
-        """Output pixels per input pixel, a whole number."""
-
-    def __call__(self, image: np.ndarray, /) -> np.ndarray:
-        """Upscale uint8 [h, w, 3] or [h, w] by `scale`."""
 
 
 class Crop(NamedTuple):
@@ -88,12 +78,13 @@ def choose_crops(
     return [crop for _, crop in best]
 
 
-def draw_sheet(crops: Sequence[Crop], models: Mapping[str, Model], *, title: str) -> np.ndarray:
+def draw_sheet(crops: Sequence[Crop], models: Mapping[str, Upscaler], *, title: str) -> np.ndarray:
     """Upscale the reduced photos with every model and place the crops side by side, enlarged without smoothing.
 
     Args:
       crops: the crops, one row each.
-      models: upscalers by name, one column each, between the whole photo on the left and the original on the right.
+      models: upscalers by name, of whole scales, one column each, between the whole photo on the left and the original
+        on the right.
       title: title of the sheet.
 
     Returns:
@@ -119,7 +110,7 @@ def draw_sheet(crops: Sequence[Crop], models: Mapping[str, Model], *, title: str
 
 
 def save_sheet(
-    path: str | os.PathLike, sets: Mapping[str, EvaluationSet], models: Mapping[str, Model], *, rows: int = 6
+    path: str | os.PathLike, sets: Mapping[str, EvaluationSet], models: Mapping[str, Upscaler], *, rows: int = 6
 ) -> None:
     """Write a sheet (see `draw_sheet`) of the most detailed crops of some test sets.
 

@@ -43,6 +43,11 @@ def unit_from_uint8(image: Array) -> Array:
     return image.astype("float32") / 255.0
 
 
+def unit_of(image: Array) -> Array:
+    """Uint8 0–255, or float in [0, 1], to float in [0, 1]."""
+    return unit_from_uint8(image) if image.dtype == "uint8" else image
+
+
 def uint8_from_unit(image: Array) -> Array:
     """Float in [0, 1] to uint8 0–255: clipped, then rounded half to even."""
     xp = image.__array_namespace__()

@@ -74,7 +74,7 @@ class Encoding:
       curve: the transfer function from samples to light.
 
     Raises:
-      ValueError: the primaries do not span a colour space, or the curve's exponent is not above 0.
+      ValueError: the primaries do not span a colour space.
     """
 
     primaries: Primaries = SRGB_PRIMARIES
@@ -83,8 +83,6 @@ class Encoding:
     def __post_init__(self):
         # For its error alone.
         rgb_to_xyz(self.primaries)
-        if not self.curve.exponent > 0:
-            raise ValueError("the exponent is not above 0")
 
     def to_srgb(self, image: pyvips.Image) -> pyvips.Image:
         """Convert to 16-bit sRGB; colours outside its gamut are clipped.

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from jaxsr.imaging.photo import BROKEN
+from jaxsr.imaging.broken import BROKEN
 
 # Tags of a TIFF's first directory that describe the picture, not the place of its pixels.
 _TEXTS = (
@@ -26,19 +26,7 @@ _DIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 _POINTERS = (ExifTags.IFD.Interop, ExifTags.IFD.MakerNote)
 _SIZES = {ExifTags.Base.ExifImageHeight: 0, ExifTags.Base.ExifImageWidth: 1}
 _ASCII, _LONG, _LONG8 = 2, 4, 16
-_UNREADABLE = (*BROKEN, struct.error, ArithmeticError, TypeError, AttributeError, AssertionError)
-
-
-def tiff_tags(path: str | os.PathLike) -> dict[int, object]:
-    """The tags of a TIFF's first directory; empty if it cannot be read."""
-    with open(path, "rb") as file, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            tags = Image.Exif()
-            tags.load_from_fp(file)
-            return dict(tags)
-        except _UNREADABLE:
-            return {}
+_UNREADABLE = (*BROKEN, ArithmeticError, AttributeError, AssertionError)
 
 
 def read_exif(path: str | os.PathLike) -> bytes:
@@ -62,6 +50,16 @@ def read_exif(path: str | os.PathLike) -> bytes:
             return kept.tobytes() if len(kept) else b""
         except _UNREADABLE:
             return b""
+
+
+def orientation_of(exif: bytes) -> int:
+    """The orientation in EXIF; 1, which is upright, if there is none or it cannot be read."""
+    tags = Image.Exif()
+    try:
+        tags.load(exif)
+        return int(tags.get(ExifTags.Base.Orientation, 1))
+    except _UNREADABLE:
+        return 1
 
 
 def write_exif(file: BinaryIO, exif: bytes, *, size: tuple[int, int]) -> None:

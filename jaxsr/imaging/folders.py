@@ -52,7 +52,7 @@ def find_photos(
     for path in found:
         if path.suffix.lower() in suffixes:
             photos.append(path)
-        elif recursive and path.is_symlink() and not path.exists():
+        elif recursive and os.path.islink(path) and not os.path.exists(path):
             warnings.warn(f"{path}: a link that leads nowhere is left out", stacklevel=2)
     return sorted(photos)
 
@@ -68,8 +68,8 @@ def _walked(directory, recursive, left_out, visited):
         visited.add(identity)
         shown = [Path(folder, name) for name in sorted(subfolders) if recursive and not name.startswith(".")]
         shown = [path for path in shown if os.path.realpath(path) != left_out]
-        links += [path for path in shown if path.is_symlink()]
-        subfolders[:] = [path.name for path in shown if not path.is_symlink()]
+        links += [path for path in shown if os.path.islink(path)]
+        subfolders[:] = [path.name for path in shown if not os.path.islink(path)]
         files += [Path(folder, name) for name in names if not name.startswith(".")]
     return files, links, visited
 

@@ -13,12 +13,14 @@ class Format:
       profiles: the colours whose profiles it holds. Without "rgb", its colours are always sRGB.
       opacity: whether it has transparency.
       longest: most pixels on a side; None if there are other limits only.
+      largest: most bytes of 8-bit pixels without compression, likewise.
     """
 
     deep: tuple[Literal["ushort", "float"], ...] = ()
     profiles: tuple[Literal["gray", "rgb", "cmyk"], ...] = ()
     opacity: bool = False
     longest: int | None = None
+    largest: int | None = None
 
 
 FORMATS = {
@@ -26,7 +28,8 @@ FORMATS = {
     ".jpg": Format(profiles=("gray", "rgb", "cmyk"), longest=65500),
     ".webp": Format(profiles=("rgb",), opacity=True, longest=16383),
     ".gif": Format(opacity=True, longest=65535),
-    ".bmp": Format(),
+    # The length of a BMP has 32 bits; its headers take little of that.
+    ".bmp": Format(largest=2**32 - 2**11),
     ".tif": Format(deep=("ushort", "float"), profiles=("gray", "rgb", "cmyk"), opacity=True),
 }
 FORMATS |= {".jpeg": FORMATS[".jpg"], ".tiff": FORMATS[".tif"]}

@@ -13,6 +13,7 @@ from jaxsr.errors import InputError
 from jaxsr.imaging.frames import Frames
 from jaxsr.imaging.metadata import kept
 from jaxsr.imaging.png.animation import add_frames
+from jaxsr.imaging.png.deflate import Compression
 from jaxsr.imaging.raw import Raw, finished, path_of
 from jaxsr.imaging.writing import LARGE_TIFF, add_exif, save, save_tiff, written
 
@@ -32,7 +33,9 @@ def check_frames(frames: Frames, target: Path) -> None:
         )
 
 
-def write_animation(target: Path, raw: Raw, frames: Frames, *, quality: int = 95) -> None:
+def write_animation(
+    target: Path, raw: Raw, frames: Frames, *, quality: int = 95, compression: Compression = "balanced"
+) -> None:
     """Write an animation, and close the file of its pixels. The target appears complete or not at all.
 
     Args:
@@ -40,6 +43,7 @@ def write_animation(target: Path, raw: Raw, frames: Frames, *, quality: int = 95
       raw: the upscaled frames, one below the other.
       frames: the source frames.
       quality: the quality of a WebP, 1 to 100.
+      compression: the compression of PNG, see `write_png`.
 
     Raises:
       InputError: the animation cannot be written.
@@ -51,8 +55,8 @@ def write_animation(target: Path, raw: Raw, frames: Frames, *, quality: int = 95
         height = roll.height // len(frames.pictures)
         if suffix == ".png":
             images = [roll.crop(0, top, roll.width, height) for top in range(0, roll.height, height)]
-            save(file, images[0], picture, target, quality=quality)
-            add_frames(file, images, frames.milliseconds, plays=frames.plays)
+            save(file, images[0], picture, target, quality=quality, compression=compression)
+            add_frames(file, images, frames.milliseconds, plays=frames.plays, compression=compression)
         else:
             roll = roll.copy()
             roll.set_type(pyvips.GValue.gint_type, "page-height", height)

@@ -11,16 +11,13 @@ import numpy as np
 import pyvips
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.counting import tiff_pages
 from jaxsr.imaging.metadata import field, field_names, without
-from jaxsr.imaging.opening import decode, head_of, without_needless_opacity
+from jaxsr.imaging.opening import decode, decode_page, head_of, without_needless_opacity
 from jaxsr.imaging.picture import Picture, check_file, picture_of, vips_reason
 from jaxsr.imaging.pixels import LARGEST, image_of
 from jaxsr.imaging.png.animation import frame_count, read_apng
-from jaxsr.imaging.png.colour import significant_only
-
-# First bytes of the formats, apart from PNG, whose files can hold several pictures.
-_OF_SEVERAL = (b"GIF8", b"RIFF", b"II", b"MM")
+from jaxsr.imaging.png.colour import significant_bits, significant_only
+from jaxsr.imaging.tiff import own_pages, tiff_tags
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,16 +55,13 @@ def open_frames(path: str | os.PathLike, *, largest: int = LARGEST) -> Frames | 
     path = Path(path)
     check_file(path)
     try:
+        head = head_of(path)
+        if head.startswith((b"II", b"MM")):
+            return _of_tiff(path, largest)
+        if head.startswith((b"GIF8", b"RIFF")):
+            return _of_roll(path, largest)
         if frame_count(path) > 1:
             return _of_png(path, largest)
-        if not head_of(path).startswith(_OF_SEVERAL):
-            return None
-        image = decode(path).image
-        kind, count = field(image, "vips-loader", ""), field(image, "n-pages", 1)
-        if count > 1 and kind.startswith(("gif", "webp")):
-            return _of_roll(path, image.width * image.height * count, largest)
-        if count > 1 and kind.startswith("tiff"):
-            return _of_tiff(path, count, largest)
     except (ValueError, KeyError, struct.error) as error:
         if isinstance(error, InputError):
             raise
@@ -85,28 +79,32 @@ def _check_pixels(path, pixels, largest):
         )
 
 
-def _of_roll(path, pixels, largest):
-    _check_pixels(path, pixels, largest)
-    decoded = decode(path, page=-1)
-    roll = decoded.image
+def _of_roll(path, largest):
+    first = decode(path)
+    if first.count < 2:
+        return None
+    _check_pixels(path, first.stored.width * first.stored.height * first.count, largest)
+    decoded = decode(path, all_frames=True)
+    roll = decoded.stored
     height: Any = roll.get("page-height")
     count: Any = roll.get("n-pages")
     shown = without_needless_opacity(roll)
     images = [shown.crop(0, number * height, roll.width, height) for number in range(count)]
     for name in ("page-height", "n-pages", "delay", "loop"):
         images = [without(image, name) for image in images]
-    pictures = tuple(picture_of(path, replace(decoded, image=image)) for image in images)
+    pictures = tuple(picture_of(path, replace(decoded, stored=image)) for image in images)
     return Frames("animation", pictures, tuple(field(roll, "delay", [100] * count))[:count], field(roll, "loop", 0))
 
 
 def _of_png(path, largest):
     first = decode(path)
-    _check_pixels(path, first.image.width * first.image.height * frame_count(path), largest)
+    _check_pixels(path, first.stored.width * first.stored.height * first.count, largest)
     frames, milliseconds, plays = read_apng(path)
     if len(frames) == 1:
         return None
-    images = [significant_only(image_of(frame), path) for frame in frames]
-    pictures = tuple(picture_of(path, replace(first, image=_like(image, first.image))) for image in images)
+    bits = significant_bits(path)
+    images = [significant_only(image_of(frame), bits) for frame in frames]
+    pictures = tuple(picture_of(path, replace(first, stored=_like(image, first.stored))) for image in images)
     return Frames("animation", pictures, tuple(milliseconds), plays)
 
 
@@ -119,13 +117,14 @@ def _like(pixels, image):
     return made
 
 
-def _of_tiff(path, count, largest):
-    pages = tiff_pages(path, count)
-    if len(pages) == 1:
+def _of_tiff(path, largest):
+    tags = tiff_tags(path)
+    pages = own_pages(tags)
+    if len(pages) < 2:
         return None
-    opened = [decode(path, page=page) for page in pages]
-    decoded = [replace(one, image=without(one.image, "n-pages")) for one in opened]
-    _check_pixels(path, sum(one.image.width * one.image.height for one in decoded), largest)
+    opened = [decode_page(path, page, tags=tags) for page in pages]
+    decoded = [replace(one, stored=without(one.stored, "n-pages")) for one in opened]
+    _check_pixels(path, sum(one.stored.width * one.stored.height for one in decoded), largest)
     return Frames("pages", tuple(picture_of(path, one) for one in decoded))
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pyvips
 
-from jaxsr.errors import InputError
+from jaxsr.errors import InputError, first_line
 from jaxsr.imaging.boxes import primary_numbers
+from jaxsr.imaging.broken import BROKEN
 from jaxsr.imaging.encoding import HDR_CURVES, SRGB, Encoding, encoding_of_numbers
-from jaxsr.imaging.metadata import attach
-from jaxsr.imaging.pixels import image_of
+from jaxsr.imaging.metadata import attach, field
+from jaxsr.imaging.pixels import image_of, open_image
 from jaxsr.imaging.png.chunks import Chunk
 from jaxsr.imaging.png.colour import cicp_chunk
 
@@ -18,7 +19,7 @@ from jaxsr.imaging.png.colour import cicp_chunk
 _HEVC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 _ANY = {b"mif1", b"msf1"}
 _UNSPECIFIED = 2
-_BROKEN = (ValueError, EOFError, IndexError, SyntaxError, RuntimeError, OSError)
+_BROKEN = (*BROKEN, RuntimeError)
 
 
 def is_heic(head: bytes) -> bool:
@@ -54,8 +55,7 @@ def read_heic(path: Path) -> tuple[pyvips.Image, Encoding | None, tuple[Chunk, .
     except _BROKEN as error:
         raise _broken(path, error) from error
     if pixels.dtype == np.uint16 and (depth := info["bit_depth"]) < 16:
-        # pillow-heif leaves the lower bits zero.
-        pixels = np.round((pixels >> (16 - depth)) * (65535 / (2**depth - 1))).astype(np.uint16)
+        pixels = np.round(_scaled(pixels, depth)).astype(np.uint16)
     image = image_of(pixels)
     for name, key in (("icc-profile-data", "icc_profile"), ("exif-data", "exif"), ("xmp-data", "xmp")):
         if info.get(key):
@@ -71,18 +71,26 @@ def read_heic(path: Path) -> tuple[pyvips.Image, Encoding | None, tuple[Chunk, .
     return image, encoding, chunks
 
 
-def avif_colour(path: Path, image: pyvips.Image) -> tuple[Encoding | None, tuple[Chunk, ...]]:
-    """The encoding and the cICP chunk of an AVIF, as `read_heic` returns them; libvips ignores the numbers.
-
-    Args:
-      path: the file.
-      image: its picture, from libvips.
+def read_avif(path: Path) -> tuple[pyvips.Image, Encoding | None, tuple[Chunk, ...]]:
+    """Read an AVIF with libvips, which ignores the numbers; returns as `read_heic`.
 
     Raises:
       InputError: the file is HDR.
+      pyvips.Error: it is broken.
     """
+    image = open_image(path)
+    if image.format == "ushort" and (depth := field(image, "bits-per-sample", 16)) < 16:
+        image = _scaled(image, depth).rint().cast("ushort")
+    # libheif has turned it, as for HEIC.
+    image = image.copy()
+    image.set_type(pyvips.GValue.gint_type, "orientation", 1)
     numbers = None if image.get_typeof("icc-profile-data") else primary_numbers(path)
-    return _by_numbers(path, *numbers or (_UNSPECIFIED, _UNSPECIFIED))
+    return image, *_by_numbers(path, *numbers or (_UNSPECIFIED, _UNSPECIFIED))
+
+
+def _scaled(samples, depth):
+    """Samples of 16 bits whose lower bits are left zero, as libvips and pillow-heif leave them, at the full range."""
+    return (samples >> (16 - depth)) * (65535 / (2**depth - 1))
 
 
 def _by_numbers(path, primaries, transfer):
@@ -104,8 +112,7 @@ def heic_size(path: str | os.PathLike) -> tuple[int, int]:
 
 
 def _broken(path, error):
-    first, *_ = [*str(error).splitlines(), "no reason given"]
-    return InputError(f"{path}: cannot be read as a picture ({first})")
+    return InputError(f"{path}: cannot be read as a picture ({first_line(error)})")
 
 
 def _opened(path):

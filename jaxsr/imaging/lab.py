@@ -1,59 +1,61 @@
 """Reads TIFFs in CIE Lab as sRGB (TIFF 6.0, section 23; technical note of 1995 on ICCLab)."""
 
 import warnings
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pyvips
-from PIL import ExifTags, Image
+from PIL import ExifTags
+from PIL.TiffImagePlugin import TiffImageFile
 
 from jaxsr.errors import InputError
+from jaxsr.imaging.broken import BROKEN, reason
 from jaxsr.imaging.metadata import without
-from jaxsr.imaging.photo import BROKEN, reason
+from jaxsr.imaging.pixels import open_image
+from jaxsr.imaging.tiff import Tags
 
 _CIE_LAB, _ICC_LAB = 8, 9
 
 
-def is_lab(tags: Mapping[int, object]) -> bool:
-    """Whether the tags of a TIFF say that its colours are CIE Lab."""
+def is_lab(tags: Tags) -> bool:
+    """Whether the tags of a page say that its colours are CIE Lab."""
     return tags.get(ExifTags.Base.PhotometricInterpretation) in (_CIE_LAB, _ICC_LAB)
 
 
-def read_lab(path: Path, tags: Mapping[int, object], by_libvips: Callable[[], pyvips.Image]) -> pyvips.Image:
+def read_lab(path: Path, page: int, tags: Tags) -> pyvips.Image:
     """Read CIE Lab as sRGB with the file's depth, 8 or 16 bits. The white of Lab is D50, as in colour profiles.
 
     Args:
       path: the file.
-      tags: the tags of its first directory.
-      by_libvips: opens the file with libvips.
+      page: the number of the page, from 0.
+      tags: the page's tags.
 
     Raises:
       InputError: the file has not three channels of 8 or 16 bits, or Pillow cannot read it.
       pyvips.Error: libvips cannot read it.
     """
-    bits = tags.get(ExifTags.Base.BitsPerSample, 1)
-    bits = bits if isinstance(bits, tuple) else (bits,)
+    bits = tags.get(ExifTags.Base.BitsPerSample, (1,))
     if bits not in ((8, 8, 8), (16, 16, 16)):
         raise InputError(f"{path}: CIE Lab of {bits[0]} bits in {len(bits)} channels; save it as RGB")
     icc = tags[ExifTags.Base.PhotometricInterpretation] == _ICC_LAB
     if bits[0] == 16:
-        image = by_libvips()
+        image = open_image(path, page=page)
         lab = image * [100 / 65535, 1 / 256, 1 / 256] - [0, 128, 128] if icc else image.colourspace("lab")
     else:
         # libvips takes 8-bit CIE Lab for its own Lab of four channels, so Pillow reads that.
-        image = by_libvips() - [0, 128, 128] if icc else _by_pillow(path)
-        lab = image * [100 / 255, 1, 1]
+        levels = open_image(path, page=page) - [0, 128, 128] if icc else _by_pillow(path, page)
+        lab = levels * [100 / 255, 1, 1]
     colours = without(lab.cast("float").copy(interpretation="lab"), "icc-profile-data")
     return colours.icc_export(output_profile="srgb", pcs="lab", depth=bits[0])
 
 
-def _by_pillow(path):
+def _by_pillow(path, page):
     try:
         with warnings.catch_warnings():
             # Pillow warns of odd metadata, which does not matter here.
             warnings.simplefilter("ignore")
-            with Image.open(path, formats=["TIFF"]) as opened:
+            with TiffImageFile(path) as opened:
+                opened.seek(page)
                 stored = np.asarray(opened)
     except BROKEN as error:
         raise InputError(f"{path}: {reason(error)}") from error

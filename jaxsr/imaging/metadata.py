@@ -9,6 +9,7 @@ from typing import Any
 import pyvips
 
 _KEPT = re.compile(r"exif-|xmp-data|iptc-data|png-comment-|icc-profile-data|resolution-unit|image-description")
+_XMP_ORIENTATION = re.compile(rb"""(tiff:Orientation(?:\s*=\s*["']|>\s*))(\d)""")
 
 
 def field(image: pyvips.Image, name: str, otherwise: Any) -> Any:
@@ -22,6 +23,15 @@ def without(image: pyvips.Image, name: str) -> pyvips.Image:
     if image.get_typeof(name):
         image.remove(name)
     return image
+
+
+def upright(image: pyvips.Image) -> pyvips.Image:
+    """The image turned upright by the orientation in its EXIF or, if that has none, in its XMP."""
+    found = _XMP_ORIENTATION.search(field(image, "xmp-data", b""))
+    if found and not image.get_typeof("orientation"):
+        image = image.copy()
+        image.set_type(pyvips.GValue.gint_type, "orientation", int(found[2]))
+    return image.autorot()
 
 
 def attach(image: pyvips.Image, name: str, data: Any) -> None:
@@ -80,7 +90,7 @@ def with_metadata(image: pyvips.Image, stored: pyvips.Image, *, ratio: float, pr
         beyond = name.startswith("png-comment-") and not (name + str(value)).isascii()
         if value is not None and not beyond and (profile or name != "icc-profile-data"):
             if name == "xmp-data":
-                attach(image, name, re.sub(rb"""(tiff:Orientation(?:\s*=\s*["']|>\s*))\d""", rb"\g<1>1", value))
+                attach(image, name, _XMP_ORIENTATION.sub(rb"\g<1>1", value))
             else:
                 image.set_type(stored.get_typeof(name), name, value)
     if _has_exif(stored):

@@ -1,40 +1,28 @@
 """Opens picture files of every format as libvips images, with what each format says beside the pixels."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyvips
-from PIL import ImageFile
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.IcoImagePlugin import IcoImageFile
-from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
-from PIL.PpmImagePlugin import PpmImageFile
-from PIL.TgaImagePlugin import TgaImageFile
+from PIL import ExifTags
 
 from jaxsr.errors import InputError
 from jaxsr.imaging.comments import is_gif_cut_short, read_comments
 from jaxsr.imaging.encoding import Encoding
-from jaxsr.imaging.exif import read_exif, tiff_tags
-from jaxsr.imaging.heif import avif_colour, is_heic, read_heic
+from jaxsr.imaging.exif import orientation_of, read_exif
+from jaxsr.imaging.heif import is_heic, read_avif, read_heic
 from jaxsr.imaging.lab import is_lab, read_lab
 from jaxsr.imaging.metadata import attach, field, without
-from jaxsr.imaging.photo import BROKEN, reason, to_rgb
-from jaxsr.imaging.pixels import LARGEST, check_pixels, image_of, open_image
-from jaxsr.imaging.png.chunks import Chunk
-from jaxsr.imaging.png.colour import read_png_colour, significant_only
+from jaxsr.imaging.pillow_formats import pillow_reader, read_by_pillow
+from jaxsr.imaging.pixels import LARGEST, open_image
+from jaxsr.imaging.png.animation import frame_count
+from jaxsr.imaging.png.chunks import Chunk, read_chunks
+from jaxsr.imaging.png.colour import read_png_colour, significant_bits, significant_only
 from jaxsr.imaging.png.text import read_text
 from jaxsr.imaging.salvage import is_jpeg, salvaged
-
-# Pillow's readers by the first bytes of the formats that the wheels of libvips do not read.
-_PLUGINS: dict[bytes, type[ImageFile.ImageFile]] = {
-    b"BM": BmpImageFile,
-    **{b"P%d" % number: PpmImageFile for number in range(1, 7)},
-    b"\0\0\0\x0cjP": Jpeg2KImageFile,
-    b"\0\0\1\0": IcoImageFile,
-}
+from jaxsr.imaging.tiff import Tags, own_pages, tiff_tags
 
 # Only those of libvips' readers that are safe for hostile files.
 pyvips.block_untrusted_set(True)
@@ -52,31 +40,33 @@ class Decoded:
     """The contents of a picture file.
 
     Attributes:
-      image: the pixels and metadata, not yet turned upright; pixels are decoded on demand.
-      encoding: see `jaxsr.imaging.picture.Picture`.
-      colour_chunks: see `Picture`.
-      texts: see `Picture`.
-      comments: see `Picture`.
-      notes: what a person should know about the file.
+      stored: the pixels with the depth, colours and metadata of the file, not yet turned upright; they are decoded on
+        demand.
+      encoding: the meaning of the file's samples; None if they are sRGB or a colour profile describes them.
+      colour_chunks: the chunks with which a PNG describes its colours, apart from a colour profile.
+      texts: (keyword, text) of a PNG, where these are not ASCII.
+      comments: the comments of a JPEG or GIF.
+      notes: what a person should know, such as "the first of 12 pictures".
+      count: the pictures in the file. A TIFF's smaller copies and masks do not count.
     """
 
-    image: pyvips.Image
+    stored: pyvips.Image
     encoding: Encoding | None = None
     colour_chunks: tuple[Chunk, ...] = ()
     texts: tuple[tuple[str, str], ...] = ()
     comments: tuple[bytes, ...] = ()
     notes: tuple[str, ...] = ()
+    count: int = 1
 
 
-def decode(path: Path, *, salvage: bool = False, page: int | None = None, largest: int = LARGEST) -> Decoded:
+def decode(path: Path, *, salvage: bool = False, all_frames: bool = False, largest: int = LARGEST) -> Decoded:
     """Open a picture file; see `jaxsr.imaging.picture.open_picture`.
 
     Args:
       path: a file that exists.
       salvage: whether to read what is there of a truncated JPEG.
-      page: the page of a TIFF, from 0; −1 for all frames of a GIF or WebP, one below the other; None for the first
-        picture.
-      largest: most pixels of a picture that Pillow reads, which decodes it at once.
+      all_frames: whether to open all frames of a GIF or WebP, one below the other, instead of the first.
+      largest: most pixels of a picture that is decoded at once: one that Pillow reads, or that is salvaged.
 
     Raises:
       InputError: the file is not a picture, too large, or of an unsupported kind.
@@ -86,22 +76,23 @@ def decode(path: Path, *, salvage: bool = False, page: int | None = None, larges
     if is_heic(head):
         image, encoding, chunks = read_heic(path)
         return Decoded(image, encoding, chunks)
-    if head.startswith(tuple(_PLUGINS)) or (path.suffix.lower() == ".tga" and not known_to_libvips(head)):
-        image, notes = _by_pillow(path, head, largest)
+    if reader := pillow_reader(path, head):
+        image, notes = read_by_pillow(path, reader, largest=largest)
         return Decoded(image, notes=notes)
     if is_jpeg(head):
-        image, notes = salvaged(path) if salvage else (open_image(path), ())
+        image, notes = salvaged(path, largest=largest) if salvage else (open_image(path), ())
         return Decoded(image, comments=read_comments(path), notes=notes)
     if head.startswith(b"\x89PNG"):
         return _png(path)
     if head.startswith((b"II", b"MM")):
-        return _tiff(path, page)
+        return _tiff(path)
     if head[4:8] == b"ftyp":
-        image = open_image(path)
-        return Decoded(image, *avif_colour(path, image))
-    options: dict[str, Any] = {"n": -1} if page == -1 else {}
+        image, encoding, chunks = read_avif(path)
+        return Decoded(image, encoding, chunks, count=field(image, "n-pages", 1))
+    options: dict[str, Any] = {"n": -1} if all_frames else {}
     notes = ("its end is missing, and frames may be",) if is_gif_cut_short(path) else ()
-    return Decoded(open_image(path, **options), comments=read_comments(path), notes=notes)
+    image = open_image(path, **options)
+    return Decoded(image, comments=read_comments(path), notes=notes, count=field(image, "n-pages", 1))
 
 
 def head_of(path: Path) -> bytes:
@@ -110,33 +101,51 @@ def head_of(path: Path) -> bytes:
         return file.read(64)
 
 
-def known_to_libvips(head: bytes) -> bool:
-    """Whether the first bytes are those of a format that libvips reads. A TGA can begin with any bytes."""
-    starts = (b"\xff\xd8", b"\x89PNG", b"II*\0", b"II+\0", b"MM\0", b"GIF8", b"RIFF")
-    return head.startswith(starts) or head[4:8] == b"ftyp"
-
-
 def _png(path):
     image = open_image(path)
     try:
         colour = read_png_colour(path)
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
-    image = significant_only(image, path)
+    image = significant_only(image, significant_bits(path))
     if not colour.profile:
         image = without(image, "icc-profile-data")
-    return Decoded(image, colour.encoding, colour.chunks, tuple(read_text(path)), (), colour.notes)
+    if not image.get_typeof("exif-data"):
+        # libvips overlooks EXIF after the pixels.
+        for _, exif in read_chunks(path, (b"eXIf",)):
+            image = image.copy()
+            attach(image, "exif-data", b"Exif\0\0" + exif)
+            image.set_type(pyvips.GValue.gint_type, "orientation", orientation_of(exif))
+    texts = tuple(read_text(path))
+    return Decoded(image, colour.encoding, colour.chunks, texts, notes=colour.notes, count=frame_count(path))
 
 
-def _tiff(path, page):
-    # One page at a time, because pages can differ in size. Only animations are read as one image of all frames.
-    options = {"page": page} if page else {}
+def _tiff(path):
     tags = tiff_tags(path)
-    if is_lab(tags):
-        image = read_lab(path, tags, lambda: open_image(path, **options))
-        notes = ("its colours are CIE Lab; those of the result are sRGB",)
+    pages = own_pages(tags)
+    first = decode_page(path, pages[0] if pages else 0, tags=tags)
+    # A raw photo is such a file: it keeps the photo itself in a directory that is no page.
+    notes = () if pages else ("only the small preview in it can be read",)
+    return replace(first, notes=(*first.notes, *notes), count=max(1, len(pages)))
+
+
+def decode_page(path: Path, page: int, *, tags: list[Tags]) -> Decoded:
+    """Open one page of a TIFF; raises as `decode`.
+
+    Args:
+      path: the file.
+      page: the number of the page, from 0.
+      tags: from `jaxsr.imaging.tiff.tiff_tags`.
+    """
+    own = tags[page] if tags else {}
+    if 3 in own.get(ExifTags.Base.SampleFormat, ()) and 64 in own.get(ExifTags.Base.BitsPerSample, ()):
+        raise InputError(f"{path}: floats of 64 bits are not supported; save it as 32-bit floats")
+    if is_lab(own):
+        image, notes = read_lab(path, page, own), ("its colours are CIE Lab; those of the result are sRGB",)
     else:
-        image, notes = open_image(path, **options), ()
+        image, notes = open_image(path, page=page), ()
+    if ExifTags.Base.Orientation not in own:
+        image = without(image, "orientation")
     if exif := read_exif(path):
         image = image.copy()
         attach(image, "exif-data", exif)
@@ -156,29 +165,3 @@ def without_needless_opacity(image: pyvips.Image) -> pyvips.Image:
     if lowest < 255:
         return image
     return image.extract_band(0, n=image.bands - 1)
-
-
-def _by_pillow(path, head, largest):
-    try:
-        # `Image.open` would refuse pictures by a limit for the whole process; this one is only ours.
-        make = next((plugin for start, plugin in _PLUGINS.items() if head.startswith(start)), TgaImageFile)
-        with make(path) as opened:
-            check_pixels(path, opened.size[::-1], largest=largest)
-            sizes = opened.info.get("sizes", ())
-            # 16-bit gray; none of these formats has more bits.
-            if opened.mode == "I" or opened.mode.startswith("I;16"):
-                pixels = np.asarray(opened).astype(np.uint16)
-            elif opened.has_transparency_data:
-                pixels = np.asarray(opened.convert("RGBA"))
-            else:
-                pixels = np.asarray(opened.convert("L") if opened.mode in ("1", "L") else to_rgb(opened))
-            dpi = opened.info.get("dpi")
-    except InputError:
-        raise
-    except BROKEN as error:
-        raise InputError(f"{path}: {reason(error)}") from error
-    image = image_of(pixels)
-    # A broken header can hold any number; libvips takes only plausible ones.
-    if dpi and all(0 < value < 1e6 for value in dpi):
-        image = image.copy(xres=dpi[0] / 25.4, yres=dpi[1] / 25.4)
-    return image, (f"the largest of {len(sizes)} pictures",) if len(sizes) > 1 else ()

@@ -1,19 +1,23 @@
 """Photos as arrays, read from files and written to them with Pillow; `picture.py` has all that a file can hold."""
 
 import os
-import struct
-import zlib
+import warnings
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, ImageOps
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
 from jaxsr.imaging.boxes import primary_numbers
+from jaxsr.imaging.broken import BROKEN, reason
 from jaxsr.imaging.color import as_rgb
 from jaxsr.imaging.encoding import HDR_CURVES, SRGB, encoding_of_numbers
+from jaxsr.imaging.png.chunks import read_chunks
+from jaxsr.imaging.tiff import is_own_page
 
 PHOTO_SUFFIXES = frozenset({".avif", ".bmp", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
@@ -27,30 +31,17 @@ _FORMATS = {
     ".tiff": ("TIFF", {"compression": "tiff_adobe_deflate"}),
 }
 
-# Exceptions that Pillow's decoders raise on broken files; they differ from format to format.
-BROKEN = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    IndexError,
-    KeyError,
-    TypeError,
-    OverflowError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
-
 
 def read_photo(file: str | os.PathLike | BinaryIO, *, name: str | None = None) -> np.ndarray:
-    """Read a photo as 8-bit RGB, turned upright by its EXIF orientation.
+    """Read a photo as 8-bit RGB, turned upright by the orientation in its EXIF or, if that has none, its XMP.
 
-    Gray becomes three equal channels. 16-bit gray and floats in [0, 1] are scaled to 8 bits. CMYK is converted without
-    its colour profile. Transparent pictures are composed on white. The first frame of an animation is read.
+    Gray becomes three equal channels. 16-bit gray and floats of 16 and 32 bits in [0, 1] are scaled to 8 bits. CMYK is
+    converted without its colour profile. Transparent pictures are composed on white. The first frame of an animation
+    is read.
 
-    Samples are taken for sRGB, whatever a colour profile says. Two kinds are read by libvips as in `open_picture`:
-    TIFFs that Pillow cannot read, such as those with floats, and AVIFs whose numbers name other colours, such as P3.
+    Samples are taken for sRGB, whatever a colour profile says. Three kinds are read by libvips as in `open_picture`:
+    TIFFs that Pillow cannot read, such as those with floats; pictures of more pixels than Pillow takes, 179 megapixels;
+    and those for which `is_misread` is true.
 
     Args:
       file: a path or an open binary file, in any format that Pillow reads.
@@ -64,22 +55,37 @@ def read_photo(file: str | os.PathLike | BinaryIO, *, name: str | None = None) -
         outside [0, 1], or its numbers say that it is HDR.
     """
     try:
-        with Image.open(file) as image:
-            if not has_other_colours(image):
+        with open_by_pillow(file) as image:
+            if not is_misread(image):
                 return np.asarray(to_rgb(ImageOps.exif_transpose(image)))
     except BROKEN as error:
-        if not is_tiff(file):
+        if not is_for_libvips(file, error):
             raise InputError(f"{name or file}: {reason(error)}") from error
     return _by_libvips(file)
 
 
-def has_other_colours(image: ImageFile.ImageFile) -> bool:
-    """Whether a file is an AVIF whose numbers name other colours than sRGB, or HDR. Pillow ignores them.
+def open_by_pillow(file: str | os.PathLike | BinaryIO) -> ImageFile.ImageFile:
+    """`Image.open` without its warning of large pictures; raises as that."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(file)
+
+
+def is_misread(image: ImageFile.ImageFile) -> bool:
+    """Whether Pillow reads something else than the picture in a file.
+
+    It does of AVIFs whose numbers name other colours than sRGB, or HDR; of TIFFs that begin with a smaller copy; and of
+    TIFFs whose 16-bit gray has white at 0.
 
     Args:
       image: the file as Pillow opened it by its path; for another, it is False.
     """
-    if image.format != "AVIF" or not image.filename:
+    if not image.filename:
+        return False
+    if isinstance(image, TiffImageFile):
+        white_is_zero = image.tag_v2.get(ExifTags.Base.PhotometricInterpretation) == 0
+        return not is_own_page(image.tag_v2) or (white_is_zero and image.mode.startswith("I;16"))
+    if image.format != "AVIF":
         return False
     numbers = primary_numbers(Path(os.fsdecode(image.filename)))
     if numbers is None:
@@ -88,10 +94,17 @@ def has_other_colours(image: ImageFile.ImageFile) -> bool:
     return transfer in HDR_CURVES or encoding_of_numbers(*numbers) not in (None, SRGB)
 
 
-def is_tiff(file: str | os.PathLike | BinaryIO) -> bool:
-    """Whether a path names a TIFF, judged by its first bytes; False for an open file."""
+def is_for_libvips(file: str | os.PathLike | BinaryIO, error: Exception) -> bool:
+    """Whether libvips is to read a file that Pillow refuses: a TIFF, or a picture of too many pixels for Pillow.
+
+    Args:
+      file: the file; for an open one, it is False.
+      error: what Pillow raised.
+    """
     if not isinstance(file, str | os.PathLike):
         return False
+    if isinstance(error, Image.DecompressionBombError):
+        return True
     try:
         with open(file, "rb") as opened:
             return opened.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -105,13 +118,13 @@ def _by_libvips(path):
 
     picture = open_picture(path)
     height, _ = picture.size
-    colour = picture.rows(0, height)
-    unit = colour / np.float32(255) if colour.dtype == np.uint8 else colour
-    unit = as_rgb(unit)
+    colour = as_rgb(picture.rows(0, height))
+    if colour.dtype == np.uint8:
+        return colour
     if picture.opacity is not None:
         opacity = picture.opacity_rows(0, height)[..., None]
-        unit = unit * opacity + 1 - opacity
-    return np.round(255 * unit).astype(np.uint8)
+        colour = colour * opacity + 1 - opacity
+    return np.round(255 * colour).astype(np.uint8)
 
 
 def photo_size(path: str | os.PathLike) -> tuple[int, int]:
@@ -121,24 +134,29 @@ def photo_size(path: str | os.PathLike) -> tuple[int, int]:
       InputError: the file is missing or not a picture.
     """
     try:
-        with Image.open(path) as image:
-            return upright_size(image)
+        with open_by_pillow(path) as image:
+            if not is_misread(image):
+                return upright_size(image)
     except BROKEN as error:
-        if is_tiff(path):
-            from jaxsr.imaging.picture import picture_size
+        if not is_for_libvips(path, error):
+            raise InputError(f"{path}: {reason(error)}") from error
+    from jaxsr.imaging.picture import picture_size
 
-            return picture_size(path)
-        raise InputError(f"{path}: {reason(error)}") from error
+    return picture_size(path)
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
-    """(height, width) of a Pillow image after its EXIF orientation is applied; the pixels are not decoded."""
+    """(height, width) of a Pillow image turned upright by its EXIF or XMP; the pixels are not decoded."""
     width, height = image.size
-    # Pillow turns TIFFs upright itself, and reports their upright size.
-    if image.format == "TIFF":
+    # Pillow turns TIFFs upright itself, and reports the upright size if the tag of a TIFF gives the orientation.
+    if isinstance(image, TiffImageFile) and ExifTags.Base.Orientation in image.tag_v2:
         return height, width
     # PNG's own getexif would decode all pixels to look for EXIF after them.
-    orientation = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
+    exif = Image.Image.getexif(image)
+    if isinstance(image, PngImageFile) and image.filename and not len(exif):
+        for _, late in read_chunks(os.fsdecode(image.filename), (b"eXIf",)):
+            exif.load(late)
+    orientation = exif.get(ExifTags.Base.Orientation, 1)
     return (width, height) if orientation in (5, 6, 7, 8) else (height, width)
 
 
@@ -176,6 +194,8 @@ def to_rgb(image: Image.Image) -> Image.Image:
         values = np.asarray(image)
         if values.size and not 0 <= values.min() <= values.max() <= 65535:
             raise ValueError("its 32-bit pixels go beyond the 16-bit range; save it with 8 or 16 bits per channel")
+        # Of a PNG, one level can be transparent.
+        values = np.where(values == image.info.get("transparency"), 65535, values)
         return Image.fromarray(np.round(values / 257.0).astype(np.uint8)).convert("RGB")
     if image.mode in ("F", "LAB", "HSV"):
         raise ValueError(f"pixels of type {image.mode} are not supported; save it as 8-bit RGB")
@@ -184,16 +204,3 @@ def to_rgb(image: Image.Image) -> Image.Image:
         white = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(white, image).convert("RGB")
     return image.convert("RGB")
-
-
-def reason(error: Exception) -> str:
-    """Why a picture cannot be read, as words that follow the file's name.
-
-    Args:
-      error: one of `BROKEN`.
-    """
-    if isinstance(error, Image.UnidentifiedImageError):
-        return "empty, or no picture in a format that can be read"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return f"cannot be read as a picture ({error})"

@@ -10,13 +10,12 @@ import numpy as np
 import pyvips
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.counting import picture_count
-from jaxsr.imaging.encoding import Encoding
 from jaxsr.imaging.heif import heic_size, is_heic
-from jaxsr.imaging.opening import Decoded, decode, head_of, known_to_libvips, without_needless_opacity
+from jaxsr.imaging.metadata import upright
+from jaxsr.imaging.opening import Decoded, decode, head_of, without_needless_opacity
 from jaxsr.imaging.photo import PHOTO_SUFFIXES
+from jaxsr.imaging.pillow_formats import known_to_libvips, pillow_reader, size_by_pillow
 from jaxsr.imaging.pixels import LARGEST, WHITE, check_pixels
-from jaxsr.imaging.png.chunks import Chunk
 from jaxsr.imaging.profiles import to_srgb, with_usable_profile
 from jaxsr.imaging.salvage import is_jpeg
 
@@ -36,31 +35,19 @@ READ_SUFFIXES = PHOTO_SUFFIXES | {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """An opened picture file.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Picture(Decoded):
+    """An opened picture file, which also has the attributes of `Decoded`; `stored` is turned upright.
 
     Attributes:
       path: the file.
-      stored: the picture turned upright, with the depth, colours and metadata of the file.
       colour: one band of gray or three of sRGB, "uchar", "ushort" or "float".
       opacity: one band; None without transparency.
-      notes: what a person should know, such as "the first of 12 pictures".
-      texts: (keyword, text) of a PNG, where these are not ASCII.
-      comments: the comments of a JPEG or GIF.
-      encoding: the meaning of the file's samples; None if they are sRGB or a colour profile describes them.
-      colour_chunks: the chunks with which a PNG describes its colours, apart from a colour profile.
     """
 
     path: Path
-    stored: pyvips.Image
     colour: pyvips.Image
     opacity: pyvips.Image | None
-    notes: tuple[str, ...]
-    texts: tuple[tuple[str, str], ...]
-    comments: tuple[bytes, ...]
-    encoding: Encoding | None
-    colour_chunks: tuple[Chunk, ...]
 
     @property
     def size(self) -> tuple[int, int]:
@@ -117,12 +104,13 @@ def open_picture(path: str | os.PathLike, *, largest: int = LARGEST, salvage: bo
     check_file(path)
     try:
         decoded = decode(path, salvage=salvage, largest=largest)
-        check_pixels(path, (decoded.image.height, decoded.image.width), largest=largest)
-        picture = picture_of(path, replace(decoded, image=without_needless_opacity(decoded.image)))
+        check_pixels(path, (decoded.stored.height, decoded.stored.width), largest=largest)
+        picture = picture_of(path, replace(decoded, stored=without_needless_opacity(decoded.stored)))
     except pyvips.Error as error:
         raise InputError(f"{path}: {vips_reason(path, error)}") from error
-    count = picture_count(path, decoded.image)
-    return replace(picture, notes=(*picture.notes, f"the first of {count} pictures")) if count > 1 else picture
+    if picture.count == 1:
+        return picture
+    return replace(picture, notes=(*picture.notes, f"the first of {picture.count} pictures"))
 
 
 def picture_of(path: Path, decoded: Decoded) -> Picture:
@@ -132,22 +120,13 @@ def picture_of(path: Path, decoded: Decoded) -> Picture:
       InputError: its pixels are of an unsupported kind.
       pyvips.Error: it is broken.
     """
-    stored, notes = with_usable_profile(decoded.image.autorot())
+    stored, notes = with_usable_profile(upright(decoded.stored))
     # Decode everything now, so that a broken file is reported before the network's work.
     stored.crop(0, 0, 1, 1).write_to_memory()
     colours, opacity = _parts(path, stored)
     colour = to_srgb(colours, encoding=decoded.encoding)
-    return Picture(
-        path,
-        stored,
-        colour,
-        opacity,
-        (*notes, *decoded.notes),
-        decoded.texts,
-        decoded.comments,
-        decoded.encoding,
-        decoded.colour_chunks,
-    )
+    shared = vars(replace(decoded, stored=stored, notes=(*notes, *decoded.notes)))
+    return Picture(path=path, colour=colour, opacity=opacity, **shared)
 
 
 def picture_size(path: str | os.PathLike) -> tuple[int, int]:
@@ -155,9 +134,12 @@ def picture_size(path: str | os.PathLike) -> tuple[int, int]:
     path = Path(path)
     check_file(path)
     try:
-        if is_heic(head_of(path)):
+        head = head_of(path)
+        if is_heic(head):
             return heic_size(path)
-        image = decode(path).image.autorot()
+        if reader := pillow_reader(path, head):
+            return size_by_pillow(path, reader)
+        image = upright(decode(path).stored)
     except pyvips.Error as error:
         raise InputError(f"{path}: {vips_reason(path, error)}") from error
     return image.height, image.width
@@ -202,11 +184,10 @@ def check_file(path: Path) -> None:
 
 def _parts(path, image):
     """Colours and opacity as "uchar", "ushort" or "float"."""
-    if image.format not in ("uchar", "ushort", "float", "double"):
+    if image.format not in WHITE:
         raise InputError(
             f"{path}: pixels of type {image.format} are not supported; save it with 8 or 16 bits per channel"
         )
-    image = image.cast("float") if image.format == "double" else image
     count = image.bands - image.hasalpha()
     if count not in ((4,) if image.interpretation == "cmyk" else (1, 3)):
         raise InputError(f"{path}: {image.bands} channels are neither gray nor RGB; save it as one of these")

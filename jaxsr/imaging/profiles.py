@@ -78,7 +78,7 @@ def from_srgb(
     """
     if encoding is not None:
         return encoding.from_srgb(image, bits=bits)
-    if image.bands == 1 or stored.format == "float" or not (is_cmyk(stored) or _foreign(stored)):
+    if not has_foreign_colours(stored):
         return image
     if not stored.get_typeof(_PROFILE):
         return image.icc_transform("cmyk", input_profile="srgb", depth=bits)

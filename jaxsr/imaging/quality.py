@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 
+from jaxsr.imaging.broken import BROKEN
 from jaxsr.imaging.color import full_luma
 from jaxsr.imaging.jpeg_history import former_quality
 from jaxsr.imaging.jpeg_tables import LUMA_TABLE
-from jaxsr.imaging.photo import BROKEN
 
 # Euclidean norm of the mask that measures noise (Immerkær 1996).
 _MASK_NORM = 6.0
@@ -42,8 +43,7 @@ def traces(image: np.ndarray, *, quality: int | None = None) -> Traces:
       image: [H, W, 3] or [H, W], uint8, or float in [0, 1].
       quality: the quality of the JPEG file that it comes from; None if it does not come from one.
     """
-    unit = image / 255 if image.dtype == np.uint8 else image
-    levels = np.asarray(255 * unit, np.float32)
+    levels = np.asarray(image if image.dtype == np.uint8 else 255 * image, np.float32)
     # Full range, so that black and white are 0 and 255 as in a gray picture.
     y = np.asarray(full_luma(levels) if image.ndim == 3 else levels, float)
     return Traces(quality, former_quality(levels), noise_level(y))
@@ -62,9 +62,10 @@ def jpeg_quality(image: Image.Image) -> int | None:
 
 
 def file_quality(path: str | os.PathLike) -> int | None:
-    """`jpeg_quality` of a file; None also if it is not a picture."""
+    """`jpeg_quality` of a file; None also if it is not a JPEG."""
     try:
-        with Image.open(path) as image:
+        # `Image.open` would refuse large pictures.
+        with JpegImageFile(path) as image:
             return jpeg_quality(image)
     except BROKEN:
         return None

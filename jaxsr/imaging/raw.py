@@ -9,6 +9,7 @@ from typing import BinaryIO
 import numpy as np
 import pyvips
 
+from jaxsr.imaging.color import unit_of
 from jaxsr.imaging.formats import FORMATS
 from jaxsr.imaging.icc import icc_profile
 from jaxsr.imaging.metadata import attach, with_metadata
@@ -35,9 +36,14 @@ class Raw:
     format: str
 
     @property
+    def bytes_per_pixel(self) -> int:
+        """Number of bytes of all channels of a pixel."""
+        return self.bands * np.dtype(DTYPES[self.format]).itemsize
+
+    @property
     def length(self) -> int:
         """Number of bytes of all pixels."""
-        return self.size[0] * self.size[1] * self.bands * np.dtype(DTYPES[self.format]).itemsize
+        return self.size[0] * self.size[1] * self.bytes_per_pixel
 
 
 def write_raw(
@@ -82,15 +88,14 @@ def write_raw(
 def target_format(picture: Picture, target: Path) -> str:
     """The depth in which `target` stores the picture, by libvips' name: "uchar", "ushort" or "float"."""
     deep = FORMATS[target.suffix.lower()].deep
-    wanted = picture.stored.format if picture.stored.format != "double" else "float"
+    wanted = picture.stored.format
     return wanted if wanted in deep else "ushort" if wanted == "float" and "ushort" in deep else "uchar"
 
 
 def finished(raw: Raw, picture: Picture, target: Path) -> pyvips.Image:
     """The result as a lazy image in the colours of the source, with its metadata."""
     height, width = raw.size
-    bytes_per_pixel = raw.bands * np.dtype(DTYPES[raw.format]).itemsize
-    image = pyvips.Image.rawload(path_of(raw.file), width, height, bytes_per_pixel)
+    image = pyvips.Image.rawload(path_of(raw.file), width, height, raw.bytes_per_pixel)
     image = image.copy(bands=raw.bands, format=raw.format)
     count = picture.colour.bands
     colours = image.extract_band(0, n=count).copy(interpretation=SPACES.get((raw.format, count), "multiband"))
@@ -124,7 +129,7 @@ def path_of(file: BinaryIO) -> str:
 def _quantised(strip, format):
     if strip.dtype == DTYPES[format]:
         return strip
-    unit = strip.astype(np.float32) / 255 if strip.dtype == np.uint8 else strip
+    unit = unit_of(strip)
     if format == "float":
         return unit
     return np.round(np.clip(unit, 0, 1) * WHITE[format]).astype(DTYPES[format])

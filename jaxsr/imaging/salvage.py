@@ -7,7 +7,7 @@ import numpy as np
 import pyvips
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.pixels import open_image
+from jaxsr.imaging.pixels import check_pixels, open_image
 
 
 def is_jpeg(head: bytes) -> bool:
@@ -19,24 +19,29 @@ def is_jpeg(head: bytes) -> bool:
     return head.startswith(b"\xff\xd8")
 
 
-def salvaged(path: Path) -> tuple[pyvips.Image, tuple[str, ...]]:
+def salvaged(path: Path, *, largest: int) -> tuple[pyvips.Image, tuple[str, ...]]:
     """Decode a JPEG as far as it goes; the rest is gray, as libjpeg leaves it.
+
+    Args:
+      path: the file.
+      largest: most pixels.
 
     Returns:
       The picture; and a note that says how much of it is there, or no note for a complete JPEG.
 
     Raises:
-      InputError: no part of the picture is there.
+      InputError: no part of the picture is there, or it is too large.
     """
     with contextlib.suppress(pyvips.Error):
         whole = open_image(path)
+        check_pixels(path, (whole.height, whole.width), largest=largest)
         whole.crop(0, 0, 1, 1).write_to_memory()
         return whole, ()
     try:
         image = open_image(path, fail_on="none").copy_memory()
-    except pyvips.Error as error:
-        raise InputError(f"{path}: no part of this picture is there") from error
-    rows = _rows_there(image)
+        rows = _rows_there(image)
+    except pyvips.Error:
+        rows = 0
     if not rows:
         raise InputError(f"{path}: no part of this picture is there")
     if rows == image.height:

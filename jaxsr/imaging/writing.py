@@ -134,6 +134,13 @@ def check_target(picture: Picture, target: Path, *, size: tuple[int, int]) -> No
             f"{target}: {kind} has at most {format.longest} pixels on a side, and the result has {width} × {height}; "
             "give the output a name in .png or .tif"
         )
+    # Rows of a BMP are whole units of four bytes.
+    length = height * (-(-width * picture.colour.bands // 4) * 4)
+    if format.largest is not None and length > format.largest:
+        raise InputError(
+            f"{target}: {kind} has at most {format.largest / 1e9:.1f} gigabytes, and the result has {width} × {height} "
+            "pixels; give the output a name in .png or .tif"
+        )
     if height * width > LARGEST_WRITTEN:
         raise InputError(
             f"{target}: {width} × {height} pixels are more than the limit of {LARGEST_WRITTEN / 1e6:g} megapixels; "
@@ -146,7 +153,7 @@ def check_target(picture: Picture, target: Path, *, size: tuple[int, int]) -> No
 
 
 def _save_bitmap(image, path, _keep, _quality):
-    # libvips cannot write BMP.
+    # libvips cannot write BMP, and Pillow takes it from memory only.
     pixels = image.numpy()
     Image.fromarray(pixels).save(path, format="BMP", dpi=(image.xres * 25.4, image.yres * 25.4))
 

@@ -1,4 +1,4 @@
-"""How the processes of one run meet, and how they part."""
+"""How the processes of one run meet."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ import jax
 from jaxsr.errors import InputError, first_line
 
 # Seconds without a heartbeat after which JAX considers a process lost.
-HEARTBEAT = 30
+_HEARTBEAT = 30
 
 
 class Cluster(NamedTuple):
@@ -38,7 +38,7 @@ def join(cluster: Cluster) -> None:
     jax.config.update("jax_enable_preemption_service", False)
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     try:
-        jax.distributed.initialize(*cluster, heartbeat_timeout_seconds=HEARTBEAT)
+        jax.distributed.initialize(*cluster, heartbeat_timeout_seconds=_HEARTBEAT)
     except ValueError as error:
         raise InputError(
             "--distributed: give --coordinator HOST:PORT, --process-count and --process-index, or start the processes "
@@ -49,8 +49,3 @@ def join(cluster: Cluster) -> None:
             "--distributed: the processes did not find each other; check --coordinator and start all of "
             f"them within five minutes ({first_line(error)})"
         ) from error
-
-
-def leave() -> None:
-    """Wait until the other processes are done too, and part from them."""
-    jax.distributed.shutdown()

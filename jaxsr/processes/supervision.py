@@ -69,13 +69,14 @@ def _work(task):
     """Run the task and exit at once: a process that failed must not wait for the others, which cannot know of it."""
     sys.stdout, sys.stderr = (os.fdopen(int(stream), "w", buffering=1) for stream in os.environ.pop(_STREAMS).split())
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    # The parent does not import it, since it does not need JAX.
-    from jaxsr.processes.distributed import leave
+    # The parent does not need JAX.
+    import jax
 
     try:
         with reported():
             code = task()
-        leave()
+        # This waits until the other processes are done too.
+        jax.distributed.shutdown()
     except SystemExit as end:
         # As Python does it: None is success, and anything but a number is failure.
         code = end.code if isinstance(end.code, int) else int(end.code is not None)

@@ -158,9 +158,8 @@ def restore_checkpoint(
             raise
         raise _unreadable(checkpoints, step, first_line(cause)) from error
     state, progress = loaded["state"], loaded["progress"]
-    # Checkpoints of older versions have no digest.
     digest = progress.pop("digest", None)
-    if digest not in (None, _digest(state, progress)):
+    if digest != _digest(state, progress):
         raise _unreadable(checkpoints, step, "its contents are not those that were saved")
     return state, progress
 

@@ -21,7 +21,7 @@ from jaxsr.upscaling.tiling import cropped, joined
 
 STRIP_SIDE = 160
 STRIP_LENGTH = 6
-# Upper limit of a score, so that the infinite PSNR of an exact copy does not hide the other photos in the mean.
+# Upper limit of PSNR in dB, so that the infinite PSNR of an exact copy does not hide the other photos in the mean.
 EXACT = 100.0
 TILE = 256
 
@@ -95,6 +95,7 @@ def make_validation(
             images = upscale(variables, reduced)
             upscaled = _picture(images, gray=high.ndim == 2)
             scored = score(upscaled, high, scale=model.scale, distances=distances)
+            scored["psnr_y"] = min(scored["psnr_y"], EXACT)
             target = signed_from_unit(unit_from_uint8(as_rgb(high)))
             scored |= {name: float(np.mean(loss(images, target))) for name, loss in (losses or {}).items()}
             scores.append(scored)
@@ -107,7 +108,7 @@ def make_validation(
             _save_strip(workdir, board, shown, names=("LR\n(nearest)", *before, "SR", "HR"), step=int(state.step))
         if not scores:
             return {}
-        return {name: float(np.mean([min(each[name], EXACT) for each in scores])) for name in scores[0]}
+        return {name: float(np.mean([each[name] for each in scores])) for name in scores[0]}
 
     return validate
 

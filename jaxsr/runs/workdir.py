@@ -22,8 +22,6 @@ _FREE = {"workdir", "resume", "cache", "used", "photos", "checkpoint_every", "va
 _FREE |= {"data", "validation", "validation_lr", "extend"}
 # Settings that --extend may change.
 _EXTENDED = {"steps", "batch_size", "learning_rate", "discriminator_learning_rate", "schedule", "warmup"}
-# Settings of older runs whose names have changed.
-_RENAMED = {"kernels": "kernel_sides"}
 _FILES = ("config.json", "photos.json", "metrics.jsonl", "curves.png")
 _FILES += ("best.safetensors", "last.safetensors", "start.safetensors")
 
@@ -117,9 +115,8 @@ def _recorded_settings(workdir):
     recorded = recorded_run(workdir)
     if recorded is None:
         return None
-    renamed = {_RENAMED.get(name, name): value for name, value in recorded.items()}
     # A run that is older than a flag used what is now its default.
-    return dataclasses.asdict(TrainConfig()) | renamed
+    return dataclasses.asdict(TrainConfig()) | recorded
 
 
 def _steps_done(workdir):
@@ -148,9 +145,8 @@ def claim(
         for name in _FILES:
             (workdir / name).unlink(missing_ok=True)
     check_settings(workdir, config)
-    theirs = recorded_run(workdir)
-    if theirs is not None:
-        _check_photos(workdir, theirs, photos)
+    if recorded_run(workdir) is not None:
+        _check_photos(workdir, photos)
     extended = {"extended": history} if (history := extensions(workdir, config)) else {}
     mine = dataclasses.asdict(config) | {"photos": summary(photos["training"]), "used": used or {}} | extended
     # The settings come last, so that they exist only when all the rest does.
@@ -158,15 +154,9 @@ def claim(
     _write(workdir / "config.json", mine, indent=2)
 
 
-def _check_photos(workdir, theirs, photos):
-    path = workdir / "photos.json"
-    if not path.exists():
-        # Older runs recorded only the number of photos.
-        number, count = theirs["photos"]["count"], len(photos["training"])
-        found = {"training": f"{number} there, {count} here" if number != count else None}
-    else:
-        recorded = _read(path)
-        found = {use: difference(recorded[use], each) for use, each in photos.items()}
+def _check_photos(workdir, photos):
+    recorded = _read(workdir / "photos.json")
+    found = {use: difference(recorded[use], each) for use, each in photos.items()}
     differing = [f"{use} photos: {words}" for use, words in found.items() if words]
     if differing:
         raise InputError(

@@ -1,6 +1,7 @@
 """Refuse settings that no training run can have."""
 
 import math
+from pathlib import Path
 
 from jaxsr.config import TrainConfig
 from jaxsr.errors import InputError
@@ -52,6 +53,12 @@ def check(config: TrainConfig) -> None:
         raise InputError("--extend goes on with a run and --no-resume removes it; give one of the two")
     if config.validation_lr and not config.validation:
         raise InputError("--validation-lr has LR files for photos that are missing; name those with --validation")
+    inside = [name for name in config.data if Path(config.workdir).resolve().is_relative_to(Path(name).resolve())]
+    if config.workdir and inside:
+        raise InputError(
+            f"--workdir {config.workdir} lies in --data {inside[0]}, where its pictures would be taken for photos; "
+            "name a folder outside"
+        )
     if config.lr and config.degradation != "bicubic":
         raise InputError(f"--degradation {config.degradation} makes LR and --lr provides it; give one of the two")
     if config.lr and len(config.lr) != len(config.data):

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import grain
 import jax
 import numpy as np
 from jax.sharding import Mesh
@@ -25,7 +26,7 @@ from jaxsr.runs.checkpoint import (
     set_aside,
 )
 from jaxsr.runs.record import open_record
-from jaxsr.training.moment import Crops, Moment, Scores, moment_of, open_crops_at, progress_of
+from jaxsr.training.moment import Moment, Scores, moment_of, open_crops_at, progress_of
 from jaxsr.training.steps import Step
 
 MAX_ROLLBACKS = 3
@@ -37,13 +38,13 @@ def fit(
     run_steps: Step[Any],
     *,
     mesh: Mesh,
-    open_crops: Callable[[int], Crops],
+    open_crops: Callable[[int], grain.DatasetIterator],
     validate: Callable[[Any, Any], Scores],
     better: Callable[[Scores, Scores | None], bool],
     warnings: Callable[[list[dict[str, Any]]], dict[str, str]],
     export: Callable[[Any, str, Scores | None], None],
     title: str,
-    begun_with: int | None = None,
+    extended_at: int | None = None,
 ) -> bool:
     """Train to `config.steps`, from the last checkpoint in the workdir if there is one.
 
@@ -65,8 +66,7 @@ def fit(
         InputError to end the run.
       export: `(state, file name, scores)`; writes weights.
       title: title of the curves.
-      begun_with: batch size of checkpoints that do not record theirs (None: as in `config`). If a checkpoint has
-        another batch size than `config`, the run goes on with another data order.
+      extended_at: updates done when the run was last extended (None: never). Early stop counts from there anew.
 
     Returns:
       True if all steps are done, or the run was stopped early; False if it was interrupted and saved.
@@ -76,7 +76,7 @@ def fit(
     """
     workdir = Path(config.workdir)
     with open_checkpoints(workdir / "checkpoints") as checkpoints, interruptible() as interrupted:
-        template, as_moment = abstract(state), partial(moment_of, config=config, begun_with=begun_with)
+        template, as_moment = abstract(state), partial(moment_of, config=config, extended_at=extended_at)
         moment = Moment(state, 0, None, None)
         if saved_steps(checkpoints):
             state, progress, trouble = restore_newest(checkpoints, template)

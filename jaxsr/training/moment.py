@@ -1,24 +1,13 @@
 """The point that a run has reached, as its checkpoints hold it, and the crops from there on."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
+
+import grain
 
 from jaxsr.config import TrainConfig
 
 Scores = dict[str, float]
-
-
-class Crops(Protocol):
-    """An endless iterator over batches, whose position can be saved."""
-
-    def __next__(self) -> Any:
-        """The next batch of crops, or pair of batches."""
-
-    def get_state(self) -> dict[str, Any]:
-        """The position, as JSON."""
-
-    def set_state(self, state: dict[str, Any], /) -> None:
-        """Go to a position from `get_state`."""
 
 
 class Moment(NamedTuple):
@@ -44,17 +33,19 @@ class Moment(NamedTuple):
         return int(self.state.step)
 
 
-def moment_of(state: Any, progress: dict[str, Any], config: TrainConfig, *, begun_with: int | None) -> Moment:
+def moment_of(state: Any, progress: dict[str, Any], config: TrainConfig, *, extended_at: int | None) -> Moment:
     """The moment of a checkpoint.
 
     Args:
       state: the training state of the checkpoint.
       progress: from `progress_of`; its batch size is removed.
       config: settings of the run. If the checkpoint has another batch size, the moment begins another data order.
-      begun_with: batch size of checkpoints that do not record theirs (None: as in `config`).
+      extended_at: step whose moment begins with no validation counted as unimproved, see `fit`.
     """
-    batch_size = progress.pop("batch_size", begun_with or config.batch_size)
+    batch_size = progress.pop("batch_size")
     moment = Moment(state, **progress)
+    if moment.step == extended_at:
+        moment = moment._replace(unimproved=0)
     # A position counts batches of one size, and means nothing for another size.
     return moment if batch_size == config.batch_size else moment._replace(order=moment.order + 1, data=None)
 
@@ -65,7 +56,7 @@ def progress_of(moment: Moment, config: TrainConfig) -> dict[str, Any]:
     return kept | {"batch_size": config.batch_size}
 
 
-def open_crops_at(moment: Moment, open_crops: Callable[[int], Crops]) -> Crops:
+def open_crops_at(moment: Moment, open_crops: Callable[[int], grain.DatasetIterator]) -> grain.DatasetIterator:
     """The crops of the moment's data order, at its position; `open_crops` opens a data order at its beginning."""
     crops = open_crops(moment.order)
     if moment.data is not None:

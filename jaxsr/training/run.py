@@ -45,7 +45,7 @@ def train(
 
     Args:
       config: settings of the run. The caller must hold its workdir (`workdir.held`).
-      source: training photos, see `jaxsr.data.sources`. Each side has at least `config.crop` pixels.
+      source: training photos, see `jaxsr.data.sources`. Each side has at least `read_crop(config)` pixels.
       validation: {name: HR uint8 [H, W, 3]}; may be empty.
       low: {name: LR} of `validation`, see `make_validation`.
 
@@ -67,7 +67,7 @@ def train(
     connect(mesh)
     # All refusals come before `claim`, which may remove an earlier run.
     require_room(validation, scale=config.scale, lpips=adversarial)
-    distances = lpips_metrics(["lpips_alex"]) if adversarial and validation else None
+    distances = lpips_metrics(["alex"]) if adversarial and validation else None
     recorded = recorded_run(workdir) if config.resume else None
     extended = extensions(workdir, config)
     start = starting_point(config, resumed=recorded is not None)
@@ -89,7 +89,8 @@ def train(
 
     crops_of_all = partial(open_crops, 0, shard=(0, 1))
     if adversarial:
-        stage = adversarial_stage(config, model, start.variables, crops_of_all(), used=recorded and recorded["used"])
+        used = recorded and recorded["used"]
+        stage = adversarial_stage(config, model, start.variables, crops_of_all(), mesh=mesh, used=used)
     else:
         stage = pixel_stage(config, model, start.variables)
     _claim_together(config, photos, stage.used, start, crops_of_all)
@@ -118,7 +119,7 @@ def train(
         better=_lower_lpips if adversarial else _higher_psnr,
         warnings=adversarial_warnings if adversarial else lambda rows: {},
         export=partial(_export, config, model, card),
-        begun_with=next((each["was"]["batch_size"] for each in extended if "batch_size" in each["was"]), None),
+        extended_at=extended[-1]["at"] if extended else None,
         title=f"{config.stage} ×{config.scale}, {workdir.name}",
     )
 

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.sharding import Mesh
 
 from jaxsr.config import TrainConfig
 from jaxsr.data.degradation import Degrade, make_degradation, make_paired
@@ -65,6 +66,7 @@ def adversarial_stage(
     variables: dict[str, Any],
     crops: Iterator[np.ndarray],
     *,
+    mesh: Mesh,
     used: dict[str, Any] | None,
 ) -> Stage:
     """Make the stage with content and adversarial loss (Ledig et al. 2017, section 2.2).
@@ -74,6 +76,7 @@ def adversarial_stage(
       model: the generator.
       variables: its weights before the first update.
       crops: batches of the run, not divided among processes. The first ones measure the feature scale.
+      mesh: the devices of the run.
       used: `Stage.used` as it was recorded when the run began, or None if it begins now.
 
     Raises:
@@ -117,17 +120,10 @@ def adversarial_stage(
     step = make_gan_step(
         model, discriminator, features, optimizers, losses, seed=config.seed, degrade=degrade, ema=config.ema
     )
-    run_steps, replicas = compile_steps(step), {}
-
-    def run(state, batches):
-        # The frozen parameters are placed once, on the devices of the state.
-        if not replicas:
-            replicas["frozen"] = replicated(frozen, state.step.sharding.mesh)
-        return run_steps(state, batches, replicas["frozen"])
-
+    run_steps, placed = compile_steps(step), replicated(frozen, mesh)
     rates = {"discriminator_learning_rate": judge_rate, "content_ratio": config.content_ratio}
     used = {"losses": losses._asdict() | rates, "perceptual": perceptual, "discriminator": config.discriminator}
-    return Stage(state, run, used, _validation_losses(losses))
+    return Stage(state, lambda state, batches: run_steps(state, batches, placed), used, _validation_losses(losses))
 
 
 def _losses(config, taps):

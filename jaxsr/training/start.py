@@ -2,12 +2,10 @@
 
 import contextlib
 import os
+from functools import partial
 from pathlib import Path
 
-import jax
-
 from jaxsr.config import TrainConfig
-from jaxsr.data.degradation.photos import degrade_photo
 from jaxsr.data.inspection import format_table, inspect
 from jaxsr.data.low import with_low
 from jaxsr.data.pipeline import cached
@@ -15,7 +13,7 @@ from jaxsr.data.sources import Source, file_photos, open_source
 from jaxsr.errors import InputError
 from jaxsr.evaluation.photos import read_set
 from jaxsr.evaluation.protocol import modcrop
-from jaxsr.evaluation.sets import open_sets
+from jaxsr.evaluation.sets import degraded, open_sets
 from jaxsr.processes.devices import is_writer, split_cpu_into_devices, wait_for_all
 from jaxsr.processes.distributed import Cluster, join
 from jaxsr.runs.validation import require_room
@@ -89,28 +87,18 @@ def _validation_photos(config):
 
 def _validation_pixels(config, records, sets):
     """({name: HR}, {name: LR}) with full names; gray photos are [H, W]."""
+    make_low = partial(degraded, recipe=config.degradation)
+    found = [
+        *(("", zip(each.names, each, strict=True), make_low(each.names)) for each in records),
+        *((f"{name}/", read_set(each.paths), each.low) for name, each in sets.items()),
+    ]
     photos, low = {}, {}
-    for source in records:
-        photos |= {name: source[i] for i, name in enumerate(source.names)}
-        low |= _degraded_records(config, source)
-    for name, each in sets.items():
-        for stem, photo in read_set(each.paths):
-            full = f"{name}/{stem}"
-            photos[full] = photo
-            require_room({full: photo}, scale=config.scale, lpips=config.stage == "srgan")
-            low[full] = each.low(stem, modcrop(photo, scale=config.scale), scale=config.scale)
+    for folder, named, low_of in found:
+        for name, photo in named:
+            require_room({folder + name: photo}, scale=config.scale, lpips=config.stage == "srgan")
+            photos[folder + name] = photo
+            low[folder + name] = low_of(name, modcrop(photo, scale=config.scale), scale=config.scale)
     return photos, low
-
-
-def _degraded_records(config, source):
-    """{name: LR} of photos that are not files, as `jaxsr.evaluation.sets` makes it of files; {} for bicubic LR."""
-    if config.degradation == "bicubic":
-        return {}
-    key, options = jax.random.key(0), {"recipe": config.degradation, "scale": config.scale}
-    return {
-        name: degrade_photo(jax.random.fold_in(key, i), modcrop(source[i], scale=config.scale), **options)
-        for i, name in enumerate(source.names)
-    }
 
 
 def _inspected(config, records, sets, *, full):
@@ -123,6 +111,6 @@ def _inspected(config, records, sets, *, full):
         kept = {kind: Path(config.workdir, f".looks_{kind}.npz") for kind in kept}
     found = inspect(config.data, crop=read_crop(config), validation=validation, full=full, kept=kept["hr"])
     if config.lr:
-        found = with_low(found, config.data, config.lr, scale=config.scale, kept=kept["lr"])
+        found = with_low(found, config.data, config.lr, scale=config.scale, full=full, kept=kept["lr"])
     print(format_table(found, limit=None if full else 20))
     return found.usable

@@ -79,8 +79,8 @@ def learning_rate_schedule(
     Args:
       learning_rate: the peak.
       steps: updates of the whole run.
-      schedule: "constant" is the peak throughout. "step" is a tenth of the peak in the second half (the SRGAN paper,
-        section 3.2). "cosine" is half a cosine from the peak to zero at `steps`.
+      schedule: "constant" is the peak throughout. "step" is a tenth of the peak from update `steps` // 2 on (the SRGAN
+        paper, section 3.2). "cosine" is half a cosine from the peak to zero at `steps`.
       warmup: the first updates, in which a factor rises linearly to 1; 0 for none.
     """
     shape = {

@@ -111,7 +111,7 @@ def file_stages(
         if opened.frames is None:
             write_picture(target, raws[0], opened.picture, quality=quality, compression=compression)
         elif opened.frames.kind == "animation":
-            write_animation(target, raws[0], opened.frames, quality=quality)
+            write_animation(target, raws[0], opened.frames, quality=quality, compression=compression)
         else:
             write_pages(target, raws, opened.frames)
         if keep_times:

@@ -118,7 +118,7 @@ def _outcome(job, before, stages, run, overwrite, progress):
         if run.stop.is_set():
             return None
         with claimed(job.target) as mine:
-            skip = _reason_to_skip(job, before, mine, overwrite)
+            skip = reason_to_skip(job, before, mine, overwrite=overwrite)
             if skip:
                 return Outcome(job, "skipped", skip, 0.0)
             _in_turn(job, stages, run, progress, times)
@@ -132,7 +132,15 @@ def _outcome(job, before, stages, run, overwrite, progress):
     return Outcome(job, "done", "", sum(times))
 
 
-def _reason_to_skip(job, before, mine, overwrite):
+def reason_to_skip(job: Job, before: Identity, mine: bool, *, overwrite: bool) -> str:
+    """Why a job is skipped, in a few words; "" if it is not.
+
+    Args:
+      job: the job.
+      before: identity of the result when the run began.
+      mine: whether the result could be claimed.
+      overwrite: whether to replace a result that existed when the run began.
+    """
     if not mine:
         return "in another process"
     if identity(job.target) != before:

@@ -4,8 +4,9 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from jaxsr.errors import InputError
+from jaxsr.imaging.broken import BROKEN, reason
 from jaxsr.imaging.color import uint8_from_unit
-from jaxsr.imaging.photo import BROKEN, reason, to_rgb
+from jaxsr.imaging.photo import to_rgb
 from jaxsr.upscaling.arrays import checked_array
 
 _GRAY = ("1", "L", "LA", "La")

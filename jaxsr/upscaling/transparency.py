@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from jaxsr.imaging.color import unit_from_uint8
+from jaxsr.imaging.color import unit_of
 from jaxsr.imaging.strips import Rows, resize_strips, sliding
 
 
@@ -36,8 +36,7 @@ def transparent_strips(
     """
 
     def premultiplied(top, bottom):
-        weight, colour = opacity(top, bottom), colours(top, bottom)
-        colour = unit_from_uint8(colour) if colour.dtype == np.uint8 else colour
+        weight, colour = opacity(top, bottom), unit_of(colours(top, bottom))
         return colour * (weight if colour.ndim == 2 else weight[..., None])
 
     alphas = sliding(resize_strips(opacity, size, to))

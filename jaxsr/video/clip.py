@@ -13,11 +13,11 @@ from jaxsr.errors import InputError
 from jaxsr.imaging.encoding import HDR_CURVES
 from jaxsr.video.color import BT709, UNSPECIFIED, Coding, check_matrix, usual_matrix
 from jaxsr.video.planes import PlaneLayout, layout_of
+from jaxsr.video.reading import decoded, opened
 
 LIMITED_RANGE, _FULL_RANGE = 1, 2
 # AVFieldOrder: the values above progressive are interlaced.
 _PROGRESSIVE = 1
-_COPIED = ("audio", "subtitle", "attachment")
 
 
 @dataclass(frozen=True)
@@ -71,18 +71,20 @@ def open_clip(path: Path) -> Clip:
       OSError: the file cannot be opened.
     """
     try:
-        with av.open(str(path)) as container:
+        with opened(path) as container:
             stream = _video_stream(container, path)
             index, (times, keys, last) = stream.index, _times(container, stream, path)
         # The file is opened again, since not every format can seek back to its start.
-        with av.open(str(path)) as container:
+        with opened(path) as container:
             stream = container.streams[index]
-            frame = next(container.decode(stream), None)
+            frame = next(decoded(container.demux(stream)), None)
             if frame is None:
                 raise InputError(f"{path}: none of its frames can be decoded")
             check_progressive(frame, stream.codec_context.field_order, path)
-            return _described(path, container, stream, frame, times, keys, last)
-    except (av.InvalidDataError, av.EOFError) as error:
+            return _described(path, stream, frame, times, keys, last)
+    except OSError:
+        raise
+    except av.FFmpegError as error:
         raise InputError(f"{path}: not a clip that can be decoded") from error
 
 
@@ -147,7 +149,7 @@ def _times(container, stream, path):
     return tuple(times), tuple(sorted(keys)), durations[times[-1]] or usual
 
 
-def _described(path, container, stream, frame, times, keys, last):
+def _described(path, stream, frame, times, keys, last):
     layout = layout_of(frame.format)
     size = (frame.height, frame.width)
     named = frame.colorspace if layout.kind == "yuv" else BT709
@@ -158,9 +160,7 @@ def _described(path, container, stream, frame, times, keys, last):
     full = jpeg or frame.color_range == _FULL_RANGE or (frame.color_range == 0 and layout.kind != "yuv")
     # Always name the matrix. Without it, players would assume another one for the larger result.
     tags = (_FULL_RANGE if jpeg else frame.color_range, matrix, frame.color_primaries, frame.color_trc)
-    others = [s for s in container.streams if s.index != stream.index and s.type not in _COPIED]
-    notes = [f"stream {other.index} ({other.type}) is not copied" for other in others]
-    notes += ["transparency is not kept"] if any(c.is_alpha for c in frame.format.components) else []
+    notes = ["transparency is not kept"] if any(c.is_alpha for c in frame.format.components) else []
     if frame.color_trc in HDR_CURVES:
         notes.append(f"HDR ({HDR_CURVES[frame.color_trc]}): upscaled as coded; mastering metadata is not copied")
     return Clip(

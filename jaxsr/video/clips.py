@@ -8,10 +8,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from jaxsr.errors import InputError, sentence
 from jaxsr.upscaling.claim import claimed
 from jaxsr.upscaling.existing import Existing, has_result, refuse_existing
-from jaxsr.upscaling.folder import Outcome, is_disk_full
+from jaxsr.upscaling.folder import Outcome, identity, is_disk_full, reason_to_skip, why_failed
 from jaxsr.upscaling.plan import Job
 from jaxsr.upscaling.report import conclude, reporting, tell
 from jaxsr.upscaling.size import ResultSize
@@ -41,16 +40,19 @@ def upscale_clips(
     """
     if existing == "refuse":
         refuse_existing(jobs)
+    before = [identity(job.target) for job in jobs]
     outcomes, sizes, choices = [], {}, {}
     with reporting(report, jobs, outcomes, sizes=sizes, choices=choices):
         try:
-            for job in jobs:
-                if existing == "keep" and has_result(job):
-                    outcomes.append(Outcome(job, "skipped", "existing", 0.0))
-                    continue
-                outcomes.append(_outcome(upscaler, job, wishes, existing == "replace", sizes, choices))
+            for job, seen in zip(jobs, before, strict=True):
+                outcomes.append(_outcome(upscaler, job, seen, wishes, existing == "replace", sizes, choices))
         except KeyboardInterrupt:
-            print("the same command resumes from the segments that are finished", file=sys.stderr)
+            again = "resumes from the segments that are finished"
+            if existing == "replace" and outcomes:
+                again = "begins again"
+            elif existing == "refuse" and any(map(has_result, jobs)):
+                again += " with --skip-existing"
+            print(f"the same command {again}", file=sys.stderr)
             raise
         return conclude(jobs, outcomes, kind="clips")
 
@@ -72,14 +74,14 @@ def loss(planned: Planned, lost: int) -> str:
     return f"{lost} of {total} packets gave no frame (damaged, or not meant to be shown)" if lost else ""
 
 
-def _outcome(upscaler, job, wishes, anew, sizes, choices):
+def _outcome(upscaler, job, before, wishes, overwrite, sizes, choices):
     start = time.perf_counter()
     status, reason = "done", ""
     try:
         with claimed(job.target) as mine:
-            if not mine:
-                return Outcome(job, "skipped", "in another process", 0.0)
-            planned = plan_clip(upscaler, job.source, job.target, wishes, anew=anew)
+            if skip := reason_to_skip(job, before, mine, overwrite=overwrite):
+                return Outcome(job, "skipped", skip, 0.0)
+            planned = plan_clip(upscaler, job.source, job.target, wishes, anew=overwrite)
             height, width = planned.clip.size
             sizes[job] = height * width * len(planned.clip.times) / 1e6
             choices[job.source] = planned.choice
@@ -93,8 +95,9 @@ def _outcome(upscaler, job, wishes, anew, sizes, choices):
             if reason:
                 tqdm.write(f"{planned.clip.path}: {reason}", file=sys.stderr)
             tqdm.write(str(job.target))
-    except (InputError, OSError) as error:
+    # Whatever goes wrong with one clip, even a bug, must not stop the others.
+    except Exception as error:
         if is_disk_full(error):
             raise
-        status, reason = "failed", sentence(error)
+        status, reason = "failed", why_failed(error, job.source)
     return Outcome(job, status, reason, time.perf_counter() - start)

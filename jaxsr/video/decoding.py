@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Generator
+from contextlib import suppress
 from typing import NamedTuple
 
 import av
@@ -9,6 +10,7 @@ import av
 from jaxsr.errors import InputError
 from jaxsr.video.clip import Clip, check_progressive, key_before, times_go_back
 from jaxsr.video.planes import Planes, planes_of
+from jaxsr.video.reading import decoded, opened
 
 
 class Frame(NamedTuple):
@@ -50,23 +52,19 @@ def decode(clip: Clip, start: int, stop: int) -> Generator[Frame]:
 
 def _frames(clip, key):
     """Yield all frames from a key frame on."""
-    # If a seek leads past the key frame, read from the start without decoding what comes before it.
+    # If a seek fails or leads past the key frame, read from the start without decoding what comes before it.
     for seek in (True, False):
-        with av.open(str(clip.path)) as container:
+        with opened(clip.path) as container:
             stream = container.streams[clip.stream]
             # With a thread for each frame, one that is damaged takes others with it. Nor is it faster on two cores: a
             # frame of 1920×1080 takes 3.1 and 2.0 ms in H.264, 11 and 11 in H.265.
             stream.thread_type = "SLICE"
             if seek:
-                container.seek(key, stream=stream)
+                with suppress(av.FFmpegError):
+                    container.seek(key, stream=stream)
             packets = itertools.dropwhile(lambda packet: packet.pts != key, container.demux(stream))
             first = next(packets, None)
             if first is None:
                 continue
-            for packet in itertools.chain([first], packets):
-                try:
-                    frames = packet.decode()
-                except av.InvalidDataError:
-                    continue
-                yield from frames
+            yield from decoded(itertools.chain([first], packets))
             return

@@ -13,17 +13,18 @@ from av.codec.context import Flags
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
 from jaxsr.kernels.processor import processor_features
-from jaxsr.processes.priority import usual_priority
 from jaxsr.video.clip import LIMITED_RANGE, Clip
 from jaxsr.video.color import BT709, Coding
 from jaxsr.video.planes import PlaneLayout, Planes, frame_of
+from jaxsr.video.priority import usual_priority
 
 # For each encoder, a CRF without visible loss, and its usual preset.
 _USUAL = {"libx264": ("18", "medium"), "libx265": ("20", "medium"), "libsvtav1": ("24", "8")}
 # Seconds added to the times in a segment's file: NUT has no negative times, but decoding can start before zero.
 _LEAD = 3600
 # x265 and SVT-AV1 print past FFmpeg's log, so they must be silenced themselves: by an option, and by the environment.
-_QUIET = {"libx265": {"x265-params": "log-level=error"}}
+# Nor may x265 write the machine's processor and cores into the header, of which a result has only one.
+_QUIET = {"libx265": {"x265-params": "log-level=error:info=0"}}
 os.environ.setdefault("SVT_LOG", "1")
 
 
@@ -76,8 +77,10 @@ def choose_encoding(
     try:
         encoder = av.Codec(name, "w")
     except av.codec.codec.UnknownCodecError as error:
-        there = ", ".join(filter(_exists, _USUAL))
+        there = ", ".join(usual for usual in _USUAL if usual in av.codecs_available)
         raise InputError(f"--codec {name}: FFmpeg has no such encoder here; choose one of {there}") from error
+    # Of h264, for example, FFmpeg chooses the encoder.
+    name = encoder.name
     layout = _layout(clip, encoder, size)
     usual = dict(zip(("crf", "preset"), _USUAL.get(name, (None, None)), strict=True))
     given = {"crf": None if crf is None else f"{crf:g}", "preset": preset}
@@ -92,13 +95,6 @@ def choose_encoding(
     encoding = Encoding(name, options, size, layout, *colors, clip.sample_aspect, clip.time_base, clip.rate, lead)
     _try(encoding, given)
     return encoding
-
-
-def _exists(name):
-    try:
-        return av.Codec(name, "w") is not None
-    except av.codec.codec.UnknownCodecError:
-        return False
 
 
 def _layout(clip, encoder, size):
@@ -130,12 +126,8 @@ def _colors(clip, layout):
 
 def _try(encoding, given):
     """Open the encoder once, so that it refuses options now and not after hours of work."""
-    context = av.CodecContext.create(encoding.codec, "w")
-    _configure(context, encoding)
-    context.options = _options(encoding)
     try:
-        with usual_priority():
-            context.open()
+        _open(av.CodecContext.create(encoding.codec, "w"), encoding)
     except (av.FFmpegError, ValueError) as error:
         flags = " ".join(f"--{name} {value}" for name, value in given.items() if value is not None)
         height, width = encoding.size
@@ -145,14 +137,10 @@ def _try(encoding, given):
         ) from error
 
 
-def _options(encoding):
-    """The encoder's options on this machine."""
+def _open(context, encoding):
     # x264's AVX-512 code gives other results from run to run (core 165: its macroblock tree), that for AVX2 does not.
     careful = encoding.codec == "libx264" and "avx512f" in processor_features()
-    return encoding.options | ({"x264-params": "asm=avx2"} if careful else {})
-
-
-def _configure(context, encoding):
+    context.options = encoding.options | ({"x264-params": "asm=avx2"} if careful else {})
     context.height, context.width = encoding.size
     context.pix_fmt = encoding.layout.name
     context.time_base, context.framerate = encoding.time_base, encoding.rate
@@ -161,6 +149,8 @@ def _configure(context, encoding):
     context.thread_type = "AUTO"
     # One header for all segments, as most formats require.
     context.flags |= Flags.global_header
+    with usual_priority():
+        context.open()
 
 
 def set_picture(context: av.VideoCodecContext, encoding: Encoding) -> None:
@@ -177,11 +167,9 @@ def segment_writer(path: Path, encoding: Encoding) -> Generator[Callable[[int, P
     The format is NUT, the only one that keeps any unit of time.
     """
     with replacing(path) as temporary, av.open(str(temporary), "w", format="nut") as output:
-        stream = output.add_stream(encoding.codec, rate=encoding.rate, options=_options(encoding))
+        stream = output.add_stream(encoding.codec, rate=encoding.rate)
         assert isinstance(stream, av.VideoStream), encoding.codec
-        _configure(stream.codec_context, encoding)
-        with usual_priority():
-            stream.codec_context.open(strict=False)
+        _open(stream.codec_context, encoding)
         count = 0
 
         def write(time, planes):

@@ -1,9 +1,10 @@
 """A clip file in, a clip file out. Finished segments are kept in a folder until the result is complete."""
 
 import os
+import shutil
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +22,7 @@ from jaxsr.video.encoding import Encoding, choose_encoding
 from jaxsr.video.holding import check_streams
 from jaxsr.video.joining import join
 from jaxsr.video.pipeline import Tally, enlarger, upscale_segments
-from jaxsr.video.segments import Segment, cut, discard, prepare, segment_file, work_folder
+from jaxsr.video.segments import Segment, cut, prepare, segment_file, work_folder
 from jaxsr.video.trim import Span, trimmed
 
 
@@ -98,18 +99,18 @@ def plan_clip(upscaler: AnyUpscaler, source: Path, target: Path, wishes: Wishes,
     size = to or _size_as_coded(clip, upscaler.target)
     options = {"codec": wishes.codec, "crf": wishes.crf, "preset": wishes.preset}
     encoding = choose_encoding(clip, size, target.suffix.lower(), **options)
-    check_streams(clip, target, encoding)
+    clip = replace(clip, notes=(*clip.notes, *check_streams(clip, target, encoding)))
     folder = work_folder(target)
     prepare(folder, _recipe(clip, upscaler, encoding, wishes), anew=anew)
     return Planned(clip, target, upscaler, choice, encoding, cut(clip), folder, wishes.trim is not None)
 
 
-def upscale_clip(planned: Planned, *, progress: Callable[[int], None] = lambda frames: None) -> Tally:
+def upscale_clip(planned: Planned, *, progress: Callable[[], object] = lambda: None) -> Tally:
     """Upscale the segments that are left, and write the result, which appears complete or not at all.
 
     Args:
       planned: the clip.
-      progress: called with 1 after each frame.
+      progress: called after each frame.
 
     Raises:
       InputError: see `decode`.
@@ -137,7 +138,7 @@ def finish(planned: Planned) -> int:
     if not files:
         raise InputError(f"{planned.clip.path}: none of its frames can be decoded")
     frames = join(planned.clip, files, planned.target, planned.encoding, shift=planned.shift)
-    discard(planned.folder)
+    shutil.rmtree(planned.folder)
     return len(planned.clip.times) - frames
 
 
@@ -151,13 +152,12 @@ def _size_as_coded(clip, target):
 
 
 def _middle(clip):
-    """A frame from the middle as RGB, since clips often begin and end in black."""
-    start = clip.times[len(clip.times) // 2]
-    with closing(decode(clip, start, clip.times[-1] + 1)) as frames:
-        frame = next(frames, None)
-    if frame is None:
-        raise InputError(f"{clip.path}: the frame in its middle cannot be decoded; try --trim")
-    return np.asarray(rgb_from_planes(frame.planes, clip.layout, clip.coding))
+    """A frame from the middle as RGB, since clips often begin and end in black. If damaged from there, the first."""
+    for start in (clip.times[len(clip.times) // 2], clip.times[0]):
+        with closing(decode(clip, start, clip.times[-1] + 1)) as frames:
+            for frame in frames:
+                return np.asarray(rgb_from_planes(frame.planes, clip.layout, clip.coding))
+    raise InputError(f"{clip.path}: none of its frames can be decoded")
 
 
 def _recipe(clip, upscaler, encoding, wishes):

@@ -1,4 +1,4 @@
-"""Whether a file format can hold the streams of a result."""
+"""Which streams of a clip are copied, and whether a file format can hold the streams of a result."""
 
 import io
 from pathlib import Path
@@ -7,38 +7,49 @@ import av
 from av.stream import Stream
 
 from jaxsr.errors import InputError
-from jaxsr.processes.priority import usual_priority
 from jaxsr.video.clip import Clip
 from jaxsr.video.encoding import Encoding
 from jaxsr.video.inputs import WRITTEN_FORMATS
+from jaxsr.video.priority import usual_priority
+from jaxsr.video.reading import opened
 
-# Kinds of streams that are copied from the clip.
-COPIED = ("audio", "subtitle")
+
+def is_copied(stream: Stream, format: str) -> bool:
+    """Whether a stream is copied from the clip to a result in a format: sound, subtitles, and fonts in Matroska."""
+    return stream.type in ("audio", "subtitle") or (stream.type == "attachment" and format == "matroska")
 
 
-def check_streams(clip: Clip, target: Path, encoding: Encoding) -> None:
-    """Raise `InputError` if the format of `target` cannot hold the copied streams or the codec of the result."""
+def check_streams(clip: Clip, target: Path, encoding: Encoding) -> list[str]:
+    """Check that the format of `target` can hold the streams of the result.
+
+    Returns:
+      A sentence for each stream of the clip that is not copied.
+
+    Raises:
+      InputError: it cannot hold the codec of the result or a copied stream.
+    """
     name = WRITTEN_FORMATS[target.suffix.lower()]
-    with av.open(io.BytesIO(), "w", format=name) as output:
-        supported = set(map(canonical, output.supported_codecs))
-    codec = av.Codec(encoding.codec, "w").canonical_name
-    if codec not in supported or not _has_header(name, encoding):
+    if not _has_header(name, encoding):
+        codec = av.Codec(encoding.codec, "w").canonical_name
         raise InputError(
             f"{target}: this format cannot hold {codec}; give the output a name in .mkv or another --codec"
         )
-    with av.open(str(clip.path)) as source:
-        for stream in source.streams:
-            if stream.type in COPIED and (codec_of(stream) not in supported or not _has_header(name, encoding, stream)):
+    with opened(clip.path) as source:
+        others = [stream for stream in source.streams if stream.index != clip.stream]
+        for stream in others:
+            unknown = codec_of(stream) is None and stream.type != "attachment"
+            if is_copied(stream, name) and (unknown or not _has_header(name, encoding, stream)):
                 raise InputError(
                     f"{target}: this format cannot hold stream {stream.index} of {clip.path.name}, {stream.type} in "
                     f"{codec_of(stream) or 'an unknown codec'}; give the output a name in .mkv"
                 )
+        return [f"stream {s.index} ({s.type}) is not copied" for s in others if not is_copied(s, name)]
 
 
 def _has_header(name, encoding, *copied):
     """Whether a format writes the header of a file with the codec of the result and these streams.
 
-    Only then does FFmpeg refuse some codecs that it counts among those of the format.
+    FFmpeg's list of a format's codecs names some that the header refuses.
     """
     try:
         with av.open(io.BytesIO(), "w", format=name) as output:
@@ -52,14 +63,6 @@ def _has_header(name, encoding, *copied):
     except (av.FFmpegError, ValueError):
         return False
     return True
-
-
-def canonical(name: str) -> str:
-    """The name of a codec, from the name of its decoder or encoder: hdmv_pgs_subtitle from pgssub."""
-    try:
-        return av.Codec(name, "r").canonical_name
-    except av.codec.codec.UnknownCodecError:
-        return av.Codec(name, "w").canonical_name
 
 
 def codec_of(stream: Stream) -> str | None:

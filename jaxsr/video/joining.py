@@ -1,6 +1,7 @@
 """Joining of segments to the result, with the clip's sound, subtitles, chapters and metadata."""
 
 import heapq
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
@@ -12,11 +13,16 @@ from jaxsr.errors import InputError
 from jaxsr.files import replacing
 from jaxsr.video.clip import Clip
 from jaxsr.video.encoding import Encoding, segment_packets, set_picture
-from jaxsr.video.holding import COPIED, codec_of
+from jaxsr.video.holding import codec_of, is_copied
 from jaxsr.video.inputs import WRITTEN_FORMATS
+from jaxsr.video.reading import opened
 
-# Metadata that describe the file or its coding, not its content.
-_OWN = ("major_brand", "minor_version", "compatible_brands", "encoder", "vendor_id", "duration")
+# Metadata that describe the file or its coding, not its content. MKVToolNix's can end in a language, as BPS-eng.
+_OWN = re.compile(
+    "major_brand|minor_version|compatible_brands|encoder|vendor_id"
+    "|(duration|bps|number_of_frames|number_of_bytes|_statistics_.*)(-.*)?",
+    re.IGNORECASE,
+)
 
 
 def join(clip: Clip, segments: Sequence[Path], target: Path, encoding: Encoding, *, shift: bool) -> int:
@@ -53,15 +59,17 @@ def _join(clip, segments, target, encoding, shift):
     frames = 0
     with ExitStack() as stack:
         temporary = stack.enter_context(replacing(target))
-        source = stack.enter_context(av.open(str(clip.path)))
+        source = stack.enter_context(opened(clip.path))
         options = _mp4_options(clip.time_base) if name in ("mp4", "mov") else {}
-        output = stack.enter_context(av.open(str(temporary), "w", format=name, container_options=options))
+        output = stack.enter_context(
+            av.open(str(temporary), "w", format=name, container_options=options, metadata_errors="surrogateescape")
+        )
         first = stack.enter_context(av.open(str(segments[0])))
         output.metadata.update(_described(source.metadata))
         video = _video_stream(output, first.streams.video[0], source.streams[clip.stream], clip, encoding)
         others = {}
         for stream in source.streams:
-            if stream.type in COPIED or (stream.type == "attachment" and name == "matroska"):
+            if is_copied(stream, name):
                 others[stream.index] = _copy_stream(output, stream)
         _copy_chapters(source, output, clip, shift)
         packets = _video_packets(clip, segments, encoding, video, origin)
@@ -82,7 +90,7 @@ def _check_alike(segments):
             headers.setdefault(container.streams.video[0].codec_context.extradata, path)
     if len(headers) > 1:
         raise InputError(
-            f"{[*headers.values()][1]}: made by another encoder than the first segment; --overwrite starts again"
+            f"{[*headers.values()][1]}: made by another encoder than the first segment; delete its folder to start anew"
         )
 
 
@@ -92,7 +100,7 @@ def _mp4_options(time_base):
 
 
 def _described(metadata):
-    return {key: value for key, value in metadata.items() if key.lower() not in _OWN}
+    return {key: value for key, value in metadata.items() if not _OWN.fullmatch(key)}
 
 
 def _video_stream(output, template, original, clip, encoding):
@@ -154,7 +162,7 @@ def _copied_packets(source, others, clip, origin, shift, step) -> Iterator[tuple
     """Yield (time in seconds, packet) of the copied streams, each `step` units after the one before or later."""
     earliest = {}
     end = (clip.times[-1] + clip.last) * clip.time_base
-    wanted = [stream for stream in source.streams if stream.index in others and stream.type in COPIED]
+    wanted = [stream for stream in source.streams if stream.index in others]
     if not wanted:
         return
     for packet in source.demux(wanted):

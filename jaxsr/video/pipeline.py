@@ -55,7 +55,7 @@ def upscale_segments(
     encoding: Encoding,
     folder: Path,
     *,
-    progress: Callable[[int], None] = lambda frames: None,
+    progress: Callable[[], object] = lambda: None,
 ) -> Tally:
     """Upscale segments of a clip, each to its own file.
 
@@ -65,7 +65,7 @@ def upscale_segments(
       enlarge: maps planes of the clip to planes of the result, see `enlarger`.
       encoding: encoding of the result.
       folder: folder for the files.
-      progress: called with 1 after each frame.
+      progress: called after each frame.
     """
     tally = Tally()
     frames = ahead(_upscaled(ahead(_decoded(clip, segments, tally), most=_DECODED), enlarge, tally), most=_UPSCALED)
@@ -78,7 +78,7 @@ def upscale_segments(
                     write(shown, planes)
                     tally.encoding += time.perf_counter() - start
                     tally.frames += 1
-                    progress(1)
+                    progress()
                 start = time.perf_counter()
             tally.encoding += time.perf_counter() - start
     return tally

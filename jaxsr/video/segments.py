@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxsr.errors import InputError
-from jaxsr.files import replacing
+from jaxsr.files import LONGEST_NAME, replacing, shortened
 from jaxsr.video.clip import Clip
 
 # Fewest frames of a segment, except the last, and most frames if no key frame comes. A killed run loses one segment at
@@ -44,7 +44,7 @@ def cut(clip: Clip) -> list[Segment]:
 
 def work_folder(target: Path) -> Path:
     """The folder of a result's segments until the result is complete."""
-    return target.with_name(f".{target.name}.segments")
+    return target.with_name(f".{shortened(target.name, room=LONGEST_NAME - len('..segments'))}.segments")
 
 
 def segment_file(folder: Path, number: int) -> Path:
@@ -53,7 +53,7 @@ def segment_file(folder: Path, number: int) -> Path:
 
 
 def prepare(folder: Path, recipe: dict[str, Any], *, anew: bool) -> None:
-    """Make the folder of segments, or reuse the folder of an earlier run.
+    """Make the folder of segments, or reuse the folder of an earlier run. Segments without a recipe are deleted.
 
     Args:
       folder: see `work_folder`.
@@ -65,17 +65,13 @@ def prepare(folder: Path, recipe: dict[str, Any], *, anew: bool) -> None:
     """
     note = folder / "recipe.json"
     text = json.dumps(recipe, indent=1, sort_keys=True, default=str) + "\n"
-    if note.exists() and note.read_text() != text:
-        if not anew:
-            raise InputError(
-                f"{folder}: finished segments of another clip or of other options; give the same options to resume, or "
-                "--overwrite to begin again"
-            )
+    found = note.read_text() if note.exists() else None
+    if found not in (None, text) and not anew:
+        raise InputError(
+            f"{folder}: finished segments of another clip or of other options; give the same options to resume, or "
+            "--overwrite to begin again"
+        )
+    if found != text and folder.exists():
         shutil.rmtree(folder)
     with replacing(note) as temporary:
         temporary.write_text(text)
-
-
-def discard(folder: Path) -> None:
-    """Delete the folder of segments."""
-    shutil.rmtree(folder)

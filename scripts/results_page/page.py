@@ -8,7 +8,7 @@ from jaxsr.evaluation.protocol import PROTOCOL
 from results_page.plots import slope
 from results_page.real import real_section, real_table
 from results_page.recipes import recipes_sections
-from results_page.reproduction import COMMANDS, RECIPE_COMMANDS
+from results_page.reproduction import COMMANDS
 from results_page.results import METRICS, PUBLISHED, ROWS, SETS, Figures, generations, markdown
 
 # The training of SRResNet in Ledig et al. 2017, section 3.2.
@@ -16,8 +16,8 @@ PAPERS_BATCH, PAPERS_UPDATES = 16, (10**5, 10**6)
 
 _PAGE = """# Results
 
-`scripts/report.py` makes this page from the files in `docs/results`. The commands at the end of the page wrote these
-files; only the curves of the PyTorch reference were added by hand.
+`scripts/report.py page` makes this page from the files in `docs/results`. The commands at the end of the page make
+these files; only the curves of the PyTorch reference were added by hand.
 
 All scores follow one protocol: {protocol}.
 
@@ -31,15 +31,16 @@ Published values are in brackets. They are from Ledig et al. 2017; LPIPS of an S
 {networks}
 
 Times are per megapixel of the result, {speed}. The code, photos and licences behind each file are listed in
-[jaxsr/weights/bundled/README.md](../jaxsr/weights/bundled/README.md).
+`jaxsr/weights/bundled/README.md`.
 
 **Why the scores differ from the published ones.** {gaps}
 
-The curves show the validation scores of the runs. The PyTorch curves are a reference on the same photos. "Eight of
-Kodak24" (`Kodak8` in the commands) are the photos 1, 2, 3, 5, 6, 7, 8 and 11. They were scored in bfloat16, which gives
-0.01 to 0.02 dB less than float32. The curve of SRGAN is that of the first of the three runs of the bundled `srgan`. The
-second began with its update of the best LPIPS on those eight photos, so the scores on Kodak24 are slightly too good.
-That run was planned for 200,000 updates and stopped after 9,000.
+The curves show the validation scores of the runs. The PyTorch curves are a reference: a plain PyTorch loop, not part of
+this repository, that trained the same network on the same photos. "Eight of Kodak24" (`Kodak8` in the commands) are the
+photos 1, 2, 3, 5, 6, 7, 8 and 11. They were scored in bfloat16, which gives 0.01 to 0.02 dB less than float32. The
+curve of SRGAN is that of the first of the three runs of the bundled `srgan`, which was planned for 200,000 updates and
+stopped after 9,000. The second began with its update of the best LPIPS on those eight photos, so the scores on Kodak24
+are slightly too good.
 
 ![PSNR-Y against updates, for each run](curves.png)
 
@@ -73,6 +74,10 @@ runs. {budgets}
 
 ## How the figures came about
 
+The LR folders `web`, `phone` and `old` of Kodak24 were given, and no command makes them. `sheet.jpg` and `real.jpg` are
+each a `sheet.png` of the commands, saved as JPEG. The README's `before_after.jpg` was put together by hand from the
+results of `jaxsr upscale` for `jaxsr/samples/small/dog.png`.
+
 {commands}
 """
 
@@ -83,8 +88,7 @@ def results_page(figures: Figures) -> str:
     machine, size = figures.speed["machine"], figures.speed["size"]
     speed = f"without compilation, for a picture of {size}×{size} pixels, in float32 on {machine['cores']} cores"
     speed += f" ({machine['processor']})"
-    recipes = dict(command for group, command in RECIPE_COMMANDS.items() if group in figures.recipes)
-    commands = COMMANDS | recipes | {run["title"]: run["command"] for run in figures.runs.values()}
+    commands = COMMANDS | {run["title"]: run["command"] for run in figures.runs.values()}
     return _PAGE.format(
         protocol=PROTOCOL,
         scores=scores,
@@ -140,7 +144,9 @@ def readme_table(figures: Figures) -> str:
     published = [PUBLISHED[row, "Set5"]["psnr_y"] if (row, "Set5") in PUBLISHED else None for row in chosen]
     lines.append(["Set5, published PSNR-Y", *("–" if value is None else f"{value:.2f}" for value in published)])
     real = (
-        "Kodak24, degraded to JPEGs from the web, phone photos with noise and blur, and old pictures saved many times:"
+        "Kodak24, degraded to JPEGs from the web, phone photos with noise and blur, and old pictures saved many times. "
+        "The\nrecipe of `srresnet_real` and `srgan_real` was tuned on these pictures, so their scores are somewhat too "
+        "good:"
     )
     return f"{markdown(lines)}\n\n{real}\n\n{real_table(figures)}"
 

@@ -7,15 +7,13 @@ _SECTION = """## Real photos
 Three degradations reduce Kodak24 to a quarter of its size and imitate everyday photos. `web` is reduced and compressed
 (JPEG quality 30 to 90). `phone` is blurred, reduced, made noisy and compressed (70 to 95). `old` is blurred, reduced,
 made noisy, compressed, reduced again, in some cases sharpened too much, and compressed once more (40 to 90). No network
-was trained on these photos. The scores are PSNR-Y (dB) / LPIPS-Alex:
+was trained on these photos. But the degradations with which `srresnet_real` and `srgan_real` were trained were tuned on
+them, so the scores of both are somewhat too good. PSNR-Y (dB) / LPIPS-Alex:
 
 {table}
 
-`srresnet` is for clean pictures, such as those that a camera or a program reduced itself, PNGs, and JPEGs of high
-quality. `srgan` is for the same pictures. Its results are sharper, with invented detail. `srresnet_real` is for
-pictures with JPEG artefacts, noise or blur. It is faithful: it removes these faults and adds nothing. `srgan_real` is
-for the same pictures. Its results are sharper. `--model auto` examines the picture and chooses one of the networks. On
-clean Set5, `srresnet_real` has {clean:.2f} dB, {lost:.2f} dB less than `srresnet`.
+[Which network](guides/upscale.md#which-network) is for which picture. On clean Set5, `srresnet_real` has {clean:.2f}
+dB, {lost:.2f} dB less than `srresnet`.
 
 ![Crops of real photos by every network](real.jpg)
 
@@ -24,7 +22,7 @@ clean Set5, `srresnet_real` has {clean:.2f} dB, {lost:.2f} dB less than `srresne
 
 def real_section(figures: Figures) -> str:
     """Make the section as Markdown: scores on real photos, the use of each network, and where Real-ESRGAN is better."""
-    clean = figures.real["srresnet_real", "Set5"]["mean"]["psnr_y"]
+    clean = figures.scores["srresnet_real", "Set5"]["mean"]["psnr_y"]
     lost = figures.scores["srresnet", "Set5"]["mean"]["psnr_y"] - clean
     return _SECTION.format(table=real_table(figures), gap=_gap(figures), clean=clean, lost=lost)
 

@@ -1,4 +1,6 @@
-"""The commands that wrote the figures of the page of results."""
+"""The commands that make the figures of the page of results."""
+
+from results_page.recipe_groups import GROUPS
 
 _EVALUATE = "python scripts/evaluate.py --data tests/data/Set5 tests/data/Set14 Kodak24"
 # {what: command}.
@@ -26,9 +28,9 @@ COMMANDS = {
         "python scripts/evaluate.py --data Kodak24 --lr web phone old --lpips alex --model bicubic srresnet srgan "
         "srresnet_real srgan_real realesrgan-x4plus.safetensors --json docs/results/real.json"
     ),
-    "their networks on clean photos, in the same file": (
+    "their networks on clean photos": (
         "python scripts/evaluate.py --data tests/data/Set5 --lpips alex --model srresnet_real srgan_real "
-        "--json set5.json"
+        "--json docs/results/scores/real_networks.json"
     ),
     "real photos side by side, of a folder Kodak24 with kodim19 and kodim23 alone": (
         "python scripts/evaluate.py --data Kodak24 --lr web phone old --model srresnet srresnet_real srgan_real "
@@ -36,27 +38,19 @@ COMMANDS = {
     ),
     "speed": "python benchmarks/models.py --rounds 3 --json docs/results/speed.json",
     "the same run in PyTorch": "python benchmarks/twins.py --steps 150 --json docs/results/twins.json",
-    "one change at a time": (
-        "python benchmarks/recipes.py --data wallpapers BSDS399 T91 --validation Kodak8 "
-        "--json docs/results/recipes.json --devices 1"
-    ),
-    "more crops": (
+    "more crops, ESPCN; also --steps 1500 --warmup 125, and --steps 6000 --warmup 500": (
         "python scripts/train.py --config espcn --data wallpapers BSDS399 T91 --workdir runs/espcn375 --steps 375 "
-        "--warmup 31 (1500, 125; 6000, 500), the same with --config srresnet_short, runs/short156, --steps 156 "
-        "--warmup 6 (625, 25; 2500, 100), python scripts/evaluate.py --model runs/espcn375 runs/espcn1500 "
-        "runs/espcn6000 espcn --data tests/data/Set5 --json …, the same of runs/short156 runs/short625 runs/short2500 "
-        "srresnet, and the results of both in docs/results/budgets.json"
+        "--warmup 31"
     ),
-}
-
-# {group of `benchmarks/recipes.py`: (what, command)}.
-RECIPE_COMMANDS = {
-    "continued": (
-        "one change at a time, from the bundled srresnet, with wallpapers reduced by half",
-        "python benchmarks/recipes.py --group continued --data wallpapers_half BSDS399 T91 --validation Kodak8",
+    "more crops, SRResNet; also --steps 625 --warmup 25, and --steps 2500 --warmup 100": (
+        "python scripts/train.py --config srresnet_short --data wallpapers BSDS399 T91 --workdir runs/short156 "
+        "--steps 156 --warmup 6"
     ),
-    "srgan": (
-        "one change at a time, from the bundled srgan, with wallpapers reduced by half",
-        "python benchmarks/recipes.py --group srgan --data wallpapers_half BSDS399 T91 --validation gb82",
+    "their scores": (
+        "python scripts/evaluate.py --data tests/data/Set5 --model runs/espcn375 runs/espcn1500 runs/espcn6000 espcn "
+        "runs/short156 runs/short625 runs/short2500 srresnet --json docs/results/budgets.json"
     ),
-}
+    "the curve of each training below": (
+        "python scripts/report.py add-run --run RUN --name NAME --title TITLE --command COMMAND"
+    ),
+} | dict(group.command for group in GROUPS.values())

@@ -4,22 +4,22 @@ They lie in one folder, as JSON:
 
 - `scores/*.json`: `scripts/evaluate.py --json`
 - `budgets.json`: the same, for whole runs of different length on Set5
+- `real.json`: `scripts/evaluate.py --lr`
 - `speed.json`: `benchmarks/models.py`
 - `twins.json`: `benchmarks/twins.py`
-- `recipes.json`, and `recipes_continued.json` and `recipes_srgan.json` where they exist: `benchmarks/recipes.py`
-- `real.json`: `scripts/evaluate.py --lr`
+- `recipes_*.json`: `benchmarks/recipes.py`
 - `runs/*.json`: `add_run`
 """
 
-import itertools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxsr.errors import InputError
-from jaxsr.evaluation.protocol import PROTOCOL
+from jaxsr.evaluation.protocol import BICUBIC, PROTOCOL
 from jaxsr.files import replacing
+from results_page.recipe_groups import GROUPS
 
 SETS = ("Set5", "Set14", "Kodak24")
 
@@ -47,8 +47,9 @@ REAL_SETS = {f"Kodak24, LR {kind}": kind for kind in ("web", "phone", "old")}
 
 REAL_ROWS = ("bicubic", "srresnet", "srgan", "srresnet_real", "srgan_real", "realesrgan-x4plus")
 
-# The groups of short runs of `benchmarks/recipes.py`.
-RECIPES = {"scratch": "recipes.json", "continued": "recipes_continued.json", "srgan": "recipes_srgan.json"}
+# {(row, set): the metrics that the page shows}.
+_SHOWN = {(row, data): tuple(METRICS) for row in ROWS for data in SETS} | {("srresnet_real", "Set5"): ("psnr_y",)}
+_SHOWN_REAL = {(row, data): ("psnr_y", "lpips_alex") for row in REAL_ROWS for data in REAL_SETS}
 
 # From Ledig et al. 2017, the table of methods on benchmark data, including SRCNN and ESPCN; its SSIM is daala's. LPIPS
 # of an SRGAN is from Ma et al. 2020 (SPSR), table 1.
@@ -77,8 +78,7 @@ class Figures(NamedTuple):
       twins: {"recipe": …, "jaxsr": losses, "PyTorch": losses}.
       budgets: {stage: [(crops that a whole run saw, PSNR-Y on Set5), …]}, the shortest run first.
       real: {(model, kind of real photos): one of the evaluator's results}.
-      recipes: {group: {"base": flags of each run, "runs": {title: {"flags", "psnr_y", …}}, "data", "validation"}}, see
-        `RECIPES`; groups may be missing.
+      recipes: {group: {"base": flags of each run, "runs": {title: {"flags", "psnr_y", …}}, "data", "validation"}}.
       runs: {name: see `add_run`}.
     """
 
@@ -97,35 +97,20 @@ def read_figures(folder: Path) -> Figures:
     Raises:
       InputError: a file is missing or broken, was scored by another protocol, or lacks a figure of the page.
     """
-    results = [result for path in sorted((folder / "scores").glob("*.json")) for result in _read_scores(path)]
-    scores = {(result["model"], result["data"]): result for result in results}
-    missing = [f"{row} on {data}" for row in ROWS for data in SETS if (row, data) not in scores]
-    if missing:
-        raise InputError(f"{folder / 'scores'} has no scores of {', '.join(missing)}: run scripts/evaluate.py --json")
-    for row, data in itertools.product(ROWS, SETS):
-        lacking = [metric for metric in METRICS if scores[row, data]["mean"].get(metric) is None]
-        if lacking:
-            raise InputError(f"{row} on {data} was scored without {', '.join(lacking)}: run scripts/evaluate.py again")
+    scores = _scores(sorted((folder / "scores").glob("*.json")), _SHOWN, PROTOCOL)
+    real = _scores([folder / "real.json"], _SHOWN_REAL, PROTOCOL.replace(BICUBIC, "LR as given"))
     runs = {path.stem: _read(path, "title", "command", "scores") for path in sorted((folder / "runs").glob("*.json"))}
     if not runs:
-        raise InputError(f"{folder / 'runs'} has no run: add one by scripts/report.py --add-run")
+        raise InputError(f"{folder / 'runs'} has no run: add one by scripts/report.py add-run")
     speed = _read(folder / "speed.json", "machine", "size", "networks")
     twins = _read(folder / "twins.json", "recipe", "jaxsr", "PyTorch")
-    recipes = {
-        group: _read(folder / name, "base", "runs", "data", "validation")
-        for group, name in RECIPES.items()
-        if group == "scratch" or (folder / name).exists()
-    }
-    real = {(result["model"], result["data"]): result for result in _read(folder / "real.json", "results")["results"]}
-    missing = [f"{row} on {data}" for row in REAL_ROWS for data in REAL_SETS if (row, data) not in real]
-    if missing:
-        raise InputError(f"{folder / 'real.json'} has no scores of {', '.join(missing)}: run scripts/evaluate.py --lr")
+    recipes = {group: _read(folder / f"recipes_{group}.json", "base", "runs", "data", "validation") for group in GROUPS}
     return Figures(scores, speed, twins, _budgets(folder / "budgets.json"), real, recipes, runs)
 
 
 def _budgets(path):
     budgets = {}
-    for result in _read_scores(path):
+    for result in _results(path, PROTOCOL):
         if not result["card"]:
             raise InputError(f"{path}: {result['model']} was not trained; score the networks of runs only")
         crops = result["card"]["steps"] * result["card"]["recipe"]["batch_size"]
@@ -177,11 +162,25 @@ def markdown(lines: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *rows))
 
 
-def _read_scores(path):
+def _scores(paths, shown, protocol):
+    """{(row, set): result} of all files, with at least those metrics that are shown."""
+    scores = {(result["model"], result["data"]): result for path in paths for result in _results(path, protocol)}
+    missing = []
+    for (row, data), metrics in shown.items():
+        mean = scores[row, data]["mean"] if (row, data) in scores else {}
+        lacking = [metric for metric in metrics if mean.get(metric) is None]
+        missing += [f"{row} on {data} ({', '.join(lacking)})"] if lacking else []
+    if missing:
+        raise InputError(f"no scores of {'; '.join(missing)}: run scripts/evaluate.py as docs/results.md says")
+    return scores
+
+
+def _results(path, protocol):
     document = _read(path)
-    if not isinstance(document, dict) or document.get("protocol") != PROTOCOL:
-        raise InputError(f"{path} was scored by another protocol: run scripts/evaluate.py again")
-    return document["results"]
+    results = document["results"] if isinstance(document, dict) and document.get("protocol") == protocol else None
+    if results is None or any(result.get("protocol", protocol) != protocol for result in results):
+        raise InputError(f"{path} was scored by another protocol: run scripts/evaluate.py as docs/results.md says")
+    return results
 
 
 def _read(path, *keys):

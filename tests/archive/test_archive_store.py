@@ -1,5 +1,6 @@
 """Stores and replicas in this process, on this machine's disk and on fsspec's memory file system."""
 
+import contextlib
 import json
 import secrets
 import subprocess
@@ -151,6 +152,14 @@ def test_a_read_only_file_system_is_named_before_the_work():
         check_writable(open_store("data://x"))
 
 
+def test_a_name_in_a_store_with_options_is_a_uri_of_the_file():
+    from pyarrow import fs
+
+    store = open_store("s3://bucket/photos?region=eu-central-1")
+    remote, path = fs.FileSystem.from_uri(store.label(Path("sub/a.png")))
+    assert (remote.region, path) == ("eu-central-1", "bucket/photos/sub/a.png")
+
+
 def test_nothing_is_left_behind_in_a_folder_that_was_never_made(tmp_path):
     clear_abandoned(open_store(str(tmp_path)), [Path("never/made_x4.png")])
     assert list(tmp_path.iterdir()) == []
@@ -169,6 +178,12 @@ def run(*arguments, before="pass"):
     code = f"import runpy, sys; {before}; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
     command = [sys.executable, "-c", code, SCRIPT, *arguments, "--model", "bicubic"]
     return subprocess.run([str(word) for word in command], capture_output=True, text=True)
+
+
+def test_without_pyav_the_way_to_get_it_is_told(tmp_path):
+    process = run("clip.mp4", tmp_path / "out.mp4", before="sys.modules['av'] = None")
+    assert (process.returncode, process.stdout) == (2, "")
+    assert process.stderr == 'error: clips need PyAV: pip install "jaxsr[video]"\n'
 
 
 def test_without_ray_the_way_to_get_it_is_told(tmp_path):
@@ -227,9 +242,11 @@ def test_of_a_clip_that_is_skipped_as_much_is_said_as_on_one_machine(why, tmp_pa
     from jaxsr.video.clips import upscale_clips
 
     job = Job(tmp_path / "clip.mp4", tmp_path / "out.mp4")
+    held = claimed(job.target)
     if why == "existing":
         job.target.touch()
-    with claimed(job.target):
+        held = contextlib.nullcontext()
+    with held:
         there = upscale_clip_on_cluster(job, "nearest", {}, None, existing="keep", dry_run=False, cache=False)
         told = capsys.readouterr()
         here = upscale_clips(jaxsr.load("nearest"), [job], None, existing="keep", report=None)

@@ -111,6 +111,15 @@ def test_the_same_file_is_known_without_decoding_it(folders):
     assert problems["leak.png"].endswith(str(validation / "l.png"))
 
 
+def test_a_copy_of_a_large_validation_photo_is_found_by_a_quick_look(folders):
+    train, validation = folders
+    large = picture("guitar").resize((1200, 1200))
+    large.save(validation / "large.png", compress_level=1)
+    large.save(train / "guitar.jpg")
+    inspection = inspect([train], crop=96, validation=open_source([validation]))
+    assert found(inspection) == {"guitar.jpg": f"also in the validation set: {validation / 'large.png'}"}
+
+
 def test_what_is_left_can_be_trained_on(folders):
     train, _ = folders
     (train / "broken.png").write_bytes(b"")

@@ -100,6 +100,22 @@ def test_what_does_not_match_is_in_the_table(folders, tmp_path):
         with_low(found, ["samples"], [str(tmp_path / "lr")], scale=SCALE)
 
 
+@pytest.mark.parametrize("full", [False, True])
+def test_a_large_lr_file_that_breaks_off_is_found_by_the_full_check(tmp_path, full):
+    """As a large photo is: a quick look reads its header alone."""
+    high, low = tmp_path / "hr" / "a.png", tmp_path / "lr" / "a.png"
+    high.parent.mkdir()
+    low.parent.mkdir()
+    noise = np.random.default_rng(0).integers(0, 256, (1100, 1000, 3), np.uint8)
+    Image.fromarray(noise.repeat(2, axis=0).repeat(2, axis=1)).save(high, compress_level=1)
+    Image.fromarray(noise).save(low, compress_level=1)
+    low.write_bytes(low.read_bytes()[:-100_000])
+    folders = [str(high.parent)], [str(low.parent)]
+    found = with_low(inspect(folders[0], crop=CROP), *folders, scale=2, full=full)
+    assert [photo.name for photo in found.usable.photos] == ([] if full else [str(high)])
+    assert ("cannot be read" in format_table(found)) == full
+
+
 def test_an_lr_file_of_a_photo_that_is_left_out_is_not_called_lonely(folders, tmp_path):
     """Nor does a second photo of the same name vanish without a row."""
     (tmp_path / "hr" / "sub").mkdir(parents=True)

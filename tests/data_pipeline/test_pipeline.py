@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from jaxsr.data.pipeline import cached, crops, visits
+from jaxsr.data.sampling import PLACES
 from jaxsr.data.sources import Photo, Source, open_source
 from jaxsr.errors import InputError
 
@@ -86,9 +87,10 @@ def test_several_crops_of_a_photo_go_to_successive_batches():
     assert not np.array_equal(batches[0], batches[1])
 
 
+@pytest.mark.parametrize("sampling", PLACES)
 @pytest.mark.parametrize("position", [0, 1, 7, 31])
-def test_the_stream_goes_on_where_its_state_was_taken(position):
-    dataset = crops(in_memory(), crop=8, batch_size=4, seed=2, crops_per_photo=3)
+def test_the_stream_goes_on_where_its_state_was_taken(position, sampling):
+    dataset = crops(in_memory(), crop=8, batch_size=4, seed=2, crops_per_photo=3, sampling=sampling)
     iterator = iter(dataset)
     for _ in range(position):
         next(iterator)
@@ -99,24 +101,9 @@ def test_the_stream_goes_on_where_its_state_was_taken(position):
     assert np.array_equal(take(resumed, 12), expected)
 
 
-def test_orbax_keeps_the_position(tmp_path):
-    from orbax.checkpoint import v1 as ocp
-
-    dataset = crops(in_memory(), crop=8, batch_size=4, seed=2, crops_per_photo=3)
-    iterator = iter(dataset)
-    for _ in range(10):
-        next(iterator)
-    with ocp.training.Checkpointer(tmp_path) as checkpointer:
-        checkpointer.save_checkpointables(10, {"data": iterator})
-    expected = take(iterator, 12)
-    resumed = iter(dataset)
-    with ocp.training.Checkpointer(tmp_path) as checkpointer:
-        checkpointer.load_checkpointables(10, {"data": resumed})
-    assert np.array_equal(take(resumed, 12), expected)
-
-
-def test_shards_share_out_each_batch():
-    options = {"crop": 8, "batch_size": 6, "seed": 3, "crops_per_photo": 2}
+@pytest.mark.parametrize("sampling", PLACES)
+def test_shards_share_out_each_batch(sampling):
+    options = {"crop": 8, "batch_size": 6, "seed": 3, "crops_per_photo": 2, "sampling": sampling}
     whole, parts = crops(in_memory(), **options), [crops(in_memory(), **options, shard=(i, 3)) for i in range(3)]
     taken = [take(part, 9) for part in parts]
     assert [part.shape for part in taken] == [(9, 2, 8, 8, 3)] * 3

@@ -39,22 +39,6 @@ def test_a_flat_crop_is_kept_only_if_all_its_places_are_flat(sampling, power):
     assert abs(flat - share) < 5 * np.sqrt(share * (1 - share) / COUNT)
 
 
-def test_sampling_by_detail_goes_on_where_its_state_was_taken():
-    iterator = iter(crops(source_of(half_flat()), crop=CROP, batch_size=4, seed=2, sampling="detail"))
-    for _ in range(7):
-        next(iterator)
-    state = iterator.get_state()
-    expected = list(itertools.islice(iterator, 9))
-    resumed = iter(crops(source_of(half_flat()), crop=CROP, batch_size=4, seed=2, sampling="detail"))
-    resumed.set_state(state)
-    assert np.array_equal(list(itertools.islice(resumed, 9)), expected)
-
-
-def test_shards_of_sampling_by_detail_share_out_each_batch():
-    parts = [take(6, sampling="detail", shard=(index, 2)) for index in range(2)]
-    assert np.array_equal(np.concatenate(parts, axis=1), take(6, sampling="detail"))
-
-
 def test_lr_is_cut_where_hr_is():
     low = half_flat()
     high = low.repeat(4, axis=0).repeat(4, axis=1)

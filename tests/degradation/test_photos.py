@@ -1,17 +1,29 @@
 """Whole photos by the recipes: the picture is there, whichever branch chance takes."""
 
+import typing
+
 import jax
 import numpy as np
 import pytest
 from PIL import Image
 
-from jaxsr.data.degradation import RECIPE_NAMES
+from jaxsr.config import Degradation
+from jaxsr.data.degradation import RECIPE_NAMES, make_degradation
 from jaxsr.data.degradation.photos import degrade_photo
 from jaxsr.data.degradation.recipes import RECIPES
+from jaxsr.errors import InputError
 from jaxsr.imaging.resize import resize_uint8
 from jaxsr.metrics import psnr
 
 PHOTO = np.asarray(Image.open("tests/data/Set5/HR/butterfly.png").convert("RGB"))
+
+
+def test_the_flags_name_the_recipes_and_others_are_refused():
+    assert typing.get_args(Degradation) == RECIPE_NAMES
+    with pytest.raises(InputError, match="degradation haze is unknown: choose bicubic, real, wang2021"):
+        degrade_photo(jax.random.key(0), PHOTO, recipe="haze", scale=4)
+    with pytest.raises(InputError, match="degradation haze is unknown"):
+        make_degradation("haze", scale=4)
 
 
 @pytest.mark.parametrize("recipe", RECIPE_NAMES)

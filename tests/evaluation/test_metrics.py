@@ -10,8 +10,8 @@ from jaxsr.evaluation.metrics import psnr, ssim_daala, ssim_wang
 
 def noisy_pair(*shape):
     generator = np.random.default_rng(0)
-    hr = generator.uniform(0, 255, shape)
-    return np.clip(hr + generator.normal(0, 20, shape), 0, 255), hr
+    hr = generator.uniform(0, 1, shape)
+    return np.clip(hr + generator.normal(0, 20 / 255, shape), 0, 1), hr
 
 
 @pytest.mark.parametrize("peak", [1.0, 255.0])
@@ -27,6 +27,20 @@ def test_the_package_has_them_by_either_way_of_importing():
     assert jaxsr.metrics.ssim_wang is ssim_wang
 
 
+def test_the_peak_of_an_array_is_that_of_the_image_contract():
+    unit = np.linspace(0.1, 0.9, 30 * 20).reshape(30, 20).astype(np.float32)
+    # 20·log10(1 / 0.1)
+    assert psnr(unit + np.float32(0.1), unit) == pytest.approx(20, abs=1e-5)
+    levels = np.round(unit * 255).astype(np.uint8)
+    assert psnr(levels + np.uint8(25), levels) == pytest.approx(20 * math.log10(255 / 25))
+    for ssim in (ssim_wang, ssim_daala):
+        half = np.round(levels / 2).astype(np.uint8)
+        assert ssim(half, levels) == pytest.approx(ssim(half / 255, levels / 255))
+    for other in (levels.astype(np.int32), unit):
+        with pytest.raises(ValueError, match="give `peak`"):
+            psnr(other, levels)
+
+
 def test_psnr_of_equal_images_is_infinite():
     hr = np.zeros((4, 4))
     assert psnr(hr, hr) == math.inf
@@ -40,13 +54,13 @@ def test_psnr_does_not_wrap_around_on_uint8():
 def test_psnr_equals_skimage():
     metrics = pytest.importorskip("skimage.metrics", reason="scikit-image is not installed")
     sr, hr = noisy_pair(20, 30, 3)
-    assert psnr(sr, hr) == pytest.approx(metrics.peak_signal_noise_ratio(hr, sr, data_range=255))
+    assert psnr(sr, hr) == pytest.approx(metrics.peak_signal_noise_ratio(hr, sr, data_range=1))
 
 
 def test_ssim_wang_equals_skimage_where_the_window_lies_inside():
     metrics = pytest.importorskip("skimage.metrics", reason="scikit-image is not installed")
     sr, hr = noisy_pair(40, 33)
-    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255, "full": True}
+    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1, "full": True}
     _, similarity = metrics.structural_similarity(hr, sr, **options)
     assert ssim_wang(sr, hr) == pytest.approx(similarity[5:-5, 5:-5].mean(), abs=1e-12)
 
@@ -56,7 +70,7 @@ def test_ssim_of_two_flat_images_is_the_luminance_term(ssim):
     # With no variance anywhere SSIM is (2ab + c1) / (a² + b² + c1).
     c1 = (0.01 * 255) ** 2
     expected = (2 * 100 * 150 + c1) / (100**2 + 150**2 + c1)
-    assert ssim(np.full((60, 50), 100.0), np.full((60, 50), 150.0)) == pytest.approx(expected)
+    assert ssim(np.full((60, 50), 100, np.uint8), np.full((60, 50), 150, np.uint8)) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("ssim", [ssim_wang, ssim_daala])
@@ -65,7 +79,7 @@ def test_ssim_properties(ssim):
     assert ssim(hr, hr) == pytest.approx(1.0)
     assert ssim(sr, hr) == pytest.approx(ssim(hr, sr))
     assert ssim(sr, hr) < 1.0
-    assert ssim(sr / 255, hr / 255, peak=1.0) == pytest.approx(ssim(sr, hr))
+    assert ssim(sr * 255, hr * 255, peak=255.0) == pytest.approx(ssim(sr, hr))
 
 
 def daala_by_the_definition(sr, hr):
@@ -88,7 +102,7 @@ def daala_by_the_definition(sr, hr):
             variance_a = np.average((a - mean_a) ** 2, weights=weight)
             variance_b = np.average((b - mean_b) ** 2, weights=weight)
             covariance = np.average((a - mean_a) * (b - mean_b), weights=weight)
-            c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+            c1, c2 = 0.01**2, 0.03**2
             similarity = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
             similarity /= (mean_a**2 + mean_b**2 + c1) * (variance_a + variance_b + c2)
             numerator, denominator = numerator + weight.sum() * similarity, denominator + weight.sum()

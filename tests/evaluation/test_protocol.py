@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 import jaxsr
@@ -42,7 +43,7 @@ def test_published_bicubic_row_of_lpips():
         jaxsr.load("bicubic"),
         read_set(find_set(DATA / "Set5")[1]),
         metrics=(),
-        distances={"lpips_alex": lpips_metrics(["lpips_alex"])["lpips_alex"]},
+        distances=lpips_metrics(["alex"]),
     )
     assert result["mean"] == {"lpips_alex": pytest.approx(0.341, abs=0.002)}
 
@@ -110,6 +111,14 @@ def test_folders_are_not_searched_below(tmp_path):
     Image.new("RGB", (40, 40)).save(tmp_path / "deeper" / "a.png")
     with pytest.raises(InputError, match="no photos"):
         find_set(tmp_path)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_tiff_of_16_bits_is_gray_in_both_orders_of_bytes(tmp_path, order):
+    gray = np.random.default_rng(0).integers(0, 65536, (40, 50)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", gray, byteorder=order, photometric="minisblack")
+    ((_, photo),) = read_set([tmp_path / "a.tif"])
+    np.testing.assert_array_equal(photo, np.round(gray / 257))
 
 
 def test_photos_of_one_name_stay_apart(tmp_path):

@@ -23,7 +23,7 @@ def report(*arguments):
 def test_the_committed_page_and_table_are_what_the_figures_give(tmp_path):
     readme = tmp_path / "README.md"
     shutil.copy(ROOT / "README.md", readme)
-    done = report("--output", tmp_path, "--readme", readme)
+    done = report("page", "--output", tmp_path, "--readme", readme)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "results.md").read_text() == (ROOT / "docs" / "results.md").read_text()
     assert readme.read_text() == (ROOT / "README.md").read_text()
@@ -75,19 +75,21 @@ def without_lpips(folder):
     ("damage", "words"),
     [
         (lambda folder: (folder / "speed.json").unlink(), "speed.json cannot be read"),
-        (lambda folder: (folder / "scores" / "models.json").unlink(), "has no scores of srcnn on Set5"),
+        (lambda folder: (folder / "scores" / "models.json").unlink(), "no scores of srcnn on Set5 (psnr_y, "),
+        (lambda folder: (folder / "scores" / "real_networks.json").unlink(), "srresnet_real on Set5 (psnr_y)"),
+        (lambda folder: shutil.copy(folder / "scores" / "models.json", folder / "real.json"), "real.json was scored"),
         (lambda folder: (folder / "budgets.json").write_text('{"protocol": "other"}'), "another protocol"),
         (lambda folder: (folder / "budgets.json").write_text("[]"), "another protocol"),
         (lambda folder: (folder / "speed.json").write_text("{}"), "speed.json lacks machine"),
         (lambda folder: shutil.rmtree(folder / "runs"), "no run"),
-        (without_lpips, "srresnet on Set5 was scored without lpips_alex"),
+        (without_lpips, "no scores of srresnet on Set5 (lpips_alex): run"),
     ],
 )
 def test_what_is_missing_is_named(tmp_path, damage, words):
     folder = tmp_path / "results"
     shutil.copytree(FIGURES, folder)
     damage(folder)
-    done = report("--figures", folder, "--output", tmp_path, "--readme", "None")
+    done = report("page", "--figures", folder, "--output", tmp_path, "--readme", "None")
     assert done.returncode == 2
     assert words in done.stderr
     assert "Traceback" not in done.stderr
@@ -99,9 +101,9 @@ def test_a_run_is_kept(tmp_path):
     rows = [{"step": 0, "psnr_y": 27.5}, {"step": 1, "loss": 0.1}, {"step": 1, "psnr_y": 28.0}]
     (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     more = ["--name", "mine", "--title", "Mine", "--command", "python scripts/train.py"]
-    assert report("--figures", tmp_path, "--add-run", run, *more).returncode == 0
+    assert report("add-run", "--figures", tmp_path, "--run", run, *more).returncode == 0
     kept = json.loads((tmp_path / "runs" / "mine.json").read_text())
     assert kept == {"title": "Mine", "command": "python scripts/train.py", "scores": [rows[0], rows[2]]}
-    refused = report("--figures", tmp_path, "--add-run", tmp_path, *more)
+    refused = report("add-run", "--figures", tmp_path, "--run", tmp_path, *more)
     assert refused.returncode == 2
     assert "no metrics.jsonl" in refused.stderr

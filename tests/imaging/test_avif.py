@@ -4,20 +4,16 @@ import struct
 
 import numpy as np
 import pytest
+import pyvips
+from pictures import P3_TO_SRGB, through
 from PIL import Image
 
-import jaxsr
 from jaxsr.errors import InputError
 from jaxsr.imaging.boxes import primary_numbers
 from jaxsr.imaging.photo import read_photo
 from jaxsr.imaging.picture import open_picture
-from jaxsr.upscaling.files import upscale_file
 
 COLOUR = (160, 140, 110)
-# Display P3 to sRGB, linear (CSS Color 4, section 18).
-P3_TO_SRGB = np.array(
-    [[1.2249401763, -0.2249401763, 0], [-0.0420569547, 1.0420569547, 0], [-0.0196375546, -0.0786360456, 1.0982736001]]
-)
 
 
 def avif(path, *, primaries, transfer, picture=None, **options):
@@ -50,7 +46,7 @@ def test_display_p3_without_a_profile(tmp_path):
     photo = read_photo(tmp_path / "a.avif")
     assert (photo.shape, photo.dtype) == ((24, 40, 3), np.uint8)
     np.testing.assert_allclose(photo[9, 9], 255 * expected, atol=1)
-    upscale_file(jaxsr.load("bicubic"), tmp_path / "a.avif", tmp_path / "b.png")
+    through(tmp_path / "a.avif", tmp_path / "b.png")
     with Image.open(tmp_path / "b.png") as written:
         np.testing.assert_allclose(np.asarray(written)[40, 40], 255 * sample, atol=1)
     assert b"cICP" + bytes([12, 13, 0, 1]) in (tmp_path / "b.png").read_bytes()
@@ -80,8 +76,7 @@ def test_srgb_and_a_profile_go_before_the_numbers(tmp_path):
 def through_p3(folder):
     """A TIFF with a profile of Display P3."""
     avif(folder / "p3.avif", primaries=12, transfer=13)
-    upscale_file(jaxsr.load("bicubic"), folder / "p3.avif", folder / "p3.tif")
-    return folder / "p3.tif"
+    return through(folder / "p3.avif", folder / "p3.tif")
 
 
 def box(kind, body):
@@ -114,3 +109,15 @@ def test_the_numbers_are_those_of_the_primary_picture(wide, tmp_path):
         broken[random.integers(8, len(broken), 3)] = random.integers(0, 256, 3)
         (tmp_path / "a.avif").write_bytes(broken[: random.integers(len(broken) // 2, len(broken))].tobytes())
         primary_numbers(tmp_path / "a.avif")
+
+
+@pytest.mark.parametrize("bits", [10, 12])
+def test_white_is_white_at_any_depth(bits, tmp_path):
+    levels = np.zeros((64, 64, 3), np.uint16)
+    levels[:32] = 65535
+    levels[48:] = 2**15
+    image = pyvips.Image.new_from_array(levels).copy(interpretation="rgb16")
+    image.heifsave(str(tmp_path / "a.avif"), compression="av1", bitdepth=bits, lossless=True)
+    rows = open_picture(tmp_path / "a.avif").rows(0, 64)
+    assert (rows[0].min(), rows[40].max()) == (1, 0)
+    np.testing.assert_allclose(rows[60], 2 ** (bits - 1) / (2**bits - 1), atol=1e-5)

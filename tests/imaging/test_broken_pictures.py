@@ -16,16 +16,16 @@ from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.counting import tiff_pages
-from jaxsr.imaging.picture import open_picture
+from jaxsr.evaluation.photos import read_set
+from jaxsr.imaging.photo import photo_size, read_photo
+from jaxsr.imaging.picture import open_picture, picture_size
+from jaxsr.imaging.png.chunks import chunk
+from jaxsr.imaging.quality import file_quality
+from jaxsr.imaging.tiff import own_pages, tiff_tags
 
 
 def png(width, height, data=b""):
     """A PNG of 8-bit RGB that claims a size, with whatever pixels."""
-
-    def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
@@ -109,7 +109,7 @@ def test_pictures_that_pillow_would_refuse_are_read(tmp_path, monkeypatch):
     # In place of pictures beyond Pillow's limit of 179 megapixels.
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
     assert open_picture(tmp_path / "a.pgm").size == (30, 40)
-    assert tiff_pages(tmp_path / "a.tif", 3) == [0, 2]
+    assert own_pages(tiff_tags(tmp_path / "a.tif")) == [0, 2]
 
 
 def test_salvage_is_no_way_out_for_a_jpeg_that_is_whole(tmp_path):
@@ -166,6 +166,44 @@ def test_kinds_of_pixel_that_are_not_taken(tmp_path):
     pyvips.Image.black(8, 8).cast("int").tiffsave(str(tmp_path / "int.tif"))
     with pytest.raises(InputError, match=r"int\.tif: pixels of type int are not supported"):
         open_picture(tmp_path / "int.tif")
+
+
+def test_pillows_limit_stops_and_warns_nobody(tmp_path, monkeypatch, recwarn):
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 30), np.uint8)
+    for suffix in (".png", ".jpg", ".jp2", ".tif", ".webp"):
+        Image.fromarray(pixels).save(tmp_path / f"a{suffix}", quality=70)
+    # In place of pictures of more than 89 and 179 megapixels.
+    for limit in (1000, 500):
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+        assert file_quality(tmp_path / "a.jpg") == 70
+        for suffix in (".png", ".jpg", ".jp2", ".tif", ".webp"):
+            path = tmp_path / f"a{suffix}"
+            assert photo_size(path) == picture_size(path) == (40, 30)
+            assert read_photo(path).shape == (40, 30, 3)
+        ((_, photo),) = read_set([tmp_path / "a.png"])
+        np.testing.assert_array_equal(photo, pixels)
+    assert not recwarn.list
+
+
+def test_the_size_is_in_the_header(tmp_path):
+    """Of files that end after it."""
+    for suffix in (".bmp", ".jp2", ".ppm", ".tga"):
+        Image.fromarray(np.random.default_rng(0).integers(0, 256, (160, 96, 3), np.uint8)).save(tmp_path / f"a{suffix}")
+        (tmp_path / f"b{suffix}").write_bytes((tmp_path / f"a{suffix}").read_bytes()[:250])
+        assert picture_size(tmp_path / f"b{suffix}") == (160, 96)
+        with pytest.raises(InputError, match="cannot be read as a picture"):
+            open_picture(tmp_path / f"b{suffix}")
+    (tmp_path / "c.bmp").write_bytes(b"BM" + b"\xff" * 60)
+    with pytest.raises(InputError, match=r"c\.bmp: cannot be read as a picture"):
+        picture_size(tmp_path / "c.bmp")
+
+
+def test_the_limit_comes_before_the_pixels_that_are_salvaged(tmp_path, monkeypatch):
+    (tmp_path / "a.jpg").write_bytes(truncated(".jpg"))
+    monkeypatch.setattr(pyvips.Image, "write_to_memory", None)
+    monkeypatch.setattr(pyvips.Image, "copy_memory", None)
+    with pytest.raises(InputError, match=r"64 × 64 pixels are more than the limit of 0\.001 megapixels"):
+        open_picture(tmp_path / "a.jpg", salvage=True, largest=1000)
 
 
 FUZZ = """

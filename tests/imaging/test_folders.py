@@ -1,3 +1,4 @@
+import contextlib
 import os
 import warnings
 
@@ -76,3 +77,28 @@ def test_a_link_that_leads_nowhere_is_named(tree):
 
 def test_the_results_of_an_earlier_run_are_left_out_by_whatever_name(tree):
     assert "sub/b.png" not in names(tree, follow=True, apart_from=tree / "inside")
+
+
+def test_a_folder_that_may_be_listed_but_not_entered_is_named(tmp_path):
+    """Looked at by a user of its own, as root may enter every folder."""
+    (tmp_path / "closed" / "sub").mkdir(parents=True)
+    (tmp_path / "closed" / "a.png").touch()
+    (tmp_path / "closed" / "notes.txt").touch()
+    (tmp_path / "b.png").touch()
+    tmp_path.chmod(0o755)
+    (tmp_path / "closed").chmod(0o444)
+    child = os.fork()
+    if not child:
+        status = 1
+        with contextlib.suppress(BaseException):
+            os.chdir(tmp_path)
+            if not os.getuid():
+                os.setuid(65534)
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always")
+                found = [str(path) for path in find_photos(".")]
+            status = not ("b.png" in found and any("closed/sub: Permission denied" in str(each) for each in told))
+        os._exit(status)
+    _, status = os.waitpid(child, 0)
+    (tmp_path / "closed").chmod(0o755)
+    assert status == 0

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import pyvips
 import tifffile
+from pictures import through
 from PIL import Image, ImageSequence
 
 import jaxsr
@@ -22,11 +23,6 @@ from jaxsr.upscaling.files import file_stages, upscale_file
 ROWS, COLUMNS = np.mgrid[:24, :36]
 BACKGROUND = np.uint8(np.stack([COLUMNS * 7, ROWS * 10, COLUMNS + ROWS], -1))
 TIMES = (50, 100, 70, 250)
-
-
-def through(source, target, **options):
-    upscale_file(jaxsr.load("bicubic"), source, target, **options)
-    return target
 
 
 def frame(number, *, clear=False):
@@ -187,10 +183,13 @@ def test_the_first_frame_alone_on_request(tmp_path):
         assert open_picture(tmp_path / f"a{suffix}").notes == ("the first of 4 pictures",)
     with pytest.warns(UserWarning, match="the first of 4 pictures"):
         through(tmp_path / "a.gif", tmp_path / "b.jpg", first_frame=True)
+    with pytest.warns(UserWarning, match="the first of 4 pictures"):
+        jaxsr.load("bicubic")(tmp_path / "a.gif")
     with pytest.raises(InputError, match=r"b\.jpg: its format does not hold the 4 frames of .*a\.gif; .*--first-frame"):
         through(tmp_path / "a.gif", tmp_path / "b.jpg")
     with Image.open(tmp_path / "b.jpg") as written:
         assert written.size == (144, 96)
+        assert np.abs(np.asarray(written).astype(int) - resize_uint8(frame(0), 4)).mean() < 6
 
 
 def test_one_frame_is_a_picture(tmp_path):
@@ -269,3 +268,12 @@ def test_what_is_not_written_leaves_nothing_behind(tmp_path):
     computed = stages.compute(stages.read(tmp_path / "a.gif"), tmp_path / "b.gif", None)
     stages.discard(computed)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.gif"]
+
+
+def test_the_compression_of_an_animated_png_is_the_one_asked_for(tmp_path):
+    waves = [127 + 80 * np.sin((ROWS + COLUMNS + 9 * number) / 7) + 0 * BACKGROUND[..., 0] for number in range(3)]
+    save(tmp_path / "a.png", [np.uint8(np.dstack([wave] * 3)) for wave in waves], duration=50)
+    results = [through(tmp_path / "a.png", tmp_path / f"{way}.png", compression=way) for way in ("fast", "small")]
+    assert results[1].stat().st_size < 0.8 * results[0].stat().st_size
+    for (fast, _), (small, _) in zip(*map(shown, results), strict=True):
+        np.testing.assert_array_equal(fast, small)

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 import tifffile
+from pictures import P3_TO_SRGB, smooth, through
 from PIL import Image, ImageCms, JpegImagePlugin
 
 import jaxsr
@@ -14,26 +15,18 @@ from jaxsr.errors import InputError
 from jaxsr.imaging.comments import read_comments
 from jaxsr.imaging.picture import open_picture, picture_size
 from jaxsr.imaging.resize import resize_uint8
-from jaxsr.upscaling.files import file_stages, upscale_file
+from jaxsr.upscaling.files import file_stages
 
 ROWS, COLUMNS = np.mgrid[:24, :40]
-SMOOTH = np.uint8(127 + 80 * np.stack([np.sin(ROWS / 7), np.cos(COLUMNS / 9), np.sin((ROWS + COLUMNS) / 11)], -1))
+SMOOTH = smooth(24, 40)
 NOISE = np.random.default_rng(0).integers(0, 256, (160, 96, 3), np.uint8)
 
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-# Display P3 to sRGB (CSS Color 4, section 18), and XYZ of D50 to sRGB (as Lindbloom lists it), all of them linear.
-P3_TO_SRGB = np.array(
-    [[1.2249401763, -0.2249401763, 0], [-0.0420569547, 1.0420569547, 0], [-0.0196375546, -0.0786360456, 1.0982736001]]
-)
+# XYZ of D50 to linear sRGB (as Lindbloom lists it).
 D50_TO_SRGB = np.array(
     [[3.1338561, -1.6168667, -0.4906146], [-0.9787684, 1.9161415, 0.0334540], [0.0719453, -0.2289914, 1.4052427]]
 )
-
-
-def through(source, target):
-    upscale_file(jaxsr.load("bicubic"), source, target)
-    return target
 
 
 @pytest.fixture

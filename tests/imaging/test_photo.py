@@ -6,6 +6,7 @@ from PIL import Image
 from jaxsr.errors import InputError
 from jaxsr.imaging.photo import photo_size, read_photo, save_image
 from jaxsr.imaging.picture import open_picture
+from jaxsr.imaging.png.chunks import insert_before_pixels
 
 
 def ramp(height=40, width=60):
@@ -167,3 +168,11 @@ def test_save_image(tmp_path):
     with pytest.raises(TypeError, match="float32"):
         save_image(tmp_path / "b.png", ramp().astype(np.float32))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.JPG", "new"]
+
+
+def test_a_transparent_level_of_a_gray_png_of_16_bits(tmp_path):
+    levels = np.array([[1000, 1001, 65535]], np.uint16)
+    Image.fromarray(levels).save(tmp_path / "a.png")
+    with (tmp_path / "a.png").open("r+b") as file:
+        insert_before_pixels(file, [(b"tRNS", (1000).to_bytes(2))])
+    assert read_photo(tmp_path / "a.png")[..., 0].tolist() == [[255, 4, 255]]

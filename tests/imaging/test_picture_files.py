@@ -1,28 +1,22 @@
 """Every kind of picture through a file and back, read by programs that are not ours."""
 
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
 import pyvips
+from pictures import smooth, through
 from PIL import Image, ImageCms
 
 import jaxsr
 from jaxsr.errors import InputError
 from jaxsr.imaging.picture import open_picture, picture_size
 from jaxsr.imaging.resize import resize, resize_uint8
-from jaxsr.imaging.writing import WRITTEN_SUFFIXES
-from jaxsr.upscaling.files import upscale_file
+from jaxsr.imaging.writing import WRITTEN_SUFFIXES, check_target
 
 ROWS, COLUMNS = np.mgrid[:24, :36]
-SMOOTH = np.uint8(127 + 80 * np.stack([np.sin(ROWS / 7), np.cos(COLUMNS / 9), np.sin((ROWS + COLUMNS) / 11)], -1))
+SMOOTH = smooth(24, 36)
 ORIENTATION, MAKE, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x0112, 0x010F, 0x011A, 0x011B, 0x0128
-
-
-def through(source, target):
-    upscale_file(jaxsr.load("bicubic"), Path(source), Path(target))
-    return Path(target)
 
 
 def profile(name):
@@ -261,18 +255,6 @@ def test_resolution_grows_in_exif_too(suffix, tmp_path):
             assert written.info["dpi"] == pytest.approx((1200, 1200), abs=0.1)
 
 
-def test_of_an_animation_the_first_picture_and_that_is_said(tmp_path):
-    frames = [Image.fromarray(SMOOTH), Image.fromarray(255 - SMOOTH)]
-    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
-    assert open_picture(tmp_path / "a.gif").notes == ("the first of 2 pictures",)
-    with pytest.warns(UserWarning, match=r"a\.gif: the first of 2 pictures"):
-        jaxsr.load("bicubic")(tmp_path / "a.gif")
-    with pytest.warns(UserWarning, match=r"a\.gif: the first of 2 pictures"):
-        upscale_file(jaxsr.load("bicubic"), tmp_path / "a.gif", tmp_path / "b.png", first_frame=True)
-    with Image.open(tmp_path / "b.png") as written:
-        assert np.abs(np.asarray(written.convert("RGB")).astype(int) - resize_uint8(SMOOTH, 4)).mean() < 8
-
-
 def test_jpeg_is_not_subsampled_and_of_quality_95(tmp_path):
     Image.fromarray(SMOOTH).save(tmp_path / "a.png")
     with Image.open(through(tmp_path / "a.png", tmp_path / "b.jpg")) as written:
@@ -287,3 +269,28 @@ def test_brackets_and_spaces_in_names(tmp_path):
     Image.fromarray(SMOOTH).save(tmp_path / "a [Q=1] b.png")
     with Image.open(through(tmp_path / "a [Q=1] b.png", tmp_path / "c [x].png")) as written:
         np.testing.assert_array_equal(np.asarray(written), resize_uint8(SMOOTH, 4))
+
+
+def test_a_result_too_large_for_a_bitmap_is_refused_before_the_work(tmp_path):
+    for mode, side in (("RGB", 37_837), ("L", 65_535)):
+        Image.fromarray(SMOOTH).convert(mode).save(tmp_path / "a.png")
+        picture = open_picture(tmp_path / "a.png")
+        check_target(picture, tmp_path / "b.bmp", size=(side, side))
+        with pytest.raises(InputError, match=r"b\.bmp: BMP has at most 4\.3 gigabytes, and the result has .* \.tif"):
+            check_target(picture, tmp_path / "b.bmp", size=(side + 2, side + 2))
+
+
+@pytest.mark.parametrize("suffix", [".ppm", ".jp2"])
+def test_colours_of_more_than_eight_bits_that_are_read_with_eight(suffix, tmp_path):
+    Image.fromarray(SMOOTH).save(tmp_path / f"a{suffix}")
+    assert open_picture(tmp_path / f"a{suffix}").notes == ()
+    if suffix == ".ppm":
+        (tmp_path / "a.ppm").write_bytes(b"P6 36 24 65535\n" + (SMOOTH.astype(">u2") * 257).tobytes())
+    else:
+        # The header alone says so here; the depth in it is one less.
+        whole = (tmp_path / "a.jp2").read_bytes()
+        at = whole.index(b"ihdr") + 14
+        (tmp_path / "a.jp2").write_bytes(whole[:at] + bytes([15]) + whole[at + 1 :])
+    picture = open_picture(tmp_path / f"a{suffix}")
+    assert picture.notes == ("its colours are read with 8 bits per channel, of which it has more",)
+    assert picture.colour.format == "uchar"

@@ -7,19 +7,15 @@ import zlib
 import numpy as np
 import pytest
 import pyvips
+from pictures import P3_TO_SRGB, through
 from PIL import Image, ImageCms
 
 import jaxsr
 from jaxsr.errors import InputError
 from jaxsr.imaging.picture import open_picture
 from jaxsr.imaging.png.chunks import read_chunks
-from jaxsr.upscaling.files import upscale_file
 
 LINEAR, P3, SRGB_GAMMA = struct.pack(">L", 100_000), (31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000), 45455
-# Display P3 to sRGB, both linear and of D65 (CSS Color 4, section 18).
-P3_TO_SRGB = np.array(
-    [[1.2249401763, -0.2249401763, 0], [-0.0420569547, 1.0420569547, 0], [-0.0196375546, -0.0786360456, 1.0982736001]]
-)
 PATCH = np.array([120, 140, 100], np.uint8)
 
 
@@ -48,11 +44,6 @@ def save(path, pixels, **chunks):
 
 def flat(patch, side=12):
     return np.broadcast_to(patch, (side, side, *np.shape(patch))).copy()
-
-
-def through(source, target):
-    upscale_file(jaxsr.load("bicubic"), source, target)
-    return target
 
 
 def chunks_of(path):

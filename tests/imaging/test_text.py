@@ -1,23 +1,15 @@
 """Text of PNG files through a file and back, read by Pillow."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
+from pictures import through
 from PIL import Image, PngImagePlugin
 
-import jaxsr
 from jaxsr.imaging.png.text import read_text
 from jaxsr.imaging.resize import resize_uint8
-from jaxsr.upscaling.files import upscale_file
 
 SMOOTH = np.uint8(np.linspace(0, 255, 24 * 36 * 3).reshape(24, 36, 3))
 ORIENTATION = 0x0112
-
-
-def through(source, target):
-    upscale_file(jaxsr.load("bicubic"), Path(source), Path(target))
-    return Path(target)
 
 
 TEXTS = {

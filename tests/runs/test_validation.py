@@ -31,6 +31,14 @@ def test_a_photo_that_is_reproduced_exactly_does_not_hide_the_others():
     np.testing.assert_allclose(both, (100 + alone) / 2)
 
 
+def test_a_loss_has_no_limit():
+    model = ESPCN(scale=2)
+    state = create_state(initialise(jax.random.key(0), model), optax.sgd(0.0), ema=False)
+    photos = {"noise": np.uint8(255 * images(40, 40))}
+    losses = {"validation_loss": lambda sr, hr: 1000 + 0 * sr}
+    assert make_validation(model, photos, workdir=None, losses=losses)(state, None)["validation_loss"] == 1000
+
+
 @pytest.mark.parametrize("gray", [False, True])
 @pytest.mark.parametrize("loss", PIXEL_LOSSES)
 def test_the_validation_loss_is_that_of_an_update_on_the_whole_photo(loss, gray):

@@ -202,15 +202,6 @@ def test_losses_and_statistics_are_the_same_on_one_and_on_four_devices(run):
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-3), *stats)
 
 
-def test_two_steps_in_one_dispatch_equal_two_dispatches(run):
-    batches = crops(2, 4)
-    together, metrics = run(batches)
-    first, before = run(batches[:1])
-    second, after = run(batches[1:], state=first)
-    np.testing.assert_allclose(metrics["loss"], np.ravel([before["loss"], after["loss"]]), rtol=1e-4)
-    assert int(together.step) == int(second.step) == 2
-
-
 @pytest.mark.parametrize("content", ["mse", "l1"])
 def test_the_calibrated_scale_starts_at_the_stated_multiple(content):
     losses = GanLosses(TAPS, 1.0, content=content)

@@ -22,7 +22,7 @@ def step(state, crops):
     return state, {"loss": jnp.where(mean > 0, mean, jnp.nan)}
 
 
-def run(workdir, orders, score=float, **settings):
+def run(workdir, orders, score=float, extended_at=None, **settings):
     """Train on crops of one brightness each, `orders[n]` being those of data order n; returns what was exported.
 
     A validation scores the sum of all crops so far.
@@ -47,6 +47,7 @@ def run(workdir, orders, score=float, **settings):
         warnings=lambda rows: {},
         export=lambda state, name, scores: exported.update({name: jax.device_get(state.params["sum"])}),
         title="",
+        extended_at=extended_at,
     )
     return exported
 
@@ -111,6 +112,9 @@ def test_a_run_ends_early_after_so_many_validations_without_a_better_score(tmp_p
     # The same command again finds it done; a longer patience goes on from there.
     assert run(tmp_path / "3", ups, checkpoint_every=3, **settings) == {"last.safetensors": 30}
     assert run(tmp_path / "3", ups, **settings | {"early_stop": 3}) == {"last.safetensors": 40}
+    # An extension begins with its whole patience.
+    for _ in range(2):
+        assert run(tmp_path / "1", ups, extended_at=6, **settings)["last.safetensors"] == 50
 
 
 def test_patience_survives_a_restart(tmp_path):

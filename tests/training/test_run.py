@@ -24,6 +24,8 @@ def test_the_defaults_pass(stage):
         ({"crop": 72}, "--crop 72: .* multiple of 16"),
         ({"crop": 76, "discriminator": "unet"}, "--crop 76: .* multiple of 8"),
         ({"perceptual": "lpips", "content_loss": "l1"}, "--content-loss l1: LPIPS"),
+        ({"data": ("photos", "."), "workdir": "runs/a"}, "--workdir runs/a lies in --data ."),
+        ({"data": ("photos",), "workdir": "other/../photos"}, "--workdir other/../photos lies in --data photos"),
         ({"validation_lr": ("low",)}, "--validation-lr .* --validation"),
         ({"kernel_sides": (9, 0, 5)}, "--kernel-sides"),
         ({"kernel_sides": (8, 2, 4)}, "--kernel-sides"),

@@ -4,7 +4,6 @@ import numpy as np
 import optax
 import pytest
 
-from jaxsr.training.losses import absolute_error, squared_error
 from jaxsr.training.state import create_state, learning_rate_schedule
 
 
@@ -36,12 +35,6 @@ def test_the_average_of_a_constant_is_that_constant_and_forgets_its_start():
     # The weight left on the start is the product of the decays.
     left = np.prod(np.minimum(0.99, (1 + np.arange(400)) / (10 + np.arange(400))))
     np.testing.assert_allclose(state.ema["params"]["w"], 7 * (1 - left), rtol=1e-5)
-
-
-def test_losses_are_elementwise():
-    prediction, target = jnp.array([[1.0, -2.0]]), jnp.array([[0.5, 1.0]])
-    np.testing.assert_allclose(squared_error(prediction, target), [[0.25, 9.0]])
-    np.testing.assert_allclose(absolute_error(prediction, target), [[0.5, 3.0]])
 
 
 def test_exported_is_the_average_only_where_there_is_one():

@@ -239,12 +239,6 @@ def test_an_unknown_stage_and_a_missing_workdir(photos):
     assert_refused(run(command("--data", "samples")), "--workdir is missing")
 
 
-def test_weights_of_another_architecture_are_refused_by_init(uninterrupted, photos, tmp_path):
-    other = [*TINY[2:], "--features", "6", "--init", str(uninterrupted), "--steps", "1"]
-    done = run(command(*other, photos=photos, workdir=tmp_path / "run"))
-    assert_refused(done, "another network", '"features": 4', '"features": 6')
-
-
 def test_init_goes_on_from_the_weights_of_a_run(uninterrupted, photos, tmp_path):
     workdir = tmp_path / "run"
     still = ["--init", str(uninterrupted), "--steps", "1", "--learning-rate", "1e-30"]

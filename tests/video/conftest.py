@@ -89,6 +89,24 @@ def clip_file(tmp_path):
 
 
 @pytest.fixture
+def with_packets():
+    """A function that writes a copy of a clip, with the packets of its video that `change` makes of (number, bytes)."""
+    return _with_packets
+
+
+def _with_packets(whole, path, change):
+    with av.open(str(whole)) as clip, av.open(str(path), "w") as output:
+        stream = output.add_stream_from_template(clip.streams.video[0])
+        for number, packet in enumerate(clip.demux(video=0)):
+            if packet.size and (content := change(number, bytes(packet))):
+                copy = av.Packet(content)
+                copy.pts, copy.dts, copy.is_keyframe = packet.pts, packet.dts, packet.is_keyframe
+                copy.time_base, copy.stream = packet.time_base, stream
+                output.mux(copy)
+    return path
+
+
+@pytest.fixture
 def read():
     """Decoded frames of a clip, and what its packets and streams are."""
     return _read

@@ -16,6 +16,7 @@ from jaxsr.upscaling.plan import Job
 from jaxsr.video import clips
 from jaxsr.video.files import Wishes
 from jaxsr.video.inputs import are_clips, check_flags, import_clips, plan_clips
+from jaxsr.video.pipeline import Tally
 
 SCRIPT = Path(__file__).parents[2] / "scripts/upscale.py"
 
@@ -35,34 +36,31 @@ def test_clips_go_to_a_folder(tmp_path, clip_file, read):
     assert len(read(tmp_path / "out/a_x4.mkv")["frames"]) == 2
 
 
-def with_packets(whole, path, change):
-    """A copy of a clip in which `change` makes the bytes of the fourth and the seventh packet."""
-    with av.open(str(whole)) as clip, av.open(str(path), "w") as output:
-        stream = output.add_stream_from_template(clip.streams.video[0])
-        for number, packet in enumerate(clip.demux(video=0)):
-            if packet.size:
-                copy = av.Packet(change(bytes(packet)) if number in (3, 6) else bytes(packet))
-                copy.pts, copy.dts, copy.is_keyframe = packet.pts, packet.dts, packet.is_keyframe
-                copy.time_base, copy.stream = packet.time_base, stream
-                output.mux(copy)
-    return path
-
-
-def test_frames_that_cannot_be_decoded_are_counted(tmp_path, clip_file, read):
+def test_frames_that_cannot_be_decoded_are_counted(tmp_path, clip_file, with_packets, read):
     whole = clip_file("whole.mkv", codec="mjpeg", pixels="yuvj420p", frames=9)
-    damaged = with_packets(whole, tmp_path / "damaged.mkv", lambda packet: bytes(len(packet)))
+
+    def damage(number, packet):
+        # FFmpeg's errors for no JPEG, and for one whose chroma is sampled as none is, which this byte of SOF0 tells.
+        at = packet.index(b"\xff\xc0") + 14
+        return {0: bytes(len(packet)), 6: packet[:at] + b"\x31" + packet[at + 1 :]}.get(number, packet)
+
+    damaged = with_packets(whole, tmp_path / "damaged.mkv", damage)
     report, target = tmp_path / "report.json", tmp_path / "larger.mkv"
     result = upscale(damaged, "-o", target, "--model", "bicubic", "--json", report)
     assert result.returncode == 0, result.stderr
     assert "damaged.mkv: 2 of 9 packets gave no frame (damaged, or" in result.stderr
     assert json.loads(report.read_text())["pictures"][0]["reason"].startswith("2 of 9 packets gave no frame")
-    shown = [frame.pts for number, frame in enumerate(read(whole)["frames"]) if number not in (3, 6)]
+    shown = [frame.pts for number, frame in enumerate(read(whole)["frames"]) if number not in (0, 6)]
     assert [frame.pts for frame in read(target)["frames"]] == shown
 
 
-def test_what_is_never_to_be_shown_is_not_called_lost(tmp_path, clip_file, read):
+def test_what_is_never_to_be_shown_is_not_called_lost(tmp_path, clip_file, with_packets, read):
     whole = clip_file("whole.mkv", codec="libvpx", frames=9)
-    hidden = with_packets(whole, tmp_path / "hidden.mkv", lambda packet: bytes([packet[0] & ~0x10]) + packet[1:])
+
+    def hide(number, packet):
+        return bytes([packet[0] & ~0x10]) + packet[1:] if number in (3, 6) else packet
+
+    hidden = with_packets(whole, tmp_path / "hidden.mkv", hide)
     assert len(read(hidden)["frames"]) == 7
     assert len(read(hidden)["packets"][0]) == 9
     report, target = tmp_path / "report.json", tmp_path / "larger.mkv"
@@ -88,6 +86,58 @@ def test_a_report_that_fails_at_the_end_hides_no_other_error(tmp_path, clip_file
     (picture,) = json.loads(reports[0].read_text())["pictures"]
     assert picture["status"] == ("failed" if isinstance(error, InputError) else "left")
     assert f"error: --json {reports[1]}: the report cannot be written" in capsys.readouterr().err
+
+
+def test_what_goes_wrong_with_one_clip_does_not_stop_the_others(tmp_path, clip_file, monkeypatch):
+    def plan_clip(upscaler, source, *rest, **options):
+        if source.stem == "a":
+            raise av.error.ExternalError(-1, "no memory for the frame")
+        return planned(upscaler, source, *rest, **options)
+
+    planned = clips.plan_clip
+    monkeypatch.setattr(clips, "plan_clip", plan_clip)
+    jobs = [Job(clip_file(f"{name}.mkv", frames=2), tmp_path / f"{name}_x4.mkv") for name in "ab"]
+    assert clips.upscale_clips(jaxsr.load("nearest"), jobs, Wishes(), existing="refuse", report=None) == 1
+    assert (jobs[0].target.exists(), jobs[1].target.exists()) == (False, True)
+
+
+@pytest.mark.parametrize("existing", ["refuse", "keep", "replace"])
+def test_what_another_process_has_written_meanwhile_is_left_alone(tmp_path, clip_file, monkeypatch, capsys, existing):
+    jobs = [Job(clip_file(f"{name}.mkv", frames=2), tmp_path / f"{name}_x4.mkv") for name in "ab"]
+
+    def upscale_clip(planned, **_):
+        jobs[1].target.write_text("theirs")
+        return Tally()
+
+    monkeypatch.setattr(clips, "upscale_clip", upscale_clip)
+    assert clips.upscale_clips(jaxsr.load("nearest"), jobs, Wishes(), existing=existing, report=None) == 0
+    assert jobs[1].target.read_text() == "theirs"
+    assert "1 of 2 clips upscaled, 1 skipped (1 written by another process)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("existing", "first", "told"),
+    [
+        ("refuse", "killed", "resumes from the segments that are finished"),
+        ("refuse", "done", "resumes from the segments that are finished with --skip-existing"),
+        ("keep", "done", "resumes from the segments that are finished"),
+        ("replace", "killed", "resumes from the segments that are finished"),
+        ("replace", "done", "begins again"),
+    ],
+)
+def test_an_interrupted_run_says_how_to_go_on(tmp_path, clip_file, monkeypatch, capsys, existing, first, told):
+    jobs = [Job(clip_file(f"{name}.mkv", frames=2), tmp_path / f"{name}_x4.mkv") for name in "ab"]
+
+    def upscale_clip(planned, **_):
+        if first == "done" and planned.clip.path.stem == "a":
+            jobs[0].target.write_text("finished")
+            return Tally()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(clips, "upscale_clip", upscale_clip)
+    with pytest.raises(KeyboardInterrupt):
+        clips.upscale_clips(jaxsr.load("nearest"), jobs, Wishes(), existing=existing, report=None)
+    assert capsys.readouterr().err.endswith(f"the same command {told}\n")
 
 
 def test_flags_of_the_other_kind_are_refused():

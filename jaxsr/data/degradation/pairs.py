@@ -28,7 +28,13 @@ _GRID = 16
 
 
 def margin(recipe: str, *, scale: int) -> int:
-    """HR pixels on each side of a crop that a recipe reads and then cuts off, a multiple of the scale."""
+    """HR pixels on each side of a crop that a recipe reads and then cuts off, a multiple of the scale.
+
+    Raises:
+      InputError: the recipe is unknown.
+    """
+    if recipe not in RECIPE_NAMES:
+        raise InputError(f"degradation {recipe} is unknown: choose {', '.join(RECIPE_NAMES)}")
     # Blurs wrap around, so that their half kernels at the edges must be cut off.
     return 0 if recipe == "bicubic" else scale * max(8, -(-(SIDE // 2) // scale))
 
@@ -48,8 +54,6 @@ def make_degradation(recipe: str, *, scale: int) -> Degrade:
     Raises:
       InputError: the recipe is unknown.
     """
-    if recipe not in RECIPE_NAMES:
-        raise InputError(f"--degradation {recipe} is unknown: choose {', '.join(RECIPE_NAMES)}")
     if recipe == "bicubic":
         return lambda key, crops: bicubic_pair(augment(key, crops), scale=scale)
     cut = margin(recipe, scale=scale)

@@ -91,8 +91,9 @@ WANG_2021 = Recipe(
     last_sinc=0.8,
 )
 
-# Milder, and most steps are left out more often than not, because most photos have only one or two of these faults. The
-# first round has the faults from before the reduction, the second those that arose at the size of LR.
+# Milder, and most steps, but not the last JPEG, are left out more often than not, because most photos have only one or
+# two of these faults. The first round has the faults from before the reduction, the second those that arose at the size
+# of LR.
 REAL = Recipe(
     rounds=(
         Round(

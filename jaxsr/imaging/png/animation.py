@@ -1,5 +1,6 @@
 """Reading and writing of animated PNGs (PNG, third edition, sections 4.9 and 11.3.6)."""
 
+import io
 import os
 import struct
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,8 @@ from jaxsr.imaging.png.chunks import (
     insert_before_pixels,
     read_chunks,
 )
+from jaxsr.imaging.png.deflate import Compression
+from jaxsr.imaging.png.writing import write_png
 
 _ANIMATION, _CONTROL, _DATA = b"acTL", b"fcTL", b"fdAT"
 # Sequence number, width, height, left, top, delay's numerator and denominator, disposal, blending.
@@ -84,7 +87,14 @@ def read_apng(path: str | os.PathLike) -> tuple[list[np.ndarray], list[float], i
     return shown, [frame.milliseconds for frame in frames], plays
 
 
-def add_frames(file: BinaryIO, frames: Sequence[pyvips.Image], milliseconds: Sequence[float], *, plays: int) -> None:
+def add_frames(
+    file: BinaryIO,
+    frames: Sequence[pyvips.Image],
+    milliseconds: Sequence[float],
+    *,
+    plays: int,
+    compression: Compression,
+) -> None:
     """Turn the PNG of the first frame into an animated one.
 
     Of each further frame only the rectangle that differs from the previous frame is written.
@@ -94,6 +104,7 @@ def add_frames(file: BinaryIO, frames: Sequence[pyvips.Image], milliseconds: Seq
       frames: all frames, of the same size, bands and format.
       milliseconds: how long each frame is shown.
       plays: how often the animation plays; 0 for endlessly.
+      compression: see `jaxsr.imaging.png.writing.write_png`.
     """
     height, width = frames[0].height, frames[0].width
     first = _FRAME.pack(0, width, height, 0, 0, *_delay(milliseconds[0]), 0, 0)
@@ -101,10 +112,10 @@ def add_frames(file: BinaryIO, frames: Sequence[pyvips.Image], milliseconds: Seq
     number = 1
     for before, frame, duration in zip(frames, frames[1:], milliseconds[1:], strict=False):
         left, top, wide, tall = _changed(before, frame)
-        # The stubs of pyvips type flags as integers; libvips also takes their names.
-        png = frame.crop(left, top, wide, tall).pngsave_buffer(keep="none")  # ty: ignore[invalid-argument-type]
+        png = io.BytesIO()
+        write_png(png, frame.crop(left, top, wide, tall), keep="none", compression=compression)
         chunks = [(_CONTROL, _FRAME.pack(number, wide, tall, left, top, *_delay(duration), 0, 0))]
-        for body in (body for kind, body in chunks_of(png) if kind == b"IDAT"):
+        for body in (body for kind, body in chunks_of(png.getvalue()) if kind == b"IDAT"):
             number += 1
             chunks.append((_DATA, struct.pack(">L", number) + body))
         number += 1

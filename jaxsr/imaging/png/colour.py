@@ -67,24 +67,33 @@ def cicp_chunk(primaries: int, transfer: int) -> Chunk:
     return b"cICP", bytes([primaries, transfer, 0, 1])
 
 
-def significant_only(image: pyvips.Image, path: str | os.PathLike) -> pyvips.Image:
-    """Scale the samples of a PNG with fewer significant bits than it stores (sBIT) to the full range.
+def significant_bits(path: str | os.PathLike) -> tuple[int, ...]:
+    """The significant bits of each channel of a PNG (sBIT), and then those that it stores; empty if it has no sBIT."""
+    found = dict(read_chunks(path, (b"IHDR", b"sBIT")))
+    if not found.get(b"sBIT"):
+        return ()
+    depth, kind = found[b"IHDR"][8:10]
+    return (*found[b"sBIT"], 8 if kind == 3 else depth)
+
+
+def significant_only(image: pyvips.Image, bits: tuple[int, ...]) -> pyvips.Image:
+    """Scale the samples of a PNG with fewer significant bits than it stores to the full range.
 
     White is then white, even if the other bits were left zero.
+
+    Args:
+      image: the picture, or a frame of it.
+      bits: from `significant_bits`.
     """
-    found = dict(read_chunks(path, (b"IHDR", b"sBIT")))
-    significant = list(found.get(b"sBIT", b""))
-    if not significant or image.format not in ("uchar", "ushort"):
+    if not bits or image.format not in ("uchar", "ushort"):
         return image
-    depth, kind = found[b"IHDR"][8:10]
-    depth = 8 if kind == 3 else depth
     # The opacity of a palette, or of a single transparent colour, always has all bits.
-    significant = [*significant, depth][: image.bands]
+    significant, depth = bits[: image.bands], bits[-1]
     if len(significant) != image.bands or min(significant) < 1 or min(significant) == max(*significant, depth):
         return image
     stored = 8 if image.format == "uchar" else 16
     levels = np.arange(2**stored)
-    tables = [np.round((levels >> (stored - bits)) * (2**stored - 1) / (2**bits - 1)) for bits in significant]
+    tables = [np.round((levels >> (stored - kept)) * (2**stored - 1) / (2**kept - 1)) for kept in significant]
     table = np.stack(tables, axis=-1)[None].astype(np.uint8 if stored == 8 else np.uint16)
     return image.maplut(pyvips.Image.new_from_array(table)).copy(interpretation=image.interpretation)
 

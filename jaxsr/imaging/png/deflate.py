@@ -46,7 +46,7 @@ _WAYS = {
     "small": (_RUNS, _Way(4, paeth, 7), _Way(3, average, 7)),
 }
 # A slower way is chosen if its output is smaller than this share of the output of runs alone.
-_WORTH = {"fast": 1.0, "balanced": 0.98, "small": 1.0}
+_WORTH = {"balanced": 0.98, "small": 1.0}
 # The ways are compared on one in this many rows.
 _TRIED = 32
 

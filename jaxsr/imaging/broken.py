@@ -1,0 +1,34 @@
+"""What decoders raise on broken files, and the words for it."""
+
+import struct
+import zlib
+
+from PIL import Image
+
+# Exceptions that Pillow's decoders raise on broken files; they differ from format to format.
+BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
+
+def reason(error: Exception) -> str:
+    """Why a picture cannot be read, as words that follow the file's name.
+
+    Args:
+      error: one of `BROKEN`.
+    """
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "empty, or no picture in a format that can be read"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return f"cannot be read as a picture ({error})"
