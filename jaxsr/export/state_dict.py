@@ -24,7 +24,7 @@ def layout_of(weights: Weights) -> str:
     if not weights.variables["params"]:
         raise InputError("--format pth stores parameters, and an interpolation has none; use --format onnx")
     for name, layout in LAYOUTS.items():
-        if type(model) is layout.kind and all(getattr(model, field) == value for field, value in layout.fixed.items()):
+        if type(model) is layout.kind and all(getattr(model, field) in known for field, known in layout.values.items()):
             return name
     described = architecture(model)
     fields = ", ".join(f"{name}={value}" for name, value in described["fields"].items())

@@ -17,6 +17,7 @@ from jaxsr.commands.export import main
 from jaxsr.errors import InputError
 from jaxsr.export.jax_program import exported_program, read_program
 from jaxsr.export.opening import open_network
+from jaxsr.export.state_dict import layout_of
 from jaxsr.models import ESPCN, SRCNN, Compact, MSRResNet, RRDBNet, SRResNet
 from jaxsr.weights import Weights, save_weights
 from jaxsr.weights.opening import open_weights
@@ -104,7 +105,7 @@ def test_pytorch_loads_a_pth_strictly_and_makes_the_same_picture(name, tmp_path)
     import torch_generators
 
     model, twin, key = {
-        "leftthomas": (SRResNet(4, 8, 2, "tanh", "prelu"), torch_generators.leftthomas(), None),
+        "leftthomas": (SRResNet(4, 64, 5, "tanh", "prelu"), torch_generators.leftthomas(64, 5), None),
         "sgrvinod": (SRResNet(4, 8, 2, "tanh", "norm", "imagenet"), torch_generators.sgrvinod(), None),
         "lornatang": (SRResNet(4, 8, 2), torch_generators.lornatang(), "state_dict"),
         "msrresnet": (MSRResNet(4, 8, 2), torch_generators.msrresnet(), "params"),
@@ -124,6 +125,21 @@ def test_pytorch_loads_a_pth_strictly_and_makes_the_same_picture(name, tmp_path)
     with zipfile.ZipFile(tmp_path / "theirs.pth") as archive:
         (record,) = (record for record in archive.namelist() if record.endswith("/card.json"))
         assert json.loads(archive.read(record))["licence"] == "a test’s"
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        SRResNet(4, 64, 16, "tanh"),
+        SRResNet(4, 32, 5, "tanh"),
+        SRResNet(3, 64, 5, "tanh"),
+        SRResNet(3, 8, 2, "tanh", "norm", "imagenet"),
+    ],
+)
+def test_a_pth_that_its_program_could_not_load_is_not_written(model):
+    # leftthomas' generator has five blocks of 64 channels; its shuffles and sgrvinod's double the sides.
+    with pytest.raises(InputError, match=f"no known program .* srresnet with scale={model.scale}, .*--format onnx"):
+        layout_of(Weights(model, {"params": {"conv_first": {}}}, {}))
 
 
 def broken(make, weights, **options):
