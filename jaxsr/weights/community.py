@@ -73,8 +73,9 @@ def compact(tensors: Mapping[str, np.ndarray], source: str) -> Compact:
     Raises:
       InputError: the shapes are not those of such a network.
     """
+    first = kernel(tensors, "body.0.weight", source)
     last = max(int(name.split(".")[1]) for name in tensors if re.fullmatch(r"body\.\d+\.weight", name))
-    first, final = kernel(tensors, "body.0.weight", source), kernel(tensors, f"body.{last}.weight", source)
+    final = kernel(tensors, f"body.{last}.weight", source)
     scale = round((final.shape[0] / 3) ** 0.5)
     if last % 2 or 3 * scale**2 != final.shape[0]:
         raise InputError(

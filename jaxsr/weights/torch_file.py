@@ -39,7 +39,10 @@ class _Reader(pickle.Unpickler):
             ("torch._utils", "_rebuild_parameter"): lambda tensor, *given: tensor,
         }
         if (module, name) not in known:
-            raise pickle.UnpicklingError(f"it needs {module}.{name}, which is not part of a tensor")
+            raise pickle.UnpicklingError(
+                f"it needs {module}.{name}, which is not part of a tensor: in its program, save model.state_dict() "
+                "with torch.save, and name that file"
+            )
         return known[module, name]
 
     def persistent_load(self, pid: Any) -> tuple[str, str]:

@@ -80,7 +80,7 @@ def read_vgg(path: str | os.PathLike, *, flag: str = "") -> tuple[dict[str, Any]
     """
     what = flag or str(path)
     if not Path(path).is_file():
-        raise InputError(f"{what}: choose vgg19, vgg16 or a file that `jaxsr port` wrote")
+        raise InputError(f"{what}: choose vgg19, vgg16, lpips or a file that `jaxsr port` wrote")
     try:
         tensors, metadata = read_safetensors(path)
         card = json.loads(metadata.get("card", "{}"))
