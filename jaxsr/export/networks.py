@@ -10,8 +10,8 @@ import numpy as np
 from jaxsr.errors import InputError
 from jaxsr.export.folding import folded
 from jaxsr.export.operators import Operators, Value
-from jaxsr.imaging.resize import resize_matrix
 from jaxsr.models import ESPCN, SRCNN, Compact, MSRResNet, RRDBNet, SRResNet, msrresnet, rrdbnet
+from jaxsr.models.interpolation import sub_pixels
 from jaxsr.models.layers import IMAGENET_DEVIATION, IMAGENET_MEAN
 from jaxsr.upscaling.engine import Interpolation
 from jaxsr.weights import Weights
@@ -157,12 +157,7 @@ def _pixels_first(kernel, factor):
 def _enlarged(ops, x, scale, kernel):
     """MATLAB's `imresize` as a convolution that makes scale² pixels from each pixel, for any image size."""
     reach = _REACH[kernel]
-    middle = 2 * reach + 1
-    taps = resize_matrix(2 * middle + 1, scale, kernel=kernel)
-    taps = taps[middle * scale : (middle + 1) * scale, middle - reach : middle + reach + 1]
-    # [row taps, column taps, 1, scale²]: the taps of each new pixel of one channel.
-    plane = np.einsum("ik,jl->klij", taps, taps).reshape(2 * reach + 1, 2 * reach + 1, 1, scale**2)
-    kernel = np.einsum("klop,cd->klcdp", plane, np.eye(3)).reshape(2 * reach + 1, 2 * reach + 1, 3, 3 * scale**2)
+    taps = sub_pixels(scale, kernel=kernel, side=2 * reach + 1).astype(np.float32)
     x = ops.mirrored_around(x, reach) if reach else x
-    y = ops.convolution(x, kernel.astype(np.float32), np.zeros(3 * scale**2, np.float32), padded=False)
+    y = ops.convolution(x, taps, np.zeros(3 * scale**2, np.float32), padded=False)
     return ops.shuffle(y, scale)

@@ -81,7 +81,7 @@ def compact(tensors: Mapping[str, np.ndarray], source: str) -> Compact:
         raise InputError(
             f"{source}: a chain of {last + 1} layers to {final.shape[0]} channels is not an SRVGGNetCompact"
         )
-    if scale not in (2, 3, 4, 8):
+    if scale not in Compact.scales:
         raise InputError(f"{source}: an SRVGGNetCompact at ×{scale}, which is not supported; ×2, ×3, ×4 and ×8 are")
     return Compact(scale, first.shape[0], last // 2 - 1)
 
