@@ -15,6 +15,7 @@ from jaxsr.models.interpolation import sub_pixels
 from jaxsr.models.layers import IMAGENET_DEVIATION, IMAGENET_MEAN
 from jaxsr.upscaling.engine import Interpolation
 from jaxsr.weights import Weights
+from jaxsr.weights.layouts import unit_output
 
 _REACH = {"nearest": 0, "bilinear": 1, "bicubic": 2}
 
@@ -56,7 +57,7 @@ def _srresnet(ops, x, model, params):
         y = ops.shuffle(ops.convolution(y, **params[f"upconv_{i}"]), factor)
         y = ops.prelu(y, **params[f"prelu_up_{i}"])
     if model.output == "linear":
-        return ops.convolution(y, **_unit(params["conv_last"]))
+        return ops.convolution(y, **unit_output(params["conv_last"]))
     half = np.float32(0.5)
     return ops.affine(ops.tanh(ops.convolution(y, **params["conv_last"])), half, half)
 
@@ -64,14 +65,14 @@ def _srresnet(ops, x, model, params):
 def _espcn(ops, x, model, params):
     for name in ("conv_first", "conv_map"):
         x = ops.tanh(ops.convolution(x, **params[name]))
-    return ops.shuffle(ops.convolution(x, **_unit(params["conv_last"])), model.scale)
+    return ops.shuffle(ops.convolution(x, **unit_output(params["conv_last"])), model.scale)
 
 
 def _srcnn(ops, x, model, params):
     x = _enlarged(ops, x, model.scale, "bicubic")
     for name in ("conv_first", "conv_map"):
         x = ops.prelu(ops.convolution(x, **params[name]), np.float32(0))
-    return ops.convolution(x, **_unit(params["conv_last"]))
+    return ops.convolution(x, **unit_output(params["conv_last"]))
 
 
 def _msrresnet(ops, x, model, params):
@@ -140,11 +141,6 @@ _NETWORKS = {
 
 def _activated(ops, x, params, convolution, prelu):
     return ops.prelu(ops.convolution(x, **params[convolution]), **params[prelu])
-
-
-def _unit(convolution):
-    """The last convolution, with its result in [0, 1] instead of [−1, 1]."""
-    return {"kernel": convolution["kernel"] / 2, "bias": (convolution["bias"] + 1) / 2}
 
 
 def _pixels_first(kernel, factor):

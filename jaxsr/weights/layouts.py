@@ -38,6 +38,16 @@ class Layout(NamedTuple):
     key: str | None = None
 
 
+def unit_output(last: Mapping[str, Any]) -> dict[str, Any]:
+    """The kernel and bias of a last convolution with its result in [0, 1] instead of [−1, 1]."""
+    return {"kernel": last["kernel"] / 2, "bias": (last["bias"] + 1) / 2}
+
+
+def signed_output(last: Mapping[str, Any]) -> dict[str, Any]:
+    """The inverse of `unit_output`."""
+    return {"kernel": 2 * last["kernel"], "bias": 2 * last["bias"] - 1}
+
+
 def norms(places: Mapping[str, Place]) -> Iterator[tuple[str, str]]:
     """Yield, in the other program's names, each convolution before a batch norm, and the norm."""
     theirs = {place.name: name.rpartition(".")[0] for name, place in places.items()}
@@ -169,13 +179,7 @@ LAYOUTS = {
         SRResNet,
         _leftthomas,
         _leftthomas_places,
-        values={
-            "output": ("tanh",),
-            "normalisation": ("none",),
-            "blocks": (5,),
-            "features": (64,),
-            "scale": (2, 4, 8),
-        },
+        values={"output": ("tanh",), "normalisation": ("none",), "blocks": (5,), "features": (64,), "scale": (2, 4, 8)},
         norm_bias=True,
     ),
     "sgrvinod": Layout(
