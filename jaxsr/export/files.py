@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import jax
+import jax.export
 import numpy as np
 from flax.traverse_util import flatten_dict
 
@@ -40,12 +41,12 @@ def write_stablehlo(path: Path, weights: Weights, *, dtype: str) -> str:
     # JAX writes programs with it, but does not install it.
     import flatbuffers  # noqa: F401
 
-    from jaxsr.export.jax_program import exported_program, read_program, with_card
+    from jaxsr.export.jax_program import exported_program, with_card
 
     program = exported_program(weights, dtype=np.dtype(dtype))
     with replacing(path) as temporary:
         temporary.write_bytes(with_card(bytes(program.serialize()), weights.card))
-        read, _ = read_program(temporary)
+        read = jax.export.deserialize(bytearray(temporary.read_bytes()))
         return _held(jax.jit(read.call), weights, dtype, "JAX, reading it again,")
 
 

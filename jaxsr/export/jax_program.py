@@ -2,9 +2,7 @@
 
 import io
 import json
-import os
 import zipfile
-from pathlib import Path
 
 import jax
 import jax.export
@@ -12,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import DTypeLike
 
-from jaxsr.errors import InputError
 from jaxsr.export.networks import network
 from jaxsr.weights import Weights
 
@@ -134,20 +131,3 @@ def with_card(program: bytes, card: dict) -> bytes:
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr(zipfile.ZipInfo(_CARD), json.dumps(card, sort_keys=True, ensure_ascii=False))
     return program + archive.getvalue()
-
-
-def read_program(path: str | os.PathLike) -> tuple[jax.export.Exported, dict]:
-    """Read a program that was exported to StableHLO, and its card. Call the program with `program.call(images)`.
-
-    Raises:
-      InputError: there is no such file, or `jaxsr export` did not write it.
-    """
-    path = Path(path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            card = json.loads(archive.read(_CARD))
-        return jax.export.deserialize(bytearray(path.read_bytes())), card
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file") from error
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise InputError(f"{path}: not a StableHLO program from `jaxsr export` ({error})") from error

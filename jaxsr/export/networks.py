@@ -10,11 +10,12 @@ import numpy as np
 from jaxsr.errors import InputError
 from jaxsr.export.folding import folded
 from jaxsr.export.operators import Operators, Value
-from jaxsr.imaging.resize import resize_matrix
 from jaxsr.models import ESPCN, SRCNN, Compact, MSRResNet, RRDBNet, SRResNet, msrresnet, rrdbnet
+from jaxsr.models.interpolation import sub_pixels
 from jaxsr.models.layers import IMAGENET_DEVIATION, IMAGENET_MEAN
 from jaxsr.upscaling.engine import Interpolation
 from jaxsr.weights import Weights
+from jaxsr.weights.layouts import unit_output
 
 _REACH = {"nearest": 0, "bilinear": 1, "bicubic": 2}
 
@@ -56,7 +57,7 @@ def _srresnet(ops, x, model, params):
         y = ops.shuffle(ops.convolution(y, **params[f"upconv_{i}"]), factor)
         y = ops.prelu(y, **params[f"prelu_up_{i}"])
     if model.output == "linear":
-        return ops.convolution(y, **_unit(params["conv_last"]))
+        return ops.convolution(y, **unit_output(params["conv_last"]))
     half = np.float32(0.5)
     return ops.affine(ops.tanh(ops.convolution(y, **params["conv_last"])), half, half)
 
@@ -64,14 +65,14 @@ def _srresnet(ops, x, model, params):
 def _espcn(ops, x, model, params):
     for name in ("conv_first", "conv_map"):
         x = ops.tanh(ops.convolution(x, **params[name]))
-    return ops.shuffle(ops.convolution(x, **_unit(params["conv_last"])), model.scale)
+    return ops.shuffle(ops.convolution(x, **unit_output(params["conv_last"])), model.scale)
 
 
 def _srcnn(ops, x, model, params):
     x = _enlarged(ops, x, model.scale, "bicubic")
     for name in ("conv_first", "conv_map"):
         x = ops.prelu(ops.convolution(x, **params[name]), np.float32(0))
-    return ops.convolution(x, **_unit(params["conv_last"]))
+    return ops.convolution(x, **unit_output(params["conv_last"]))
 
 
 def _msrresnet(ops, x, model, params):
@@ -142,11 +143,6 @@ def _activated(ops, x, params, convolution, prelu):
     return ops.prelu(ops.convolution(x, **params[convolution]), **params[prelu])
 
 
-def _unit(convolution):
-    """The last convolution, with its result in [0, 1] instead of [−1, 1]."""
-    return {"kernel": convolution["kernel"] / 2, "bias": (convolution["bias"] + 1) / 2}
-
-
 def _pixels_first(kernel, factor):
     """Reorder a kernel's input channels from `jaxsr.models.layers.pixel_unshuffle` to `Operators.unshuffle`."""
     rows, columns, channels, outputs = kernel.shape
@@ -157,12 +153,7 @@ def _pixels_first(kernel, factor):
 def _enlarged(ops, x, scale, kernel):
     """MATLAB's `imresize` as a convolution that makes scale² pixels from each pixel, for any image size."""
     reach = _REACH[kernel]
-    middle = 2 * reach + 1
-    taps = resize_matrix(2 * middle + 1, scale, kernel=kernel)
-    taps = taps[middle * scale : (middle + 1) * scale, middle - reach : middle + reach + 1]
-    # [row taps, column taps, 1, scale²]: the taps of each new pixel of one channel.
-    plane = np.einsum("ik,jl->klij", taps, taps).reshape(2 * reach + 1, 2 * reach + 1, 1, scale**2)
-    kernel = np.einsum("klop,cd->klcdp", plane, np.eye(3)).reshape(2 * reach + 1, 2 * reach + 1, 3, 3 * scale**2)
+    taps = sub_pixels(scale, kernel=kernel, side=2 * reach + 1).astype(np.float32)
     x = ops.mirrored_around(x, reach) if reach else x
-    y = ops.convolution(x, kernel.astype(np.float32), np.zeros(3 * scale**2, np.float32), padded=False)
+    y = ops.convolution(x, taps, np.zeros(3 * scale**2, np.float32), padded=False)
     return ops.shuffle(y, scale)

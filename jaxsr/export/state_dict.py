@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 
 from jaxsr.errors import InputError
 from jaxsr.weights import Weights, architecture
-from jaxsr.weights.layouts import LAYOUTS, Layout, norms
+from jaxsr.weights.layouts import LAYOUTS, Layout, norms, unit_output
 
 
 def layout_of(weights: Weights) -> str:
@@ -24,7 +24,7 @@ def layout_of(weights: Weights) -> str:
     if not weights.variables["params"]:
         raise InputError("--format pth stores parameters, and an interpolation has none; use --format onnx")
     for name, layout in LAYOUTS.items():
-        if type(model) is layout.kind and all(getattr(model, field) == value for field, value in layout.fixed.items()):
+        if type(model) is layout.kind and all(getattr(model, field) in known for field, known in layout.values.items()):
             return name
     described = architecture(model)
     fields = ", ".join(f"{name}={value}" for name, value in described["fields"].items())
@@ -35,12 +35,11 @@ def layout_of(weights: Weights) -> str:
 
 def state_dict(weights: Weights, layout: Layout) -> dict[str, np.ndarray]:
     """A network's tensors by the program's names, float32 and int64. Its modules load them strictly."""
-    ours: dict[str, np.ndarray] = {
-        name: np.asarray(value, np.float32) for name, value in flatten_dict(weights.variables, sep="/").items()
-    }
+    variables = weights.variables
     if layout.unit_output:
-        ours["params/conv_last/kernel"] = ours["params/conv_last/kernel"] / 2
-        ours["params/conv_last/bias"] = (ours["params/conv_last/bias"] + 1) / 2
+        params = variables["params"]
+        variables = variables | {"params": params | {"conv_last": unit_output(params["conv_last"])}}
+    ours = {name: np.asarray(value, np.float32) for name, value in flatten_dict(variables, sep="/").items()}
     places = layout.places(weights.model)
     tensors = {name: place.turn_back(ours[place.name]) for name, place in places.items()}
     for convolution, norm in norms(places):

@@ -13,6 +13,7 @@ from jaxsr.export.files import write_onnx
 from jaxsr.export.opening import open_network
 from jaxsr.upscaling.engine import Interpolation
 from jaxsr.weights import Weights
+from jaxsr.weights.opening import short_name
 
 NETWORKS = ("espcn", "srresnet")
 _RUNTIME = "onnxruntime-web@1.30.0"
@@ -47,8 +48,8 @@ def write_page(folder: Path, names: Sequence[str]) -> str:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} exists already: name a new folder")
-    stems = [Path(name).stem for name in names]
-    twice = [stem for stem in stems if stems.count(stem) > 1]
+    shown = [short_name(name) for name in names]
+    twice = [name for name in shown if shown.count(name) > 1]
     if twice:
         raise InputError(f"{len(twice)} models are called {twice[0]}, and the page lists them by name; rename one")
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -69,17 +70,17 @@ def write_page(folder: Path, names: Sequence[str]) -> str:
 
 def _write_network(folder, name):
     weights = open_network(name)
-    model, stem = weights.model, Path(name).stem
+    model, shown = weights.model, short_name(name)
     if model.unshuffle > 1:
         raise InputError(
             f"{name}: the page cannot run a network that unshuffles its input, such as RRDBNet at ×2 or ×1"
         )
-    file, bicubic = f"models/{stem}.onnx", f"models/bicubic_x{model.scale}.onnx"
+    file, bicubic = f"models/{shown}.onnx", f"models/bicubic_x{model.scale}.onnx"
     write_onnx(folder / file, weights, dtype="float32")
     if not (folder / bicubic).exists():
         interpolation = Interpolation("bicubic", model.scale)
         write_onnx(folder / bicubic, Weights(interpolation, {"params": {}}, {}), dtype="float32")
-    return {"name": stem, "file": file, "bicubic": bicubic, "scale": model.scale, "halo": model.halo}
+    return {"name": shown, "file": file, "bicubic": bicubic, "scale": model.scale, "halo": model.halo}
 
 
 def _copy_samples(folder):

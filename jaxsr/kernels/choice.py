@@ -6,7 +6,8 @@ Accelerators always use XLA's convolution. On CPUs the environment variable JAXS
 - `xla` uses XLA for everything.
 - `untried` uses this table, even if oneDNN's calls were not tried with the installed jaxlib (`jaxsr.kernels.trial`).
 
-The variable is read when a program is traced. `docs/design/cpu-convolutions.md` has the measurements.
+The variable is read when a program is traced; whether it is `untried` is read once, when `jaxsr.kernels` is imported.
+`docs/design/cpu-convolutions.md` has the measurements.
 """
 
 import os

@@ -37,11 +37,7 @@ def convolved(
     Raises:
       ValueError: the kernel is not square, its sides are even, or its channels are not those of x.
     """
-    if x.ndim != 4 or kernel.ndim != 4 or x.shape[3] != kernel.shape[2]:
-        # oneDNN would end the process instead of raising an error.
-        raise ValueError(f"images {x.shape} do not fit a kernel {kernel.shape}")
-    if kernel.shape[0] != kernel.shape[1] or kernel.shape[0] % 2 == 0:
-        raise ValueError(f"the kernel {kernel.shape} has no pixel in its middle: its sides must be equal and odd")
+    _require_fit(x, kernel)
     if not _ours(x) or not x.size or not kernel.size:
         return _by_xla(x.astype(dtype), kernel.astype(dtype), stride)
     if x.dtype == jnp.bfloat16 and dtype == jnp.float32 and stride == 1 and onednn.takes(x.dtype):
@@ -65,6 +61,7 @@ def added(x: jax.Array, kernel: jax.Array, y: jax.Array, *, stride: int = 1, may
     Raises:
       ValueError: the arrays do not fit each other.
     """
+    _require_fit(x, kernel)
     if not _ours(x) or not x.size or not kernel.size or chosen("forward", _case(x, kernel, stride, False)) == "xla":
         return y + convolved(x, kernel, stride=stride, may_tile=may_tile, dtype=x.dtype)
     return _added(x, kernel, y, stride, may_tile)
@@ -73,6 +70,14 @@ def added(x: jax.Array, kernel: jax.Array, y: jax.Array, *, stride: int = 1, may
 def biased(y: jax.Array, bias: jax.Array) -> jax.Array:
     """y [N, H, W, D] plus a float32 bias [D]. The gradient of the bias is summed in float32."""
     return _biased(y, bias) if _ours(y) else y + bias.astype(y.dtype)
+
+
+def _require_fit(x, kernel):
+    if x.ndim != 4 or kernel.ndim != 4 or x.shape[3] != kernel.shape[2]:
+        # oneDNN would end the process instead of raising an error.
+        raise ValueError(f"images {x.shape} do not fit a kernel {kernel.shape}")
+    if kernel.shape[0] != kernel.shape[1] or kernel.shape[0] % 2 == 0:
+        raise ValueError(f"the kernel {kernel.shape} has no pixel in its middle: its sides must be equal and odd")
 
 
 def _ours(x):

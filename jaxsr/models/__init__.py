@@ -20,13 +20,4 @@ MODELS = {
     "compact": Compact,
 }
 
-
-_OTHER_SCALES = {"msrresnet": (2, 3, 4), "rrdbnet": (1, 2, 4)}
-
-
-def scales(name: str) -> tuple[int, ...]:
-    """The factors that a network of `MODELS` can have."""
-    return _OTHER_SCALES.get(name, (2, 3, 4, 8))
-
-
-__all__ = ["ESPCN", "MODELS", "SRCNN", "Compact", "MSRResNet", "RRDBNet", "SRResNet", "scales"]
+__all__ = ["ESPCN", "MODELS", "SRCNN", "Compact", "MSRResNet", "RRDBNet", "SRResNet"]

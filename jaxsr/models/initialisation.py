@@ -76,7 +76,8 @@ def begin_as_interpolation(params: dict[str, Any], model: Network) -> dict[str, 
       The same tree with new values.
 
     Raises:
-      InputError: the model has fewer than 3 features, or is not one of these.
+      InputError: the model has fewer than 3 features, or is not one of these; an SRResNet is not that of the paper if
+        its `body_end` or `normalisation` is another program's.
     """
     if model.features < 3:
         raise InputError(
@@ -84,7 +85,7 @@ def begin_as_interpolation(params: dict[str, Any], model: Network) -> dict[str, 
             'use at least 3, or initialisation "paper"'
         )
     match model:
-        case SRResNet():
+        case SRResNet(body_end="norm", normalisation="none"):
             return _bilinear_srresnet(params, model)
         case ESPCN():
             return _bilinear_espcn(params, model)
@@ -94,7 +95,7 @@ def begin_as_interpolation(params: dict[str, Any], model: Network) -> dict[str, 
             return _bilinear_rrdbnet(params, model)
         case Compact():
             return _bilinear_compact(params, model)
-    raise InputError(f'{type(model).__name__} has no start as an upscaler: use initialisation "paper"')
+    raise InputError(f'this {type(model).__name__} has no start as an upscaler: use initialisation "paper"')
 
 
 def _bilinear_srresnet(params, model):

@@ -49,17 +49,23 @@ def silenced(norm: Layer) -> Layer:
     return {**norm, "scale": jnp.zeros_like(norm["scale"])}
 
 
-def sub_pixels(scale: int, *, kernel: Kernel) -> np.ndarray:
-    """The kernel [3, 3, 3, 3·scale²] of a convolution that interpolates when a pixel shuffle follows it.
+def sub_pixels(scale: int, *, kernel: Kernel, side: int = 3, channels: int = 3) -> np.ndarray:
+    """The kernel of a convolution that interpolates each channel when a pixel shuffle follows it.
 
     Args:
       scale: of the pixel shuffle.
-      kernel: the interpolation, as in `resize_matrix`; one that reads at most the neighbouring pixels.
+      kernel: the interpolation, as in `resize_matrix`; one that reads at most side // 2 pixels around.
+      side: of the convolution, odd.
+      channels: of the images.
+
+    Returns:
+      [side, side, channels, channels·scale²].
     """
-    # For each sub-pixel of the middle pixel of a 3-sample signal: its weights of the three samples.
-    taps = resize_matrix(3, scale, kernel=kernel)[scale : 2 * scale]
-    of_one = np.einsum("ih,jw->hwij", taps, taps).reshape(3, 3, 1, -1)
-    return (of_one[..., None, :] * np.eye(3)[:, :, None]).reshape(3, 3, 3, 3 * scale**2)
+    # For each sub-pixel of the middle pixel of a signal as long as the kernel: its weights of the samples.
+    middle = side // 2
+    taps = resize_matrix(side, scale, kernel=kernel)[middle * scale : (middle + 1) * scale]
+    of_one = np.einsum("ih,jw->hwij", taps, taps).reshape(side, side, 1, -1)
+    return (of_one[..., None, :] * np.eye(channels)[:, :, None]).reshape(side, side, channels, -1)
 
 
 def smoothing(scale: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Building blocks shared by the networks."""
 
+import math
 from functools import partial
 
 import flax.linen as nn
@@ -47,6 +48,25 @@ def pixel_unshuffle(x: jax.Array, factor: int) -> jax.Array:
     n, height, width, channels = x.shape
     x = x.reshape(n, height // factor, factor, width // factor, factor, channels)
     return x.transpose(0, 1, 3, 5, 2, 4).reshape(n, height // factor, width // factor, channels * factor**2)
+
+
+def shuffle_factors(scale: int) -> tuple[int, ...]:
+    """The factor of each pixel shuffle of a network that upscales by 2, 3, 4 or 8: twos, or one three."""
+    return (3,) if scale == 3 else (2,) * round(math.log2(scale))
+
+
+def upsampling_reach(factors: tuple[int, ...], *, after: int) -> int:
+    """Pixels on each side, before the first shuffle, that an output pixel can depend on.
+
+    Args:
+      factors: of the pixel shuffles, each of which follows a 3×3 convolution.
+      after: pixels on each side that the convolutions after the last shuffle see.
+    """
+    reach, pixel = 0.0, 1.0
+    for factor in factors:
+        reach += pixel
+        pixel /= factor
+    return math.ceil(reach + after * pixel)
 
 
 class PReLU(nn.Module):

@@ -1,6 +1,5 @@
 """MSRResNet, BasicSR's generator without batch norms (Wang et al. 2018, arXiv 1809.00219, section 4.1)."""
 
-import math
 from functools import partial
 from typing import Any
 
@@ -11,7 +10,7 @@ import jax.numpy as jnp
 from jaxsr.errors import InputError
 from jaxsr.imaging.resize import resize
 from jaxsr.kernels import Convolution
-from jaxsr.models.layers import pixel_shuffle
+from jaxsr.models.layers import pixel_shuffle, shuffle_factors, upsampling_reach
 from jaxsr.models.network import Network
 
 # The slope of the leaky ReLUs.
@@ -28,6 +27,8 @@ class MSRResNet(Network):
       dtype: dtype of computation. Parameters and the last convolution stay float32.
     """
 
+    scales = (2, 3, 4)
+
     scale: int = 4
     features: int = 64
     blocks: int = 16
@@ -36,18 +37,14 @@ class MSRResNet(Network):
     @property
     def upscaling_stages(self) -> tuple[int, ...]:
         """The factor of each pixel shuffle, in order."""
-        if self.scale not in (2, 3, 4):
+        if self.scale not in self.scales:
             raise InputError(f"MSRResNet has no scale {self.scale}: choose 2, 3 or 4")
-        return {2: (2,), 3: (3,), 4: (2, 2)}[self.scale]
+        return shuffle_factors(self.scale)
 
     @property
     def halo(self) -> int:
         """Number of LR pixels on each side that an output pixel can depend on."""
-        reach, pixel = 1.0 + 2 * self.blocks, 1.0
-        for factor in self.upscaling_stages:
-            reach += pixel
-            pixel /= factor
-        return math.ceil(reach + 2 * pixel)
+        return 1 + 2 * self.blocks + upsampling_reach(self.upscaling_stages, after=2)
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:

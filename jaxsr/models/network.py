@@ -9,6 +9,8 @@ class Network(nn.Module):
     Those of `jaxsr.models.MODELS` have the fields `scale` and `dtype`.
     """
 
+    # The factors by which such a network can upscale.
+    scales = (2, 3, 4, 8)
     # Channels of the widest layer. Networks that let one choose have a field of this name.
     features = 64
 

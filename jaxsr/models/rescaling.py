@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.resize import resize_matrix
+from jaxsr.models.interpolation import sub_pixels
 from jaxsr.models.network import Network
 from jaxsr.models.srcnn import SRCNN
 from jaxsr.models.srresnet import SRResNet
@@ -49,17 +49,12 @@ def rescaled(variables: dict[str, Any], model: Network, *, scale: int) -> dict[s
     if scale < model.scale:
         params = _reduced(params, variables, model, scale)
     for stage in range(round(math.log2(model.scale)), round(math.log2(scale))):
-        params[f"upconv_{stage}"] = _bilinear(model.features)
+        interpolate = jnp.asarray(sub_pixels(2, kernel="bilinear", channels=model.features), jnp.float32)
+        params[f"upconv_{stage}"] = {"kernel": interpolate, "bias": jnp.zeros(4 * model.features)}
         # A copy, because training donates each array of its state once.
         params[f"prelu_up_{stage}"] = jax.tree.map(jnp.copy, params[f"prelu_up_{stage - 1}"])
         params["conv_last"] = _spread(params["conv_last"])
     return {**variables, "params": params}
-
-
-def _bilinear(features):
-    taps = resize_matrix(3, 2, kernel="bilinear")[2:4]
-    kernel = np.einsum("ih,jw,cd->hwcdij", taps, taps, np.eye(features))
-    return {"kernel": jnp.asarray(kernel.reshape(3, 3, features, -1), jnp.float32), "bias": jnp.zeros(4 * features)}
 
 
 def _spread(conv):

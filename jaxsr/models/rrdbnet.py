@@ -49,6 +49,8 @@ class RRDBNet(Network):
       dtype: dtype of computation. Parameters and the last convolution stay float32.
     """
 
+    scales = (1, 2, 4)
+
     scale: int = 4
     features: int = 64
     growth: int = 32
@@ -58,7 +60,7 @@ class RRDBNet(Network):
     @property
     def unshuffle(self) -> int:
         """Side of the squares of LR pixels that become channels. Tiles begin and end at multiples of it."""
-        if self.scale not in (1, 2, 4):
+        if self.scale not in self.scales:
             raise InputError(f"RRDBNet has no scale {self.scale}: choose 1, 2 or 4")
         return 4 // self.scale
 

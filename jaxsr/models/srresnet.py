@@ -1,6 +1,5 @@
 """SRResNet, the generator of SRGAN (Ledig et al. 2017, arXiv 1609.04802, section 2.1 and figure 4)."""
 
-import math
 from functools import partial
 from typing import Any, Literal
 
@@ -10,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxsr.errors import InputError
 from jaxsr.kernels import Convolution
-from jaxsr.models.layers import BatchNorm, PReLU, imagenet_normalised, pixel_shuffle
+from jaxsr.models.layers import BatchNorm, PReLU, imagenet_normalised, pixel_shuffle, shuffle_factors, upsampling_reach
 from jaxsr.models.network import Network
 
 
@@ -57,9 +56,9 @@ class SRResNet(Network):
     @property
     def upscaling_stages(self) -> tuple[int, ...]:
         """The factor of each pixel shuffle, in order."""
-        if self.scale not in (2, 3, 4, 8):
+        if self.scale not in self.scales:
             raise InputError(f"SRResNet has no scale {self.scale}: choose 2, 3, 4 or 8")
-        return (3,) if self.scale == 3 else (2,) * round(math.log2(self.scale))
+        return shuffle_factors(self.scale)
 
     @property
     def halo(self) -> int:
@@ -69,11 +68,7 @@ class SRResNet(Network):
     @property
     def upsampling_halo(self) -> int:
         """The halo of the second half alone, in feature pixels (3 for ×4)."""
-        reach, pixel = 0.0, 1.0
-        for factor in self.upscaling_stages:
-            reach += pixel
-            pixel /= factor
-        return math.ceil(reach + 4 * pixel)
+        return upsampling_reach(self.upscaling_stages, after=4)
 
     @nn.compact
     def __call__(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jaxsr.config import TrainConfig
 from jaxsr.errors import InputError
-from jaxsr.models import scales
+from jaxsr.training.network import build
 
 
 def check(config: TrainConfig) -> None:
@@ -14,7 +14,7 @@ def check(config: TrainConfig) -> None:
     Raises:
       InputError: a setting is impossible. The message names the flag and its possible values.
     """
-    *first, last = scales(config.stage)
+    *first, last = build(config).scales
     if config.scale not in (*first, last):
         raise InputError(f"--scale {config.scale}: choose {', '.join(map(str, first))} or {last}")
     if config.crop % config.scale:

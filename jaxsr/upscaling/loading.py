@@ -4,7 +4,6 @@ import math
 import os
 from dataclasses import replace
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
@@ -16,7 +15,7 @@ from jaxsr.upscaling.engine import INTERPOLATIONS, Interpolation, interpolation_
 from jaxsr.upscaling.refinement import Refinement
 from jaxsr.upscaling.upscaler import Upscaler
 from jaxsr.weights.lineage import find_base, interpolated
-from jaxsr.weights.opening import FOREIGN_SUFFIXES, open_weights
+from jaxsr.weights.opening import open_weights, short_name
 
 
 def load(
@@ -127,12 +126,5 @@ def load_named(
     switched_on = [f"strength {strength:g}"] if strength is not None else []
     switched_on += [name.replace("_", " ") for name in ("self_ensemble", "color_lock") if getattr(refinement, name)]
     switched_on += [f"back-project {back_project}"] if back_project else []
-    name = ", ".join([_name(name_or_path), *switched_on])
+    name = ", ".join([short_name(name_or_path), *switched_on])
     return Upscaler(name, model.scale if scale is None else scale, weights.card, kind, strips)
-
-
-def _name(name_or_path):
-    # Absolute, because "." has no name.
-    path = Path(os.path.abspath(name_or_path))
-    known = path.suffix in (".safetensors", *FOREIGN_SUFFIXES)
-    return path.name.removesuffix(path.suffix).removesuffix(".pth") if known else path.name

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args, get_origin
 import jax.numpy as jnp
 
 from jaxsr.errors import InputError
-from jaxsr.models import MODELS, scales
+from jaxsr.models import MODELS
 from jaxsr.models.network import Network
 
 
@@ -46,7 +46,7 @@ def build_model(architecture: dict[str, Any], *, dtype: Any = jnp.float32) -> Ne
         choices = get_args(hint) if get_origin(hint) is Literal else [value]
         if type(value) is not type(defaults[field]) or value not in choices:
             raise InputError(f"{name} cannot have {field}={value!r}: the default is {defaults[field]!r}")
-    *first, last = scales(name)
+    *first, last = MODELS[name].scales
     if values.get("scale", 4) not in (*first, last):
         one_of = f"{', '.join(map(str, first))} or {last}"
         raise InputError(f"{name} cannot have scale={values['scale']}: it upscales by {one_of}")

@@ -73,14 +73,15 @@ def compact(tensors: Mapping[str, np.ndarray], source: str) -> Compact:
     Raises:
       InputError: the shapes are not those of such a network.
     """
+    first = kernel(tensors, "body.0.weight", source)
     last = max(int(name.split(".")[1]) for name in tensors if re.fullmatch(r"body\.\d+\.weight", name))
-    first, final = kernel(tensors, "body.0.weight", source), kernel(tensors, f"body.{last}.weight", source)
+    final = kernel(tensors, f"body.{last}.weight", source)
     scale = round((final.shape[0] / 3) ** 0.5)
     if last % 2 or 3 * scale**2 != final.shape[0]:
         raise InputError(
             f"{source}: a chain of {last + 1} layers to {final.shape[0]} channels is not an SRVGGNetCompact"
         )
-    if scale not in (2, 3, 4, 8):
+    if scale not in Compact.scales:
         raise InputError(f"{source}: an SRVGGNetCompact at ×{scale}, which is not supported; ×2, ×3, ×4 and ×8 are")
     return Compact(scale, first.shape[0], last // 2 - 1)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxsr.errors import InputError
 from jaxsr.weights.community import renamed
-from jaxsr.weights.layouts import LAYOUTS, norms
+from jaxsr.weights.layouts import LAYOUTS, norms, signed_output
 from jaxsr.weights.porting import file_hash, port, read_tensors
 from jaxsr.weights.shapes import shapes_of
 from jaxsr.weights.store import Weights
@@ -39,8 +39,7 @@ def port_generator(source: str | os.PathLike, layout: str, *, origin: str, licen
     tensors = _without_bias(tensors, norms(places))
     variables = port(tensors, places, shapes_of(model), source=str(source))
     if known.unit_output:
-        last = variables["params"]["conv_last"]
-        last |= {"kernel": 2 * last["kernel"], "bias": 2 * last["bias"] - 1}
+        variables["params"]["conv_last"] = signed_output(variables["params"]["conv_last"])
     ported_from = {"file": Path(source).name, "sha256": file_hash(source), "layout": layout}
     if Path(source).suffix.lower() == ".param":
         ported_from["weights_sha256"] = file_hash(Path(source).with_suffix(".bin"))

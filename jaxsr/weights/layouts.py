@@ -22,7 +22,7 @@ class Layout(NamedTuple):
       model: builds the network of a state dict, from it and the file's name; raises `InputError` if the shapes do not
         match.
       places: the places of the tensors of a network, which is a `kind`.
-      fixed: fields with the same value in all networks of this layout.
+      values: the values of fields with which the program can build the network; other fields can have any.
       norm_bias: whether convolutions before a batch norm have a bias; ours have none.
       unit_output: whether the output is in [0, 1]; ours is in [−1, 1].
       key: the key of the state dict in the program's files; None if a file is the state dict.
@@ -32,10 +32,20 @@ class Layout(NamedTuple):
     kind: type[Network]
     model: Callable[[Mapping[str, np.ndarray], str], Network]
     places: Callable[[Any], dict[str, Place]]
-    fixed: Mapping[str, str] = {}
+    values: Mapping[str, tuple] = {}
     norm_bias: bool = False
     unit_output: bool = False
     key: str | None = None
+
+
+def unit_output(last: Mapping[str, Any]) -> dict[str, Any]:
+    """The kernel and bias of a last convolution with its result in [0, 1] instead of [−1, 1]."""
+    return {"kernel": last["kernel"] / 2, "bias": (last["bias"] + 1) / 2}
+
+
+def signed_output(last: Mapping[str, Any]) -> dict[str, Any]:
+    """The inverse of `unit_output`."""
+    return {"kernel": 2 * last["kernel"], "bias": 2 * last["bias"] - 1}
 
 
 def norms(places: Mapping[str, Place]) -> Iterator[tuple[str, str]]:
@@ -169,7 +179,7 @@ LAYOUTS = {
         SRResNet,
         _leftthomas,
         _leftthomas_places,
-        fixed={"output": "tanh", "normalisation": "none"},
+        values={"output": ("tanh",), "normalisation": ("none",), "blocks": (5,), "features": (64,), "scale": (2, 4, 8)},
         norm_bias=True,
     ),
     "sgrvinod": Layout(
@@ -177,7 +187,7 @@ LAYOUTS = {
         SRResNet,
         _sgrvinod,
         _sgrvinod_places,
-        fixed={"output": "tanh", "body_end": "norm", "normalisation": "imagenet"},
+        values={"output": ("tanh",), "body_end": ("norm",), "normalisation": ("imagenet",), "scale": (2, 4, 8)},
         norm_bias=True,
     ),
     "lornatang": Layout(
@@ -185,7 +195,7 @@ LAYOUTS = {
         SRResNet,
         _lornatang,
         _lornatang_places,
-        fixed={"output": "linear", "body_end": "norm", "normalisation": "none"},
+        values={"output": ("linear",), "body_end": ("norm",), "normalisation": ("none",)},
         unit_output=True,
         key="state_dict",
     ),

@@ -16,15 +16,15 @@ from jaxsr.weights.shapes import shapes_of
 
 
 def read_vgg16() -> dict[str, Any]:
-    """Read the variables of `VGG(16)`: convolutions trained on ImageNet with torchvision's normalisation.
+    """Read the parameters of `VGG(16)`: convolutions trained on ImageNet with torchvision's normalisation.
 
     Returns:
-      {"params": {"conv1_1": {"kernel", "bias"}, …, "conv5_3": …}}, float32.
+      {"conv1_1": {"kernel", "bias"}, …, "conv5_3": …}, float32.
 
     Raises:
       InputError: the package with the weights is not installed.
     """
-    return {"params": read_lpips("vgg16")["params"]["backbone"]}
+    return read_lpips("vgg16")["params"]["backbone"]
 
 
 def read_lpips(backbone: Backbone) -> dict[str, Any]:

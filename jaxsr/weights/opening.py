@@ -37,6 +37,14 @@ def open_weights(name_or_path: str | os.PathLike, *, dtype: Any = jnp.float32) -
     return dataclasses.replace(weights, model=model, card=card)
 
 
+def short_name(name_or_path: str | os.PathLike) -> str:
+    """The name of a network for people: of its file, without the suffixes of weights files, or of its folder."""
+    # Absolute, because "." has no name.
+    path = Path(os.path.abspath(name_or_path))
+    known = path.suffix in (".safetensors", *FOREIGN_SUFFIXES)
+    return path.name.removesuffix(path.suffix).removesuffix(".pth") if known else path.name
+
+
 def is_foreign(path: Path) -> bool:
     """Whether a file is another program's: by its suffix, or because it is safetensors without jaxsr's card.
 

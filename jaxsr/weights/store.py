@@ -61,10 +61,7 @@ def save_weights(path: str | os.PathLike, weights: Weights, *, storage: Any = np
     card = dict(weights.card)
     card |= {"architecture": architecture(weights.model), "scale": weights.model.scale}
     card |= {"input_range": [0, 1], "output_range": [-1, 1], "format": "jaxsr"}
-    # A single key, since safetensors writes several in random order.
-    text = json.dumps(card, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    with replacing(path) as temporary:
-        temporary.write_bytes(safetensors.numpy.save(tensors, metadata={"card": text}))
+    write_safetensors(path, tensors, card)
 
 
 def load_weights(name_or_path: str | os.PathLike, *, dtype: Any = jnp.float32) -> Weights:
@@ -82,7 +79,7 @@ def load_weights(name_or_path: str | os.PathLike, *, dtype: Any = jnp.float32) -
     path = _find(name_or_path)
     try:
         tensors, metadata = read_safetensors(path)
-    except (safetensors.SafetensorError, TypeError) as error:
+    except safetensors.SafetensorError as error:
         raise InputError(f"{path}: not a readable safetensors file ({error}); it may be cut short") from error
     card = _card(path, metadata)
     try:
@@ -93,6 +90,19 @@ def load_weights(name_or_path: str | os.PathLike, *, dtype: Any = jnp.float32) -
     # NumPy converts them, because JAX would compile a program for it.
     tensors = jax.device_put({name: np.asarray(value, np.float32) for name, value in tensors.items()})
     return Weights(model, unflatten_dict(tensors, sep="/"), card)
+
+
+def write_safetensors(path: str | os.PathLike, tensors: dict[str, np.ndarray], card: dict[str, Any]) -> None:
+    """Write a safetensors file with a card in its metadata, completely or not at all.
+
+    Raises:
+      ValueError: the card contains NaN or infinity.
+      OSError: the file cannot be written.
+    """
+    # A single key, since safetensors writes several in random order.
+    text = json.dumps(card, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    with replacing(path) as temporary:
+        temporary.write_bytes(safetensors.numpy.save(tensors, metadata={"card": text}))
 
 
 def read_safetensors(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, str]]:

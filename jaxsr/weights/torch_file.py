@@ -39,7 +39,10 @@ class _Reader(pickle.Unpickler):
             ("torch._utils", "_rebuild_parameter"): lambda tensor, *given: tensor,
         }
         if (module, name) not in known:
-            raise pickle.UnpicklingError(f"it needs {module}.{name}, which is not part of a tensor")
+            raise pickle.UnpicklingError(
+                f"it needs {module}.{name}, which is not part of a tensor: in its program, save model.state_dict() "
+                "with torch.save, and name that file"
+            )
         return known[module, name]
 
     def persistent_load(self, pid: Any) -> tuple[str, str]:
@@ -65,7 +68,7 @@ def read_torch_file(path: Path) -> Any:
             if f"{folder}byteorder" in archive.namelist() and archive.read(f"{folder}byteorder") != b"little":
                 raise ValueError("its numbers are big-endian")
             content = _Reader(io.BytesIO(archive.read(name))).load()
-            return _filled(content, lambda kind, key: archive.read(f"{folder}data/{key}"))
+            return _filled(content, lambda key: archive.read(f"{folder}data/{key}"))
     with open(path, "rb") as file:
         if file.read(4) == _ZIP:
             raise ValueError("an incomplete zip archive; the file may be cut short")
@@ -79,7 +82,7 @@ def read_torch_file(path: Path) -> Any:
         for key in keys:
             (count,) = struct.unpack("<q", file.read(8))
             storages[str(key)] = file.read(count * np.dtype(_DTYPES[kinds[str(key)]]).itemsize)
-        return _filled(content, lambda kind, key: storages[key])
+        return _filled(content, lambda key: storages[key])
 
 
 def _storages(content):
@@ -94,7 +97,7 @@ def _filled(content, bytes_of):
     """The content with arrays instead of tensors."""
     if isinstance(content, _Tensor):
         kind, key = content.storage
-        return _array(content, kind, np.frombuffer(bytes_of(kind, key), _DTYPES[kind]))
+        return _array(content, kind, np.frombuffer(bytes_of(key), _DTYPES[kind]))
     if isinstance(content, dict):
         return {key: _filled(value, bytes_of) for key, value in content.items()}
     if isinstance(content, list | tuple):

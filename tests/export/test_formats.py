@@ -15,8 +15,9 @@ from random_networks import images, random_variables
 
 from jaxsr.commands.export import main
 from jaxsr.errors import InputError
-from jaxsr.export.jax_program import exported_program, read_program
+from jaxsr.export.jax_program import exported_program
 from jaxsr.export.opening import open_network
+from jaxsr.export.state_dict import layout_of
 from jaxsr.models import ESPCN, SRCNN, Compact, MSRResNet, RRDBNet, SRResNet
 from jaxsr.weights import Weights, save_weights
 from jaxsr.weights.opening import open_weights
@@ -87,14 +88,13 @@ def test_the_command_writes_what_onnxruntime_takes_at_any_size(float16, tmp_path
 
 def test_the_command_writes_a_program_that_jax_reads(tmp_path):
     tyro.cli(main, args=["espcn", str(tmp_path / "espcn.stablehlo"), "--format", "stablehlo"])
-    program, card = read_program(tmp_path / "espcn.stablehlo")
+    # As the guide says.
+    program = jax.export.deserialize(bytearray((tmp_path / "espcn.stablehlo").read_bytes()))
     weights, x = open_weights("espcn"), images(1, 9, 12)
     by_jax = jax.jit(program.call)(x.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1)
     np.testing.assert_allclose(by_jax, upscaled(weights, x), atol=1e-5)
-    assert card == weights.card
-    (tmp_path / "other.stablehlo").write_bytes(b"something else")
-    with pytest.raises(InputError, match=r"other\.stablehlo: not a StableHLO program"):
-        read_program(tmp_path / "other.stablehlo")
+    with zipfile.ZipFile(tmp_path / "espcn.stablehlo") as archive:
+        assert json.loads(archive.read("card.json")) == weights.card
 
 
 @pytest.mark.parametrize("name", ["leftthomas", "sgrvinod", "lornatang", "msrresnet", "rrdbnet", "compact"])
@@ -104,7 +104,7 @@ def test_pytorch_loads_a_pth_strictly_and_makes_the_same_picture(name, tmp_path)
     import torch_generators
 
     model, twin, key = {
-        "leftthomas": (SRResNet(4, 8, 2, "tanh", "prelu"), torch_generators.leftthomas(), None),
+        "leftthomas": (SRResNet(4, 64, 5, "tanh", "prelu"), torch_generators.leftthomas(64, 5), None),
         "sgrvinod": (SRResNet(4, 8, 2, "tanh", "norm", "imagenet"), torch_generators.sgrvinod(), None),
         "lornatang": (SRResNet(4, 8, 2), torch_generators.lornatang(), "state_dict"),
         "msrresnet": (MSRResNet(4, 8, 2), torch_generators.msrresnet(), "params"),
@@ -124,6 +124,21 @@ def test_pytorch_loads_a_pth_strictly_and_makes_the_same_picture(name, tmp_path)
     with zipfile.ZipFile(tmp_path / "theirs.pth") as archive:
         (record,) = (record for record in archive.namelist() if record.endswith("/card.json"))
         assert json.loads(archive.read(record))["licence"] == "a test’s"
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        SRResNet(4, 64, 16, "tanh"),
+        SRResNet(4, 32, 5, "tanh"),
+        SRResNet(3, 64, 5, "tanh"),
+        SRResNet(3, 8, 2, "tanh", "norm", "imagenet"),
+    ],
+)
+def test_a_pth_that_its_program_could_not_load_is_not_written(model):
+    # leftthomas' generator has five blocks of 64 channels; its shuffles and sgrvinod's double the sides.
+    with pytest.raises(InputError, match=f"no known program .* srresnet with scale={model.scale}, .*--format onnx"):
+        layout_of(Weights(model, {"params": {"conv_first": {}}}, {}))
 
 
 def broken(make, weights, **options):

@@ -139,7 +139,11 @@ def test_what_is_in_the_way_is_said_in_one_sentence(tmp_path, monkeypatch):
     names = ["a/best.safetensors", "b/best.safetensors"]
     with pytest.raises(InputError, match="2 models are called best"):
         tyro.cli(main, args=["espcn", *names, str(tmp_path / "page"), "--format", "web"])
+    with pytest.raises(InputError, match="2 models are called x,"):
+        tyro.cli(main, args=["a/x.pth.tar", "b/x.pth", str(tmp_path / "page"), "--format", "web"])
     monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match="needs npm"):
+        tyro.cli(main, args=["runs/gan_0.1", "runs/gan_0.5", str(tmp_path / "page"), "--format", "web"])
     with pytest.raises(InputError, match="needs npm to download onnxruntime-web@"):
         tyro.cli(main, args=[str(tmp_path / "page"), "--format", "web"])
     with pytest.raises(InputError, match="--float16 is for files"):

@@ -9,7 +9,7 @@ import pytest
 from jax import lax
 
 from jaxsr.kernels import Convolution, onednn
-from jaxsr.kernels.convolution import convolved
+from jaxsr.kernels.convolution import added, convolved
 from jaxsr.kernels.weight_gradient import weight_gradient
 
 KINDS = {"XLA alone": set(), "oneDNN in float32": {"float32"}, "and bfloat16": {"float32", "bfloat16"}}
@@ -126,6 +126,18 @@ def test_a_kernel_without_a_middle_is_refused(sides):
 def test_images_that_do_not_fit_are_refused(kind, shape):
     with pytest.raises(ValueError, match="do not fit a kernel"):
         convolved(jnp.zeros(shape), jnp.zeros((3, 3, 16, 16)))
+
+
+@pytest.mark.parametrize(
+    ("images", "kernel", "words"),
+    [
+        ((1, 8, 8, 20), (3, 3, 16, 16), "do not fit a kernel"),
+        ((1, 8, 8, 16), (4, 4, 16, 16), "has no pixel in its middle"),
+    ],
+)
+def test_what_does_not_fit_is_not_added(kind, images, kernel, words):
+    with pytest.raises(ValueError, match=words):
+        added(jnp.zeros(images), jnp.zeros(kernel), jnp.zeros((1, 8, 8, 16)))
 
 
 def test_arrays_that_do_not_fit_are_no_product(kind):

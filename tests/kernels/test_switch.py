@@ -13,8 +13,8 @@ import pytest
 import jaxsr
 from jaxsr.commands.flags import use_kernels
 from jaxsr.errors import InputError
-from jaxsr.kernels import onednn
-from jaxsr.kernels.choice import RULES, VARIABLE, program_kind
+from jaxsr.kernels import convolution, onednn, trial
+from jaxsr.kernels.choice import RULES, VARIABLE, chosen, program_kind
 from jaxsr.models import SRResNet
 from jaxsr.models.discriminator import Discriminator
 
@@ -85,3 +85,32 @@ def test_the_trial_finds_that_this_jaxlib_agrees():
     result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
     assert "results agree with XLA's" in result.stdout
+
+
+def test_the_trial_has_a_case_of_each_method(monkeypatch):
+    # Traced as on a processor with everything, and not run.
+    monkeypatch.setattr(onednn, "DTYPES", frozenset({"float32", "bfloat16"}))
+    monkeypatch.setattr(onednn, "AMX", True)
+    monkeypatch.setenv(VARIABLE, "untried")
+    seen, results = set(), trial._results
+
+    def noted(part, case):
+        method = chosen(part, case)
+        seen.add((part, method))
+        return method
+
+    def traced(convolve, *arrays):
+        return jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), jax.eval_shape(partial(results, convolve), *arrays))
+
+    monkeypatch.setattr(convolution, "chosen", noted)
+    monkeypatch.setattr(trial, "_results", traced)
+    assert trial.main() == 0
+    assert {(rule.part, rule.method) for rule in RULES if rule.method != "xla"} <= seen
+
+
+def test_without_onednn_the_trial_says_just_that():
+    environment = os.environ | {"ONEDNN_MAX_CPU_ISA": "AVX2"}
+    environment.pop(VARIABLE, None)
+    command = [sys.executable, "-m", "jaxsr.kernels.trial"]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert (result.returncode, result.stderr) == (2, "this processor or platform has no oneDNN to try\n")

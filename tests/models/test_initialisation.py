@@ -191,6 +191,12 @@ def test_too_few_features_for_the_colours_are_refused_with_a_way_out():
     assert initialise(jax.random.key(0), model, initialisation="paper")
 
 
+@pytest.mark.parametrize("field", [{"body_end": "prelu"}, {"normalisation": "imagenet"}])
+def test_an_srresnet_of_another_program_has_no_start_as_an_upscaler(field):
+    with pytest.raises(InputError, match=r'no start as an upscaler: use initialisation "paper"'):
+        initialise(jax.random.key(0), SRResNet(**SMALL, **field))
+
+
 def test_an_unknown_initialisation_is_refused():
     with pytest.raises(InputError, match='"xavier" is unknown'):
         initialise(jax.random.key(0), SRResNet(**SMALL), initialisation="xavier")

@@ -5,7 +5,7 @@ import pytest
 from random_networks import images, random_variables
 
 from jaxsr.errors import InputError
-from jaxsr.models import ESPCN, MODELS, SRCNN, MSRResNet, RRDBNet, SRResNet, scales
+from jaxsr.models import ESPCN, MODELS, SRCNN, MSRResNet, RRDBNet, SRResNet
 from jaxsr.models.layers import pixel_shuffle
 
 # Counted in PyTorch; ×4 SRResNet is the published network's.
@@ -51,7 +51,7 @@ SCALES = {name: (2, 3, 4, 8) for name in MODELS} | {"msrresnet": (2, 3, 4), "rrd
 
 
 def test_each_network_has_these_scales():
-    assert {name: scales(name) for name in MODELS} == SCALES
+    assert {name: model.scales for name, model in MODELS.items()} == SCALES
 
 
 @pytest.mark.parametrize(("name", "scale"), [(name, scale) for name, each in SCALES.items() for scale in each])

@@ -14,6 +14,7 @@ from PIL import Image
 import jaxsr
 from jaxsr.errors import InputError
 from jaxsr.models import Compact, RRDBNet
+from jaxsr.weights.generators import port_generator
 from jaxsr.weights.opening import open_weights
 from jaxsr.weights.porting import read_tensors
 
@@ -178,6 +179,12 @@ def test_the_published_ones_have_their_parameters():
     # Each block has as many as any other.
     assert [one + (blocks - 1) * (two - one) for blocks in (RRDBNet().blocks, 6)] == [16_697_987, 4_467_779]
     assert counted(Compact()) == 621_424
+
+
+def test_a_file_of_no_chain_of_layers_is_no_compact_network(tmp_path):
+    torch.save({"conv_first.weight": torch.zeros(8, 3, 3, 3)}, tmp_path / "theirs.pth")
+    with pytest.raises(InputError, match=r"theirs\.pth: not the tensors of this layout: body\.0\.weight is missing"):
+        port_generator(tmp_path / "theirs.pth", "compact", origin="", licence="")
 
 
 @pytest.mark.parametrize(

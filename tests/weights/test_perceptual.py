@@ -180,7 +180,7 @@ def test_without_a_network_the_way_out_is_named(server, tmp_path, keras_vgg19):
 
 
 def test_what_is_no_vgg_is_refused(tmp_path):
-    with pytest.raises(InputError, match="--perceptual nothing: choose vgg19, vgg16 or a file"):
+    with pytest.raises(InputError, match="--perceptual nothing: choose vgg19, vgg16, lpips or a file"):
         load_perceptual("nothing")
     (tmp_path / "broken.safetensors").write_bytes(b"x" * 20)
     with pytest.raises(InputError, match="not a readable safetensors file"):

@@ -66,6 +66,12 @@ def test_no_function_of_others_is_called(function, zipped, tmp_path, capsys):
     assert "code ran" not in capsys.readouterr().out
 
 
+def test_a_whole_module_is_refused_with_the_way_out(tmp_path):
+    torch.save({"epoch": 3, "model": torch.nn.Conv2d(3, 8, 3)}, tmp_path / "module.pth")
+    with pytest.raises(InputError, match=r"needs torch\.nn.*save model\.state_dict\(\) with torch\.save, and name"):
+        read_tensors(tmp_path / "module.pth")
+
+
 def test_nothing_beside_a_storage_is_read(tmp_path):
     def tensor(offset, size, stride):
         return {"w": Calls(torch._utils._rebuild_tensor_v2, "the storage", offset, size, stride, False, OrderedDict())}
