@@ -27,17 +27,24 @@ def reported() -> Generator[None]:
             # Python's documentation allows any callable here; the stub has only the default function's own type.
             warnings.showwarning = _warned  # ty: ignore[invalid-assignment]
             yield
-    except InputError as error:
-        sys.exit(_failed(str(error)))
+    except (InputError, OSError) as error:
+        sys.exit(_failed(error))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:
-        # Whatever reads the output has ended, as `head` does. Python's own flush at the end would fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+    finally:
+        _flush()
+
+
+def _flush():
+    """Flush stdout now, because an error of Python's own flush at the end would not be reported."""
+    try:
+        # Unlike its method, this allows for a process without stdout.
+        print(end="", flush=True)
     except OSError as error:
-        sys.exit(_failed(sentence(error)))
+        # Python's flush would fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(_failed(error))
 
 
 @contextlib.contextmanager
@@ -76,6 +83,9 @@ def _warned(message: Warning | str, *_: Any) -> None:
     print(f"warning: {message}", file=sys.stderr)
 
 
-def _failed(message: str) -> int:
-    print(f"error: {message}", file=sys.stderr)
+def _failed(error: Exception) -> int:
+    """The exit code for an error, which is printed unless whatever reads the output has ended, as `head` does."""
+    if isinstance(error, BrokenPipeError):
+        return 141
+    print(f"error: {sentence(error)}", file=sys.stderr)
     return 2

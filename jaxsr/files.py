@@ -5,6 +5,7 @@ import errno
 import hashlib
 import os
 import re
+import secrets
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -29,17 +30,13 @@ def replacing(path: str | os.PathLike[str]) -> Generator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     require_name(path)
     before, after = _around(path)
+    temporary = path.parent / f"{before}{secrets.token_hex(4)}{after}"
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=before, suffix=after)
+        # Not mkstemp, whose files are private: new files have permissions that only the kernel knows safely.
+        temporary.touch(exist_ok=False)
     except OSError as error:
         raise _named(error, path) from error
-    os.close(handle)
-    temporary = Path(name)
     try:
-        # mkstemp makes private files; give this one the permissions of any other new file.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
         yield temporary
         os.replace(temporary, path)
     except BaseException as error:
@@ -91,10 +88,12 @@ def shortened(name: str, *, room: int = LONGEST_NAME) -> str:
     return f"{os.fsdecode(encoded[:cut])}-{digest}"
 
 
-def require_new(path: str | os.PathLike[str], *, overwrite: bool) -> None:
-    """Raise `InputError` if a file exists that only the flag --overwrite replaces, or if its name is a folder's."""
+def require_new(path: str | os.PathLike[str], *, source: str | os.PathLike[str], overwrite: bool) -> None:
+    """Raise `InputError` if a file exists that only the flag --overwrite replaces, or is the source or a folder."""
     if os.path.isdir(path):
         raise InputError(f"{path} is a folder; give the output the name of a file in it")
+    if os.path.exists(path) and os.path.exists(source) and os.path.samefile(path, source):
+        raise InputError(f"{path}: this would replace the input; give the output another name")
     if os.path.lexists(path) and not overwrite:
         raise InputError(f"{path} exists already: give --overwrite to replace it")
 

@@ -19,8 +19,9 @@ from jaxsr.upscaling import load
 from jaxsr.upscaling.claim import claimed
 from jaxsr.upscaling.compiled import keep_compiled
 from jaxsr.upscaling.existing import Existing, has_result, list_jobs, refuse_existing
+from jaxsr.upscaling.folder import Outcome
 from jaxsr.upscaling.plan import Job
-from jaxsr.upscaling.report import tell
+from jaxsr.upscaling.report import conclude, tell
 from jaxsr.upscaling.upscaler import Upscaler
 from jaxsr.video.clips import loss
 from jaxsr.video.files import Planned, Wishes, finish, plan_clip
@@ -57,8 +58,7 @@ def upscale_clip_on_cluster(
       The exit code, 0.
 
     Raises:
-      InputError: see `plan_clip` and `connected`; or another process is working on the clip or has written its result
-        meanwhile, all replicas died, or their segments are not seen here.
+      InputError: see `plan_clip` and `connected`; or all replicas died, or their segments are not seen here.
       OSError: the result cannot be written.
     """
     if dry_run:
@@ -66,15 +66,15 @@ def upscale_clip_on_cluster(
     if existing == "refuse":
         refuse_existing([job])
     if existing == "keep" and has_result(job):
-        return 0
+        return _skipped(job, "existing")
     stdout, source, target = sys.stdout, Path(job.source).absolute(), Path(job.target).absolute()
     # Ray starts processes by fork and exec. JAX warns of every fork, but only a fork without exec is a danger.
     warnings.filterwarnings("ignore", message="os.fork", category=RuntimeWarning)
     with claimed(target) as mine, contextlib.redirect_stdout(sys.stderr):
         if not mine:
-            raise InputError(f"{target}: another process is working on it; wait for it or stop it")
+            return _skipped(job, "in another process")
         if existing != "replace" and has_result(job):
-            raise InputError(f"{target}: written by another process meanwhile")
+            return _skipped(job, "written by another process")
         planned = plan_clip(load(model, **options), source, target, wishes, anew=existing == "replace")
         tell(source, planned.clip.notes, planned.choice)
         if planned.left:
@@ -87,6 +87,10 @@ def upscale_clip_on_cluster(
             print(f"{planned.clip.path}: {lost}", file=sys.stderr)
     print(job.target, file=stdout)
     return 0
+
+
+def _skipped(job, why):
+    return conclude([job], [Outcome(job, "skipped", why, 0.0)], kind="clips")
 
 
 class _ClipReplica:

@@ -19,7 +19,7 @@ from jaxsr.errors import InputError
 from jaxsr.upscaling.choice import Choice
 from jaxsr.upscaling.existing import Existing, list_jobs, refuse_existing
 from jaxsr.upscaling.folder import Outcome
-from jaxsr.upscaling.report import reporting, summary, tell
+from jaxsr.upscaling.report import conclude, reporting, say_how_to_go_on, tell
 
 
 def upscale_archive(
@@ -44,11 +44,11 @@ def upscale_archive(
       cluster: arguments of `jaxsr.archive.cluster.connected`.
 
     Returns:
-      The exit code: 0, or 1 if a picture failed or the disk was full.
+      The exit code: 0, or 1 if a picture failed, as one does when the disk is full.
 
     Raises:
-      InputError: results exist, the cluster is missing or too small, results are missing in the destination, or the
-        report cannot be written.
+      InputError: results exist, the cluster is missing or too small, the only picture failed, results are missing in
+        the destination, or the report cannot be written.
       KeyboardInterrupt: after the summary and the report.
       OSError: the destination cannot be written.
     """
@@ -76,14 +76,13 @@ def upscale_archive(
                             choices[job.source] = Choice(row["model"], row["why"])
                             tell(job.source, (), choices[job.source])
         except KeyboardInterrupt:
-            how = "starts again" if existing == "replace" else "resumes from here with --skip-existing"
-            print(f"{summary(jobs, outcomes.values())}\nthe same command {how}", file=sys.stderr)
+            say_how_to_go_on(jobs, outcomes.values(), existing=existing)
             raise
-        print(summary(jobs, outcomes.values()), file=sys.stderr)
+        clear_abandoned(destination, again)
+        code = conclude(jobs, [*outcomes.values()])
         written = [task.target for task in tasks if task.job in outcomes and outcomes[task.job].status != "failed"]
         _check_arrived(destination, written)
-        clear_abandoned(destination, again)
-    return 0 if len(outcomes) == len(jobs) and all(o.status != "failed" for o in outcomes.values()) else 1
+        return code
 
 
 def _stream(settings, tasks, cluster):

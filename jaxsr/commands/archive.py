@@ -2,13 +2,12 @@
 
 import dataclasses
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import tyro
 
 import jaxsr
-from jaxsr.commands.flags import ClipFlags, NetworkFlags, PictureFormat
+from jaxsr.commands.flags import ClipFlags, NetworkFlags, PictureFormat, RunFlags
 from jaxsr.errors import InputError, needing
 
 
@@ -29,14 +28,9 @@ def main(
     source: tyro.conf.Positional[str],
     destination: tyro.conf.Positional[str],
     *,
-    recursive: bool = False,
-    skip_existing: bool = False,
-    overwrite: bool = False,
-    dry_run: bool = False,
-    format: PictureFormat = "png",
+    format: PictureFormat | None = None,
     first_frame: bool = False,
-    json: Path | None = None,
-    cache: bool = True,
+    run: tyro.conf.OmitArgPrefixes[RunFlags],
     cluster: tyro.conf.OmitArgPrefixes[ClusterFlags],
     network: tyro.conf.OmitArgPrefixes[NetworkFlags],
     clips: tyro.conf.OmitArgPrefixes[ClipFlags],
@@ -51,17 +45,10 @@ def main(
         Or a clip, by a path that all machines share.
       destination: Folder for the results, a path or a URI; it gets NAME_x4.png for each picture.
         For a clip, the file to write.
-      recursive: Include the pictures in subfolders, and give the destination the same subfolders.
-      skip_existing: Keep results that exist and make the others.
-        Without this flag or --overwrite, the command refuses to start if a result exists.
-      overwrite: Replace results that exist.
-      dry_run: Only list what would be done.
-      format: File format of the results of pictures.
+      format: File format of the results of pictures. None: png.
       first_frame: Upscale only the first picture of an animation or of a TIFF with several pages.
         Otherwise all are upscaled. Animations are written as .gif, .webp or .png (APNG), pages as .tif.
-      json: File for a report on every picture. None: no report.
-      cache: Keep compiled programs in your cache folder, so that the next run starts faster (not on x86 processors
-        under Linux, where compiling is quick).
+      run: Which pictures are upscaled, and what the run leaves behind.
       cluster: The Ray cluster, and the copies of the network on it.
       network: The network, the size of its results, and how it computes.
       clips: How the results of clips are encoded.
@@ -74,15 +61,15 @@ def main(
     import jax
 
     from jaxsr.upscaling.existing import existing_results
+    from jaxsr.upscaling.plan import require_names
     from jaxsr.upscaling.report import check_report
     from jaxsr.upscaling.size import parse_size
     from jaxsr.video.inputs import are_clips, check_flags, import_clips, plan_clips
 
-    if "" in (source, destination):
-        raise InputError("SOURCE or DESTINATION is empty; give a name, or . for this folder")
+    require_names([source], destination)
     size = parse_size(network.size, scale=network.scale)
-    existing = existing_results(skip=skip_existing, overwrite=overwrite)
-    check_report(json)
+    existing = existing_results(skip=run.skip_existing, overwrite=run.overwrite)
+    check_report(run.json)
     for flag, value in (("--workers", cluster.workers), ("--cores", cluster.cores)):
         if value is not None and value < 1:
             raise InputError(f"{flag} {value}: must be at least 1")
@@ -93,32 +80,33 @@ def main(
     options: dict[str, Any] = network.options() | {"tile": network.tile}
     flags = dataclasses.asdict(clips)
     clip = are_clips([source])
-    check_flags(clip, flags, {"json": json, "recursive": recursive, "first_frame": first_frame})
+    of_pictures = {"json": run.json, "recursive": run.recursive, "format": format, "first_frame": first_frame}
+    check_flags(clip, flags, of_pictures)
+    label = network.size or f"x{jaxsr.load(model, **options).scale:g}"
     if clip:
         wishes = import_clips().wishes_of(flags, size, network.options())
         from jaxsr.archive.clips import upscale_clip_on_cluster
 
-        (job,) = plan_clips([source], destination, label=network.size or "x4")
+        (job,) = plan_clips([source], destination, label=label)
         return upscale_clip_on_cluster(
             job,
             model,
             options,
             wishes,
             existing=existing,
-            dry_run=dry_run,
-            cache=cache,
+            dry_run=run.dry_run,
+            cache=run.cache,
             **dataclasses.asdict(cluster),
         )
-    label = network.size or f"x{jaxsr.load(model, **options).scale:g}"
     stores = open_store(source), open_store(destination)
-    tasks = plan_archive(*stores, label=label, recursive=recursive, suffix=f".{format}")
+    tasks = plan_archive(*stores, label=label, recursive=run.recursive, suffix=f".{format or 'png'}")
     places = (store.everywhere for store in stores)
     return upscale_archive(
-        Settings(*places, model, options, network.size, overwrite, cache, first_frame),
+        Settings(*places, model, options, network.size, run.overwrite, run.cache, first_frame),
         tasks,
         stores[1],
         existing=existing,
-        dry_run=dry_run,
-        report=json,
+        dry_run=run.dry_run,
+        report=run.json,
         **dataclasses.asdict(cluster),
     )

@@ -30,7 +30,7 @@ def main(
     curve: Path | None = None,
     json: Path | None = None,
     sheet: Path | None = None,
-    kernels: Kernels | None = None,
+    kernels: Kernels = None,
 ) -> None:
     """Score models on test sets by one protocol, which is printed above each table.
 
@@ -57,8 +57,6 @@ def main(
         None: strength.png if there are several strengths and LPIPS on alex is measured.
       json: File for all scores, including those of each photo. None: no file.
       sheet: PNG file that shows the most detailed crops of the photos side by side. None: no file.
-      kernels: auto uses the fastest convolutions for this CPU; xla leaves all of them to XLA.
-        None: JAXSR_KERNELS, or auto.
     """
     from jaxsr.evaluation import no_reference, report, scoring
     from jaxsr.evaluation.sets import open_sets

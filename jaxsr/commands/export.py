@@ -49,10 +49,8 @@ def main(
         raise InputError(f"--format {format} takes one MODEL before OUT, not {len(models)}")
     elif out.suffix.lower() not in _SUFFIXES[format]:
         raise InputError(f"{out}: give it a name in {' or '.join(_SUFFIXES[format])}")
-    elif out.exists() and Path(models[0]).exists() and out.samefile(models[0]):
-        raise InputError(f"{out}: this is the MODEL; give OUT another name")
     else:
-        require_new(out, overwrite=overwrite)
+        require_new(out, source=models[0], overwrite=overwrite)
     with needing(f"--format {format} needs {{}}", _EXTRAS):
         from jaxsr.export.files import WRITERS
         from jaxsr.export.opening import open_network

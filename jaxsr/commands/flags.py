@@ -3,9 +3,18 @@
 import dataclasses
 import os
 from dataclasses import dataclass
-from typing import Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-Kernels = Literal["auto", "xla"]
+import tyro
+
+Kernels = Annotated[
+    Literal["auto", "xla"] | None,
+    tyro.conf.arg(
+        help="auto uses the fastest convolutions for this CPU; xla leaves all of them to XLA.\n"
+        "None: JAXSR_KERNELS, or auto."
+    ),
+]
 # The formats of pictures that --format offers.
 PictureFormat = Literal["png", "jpg", "webp", "gif", "tif"]
 
@@ -39,7 +48,7 @@ class NetworkFlags:
     """Size of the result instead of a scale: WIDTHxHEIGHT in pixels, such as 3840x2160.
     3840x and x2160 keep the aspect ratio."""
     tile: int | None = None
-    """Side of a tile in input pixels. None: as large as the free memory allows, 512 at most."""
+    """Side of a tile in input pixels. None: as large as the free memory allows, usually 512 at most."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Number type that the network computes with."""
 
@@ -47,6 +56,26 @@ class NetworkFlags:
         """Keyword arguments of `jaxsr.load` that describe the network: all but its name, the size and the tile."""
         values = dataclasses.asdict(self)
         return {name: value for name, value in values.items() if name not in ("model", "size", "tile")}
+
+
+@dataclass(frozen=True)
+class RunFlags:
+    """Which pictures are upscaled, and what the run leaves behind."""
+
+    recursive: bool = False
+    """Include the pictures in subfolders, and give their results the same subfolders."""
+    skip_existing: bool = False
+    """Keep results that exist and make the others.
+    Without this flag or --overwrite, the command refuses to start if a result exists."""
+    overwrite: bool = False
+    """Replace results that exist."""
+    dry_run: bool = False
+    """Only list what would be done. `jaxsr upscale` adds the network of each picture for which one is chosen."""
+    json: Path | None = None
+    """File for a report on every picture. None: no report."""
+    cache: bool = True
+    """Keep compiled programs in your cache folder, so that the next run starts faster (not on x86 processors
+    under Linux, where compiling is quick)."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +92,7 @@ class ClipFlags:
     """The part to upscale: 10-20 in seconds, 1:05-1:20.5, 10- to the end, or -20 from the start."""
 
 
-def use_kernels(kernels: Kernels | None) -> None:
+def use_kernels(kernels: Kernels) -> None:
     """Set JAXSR_KERNELS for this process and the processes that it starts. None leaves it unchanged.
 
     Raises:
@@ -71,7 +100,7 @@ def use_kernels(kernels: Kernels | None) -> None:
     """
     if kernels is not None:
         os.environ["JAXSR_KERNELS"] = kernels
-    # Imported after the variable is set, because oneDNN's availability is decided at import.
+    # Imported here, because it imports JAX.
     from jaxsr.kernels.choice import setting
 
     setting()

@@ -45,9 +45,7 @@ def main(
     """
     if destination.suffix != ".safetensors":
         raise InputError(f"{destination}: give the destination a name that ends in .safetensors")
-    if destination.exists() and Path(source).exists() and destination.samefile(source):
-        raise InputError(f"{destination}: this is the source; give the destination another name")
-    require_new(destination, overwrite=overwrite)
+    require_new(destination, source=source, overwrite=overwrite)
     if layout in VGG_LAYOUTS:
         params, card = port_vgg(source, layout)
         save_vgg(

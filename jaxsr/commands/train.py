@@ -48,8 +48,7 @@ class Arguments(TrainConfig):
     """Number of processes. None: JAX asks the launcher."""
     process_index: int | None = None
     """Index of this process, from 0. None: JAX asks the launcher."""
-    kernels: Kernels | None = None
-    """auto uses the fastest convolutions for this CPU; xla leaves all of them to XLA. None: JAXSR_KERNELS, or auto."""
+    kernels: Kernels = None
 
 
 def chosen_config(arguments: Sequence[str]) -> TrainConfig:
@@ -59,11 +58,13 @@ def chosen_config(arguments: Sequence[str]) -> TrainConfig:
       InputError: no recipe or stage has that name.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--stage", nargs="?", default="srresnet")
+    # A flag without its value counts as not given here: what is wrong with it is said when all flags are parsed.
+    parser.add_argument("--stage", nargs="?")
     parser.add_argument("--config", nargs="?")
     given, _ = parser.parse_known_args(arguments)
     stages = typing.get_args(TrainConfig.__annotations__["stage"])
-    name, flag, known = (given.config, "--config", RECIPES) if given.config else (given.stage, "--stage", stages)
+    stage = given.stage or "srresnet"
+    name, flag, known = (given.config, "--config", RECIPES) if given.config else (stage, "--stage", stages)
     if name not in known:
         raise InputError(f"{flag} {name} is unknown; choose one of {', '.join(known)}")
     return runpy.run_path(str(RECIPES[name]))["config"]

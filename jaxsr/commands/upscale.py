@@ -1,13 +1,12 @@
 """Upscale pictures, folders of pictures, or clips: `jaxsr upscale photo.jpg -o photo_x4.png`."""
 
 import dataclasses
-from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
 import jaxsr
-from jaxsr.commands.flags import ClipFlags, Kernels, NetworkFlags, PictureFormat, use_kernels
+from jaxsr.commands.flags import ClipFlags, Kernels, NetworkFlags, PictureFormat, RunFlags, use_kernels
 from jaxsr.errors import InputError
 
 
@@ -35,13 +34,8 @@ def main(
     inputs: tyro.conf.Positional[tuple[str, ...]],
     output: Annotated[str, tyro.conf.arg(aliases=["-o"])],
     *,
-    recursive: bool = False,
-    skip_existing: bool = False,
-    overwrite: bool = False,
-    dry_run: bool = False,
-    json: Path | None = None,
-    cache: bool = True,
-    kernels: Kernels | None = None,
+    kernels: Kernels = None,
+    run: tyro.conf.OmitArgPrefixes[RunFlags],
     network: tyro.conf.OmitArgPrefixes[NetworkFlags],
     pictures: tyro.conf.OmitArgPrefixes[PictureFlags],
     clips: tyro.conf.OmitArgPrefixes[ClipFlags],
@@ -56,16 +50,7 @@ def main(
       inputs: Pictures, folders of pictures, or clips.
       output: File to write: .png, .jpg, .webp, .tif, .bmp or .gif; for a clip .mp4, .mov, .mkv or .webm.
         For several inputs, a folder that gets NAME_x4.png or NAME_x4.mp4 for each.
-      recursive: Include the pictures in subfolders, and give the output folder the same subfolders.
-      skip_existing: Keep results that exist and make the others.
-        Without this flag or --overwrite, the command refuses to start if a result exists.
-      overwrite: Replace results that exist.
-      dry_run: Only list what would be done and, where it is chosen, by which network.
-      json: File for a report on every picture. None: no report.
-      cache: Keep compiled programs in your cache folder, so that the next run starts faster (not on x86 processors
-        under Linux, where compiling is quick).
-      kernels: auto uses the fastest convolutions for this CPU; xla leaves all of them to XLA.
-        None: JAXSR_KERNELS, or auto.
+      run: Which pictures are upscaled, and what the run leaves behind.
       network: The network, the size of its results, and how it computes.
       pictures: How pictures are read and how their results are written.
       clips: How the results of clips are encoded.
@@ -84,27 +69,27 @@ def main(
     clip_inputs = are_clips(inputs)
     usual = dataclasses.asdict(PictureFlags())
     given = {name: value for name, value in dataclasses.asdict(pictures).items() if value != usual[name]}
-    check_flags(clip_inputs, dataclasses.asdict(clips), given | {"recursive": recursive})
+    check_flags(clip_inputs, dataclasses.asdict(clips), given | {"recursive": run.recursive})
     video = import_clips() if clip_inputs else None
-    if cache:
+    if run.cache:
         keep_compiled()
     size = parse_size(network.size, scale=network.scale)
-    existing = existing_results(skip=skip_existing, overwrite=overwrite)
+    existing = existing_results(skip=run.skip_existing, overwrite=run.overwrite)
     if not 1 <= pictures.quality <= 100:
         raise InputError(f"--quality {pictures.quality}: give a number from 1 to 100")
-    check_report(json)
+    check_report(run.json)
     upscaler = jaxsr.load(network.model, tile=network.tile, **network.options())
     label = network.size or f"x{upscaler.scale:g}"
     if video:
         jobs = plan_clips(inputs, output, label=label)
-        if dry_run:
+        if run.dry_run:
             return list_jobs(jobs, existing=existing)
         wishes = video.wishes_of(dataclasses.asdict(clips), size, network.options())
-        return video.upscale_clips(upscaler, jobs, wishes, existing=existing, report=json)
+        return video.upscale_clips(upscaler, jobs, wishes, existing=existing, report=run.json)
     options = dataclasses.asdict(pictures)
     format = options.pop("format")
-    jobs = plan(inputs, output, label=label, recursive=recursive, suffix=format and f".{format}")
-    if dry_run:
+    jobs = plan(inputs, output, label=label, recursive=run.recursive, suffix=format and f".{format}")
+    if run.dry_run:
 
         def choose(source):
             picture = open_picture(source, salvage=pictures.salvage)
@@ -112,4 +97,4 @@ def main(
 
         named = isinstance(upscaler, Upscaler) and upscaler.choice is None
         return list_jobs(jobs, existing=existing, choose=None if named else choose)
-    return upscale_pictures(upscaler, jobs, existing=existing, report=json, size=size, **options)
+    return upscale_pictures(upscaler, jobs, existing=existing, report=run.json, size=size, **options)

@@ -42,6 +42,8 @@ from jaxsr.errors import InputError
 
 PAGE = Path(__file__).parent / "page"
 SAMPLES = Path(__file__).parents[1] / "samples"
+# Largest number of pictures that are not done.
+_MOST_WAITING = 20
 
 
 def create_app(folder: Path, *, offers: dict[str, Offer], limits: Limits, hosts: Sequence[str]) -> Starlette:
@@ -112,7 +114,7 @@ async def _submit(request: Request) -> Response:
     queue, limits = request.app.state.queue, request.app.state.limits
     model, strength = _chosen(request.query_params, request.app.state.offers)
     state = request.app.state
-    if (waiting := queue.waiting() + state.receiving) >= limits.waiting:
+    if (waiting := queue.waiting() + state.receiving) >= _MOST_WAITING:
         raise HTTPException(503, f"{waiting} pictures are already waiting; try again in a few minutes")
     # Those that are still arriving have a place too.
     state.receiving += 1

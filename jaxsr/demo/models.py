@@ -4,7 +4,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 from jaxsr.errors import InputError
 from jaxsr.upscaling import load
@@ -49,7 +48,7 @@ def offered(sources: Sequence[str | os.PathLike]) -> dict[str, Offer]:
     offers = {}
     for source in map(str, sources):
         upscaler = upscaler_of(source, None)
-        name = Path(source).name.removesuffix(".safetensors")
+        name = source if source in KINDS_OF_AUTO else upscaler.name
         if name in offers:
             raise InputError(f"--models: {offers[name].source} and {source} would both be called {name}; rename one")
         offers[name] = Offer(name, source, int(upscaler.scale), _has_strength(source))

@@ -21,18 +21,16 @@ class Limits:
       megapixels: largest picture, in 10⁶ pixels.
       megabytes: largest file, in 10⁶ bytes.
       keep_minutes: minutes for which a picture and its result are kept after the last request for them.
-      waiting: largest number of pictures that are not done.
     """
 
     megapixels: float = 12.0
     megabytes: float = 50.0
     keep_minutes: float = 30.0
-    waiting: int = 20
 
     def __post_init__(self):
-        for name in ("megapixels", "megabytes", "keep_minutes", "waiting"):
+        for name in ("megapixels", "megabytes", "keep_minutes"):
             if not 0 < getattr(self, name) < math.inf:
-                flag = {"keep_minutes": "keep-minutes", "waiting": "waiting"}.get(name, f"max-{name}")
+                flag = "keep-minutes" if name == "keep_minutes" else f"max-{name}"
                 raise InputError(f"--{flag} {getattr(self, name):g}: must be more than 0, and finite")
 
 

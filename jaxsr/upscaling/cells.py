@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from jaxsr.imaging.strips import Rows
-from jaxsr.upscaling.tiling import Apply, check_tile, upscale_strips
+from jaxsr.upscaling.tiling import Apply, upscale_strips
 
 
 def upscale_cell_strips(
@@ -42,9 +42,8 @@ def upscale_cell_strips(
       [h, W·scale, …], H·scale rows in all; as `upscale_strips`.
 
     Raises:
-      InputError: as for `upscale_strips`.
+      InputError: as for `upscale_strips`. With larger cells, a tile that is too small is enlarged.
     """
-    check_tile(tile, halo=halo)
     if cell == 1:
         yield from upscale_strips(apply, rows, size=size, scale=scale, halo=halo, tile=tile, progress=progress)
         return
@@ -52,8 +51,8 @@ def upscale_cell_strips(
 
     def cell_rows(top, bottom):
         part = rows(top * cell, min(bottom * cell, size[0]))
-        margins = [(0, bottom - top), (0, width)]
-        margins = [(0, count * cell - side) for (_, count), side in zip(margins, part.shape[:2], strict=True)]
+        full = (bottom - top) * cell, width * cell
+        margins = [(0, side - given) for side, given in zip(full, part.shape[:2], strict=True)]
         part = np.pad(part, [*margins, *[(0, 0)] * (part.ndim - 2)], mode="reflect")
         return part.reshape(bottom - top, cell, width, cell, *part.shape[2:]).swapaxes(1, 2)
 

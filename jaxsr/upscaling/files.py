@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxsr.errors import InputError
+from jaxsr.files import require_new
 from jaxsr.imaging.frame_writing import check_frames, write_animation, write_pages
 from jaxsr.imaging.frames import Frames, open_frames
 from jaxsr.imaging.picture import Picture, open_picture, warn_of_notes
@@ -174,8 +175,5 @@ def upscale(
     target = Path(target)
     if target.suffix.lower() not in WRITTEN_SUFFIXES:
         raise InputError(f"{target}: give the output a name in {', '.join(WRITTEN_SUFFIXES)}")
-    if target.is_dir():
-        raise InputError(f"{target} is a folder; give the output the name of a file in it")
-    if target.exists() and Path(source).exists() and target.samefile(source):
-        raise InputError(f"{target}: this would replace the input; give the output another name")
+    require_new(target, source=source, overwrite=True)
     upscale_file(load(model, **options), Path(source), target, first_frame=first_frame)

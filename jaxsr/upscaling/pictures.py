@@ -1,6 +1,5 @@
 """Upscales planned pictures as a command does: shows progress, prints a summary and writes a report."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from jaxsr.upscaling.files import file_stages
 from jaxsr.upscaling.folder import Outcome, upscale_all
 from jaxsr.upscaling.plan import Job
 from jaxsr.upscaling.progress import megapixels, picture_bar
-from jaxsr.upscaling.report import conclude, reporting, summary, tell
+from jaxsr.upscaling.report import conclude, reporting, say_how_to_go_on, tell
 from jaxsr.upscaling.upscaler import AnyUpscaler
 
 
@@ -60,7 +59,6 @@ def upscale_pictures(
 
                 upscale_all(jobs, stages, overwrite=existing == "replace", progress=progress, finished=finished)
         except KeyboardInterrupt:
-            again = "begins again" if existing == "replace" else "goes on from here with --skip-existing"
-            print(f"{summary(jobs, outcomes)}\nthe same command {again}", file=sys.stderr)
+            say_how_to_go_on(jobs, outcomes, existing=existing)
             raise
         return conclude(jobs, outcomes)

@@ -82,7 +82,7 @@ def plan(
 def require_names(inputs: Sequence[str], output: str) -> None:
     """Raise `InputError` if a name is empty, as that of an unset variable of a shell, which would mean this folder."""
     if "" in (*inputs, output):
-        raise InputError("the name of an input or of --output is empty; give a name, or . for this folder")
+        raise InputError("the name of an input or of the output is empty; give a name, or . for this folder")
 
 
 def find_sources(

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from jaxsr.errors import InputError
 from jaxsr.files import nearest_existing, replacing
 from jaxsr.upscaling.choice import Choice
+from jaxsr.upscaling.existing import Existing
 from jaxsr.upscaling.folder import Outcome
 from jaxsr.upscaling.plan import Job
 
@@ -53,6 +54,12 @@ def conclude(jobs: Sequence[Job], outcomes: Sequence[Outcome], *, kind: str = "p
     if len(jobs) > 1 or outcomes[0].status == "skipped":
         print(summary(jobs, outcomes, kind=kind), file=sys.stderr)
     return 0 if all(outcome.status != "failed" for outcome in outcomes) else 1
+
+
+def say_how_to_go_on(jobs: Sequence[Job], outcomes: Collection[Outcome], *, existing: Existing) -> None:
+    """Print the summary of pictures after Ctrl-C, and what the same command does then."""
+    again = "begins again" if existing == "replace" else "goes on from here with --skip-existing"
+    print(f"{summary(jobs, outcomes)}\nthe same command {again}", file=sys.stderr)
 
 
 def remarks(notes: Sequence[str], choice: Choice | None) -> str:

@@ -15,7 +15,7 @@ def transparent_strips(
     *,
     size: tuple[int, int],
     to: tuple[int, int],
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] | None,
 ) -> Iterator[np.ndarray]:
     """Upscale a picture with transparency (premultiplied alpha: Porter & Duff 1984, section 3).
 

@@ -144,7 +144,7 @@ class Upscaler(AnyUpscaler):
 
         Args:
           rows: `rows(top, bottom)` returns these rows, [bottom − top, W] gray or [bottom − top, W, 3] RGB, uint8 or
-            float32 in [0, 1]. Over the calls, neither end decreases.
+            float32 in [0, 1]. Over the calls, the top never decreases.
           opacity: as `rows`, of the opacity, [bottom − top, W] float32 in [0, 1]; None without transparency.
           size: (height, width) of the image.
           to: (height, width) of the result; None for `self.target(size)`.

@@ -1,5 +1,6 @@
 """Stores and replicas in this process, on this machine's disk and on fsspec's memory file system."""
 
+import contextlib
 import json
 import secrets
 import subprocess
@@ -14,15 +15,19 @@ from PIL import Image
 
 pytest.importorskip("ray")
 
+import jaxsr
 from jaxsr.archive import pictures
 from jaxsr.archive.plan import plan_archive
 from jaxsr.archive.replica import Replica, Settings, absolute_model
 from jaxsr.archive.store import existing_places, exists, find_pictures, open_store
 from jaxsr.archive.transfer import check_writable, clear_abandoned, fetch, put
 from jaxsr.errors import InputError
-from jaxsr.upscaling.plan import plan
+from jaxsr.upscaling.claim import claimed
+from jaxsr.upscaling.pictures import upscale_pictures
+from jaxsr.upscaling.plan import Job, plan
 
 SCRIPT = Path(__file__).parents[2] / "scripts/upscale_archive.py"
+OPTIONS = ("nearest", {}, None, False, False)
 NAMES = ("a.png", "a.jpg", "sub/B.PNG", "sub/.hidden/c.png", ".d.png", "texts/e.txt", "out/f_x4.png")
 
 
@@ -193,7 +198,7 @@ def test_mistakes_are_told_before_a_cluster_is_started(tmp_path):
     line = [sys.executable, SCRIPT, tmp_path / "photos", tmp_path / "out", "--model", "bicubic"]
     process = forked.run([sys.executable, SCRIPT, "", tmp_path / "out", "--dry-run"])
     assert (process.returncode, process.stdout) == (2, "")
-    assert process.stderr.startswith("error: SOURCE or DESTINATION is empty")
+    assert process.stderr.startswith("error: the name of an input or of the output is empty;")
     process = forked.run([*line, "--address", "127.0.0.1:9"])
     assert process.returncode == 2
     assert process.stderr.startswith("error: no Ray cluster at 127.0.0.1:9: ")
@@ -202,6 +207,51 @@ def test_mistakes_are_told_before_a_cluster_is_started(tmp_path):
     process = forked.run(line)
     assert process.returncode == 2
     assert process.stderr.startswith(f"error: {tmp_path}/out/a_x4.png exists already: ")
+
+
+def test_a_clip_is_named_as_one_machine_names_it_and_has_no_picture_format(tmp_path):
+    pytest.importorskip("av")
+    (tmp_path / "clip.mp4").touch()
+    flags = ["--model", "bicubic", "--scale", "2", "--dry-run"]
+    here = forked.run(
+        [sys.executable, SCRIPT.with_name("upscale.py"), tmp_path / "clip.mp4", "-o", f"{tmp_path}/", *flags]
+    )
+    there = [sys.executable, SCRIPT, tmp_path / "clip.mp4", f"{tmp_path}/", *flags]
+    assert here.stdout == forked.run(there).stdout == f"upscale: {tmp_path}/clip.mp4 -> {tmp_path}/clip_x2.mp4\n"
+    refused = forked.run([*there, "--format", "tif"])
+    assert (refused.returncode, refused.stderr) == (2, "error: --format is for pictures: leave it out\n")
+
+
+def test_the_only_picture_that_fails_ends_it_as_on_one_machine(tmp_path, monkeypatch):
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    stores = open_store(str(tmp_path)), open_store(str(tmp_path / "out"))
+    tasks, settings = plan_archive(*stores, label="x4"), Settings(str(tmp_path), str(tmp_path / "out"), *OPTIONS)
+    row = Replica(settings)({"number": 0, "source": b"a.png", "target": b"a_x4.png"}) | {"again": False}
+    monkeypatch.setattr(pictures, "_stream", lambda settings, left, cluster: ((task, row) for task in left))
+    with pytest.raises(InputError) as there:
+        pictures.upscale_archive(settings, tasks, stores[1], existing="refuse", dry_run=False, report=None)
+    with pytest.raises(InputError) as here:
+        upscale_pictures(jaxsr.load("nearest"), [tasks[0].job], existing="refuse", report=None)
+    assert str(there.value) == str(here.value) == f"{tmp_path}/a.png: no picture in a format that can be read"
+
+
+@pytest.mark.parametrize("why", ["existing", "in another process"])
+def test_of_a_clip_that_is_skipped_as_much_is_said_as_on_one_machine(why, tmp_path, capsys):
+    pytest.importorskip("av")
+    from jaxsr.archive.clips import upscale_clip_on_cluster
+    from jaxsr.video.clips import upscale_clips
+
+    job = Job(tmp_path / "clip.mp4", tmp_path / "out.mp4")
+    held = claimed(job.target)
+    if why == "existing":
+        job.target.touch()
+        held = contextlib.nullcontext()
+    with held:
+        there = upscale_clip_on_cluster(job, "nearest", {}, None, existing="keep", dry_run=False, cache=False)
+        told = capsys.readouterr()
+        here = upscale_clips(jaxsr.load("nearest"), [job], None, existing="keep", report=None)
+    assert (there, told) == (here, capsys.readouterr())
+    assert (here, told.err) == (0, f"0 of 1 clips upscaled, 1 skipped (1 {why}), 0 failed\n")
 
 
 def test_a_report_that_fails_hides_no_interrupt(tmp_path, monkeypatch, capsys):
@@ -217,7 +267,7 @@ def test_a_report_that_fails_hides_no_interrupt(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(pictures, "_stream", interrupted)
     options = {"existing": "refuse", "dry_run": False, "address": None, "workers": None, "cores": None}
-    settings = Settings(str(tmp_path), str(tmp_path / "out"), "nearest", {}, None, False, False, False)
+    settings = Settings(str(tmp_path), str(tmp_path / "out"), *OPTIONS)
     (tmp_path / "file").write_text("")
     reports = tmp_path / "report.json", tmp_path / "file/report.json"
     for report in reports:

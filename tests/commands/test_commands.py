@@ -30,12 +30,26 @@ def test_the_list_comes_without_importing_jax():
     assert all(f"  {name} " in done.stdout and line in done.stdout for name, line in COMMANDS.items())
 
 
-def test_a_closed_pipe_ends_it_without_a_word():
-    shell = f"{sys.executable} -c 'import jaxsr.__main__ as m, time; time.sleep(0.5); m.main()' --help | true"
+@pytest.mark.parametrize("word", ["--help", "export --help"])
+def test_a_closed_pipe_ends_it_without_a_word(word, monkeypatch):
+    # With this variable each print fails at once, without it the last flush.
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    shell = f"{sys.executable} -c 'import jaxsr.__main__ as m, sys, time; time.sleep(0.5); sys.exit(m.main())' {word}"
     done = subprocess.run(
-        ["bash", "-c", f"{shell}; exit ${{PIPESTATUS[0]}}"], cwd=ROOT, capture_output=True, text=True, timeout=60
-    )
-    assert done.stderr == ""
+        ["bash", "-c", f"{shell} | true; exit ${{PIPESTATUS[0]}}"],
+        cwd=ROOT, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk here")
+def test_a_full_disk_under_the_output_is_one_sentence(monkeypatch):
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    line = [sys.executable, "-m", "jaxsr", "--help"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(line, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith("error: ")
 
 
 def test_without_a_command_and_with_an_unknown_one_it_ends_with_2():

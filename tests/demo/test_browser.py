@@ -155,6 +155,25 @@ def test_bad_and_too_large_files_are_one_sentence_on_the_page(page):
     assert page.locator("#drop").is_visible()
 
 
+@pytest.mark.parametrize("answer", [lambda route: route.abort(), lambda route: route.fulfill(status=404, body="gone")])
+def test_a_sample_that_does_not_come_is_one_sentence_on_the_page(page, answer):
+    page.route("**/samples/**", answer)
+    page.locator("#samples button").nth(4).click()
+    page.get_by_role("alert").get_by_text(re.compile(r"\.(png|jpg) cannot be fetched")).wait_for(timeout=5000)
+    assert page.locator("body").get_attribute("data-state") == "empty"
+
+
+def test_a_photo_dropped_on_a_page_without_models_is_one_sentence(page, photo):
+    alert = page.get_by_role("alert")
+    page.route("**/options", lambda route: route.abort())
+    page.reload()
+    alert.get_by_text("The server of this page does not answer").wait_for(timeout=5000)
+    page.get_by_role("button", name="Dismiss").click()
+    drop(page, "dog.png", photo.read_bytes())
+    alert.get_by_text("This page did not load completely. Reload it.").wait_for(timeout=5000)
+    assert page.locator("body").get_attribute("data-state") == "empty"
+
+
 def test_strength_is_there_for_models_that_have_one(page, photo):
     strength = page.get_by_label("Strength")
     assert not strength.is_visible()

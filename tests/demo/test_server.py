@@ -20,6 +20,7 @@ from page_server import ROOT, is_done, serving
 from PIL import Image
 
 import jaxsr
+from jaxsr.demo.models import offered
 from jaxsr.upscaling.files import upscale_file
 
 pytest.importorskip("starlette", reason='the page needs pip install "jaxsr[demo]"')
@@ -48,6 +49,11 @@ def test_what_is_offered_is_what_can_be_loaded(server):
     assert "small/dog.png" in options["samples"]
     for sample in options["samples"]:
         assert server.ask("GET", f"/samples/{sample}")[2] == (ROOT / "jaxsr/samples" / sample).read_bytes()
+
+
+def test_a_run_is_offered_by_its_own_name_from_inside_its_folder(sharper, monkeypatch):
+    monkeypatch.chdir(sharper)
+    assert list(offered([".", "espcn", "auto, sharp"])) == ["sharper", "espcn", "auto, sharp"]
 
 
 def test_the_file_is_the_one_that_the_library_writes(server, photo, sharper, tmp_path):

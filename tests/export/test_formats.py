@@ -169,7 +169,7 @@ def test_what_is_not_installed_is_named_with_its_extra(package, format, extra, t
 def test_the_model_is_not_overwritten(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("theirs.pth").write_bytes(b"theirs")
-    with pytest.raises(InputError, match="this is the MODEL"):
+    with pytest.raises(InputError, match="this would replace the input"):
         tyro.cli(main, args=["theirs.pth", str(tmp_path / "theirs.pth"), "--format", "pth"])
     assert Path("theirs.pth").read_bytes() == b"theirs"
 

@@ -226,6 +226,10 @@ def test_a_refused_start_leaves_the_earlier_run(uninterrupted, photos, tmp_path)
 
 
 def test_an_unknown_stage_and_a_missing_workdir(photos):
+    missing = run([sys.executable, str(ROOT / "scripts" / "train.py"), "--stage"])
+    assert missing.returncode == 2
+    assert "None is unknown" not in missing.stderr
+    assert "Missing value" in missing.stderr
     assert_refused(run(command(stage="fsrcnn")), "--stage fsrcnn", "srresnet")
     # A recipe is no stage.
     assert_refused(

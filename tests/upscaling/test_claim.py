@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
@@ -107,3 +109,28 @@ def test_a_name_as_long_as_the_file_system_takes_can_be_claimed_and_written(stem
     for context in (claimed, replacing):
         with pytest.raises(OSError, match="File name too long"), context(longer):
             raise AssertionError
+
+
+def test_threads_leave_the_umask_alone_and_files_get_the_permissions_of_new_ones(tmp_path, monkeypatch):
+    (tmp_path / "new").touch()
+    umask, usual, modes = os.umask, (tmp_path / "new").stat().st_mode, []
+
+    def interrupted(mask):
+        before = umask(mask)
+        time.sleep(0.01)
+        return before
+
+    def write(name):
+        for _ in range(5):
+            with replacing(tmp_path / name) as temporary:
+                modes.append(temporary.stat().st_mode)
+
+    # Another thread can have its turn after any call.
+    monkeypatch.setattr(os, "umask", interrupted)
+    threads = [threading.Thread(target=write, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (tmp_path / "newer").touch()
+    assert {*modes, (tmp_path / "newer").stat().st_mode} == {usual}

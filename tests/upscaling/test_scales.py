@@ -66,11 +66,6 @@ def test_networks_named_otherwise_are_used_as_they_are(family, tmp_path):
         assert (upscaler.name, upscaler.scale, upscaler.choice) == (Path(name).stem, 8, None)
 
 
-def test_a_named_network_without_a_scale_stays(family):
-    upscaler = jaxsr.load("srresnet")
-    assert (upscaler.name, upscaler.scale, upscaler.choice) == ("srresnet", 4, None)
-
-
 def test_auto_goes_by_the_scale_or_by_the_size_of_each_picture(family, picture):
     for scale, network in SERVED:
         upscaler, choice = jaxsr.load(scale=scale).fitting(picture)

@@ -2,9 +2,9 @@ import itertools
 from functools import partial
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
+from random_networks import random_variables
 
 from jaxsr.errors import InputError
 from jaxsr.models import ESPCN, SRCNN, SRResNet
@@ -20,19 +20,9 @@ SIZES = [(1, 1), (1, 50), (50, 1), (5, 7), (32, 32), (31, 33), (33, 32), (34, 97
 
 
 def random_apply(model):
-    """The compiled network, with random parameters, and batch statistics that are neither 0 nor 1."""
-    variables = dict(model.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3))))
-    random = np.random.default_rng(1)
-    # Larger than at the start, so that what lies at the halo's rim weighs in the result.
-    variables["params"] = jax.tree.map(
-        lambda leaf: leaf + 0.05 * random.standard_normal(leaf.shape, np.float32), variables["params"]
-    )
-    if "batch_stats" in variables:
-        variables["batch_stats"] = jax.tree.map(
-            lambda leaf: random.uniform(0.5, 1.5, leaf.shape).astype(np.float32), variables["batch_stats"]
-        )
+    """The compiled network, with random values everywhere."""
     apply = jax.jit(lambda variables, image: model.apply(variables, image[None])[0])
-    return partial(apply, variables)
+    return partial(apply, random_variables(model))
 
 
 def upscale_tiled(network, image, *, scale, **options):

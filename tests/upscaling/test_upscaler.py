@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
+from random_networks import random_variables
 
 import jaxsr
 from jaxsr.errors import InputError
@@ -18,14 +19,9 @@ from jaxsr.weights import Weights, save_weights
 
 
 def save_random(path, model):
-    variables = dict(model.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3))))
-    random = np.random.default_rng(1)
-    if "batch_stats" in variables:
-        variables["batch_stats"] = jax.tree.map(
-            lambda leaf: random.uniform(0.5, 1.5, leaf.shape).astype(np.float32), variables["batch_stats"]
-        )
+    variables = random_variables(model)
     # Around the middle of the range, so that clipping hides little.
-    variables["params"]["conv_last"]["kernel"] *= 3
+    variables["params"]["conv_last"]["kernel"] *= 0.3
     save_weights(path, Weights(model, variables, {}))
     return variables
 
@@ -217,6 +213,13 @@ def test_an_upscaler_says_what_it_is_and_stays_it(upscaler):
     assert repr(jaxsr.load("bicubic")) == "Upscaler('bicubic': ×4, interpolation)"
     with pytest.raises(dataclasses.FrozenInstanceError):
         upscaler.scale = 4
+
+
+def test_the_folder_of_a_run_has_the_same_name_from_inside(tmp_path, monkeypatch):
+    save_random(tmp_path / "my run/best.safetensors", ESPCN(scale=2))
+    monkeypatch.chdir(tmp_path / "my run")
+    names = {jaxsr.load(path).name for path in (".", "../my run", tmp_path / "my run", "best.safetensors")}
+    assert names == {"my run", "best"}
 
 
 def test_parameters_are_an_argument_of_the_compiled_programs(folder, upscaler, photo, monkeypatch):

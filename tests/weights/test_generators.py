@@ -82,7 +82,7 @@ def test_every_difference_is_named(change, words, tmp_path):
 def test_the_source_is_not_overwritten_and_own_files_need_no_port(tmp_path):
     save_file({"params/conv_first/kernel": np.zeros(1, np.float32)}, tmp_path / "own.safetensors")
     before = (tmp_path / "own.safetensors").read_bytes()
-    with pytest.raises(InputError, match="this is the source"):
+    with pytest.raises(InputError, match="this would replace the input"):
         command(str(tmp_path / "own.safetensors"), tmp_path / "." / "own.safetensors")
     with pytest.raises(InputError, match="used without porting"):
         command(str(tmp_path / "own.safetensors"), tmp_path / "other.safetensors")

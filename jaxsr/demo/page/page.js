@@ -96,6 +96,7 @@ function tagBefore() {
 function choose(list) {
   if (document.body.dataset.state === "running") return;
   if (list.length > 1) return fail("Drop one photo at a time. For several, use the command jaxsr upscale.");
+  if (!options) return fail("This page did not load completely. Reload it.");
   if (list.length) upscale(list[0]);
 }
 
@@ -106,8 +107,10 @@ function settingsChanged() {
 }
 
 async function chooseSample(url) {
-  const answer = await fetch(url);
-  upscale(new File([await answer.blob()], url.split("/").pop()));
+  const name = url.split("/").pop();
+  const photo = await fetch(url).then((answer) => (answer.ok ? answer.blob() : null)).catch(() => null);
+  if (!photo) return fail(`${name} cannot be fetched. Is the server of this page still running?`);
+  upscale(new File([photo], name));
 }
 
 async function start() {
