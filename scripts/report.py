@@ -1,6 +1,7 @@
 """The page of results, from the figures in docs/results: `python scripts/report.py`, or `page` with flags."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import tyro
@@ -68,5 +69,5 @@ def _write(path, text):
 
 if __name__ == "__main__":
     with jaxsr.errors.reported():
-        commands = {"page": make_page, "add-run": add_run}
+        commands: dict[str, Callable[..., None]] = {"page": make_page, "add-run": add_run}
         tyro.extras.subcommand_cli_from_dict(commands, description=__doc__, args=sys.argv[1:] or ["page"])
