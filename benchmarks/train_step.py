@@ -14,7 +14,6 @@ With --degradation, jaxsr is timed a second time with that recipe, and the time 
 import dataclasses
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -32,6 +31,7 @@ from comparison import (
     require_equal,
 )
 
+from jaxsr.config import Degradation
 from jaxsr.data.augmentation import augment
 from jaxsr.data.degradation import make_degradation, margin
 from jaxsr.data.degradation.bicubic import bicubic_pair
@@ -64,7 +64,7 @@ class Options:
     """Dtypes of computation. PyTorch's bfloat16 is autocast."""
     devices: int | None = None
     """Devices of jaxsr (None: one per CPU core)."""
-    degradation: Literal["bicubic", "real", "wang2021"] = "bicubic"
+    degradation: Degradation = "bicubic"
     """Recipe of the second timing of jaxsr (bicubic: none)."""
     json: Path | None = None
     """Write the figures here too."""

@@ -70,4 +70,8 @@ def _write(path, text):
 if __name__ == "__main__":
     with jaxsr.errors.reported():
         commands: dict[str, Callable[..., None]] = {"page": make_page, "add-run": add_run}
-        tyro.extras.subcommand_cli_from_dict(commands, description=__doc__, args=sys.argv[1:] or ["page"])
+        # Without a command, the flags are those of `page`.
+        given = sys.argv[1:]
+        if not given or given[0] not in (*commands, "-h", "--help"):
+            given = ["page", *given]
+        tyro.extras.subcommand_cli_from_dict(commands, description=__doc__, args=given)

@@ -22,8 +22,8 @@ def main(
 ) -> None:
     """Export a network for other programs, and check that it gives the same results there.
 
-    Images are RGB, float32, [N, 3, H, W], in [0, 1]. Height and width are free: from 4 pixels in StableHLO, from 3 for
-    an RRDBNet at ×2 or ×1 in ONNX, and from 1 otherwise. The file also holds the model card.
+    Images are RGB, float32, [N, 3, H, W], in [0, 1]. Height and width are free: from 4 pixels in StableHLO, from 2
+    and 3 for an RRDBNet at ×2 and ×1 in ONNX, and from 1 otherwise. The file also holds the model card.
 
     Args:
       paths: MODEL is a bundled network, a weights file (.safetensors, .pth or .param), or the folder of a training run.

@@ -31,7 +31,7 @@ _QUICK_PIXELS = 2**20
 # A file that is rewritten within one tick of its file system's clock may keep its times.
 _TICK = 2 * 10**9
 _FIELDS = ("problem", "note", "size", "digest", "whole")
-_VERSION = 2
+_VERSION = 3
 _HAS_ALPHA = "has an alpha channel: trained on as it looks on white"
 _TRANSPARENT = "is partly transparent: trained on as it looks on white"
 
@@ -137,11 +137,14 @@ def _look(photo, *, full):
 
 def _look_by_libvips(file, digest, full):
     try:
+        picture = open_picture(file)
+        note = _HAS_ALPHA if picture.opacity is not None else None
+        if not full and picture.size[0] * picture.size[1] > _QUICK_PIXELS:
+            return Look(picture.size, digest=digest, note=note)
         upright = Image.fromarray(read_photo(file))
-        note = _HAS_ALPHA if open_picture(file).opacity is not None else None
     except InputError as error:
         return Look(digest=digest, problem=f"unreadable: {str(error).removeprefix(f'{file}: ')}")
-    return Look((upright.height, upright.width), _thumbnail(upright), digest, note=note, whole=full)
+    return Look(picture.size, _thumbnail(upright), digest, note=note, whole=True)
 
 
 def _thumbnail(upright):

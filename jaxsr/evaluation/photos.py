@@ -11,7 +11,7 @@ import numpy as np
 from jaxsr.errors import InputError
 from jaxsr.imaging.broken import BROKEN
 from jaxsr.imaging.folders import find_photos
-from jaxsr.imaging.photo import open_by_pillow, read_photo
+from jaxsr.imaging.photo import is_misread, open_by_pillow, read_photo
 from jaxsr.imaging.picture import open_picture
 
 T = TypeVar("T")
@@ -73,6 +73,8 @@ def photo_names(paths: Sequence[Path]) -> list[str]:
 def _is_gray(path):
     try:
         with open_by_pillow(path) as image:
+            if is_misread(image):
+                return open_picture(path).colour.bands == 1
             # I;16 has names of its own for each order of bytes.
             return image.mode in ("1", "L", "LA", "I", "F") or image.mode.startswith("I;16")
     except BROKEN:

@@ -190,4 +190,4 @@ def lpips_metrics(backbones: Collection[Backbone]) -> dict[str, Distance]:
     Raises:
       InputError: the package with the weights is not installed.
     """
-    return {name: make_lpips(backbone) for name, backbone in LPIPS_METRICS.items() if backbone in backbones}
+    return {f"lpips_{backbone}": make_lpips(backbone) for backbone in backbones}

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from jaxsr.data.degradation.pairs import require_recipe
 from jaxsr.data.degradation.photos import degrade_photo
 from jaxsr.data.likeness import hr_folder_beside, low_among
 from jaxsr.data.pairing import find_counterparts, read_counterpart
@@ -71,6 +72,7 @@ def open_sets(
     if results:
         return _beside(found, results, _with_results, flags=(flags[0], "--sr"), kind="SR")
     if recipe and recipe != "bicubic":
+        require_recipe(recipe)
         protocol = PROTOCOL.replace(BICUBIC, f"LR by the degradation {recipe}, seed {seed}")
         make_low = partial(degraded, recipe=recipe, seed=seed)
         sets = [

@@ -62,6 +62,10 @@ def added(x: jax.Array, kernel: jax.Array, y: jax.Array, *, stride: int = 1, may
       ValueError: the arrays do not fit each other.
     """
     _require_fit(x, kernel)
+    result = (x.shape[0], *(-(-side // stride) for side in x.shape[1:3]), kernel.shape[3])
+    if y.shape != result or not x.dtype == kernel.dtype == y.dtype:
+        parts = ", ".join(f"{part.dtype} {part.shape}" for part in (x, kernel, y))
+        raise ValueError(f"images, kernel and sum do not fit: {parts}; the sum must have the shape {result}")
     if not _ours(x) or not x.size or not kernel.size or chosen("forward", _case(x, kernel, stride, False)) == "xla":
         return y + convolved(x, kernel, stride=stride, may_tile=may_tile, dtype=x.dtype)
     return _added(x, kernel, y, stride, may_tile)

@@ -116,7 +116,7 @@ def _recorded_settings(workdir):
     if recorded is None:
         return None
     # A run that is older than a flag used what is now its default.
-    return dataclasses.asdict(TrainConfig()) | recorded
+    return json.loads(json.dumps(dataclasses.asdict(TrainConfig()))) | recorded
 
 
 def _steps_done(workdir):

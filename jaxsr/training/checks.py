@@ -53,16 +53,24 @@ def check(config: TrainConfig) -> None:
         raise InputError("--extend goes on with a run and --no-resume removes it; give one of the two")
     if config.validation_lr and not config.validation:
         raise InputError("--validation-lr has LR files for photos that are missing; name those with --validation")
-    inside = [name for name in config.data if Path(config.workdir).resolve().is_relative_to(Path(name).resolve())]
-    if config.workdir and inside:
-        raise InputError(
-            f"--workdir {config.workdir} lies in --data {inside[0]}, where its pictures would be taken for photos; "
-            "name a folder outside"
-        )
+    searched = [("--data", name) for name in config.data if name != "samples"] + [("--lr", name) for name in config.lr]
+    for flag, folder in searched:
+        if config.workdir and _is_searched(Path(config.workdir), folder):
+            raise InputError(
+                f"--workdir {config.workdir} lies in {flag} {folder}, where its pictures would be taken for photos; "
+                "name a folder outside"
+            )
     if config.lr and config.degradation != "bicubic":
         raise InputError(f"--degradation {config.degradation} makes LR and --lr provides it; give one of the two")
     if config.lr and len(config.lr) != len(config.data):
         raise InputError(f"--lr has {len(config.lr)} folders for {len(config.data)} of --data; give one for each")
+
+
+def _is_searched(workdir, folder):
+    """Whether a run's pictures are found in a folder of photos, of which hidden subfolders are left out."""
+    workdir, folder = workdir.resolve(), Path(folder).resolve()
+    inside = workdir.relative_to(folder).parts if workdir.is_relative_to(folder) else (".",)
+    return not any(part.startswith(".") for part in inside)
 
 
 def _check_srgan(config):

@@ -97,7 +97,9 @@ def _validation_pixels(config, records, sets):
         for name, photo in named:
             require_room({folder + name: photo}, scale=config.scale, lpips=config.stage == "srgan")
             photos[folder + name] = photo
-            low[folder + name] = low_of(name, modcrop(photo, scale=config.scale), scale=config.scale)
+            # The validation itself reduces records bicubically.
+            if folder or config.degradation != "bicubic":
+                low[folder + name] = low_of(name, modcrop(photo, scale=config.scale), scale=config.scale)
     return photos, low
 
 

@@ -41,7 +41,7 @@ def short_name(name_or_path: str | os.PathLike) -> str:
     """The name of a network for people: of its file, without the suffixes of weights files, or of its folder."""
     # Absolute, because "." has no name.
     path = Path(os.path.abspath(name_or_path))
-    known = path.suffix in (".safetensors", *FOREIGN_SUFFIXES)
+    known = path.suffix.lower() in (".safetensors", *FOREIGN_SUFFIXES)
     return path.name.removesuffix(path.suffix).removesuffix(".pth") if known else path.name
 
 

@@ -21,7 +21,7 @@ dB, {lost:.2f} dB less than `srresnet`.
 
 
 def real_section(figures: Figures) -> str:
-    """Make the section as Markdown: scores on real photos, the use of each network, and where Real-ESRGAN is better."""
+    """Make the section as Markdown: scores on real photos, and where Real-ESRGAN is better."""
     clean = figures.scores["srresnet_real", "Set5"]["mean"]["psnr_y"]
     lost = figures.scores["srresnet", "Set5"]["mean"]["psnr_y"] - clean
     return _SECTION.format(table=real_table(figures), gap=_gap(figures), clean=clean, lost=lost)

@@ -36,7 +36,10 @@ COMMANDS = {
         "python scripts/evaluate.py --data Kodak24 --lr web phone old --model srresnet srresnet_real srgan_real "
         "realesrgan-x4plus.safetensors --sheet sheet.png"
     ),
-    "speed": "python benchmarks/models.py --rounds 3 --json docs/results/speed.json",
+    "speed": (
+        "python benchmarks/models.py --models nearest bilinear bicubic srcnn espcn srresnet srgan --rounds 3 "
+        "--json docs/results/speed.json"
+    ),
     "the same run in PyTorch": "python benchmarks/twins.py --steps 150 --json docs/results/twins.json",
     "more crops, ESPCN; also --steps 1500 --warmup 125, and --steps 6000 --warmup 500": (
         "python scripts/train.py --config espcn --data wallpapers BSDS399 T91 --workdir runs/espcn375 --steps 375 "

@@ -140,6 +140,22 @@ def test_what_does_not_fit_is_not_added(kind, images, kernel, words):
         added(jnp.zeros(images), jnp.zeros(kernel), jnp.zeros((1, 8, 8, 16)))
 
 
+@pytest.mark.parametrize(
+    ("shape", "dtypes"),
+    [
+        ((1, 8, 8, 1), "fff"),
+        ((1, 4, 4, 16), "fff"),
+        ((1, 8, 8, 16), "ffb"),
+        ((1, 8, 8, 16), "fbf"),
+        ((1, 8, 8, 16), "bff"),
+    ],
+)
+def test_a_sum_of_another_shape_or_dtype_is_refused(kind, shape, dtypes):
+    x, kernel, y = ({"f": jnp.float32, "b": jnp.bfloat16}[letter] for letter in dtypes)
+    with pytest.raises(ValueError, match="do not fit"):
+        added(jnp.zeros((1, 8, 8, 16), x), jnp.zeros((3, 3, 16, 16), kernel), jnp.zeros(shape, y))
+
+
 def test_arrays_that_do_not_fit_are_no_product(kind):
     with pytest.raises((TypeError, ValueError)):
         onednn.product(jnp.zeros((16, 20)), jnp.zeros((21, 16)))

@@ -38,7 +38,7 @@ def test_a_run_of_before_a_flag_came_goes_on_with_its_default(tmp_path):
     claim(tmp_path, config, PHOTOS)
     (tmp_path / "checkpoints" / "0").mkdir(parents=True)
     recorded = json.loads((tmp_path / "config.json").read_text())
-    del recorded["optimizer"]
+    del recorded["optimizer"], recorded["kernel_sides"]
     (tmp_path / "config.json").write_text(json.dumps(recorded))
     claim(tmp_path, config, PHOTOS)
     with pytest.raises(InputError, match="optimizer: adam there, soap here"):

@@ -16,6 +16,13 @@ def test_the_defaults_pass(stage):
 
 
 @pytest.mark.parametrize(
+    ("data", "workdir"), [("samples", "samples/run"), ("photos", "photos/.run"), ("photos", "photos2/run")]
+)
+def test_a_workdir_where_no_photos_are_searched_is_accepted(data, workdir):
+    check(TrainConfig(data=(data,), workdir=workdir))
+
+
+@pytest.mark.parametrize(
     ("values", "words"),
     [
         ({"blocks": -1}, "--blocks -1"),
@@ -26,6 +33,7 @@ def test_the_defaults_pass(stage):
         ({"perceptual": "lpips", "content_loss": "l1"}, "--content-loss l1: LPIPS"),
         ({"data": ("photos", "."), "workdir": "runs/a"}, "--workdir runs/a lies in --data ."),
         ({"data": ("photos",), "workdir": "other/../photos"}, "--workdir other/../photos lies in --data photos"),
+        ({"lr": ("low",), "data": ("high",), "workdir": "low/a"}, "--workdir low/a lies in --lr low"),
         ({"validation_lr": ("low",)}, "--validation-lr .* --validation"),
         ({"kernel_sides": (9, 0, 5)}, "--kernel-sides"),
         ({"kernel_sides": (8, 2, 4)}, "--kernel-sides"),

@@ -27,14 +27,19 @@ RECIPE_NAMES = ("bicubic", *RECIPES)
 _GRID = 16
 
 
+def require_recipe(name: str) -> None:
+    """Raise `InputError` if no recipe has this name."""
+    if name not in RECIPE_NAMES:
+        raise InputError(f"degradation {name} is unknown: choose {', '.join(RECIPE_NAMES)}")
+
+
 def margin(recipe: str, *, scale: int) -> int:
     """HR pixels on each side of a crop that a recipe reads and then cuts off, a multiple of the scale.
 
     Raises:
       InputError: the recipe is unknown.
     """
-    if recipe not in RECIPE_NAMES:
-        raise InputError(f"degradation {recipe} is unknown: choose {', '.join(RECIPE_NAMES)}")
+    require_recipe(recipe)
     # Blurs wrap around, so that their half kernels at the edges must be cut off.
     return 0 if recipe == "bicubic" else scale * max(8, -(-(SIDE // 2) // scale))
 

@@ -96,8 +96,9 @@ function tagBefore() {
 function choose(list) {
   if (document.body.dataset.state === "running") return;
   if (list.length > 1) return fail("Drop one photo at a time. For several, use the command jaxsr upscale.");
+  if (!list.length) return;
   if (!options) return fail("This page did not load completely. Reload it.");
-  if (list.length) upscale(list[0]);
+  upscale(list[0]);
 }
 
 function settingsChanged() {
