@@ -121,6 +121,17 @@ def test_a_tiff_of_16_bits_is_gray_in_both_orders_of_bytes(tmp_path, order):
     np.testing.assert_array_equal(photo, np.round(gray / 257))
 
 
+@pytest.mark.parametrize("gray", [False, True])
+def test_a_tiff_is_gray_by_its_picture_and_not_by_the_smaller_copy_before_it(tmp_path, gray):
+    colours = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    page, copy = (colours[..., 0], colours[::4, ::4]) if gray else (colours, colours[::4, ::4, 0])
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        writer.write(copy, photometric="rgb" if gray else "minisblack", subfiletype=1)
+        writer.write(page, photometric="minisblack" if gray else "rgb")
+    ((_, photo),) = read_set([tmp_path / "a.tif"])
+    np.testing.assert_array_equal(photo, page)
+
+
 def test_photos_of_one_name_stay_apart(tmp_path):
     for name in ("a.png", "a.bmp", "b.png"):
         Image.new("L" if name == "b.png" else "RGB", (40, 40)).save(tmp_path / name)
