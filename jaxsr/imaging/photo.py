@@ -83,10 +83,7 @@ def is_misread(image: ImageFile.ImageFile) -> bool:
     if b"tiff:Orientation" in image.info.get("xmp", b""):
         return True
     numbers = primary_numbers(Path(os.fsdecode(image.filename)))
-    if numbers is None:
-        return False
-    _, transfer = numbers
-    return transfer in HDR_CURVES or encoding_of_numbers(*numbers) not in (None, SRGB)
+    return numbers is not None and (numbers[1] in HDR_CURVES or encoding_of_numbers(*numbers) not in (None, SRGB))
 
 
 def is_for_libvips(file: str | os.PathLike | BinaryIO, error: Exception) -> bool:
