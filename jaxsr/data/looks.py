@@ -22,7 +22,7 @@ from jaxsr.data.sources import Photo
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
 from jaxsr.imaging.broken import BROKEN, reason
-from jaxsr.imaging.photo import is_for_libvips, is_misread, open_by_pillow, read_photo, to_rgb, upright_size
+from jaxsr.imaging.photo import is_for_libvips, is_misread, read_photo, to_rgb, upright_size
 from jaxsr.imaging.picture import open_picture
 
 SIDE = 16
@@ -116,7 +116,7 @@ def _look(photo, *, full):
     except OSError as error:
         return Look(problem=f"unreadable: {reason(error)}")
     try:
-        with open_by_pillow(file) as image:
+        with Image.open(file) as image:
             if is_misread(image):
                 return _look_by_libvips(file, digest, full)
             size, alpha = upright_size(image), image.has_transparency_data

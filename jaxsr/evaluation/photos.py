@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from PIL import Image
 
 from jaxsr.errors import InputError
 from jaxsr.imaging.broken import BROKEN
 from jaxsr.imaging.folders import find_photos
-from jaxsr.imaging.photo import is_misread, open_by_pillow, read_photo
+from jaxsr.imaging.photo import is_misread, read_photo
 from jaxsr.imaging.picture import open_picture
 
 T = TypeVar("T")
@@ -72,7 +73,7 @@ def photo_names(paths: Sequence[Path]) -> list[str]:
 
 def _is_gray(path):
     try:
-        with open_by_pillow(path) as image:
+        with Image.open(path) as image:
             if is_misread(image):
                 return open_picture(path).colour.bands == 1
             # I;16 has names of its own for each order of bytes.

@@ -1,9 +1,14 @@
-"""What decoders raise on broken files, and the words for it."""
+"""What decoders raise on broken files, the words for it, and the warnings of Pillow that no one needs."""
 
 import struct
+import warnings
 import zlib
 
 from PIL import Image
+
+# Of large pictures, and of odd tags in TIFFs. Set once, because `warnings.catch_warnings` is not safe between threads.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")
 
 # Exceptions that Pillow's decoders raise on broken files; they differ from format to format.
 BROKEN = (

@@ -2,7 +2,6 @@
 
 import os
 import struct
-import warnings
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -35,8 +34,7 @@ def read_exif(path: str | os.PathLike) -> bytes:
     Returns:
       The EXIF; empty if there is none, or if it cannot be read because it is broken or in a BigTIFF.
     """
-    with open(path, "rb") as file, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with open(path, "rb") as file:
         try:
             given, kept = Image.Exif(), Image.Exif()
             given.load_from_fp(file)
@@ -52,14 +50,15 @@ def read_exif(path: str | os.PathLike) -> bytes:
             return b""
 
 
-def orientation_of(exif: bytes) -> int:
-    """The orientation in EXIF; 1, which is upright, if there is none or it cannot be read."""
+def orientation_of(exif: bytes) -> int | None:
+    """The orientation in EXIF, 1 to 8; None if there is none or it cannot be read."""
     tags = Image.Exif()
     try:
         tags.load(exif)
-        return int(tags.get(ExifTags.Base.Orientation, 1))
+        orientation = tags.get(ExifTags.Base.Orientation, 0)
     except _UNREADABLE:
-        return 1
+        return None
+    return int(orientation) if orientation in range(1, 9) else None
 
 
 def write_exif(file: BinaryIO, exif: bytes, *, size: tuple[int, int]) -> None:
@@ -76,12 +75,10 @@ def write_exif(file: BinaryIO, exif: bytes, *, size: tuple[int, int]) -> None:
     file.seek(0)
     head = file.read(16)
     large = head[2] == 43
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            added = list(_entries(exif, size, head if large else head[:8]))
-        except _UNREADABLE:
-            return
+    try:
+        added = list(_entries(exif, size, head if large else head[:8]))
+    except _UNREADABLE:
+        return
     number, offset, entry = ("<Q", "<Q", "<HHQ8s") if large else ("<H", "<L", "<HHL4s")
     wide = struct.calcsize(offset)
     file.seek(*struct.unpack_from(offset, head, wide))

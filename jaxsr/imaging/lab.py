@@ -1,6 +1,5 @@
 """Reads TIFFs in CIE Lab as sRGB (TIFF 6.0, section 23; technical note of 1995 on ICCLab)."""
 
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -51,12 +50,9 @@ def read_lab(path: Path, page: int, tags: Tags) -> pyvips.Image:
 
 def _by_pillow(path, page):
     try:
-        with warnings.catch_warnings():
-            # Pillow warns of odd metadata, which does not matter here.
-            warnings.simplefilter("ignore")
-            with TiffImageFile(path) as opened:
-                opened.seek(page)
-                stored = np.asarray(opened)
+        with TiffImageFile(path) as opened:
+            opened.seek(page)
+            stored = np.asarray(opened)
     except BROKEN as error:
         raise InputError(f"{path}: {reason(error)}") from error
     signed = stored[..., 1:].view(np.int8)

@@ -115,9 +115,10 @@ def _png(path):
         for _, exif in read_chunks(path, (b"eXIf",)):
             image = image.copy()
             attach(image, "exif-data", b"Exif\0\0" + exif)
-            image.set_type(pyvips.GValue.gint_type, "orientation", orientation_of(exif))
+            if orientation := orientation_of(exif):
+                image.set_type(pyvips.GValue.gint_type, "orientation", orientation)
     texts = tuple(read_text(path))
-    return Decoded(image, colour.encoding, colour.chunks, texts, notes=colour.notes, count=frame_count(path))
+    return Decoded(image, colour.encoding, colour.chunks, texts, notes=colour.notes, count=max(1, frame_count(path)))
 
 
 def _tiff(path):
@@ -125,7 +126,8 @@ def _tiff(path):
     pages = own_pages(tags)
     first = decode_page(path, pages[0] if pages else 0, tags=tags)
     # A raw photo is such a file: it keeps the photo itself in a directory that is no page.
-    notes = () if pages else ("only the small preview in it can be read",)
+    hidden = not pages and any(ExifTags.Base.SubIFDs in one for one in tags)
+    notes = ("only the small preview in it can be read",) if hidden else ()
     return replace(first, notes=(*first.notes, *notes), count=max(1, len(pages)))
 
 
@@ -144,7 +146,8 @@ def decode_page(path: Path, page: int, *, tags: list[Tags]) -> Decoded:
         image, notes = read_lab(path, page, own), ("its colours are CIE Lab; those of the result are sRGB",)
     else:
         image, notes = open_image(path, page=page), ()
-    if ExifTags.Base.Orientation not in own:
+    # libvips says 1 where there is no tag, but then XMP may give the orientation.
+    if ExifTags.Base.Orientation not in own and field(image, "orientation", 1) == 1:
         image = without(image, "orientation")
     if exif := read_exif(path):
         image = image.copy()

@@ -1,7 +1,6 @@
 """Photos as arrays, read from files and written to them with Pillow; `picture.py` has all that a file can hold."""
 
 import os
-import warnings
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +15,7 @@ from jaxsr.imaging.boxes import primary_numbers
 from jaxsr.imaging.broken import BROKEN, reason
 from jaxsr.imaging.color import as_rgb
 from jaxsr.imaging.encoding import HDR_CURVES, SRGB, encoding_of_numbers
+from jaxsr.imaging.exif import orientation_of
 from jaxsr.imaging.png.chunks import read_chunks
 from jaxsr.imaging.tiff import is_own_page
 
@@ -55,7 +55,7 @@ def read_photo(file: str | os.PathLike | BinaryIO, *, name: str | None = None) -
         outside [0, 1], or its numbers say that it is HDR.
     """
     try:
-        with open_by_pillow(file) as image:
+        with Image.open(file) as image:
             if not is_misread(image):
                 return np.asarray(to_rgb(ImageOps.exif_transpose(image)))
     except BROKEN as error:
@@ -64,18 +64,11 @@ def read_photo(file: str | os.PathLike | BinaryIO, *, name: str | None = None) -
     return _by_libvips(file)
 
 
-def open_by_pillow(file: str | os.PathLike | BinaryIO) -> ImageFile.ImageFile:
-    """`Image.open` without its warning of large pictures; raises as that."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        return Image.open(file)
-
-
 def is_misread(image: ImageFile.ImageFile) -> bool:
     """Whether Pillow reads something else than the picture in a file.
 
-    It does of AVIFs whose numbers name other colours than sRGB, or HDR; of TIFFs that begin with a smaller copy; and of
-    TIFFs whose 16-bit gray has white at 0.
+    It does of AVIFs whose numbers name other colours than sRGB, or HDR; of AVIFs with an orientation in their XMP, as
+    that does not turn them; of TIFFs that begin with a smaller copy; and of TIFFs whose 16-bit gray has white at 0.
 
     Args:
       image: the file as Pillow opened it by its path; for another, it is False.
@@ -87,11 +80,10 @@ def is_misread(image: ImageFile.ImageFile) -> bool:
         return not is_own_page(image.tag_v2) or (white_is_zero and image.mode.startswith("I;16"))
     if image.format != "AVIF":
         return False
+    if b"tiff:Orientation" in image.info.get("xmp", b""):
+        return True
     numbers = primary_numbers(Path(os.fsdecode(image.filename)))
-    if numbers is None:
-        return False
-    _, transfer = numbers
-    return transfer in HDR_CURVES or encoding_of_numbers(*numbers) not in (None, SRGB)
+    return numbers is not None and (numbers[1] in HDR_CURVES or encoding_of_numbers(*numbers) not in (None, SRGB))
 
 
 def is_for_libvips(file: str | os.PathLike | BinaryIO, error: Exception) -> bool:
@@ -134,7 +126,7 @@ def photo_size(path: str | os.PathLike) -> tuple[int, int]:
       InputError: the file is missing or not a picture.
     """
     try:
-        with open_by_pillow(path) as image:
+        with Image.open(path) as image:
             if not is_misread(image):
                 return upright_size(image)
     except BROKEN as error:
@@ -152,11 +144,10 @@ def upright_size(image: Image.Image) -> tuple[int, int]:
     if isinstance(image, TiffImageFile) and ExifTags.Base.Orientation in image.tag_v2:
         return height, width
     # PNG's own getexif would decode all pixels to look for EXIF after them.
-    exif = Image.Image.getexif(image)
-    if isinstance(image, PngImageFile) and image.filename and not len(exif):
+    orientation = Image.Image.getexif(image).get(ExifTags.Base.Orientation)
+    if isinstance(image, PngImageFile) and image.filename and "exif" not in image.info:
         for _, late in read_chunks(os.fsdecode(image.filename), (b"eXIf",)):
-            exif.load(late)
-    orientation = exif.get(ExifTags.Base.Orientation, 1)
+            orientation = orientation_of(late) or orientation
     return (width, height) if orientation in (5, 6, 7, 8) else (height, width)
 
 

@@ -1,12 +1,11 @@
 """The pages of TIFF files, by the tags of their directories (TIFF 6.0, sections 2 and 8; BigTIFF)."""
 
+import contextlib
 import os
-import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
 from PIL import ExifTags
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from jaxsr.imaging.broken import BROKEN
 
@@ -17,20 +16,24 @@ _SUBFILE, _OLD_SUBFILE = ExifTags.Base.NewSubfileType, ExifTags.Base.SubfileType
 _READ = (
     _SUBFILE,
     _OLD_SUBFILE,
-    ExifTags.Base.BitsPerSample,
     ExifTags.Base.PhotometricInterpretation,
     ExifTags.Base.Orientation,
-    ExifTags.Base.SampleFormat,
 )
+_READ_AS_TUPLES = (ExifTags.Base.BitsPerSample, ExifTags.Base.SampleFormat, ExifTags.Base.SubIFDs)
 # Values of the first two: a smaller copy of another page, and a transparency mask.
 _REDUCED_OR_MASK, _OLD_REDUCED = 1 | 4, 2
+# Bytes of a number of each type: BYTE, SHORT, LONG and IFD, and those of BigTIFF.
+_WIDTHS = {1: 1, 3: 2, 4: 4, 13: 4, 16: 8, 18: 8}
+# More tags or values are not real; a file of a few bytes can claim any number.
+_MOST_TAGS, _MOST_VALUES = 65535, 64
 
 
 def tiff_tags(path: str | os.PathLike) -> list[Tags]:
-    """The tags of each page, in file order; of all before the first that cannot be read."""
-    with open(path, "rb") as file, warnings.catch_warnings():
-        # Pillow warns of odd tags, which do not matter here.
-        warnings.simplefilter("ignore")
+    """The tags of each page, in file order; a damaged tag is left out.
+
+    Pillow would leave out all after a damaged one, and does not know big-endian BigTIFF.
+    """
+    with open(path, "rb") as file:
         return list(_directories(file))
 
 
@@ -49,20 +52,41 @@ def is_own_page(tags: Mapping[int, Any]) -> bool:
 
 
 def _directories(file: BinaryIO) -> Iterator[Tags]:
-    head = file.read(8)
-    head += file.read(8) if head[2:3] == b"+" else b""
-    seen = {0}
-    try:
-        place = ImageFileDirectory_v2(head).next
-        while place not in seen:
-            seen.add(place)
-            directory = ImageFileDirectory_v2(head)
-            # Where it is cut short, the directory ends the chain.
-            directory.next = 0
+    order = "little" if file.read(2) == b"II" else "big"
+    large = int.from_bytes(file.read(2), order) == 43
+    wide, size = (8, 20) if large else (4, 12)
+    file.seek(wide)
+    place, seen = int.from_bytes(file.read(wide), order), {0}
+    while place not in seen:
+        seen.add(place)
+        try:
             file.seek(place)
-            directory.load(file)
-            values = {tag: directory[tag] for tag in _READ if tag in directory}
-            yield {tag: value for tag, value in values.items() if isinstance(value, int | tuple)}
-            place = directory.next
-    except BROKEN:
-        return
+        except BROKEN:
+            return
+        # At the end of the file nothing is read, and that is the number 0.
+        count = int.from_bytes(file.read(8 if large else 2), order)
+        records = file.read(min(count, _MOST_TAGS) * size)
+        place = int.from_bytes(file.read(wide), order)
+        tags: Tags = {}
+        for start in range(0, len(records), size):
+            record = records[start : start + size]
+            tag = int.from_bytes(record[:2], order)
+            values = _values(file, record[2:], order) if tag in (*_READ, *_READ_AS_TUPLES) else ()
+            if values:
+                tags.setdefault(tag, values if tag in _READ_AS_TUPLES else values[0])
+        yield tags
+
+
+def _values(file, record, order):
+    """The values of a tag, whose record goes on with type, number, and values or their offset; () if damaged."""
+    wide = (len(record) - 2) // 2
+    width = _WIDTHS.get(int.from_bytes(record[:2], order), 0)
+    length = width * min(int.from_bytes(record[2 : 2 + wide], order), _MOST_VALUES)
+    data = record[2 + wide :]
+    if length > wide:
+        with contextlib.suppress(*BROKEN):
+            file.seek(int.from_bytes(data, order))
+            data = file.read(length)
+    if len(data) < length:
+        return ()
+    return tuple(int.from_bytes(data[i : i + width], order) for i in range(0, length, width or 1))

@@ -91,7 +91,10 @@ def test_a_folder_that_may_be_listed_but_not_entered_is_named(tmp_path, monkeypa
     try:
         if user == 0:
             # Root may enter every folder.
-            os.seteuid(65534)
+            try:
+                os.seteuid(65534)
+            except OSError:
+                pytest.skip("root may not become another user here")
         with pytest.warns(UserWarning, match="closed/sub: Permission denied"):
             found = find_photos(".")
     finally:

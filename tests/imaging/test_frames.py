@@ -199,6 +199,15 @@ def test_one_frame_is_a_picture(tmp_path):
         assert written.format == "JPEG"
 
 
+def test_an_animation_of_no_frames_is_one_picture(tmp_path):
+    """PNG, third edition, section 11.3.6.1: 0 is not a valid number of frames."""
+    Image.fromarray(BACKGROUND).save(tmp_path / "a.png")
+    with (tmp_path / "a.png").open("r+b") as file:
+        insert_before_pixels(file, [(b"acTL", struct.pack(">LL", 0, 0))])
+    assert open_picture(tmp_path / "a.png").notes == ()
+    assert open_frames(tmp_path / "a.png") is None
+
+
 def test_too_many_frames_and_broken_ones_are_one_sentence(tmp_path):
     save(tmp_path / "a.gif", animation())
     save(tmp_path / "a.png", animation())

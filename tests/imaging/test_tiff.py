@@ -17,12 +17,13 @@ def rows(picture):
     return np.round(picture.rows(0, picture.size[0]) * (1 if picture.colour.format == "uchar" else 255))
 
 
+@pytest.mark.parametrize("byteorder", ["<", ">"])
 @pytest.mark.parametrize("bigtiff", [False, True])
 @pytest.mark.parametrize("depth", [8, 16])
-def test_a_smaller_copy_before_the_picture_is_not_the_picture(depth, bigtiff, tmp_path):
+def test_a_smaller_copy_before_the_picture_is_not_the_picture(depth, bigtiff, byteorder, tmp_path):
     path = tmp_path / "a.tif"
     full = np.uint8(LEVELS) if depth == 8 else np.uint16(LEVELS * 257)
-    with tifffile.TiffWriter(path, bigtiff=bigtiff) as writer:
+    with tifffile.TiffWriter(path, bigtiff=bigtiff, byteorder=byteorder) as writer:
         writer.write(SMALL, photometric="rgb", subfiletype=1)
         writer.write(full, photometric="rgb")
     assert open_picture(path).notes == ()
@@ -43,6 +44,39 @@ def test_a_preview_alone_is_said_to_be_one(tmp_path):
         writer.write(SMALL, photometric="rgb", subfiletype=1, subifds=1)
         writer.write(np.uint8(LEVELS), photometric="rgb")
     assert open_picture(tmp_path / "a.tif").notes == ("only the small preview in it can be read",)
+
+
+def test_a_picture_that_is_marked_as_a_smaller_copy_is_read_without_a_note(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", SMALL, photometric="rgb", subfiletype=1)
+    assert open_picture(tmp_path / "a.tif").notes == ()
+    np.testing.assert_array_equal(rows(open_picture(tmp_path / "a.tif")), SMALL)
+
+
+@pytest.mark.parametrize("bigtiff", [False, True])
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+def test_a_damaged_tag_takes_neither_the_orientation_nor_the_next_pages(byteorder, bigtiff, tmp_path):
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path, bigtiff=bigtiff, byteorder=byteorder) as writer:
+        turned = [(274, "H", 1, 6, True)]
+        writer.write(np.uint8(LEVELS), photometric="rgb", description="A description", extratags=turned)
+        writer.write(np.uint8(LEVELS[:9]), photometric="rgb")
+        writer.write(SMALL, photometric="rgb", subfiletype=1)
+    with tifffile.TiffFile(path) as file:
+        tag = file.pages[0].tags["ImageDescription"]
+    width = 8 if bigtiff else 4
+    with path.open("r+b") as file:
+        # Where the text is, now far beyond the end of the file.
+        file.seek(tag.offset + 4 + width)
+        file.write((2**31 - 16).to_bytes(width, "little" if byteorder == "<" else "big"))
+    assert open_picture(path).notes == ("the first of 2 pictures",)
+    assert picture_size(path) == open_picture(path).size == (60, 40)
+    assert [picture.size for picture in open_frames(path).pictures] == [(60, 40), (9, 60)]
+
+
+def test_an_orientation_of_one_byte(tmp_path):
+    """TIFF 6.0 asks for two, and libtiff reads both."""
+    tifffile.imwrite(tmp_path / "a.tif", np.uint8(LEVELS), photometric="rgb", extratags=[(274, "B", 1, 6, True)])
+    assert open_picture(tmp_path / "a.tif").size == (60, 40)
 
 
 @pytest.mark.parametrize("first", ["cielab", "rgb"])
