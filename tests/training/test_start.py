@@ -24,8 +24,8 @@ def test_validation_records_are_degraded_as_the_run_degrades(tmp_path):
         assert low[name].shape == clean.shape
         difference = np.abs(low[name].astype(int) - clean).mean()
         assert 0.2 < difference < 20
-    _, low = _validation_pixels(TrainConfig(), [source], {})
-    assert all(np.array_equal(low[name], resize_uint8(photo[:, :96], 0.25)) for name, photo in photos.items())
+    # The validation itself reduces them bicubically.
+    assert _validation_pixels(TrainConfig(), [source], {})[1] == {}
 
 
 def test_the_card_of_a_run_on_pairs_names_their_folders_and_no_degradation():
