@@ -122,8 +122,8 @@ class OnnxOperators:
 def onnx_model(weights: Weights, *, dtype: DTypeLike = np.float32) -> onnx.ModelProto:
     """A network as an ONNX model from "input" [N, 3, H, W] to "output" [N, 3, H·scale, W·scale].
 
-    Both are RGB, float32, in [0, 1], whatever the dtype of computation. N, H and W are free; for
-    an RRDBNet, H and W are at least 2 at ×2 and 3 at ×1. The model's metadata hold the card as JSON.
+    Both are RGB, float32, in [0, 1], whatever the dtype of computation. N, H and W are free; for an
+    RRDBNet, H and W are at least 2 at ×2 and 3 at ×1. The model's metadata hold the card as JSON.
 
     Args:
       weights: the network.

@@ -87,7 +87,8 @@ def _validation_photos(config):
 
 def _validation_pixels(config, records, sets):
     """({name: HR}, {name: LR}) with full names; gray photos are [H, W]."""
-    make_low = partial(degraded, recipe=config.degradation)
+    # The validation itself reduces records bicubically.
+    make_low = partial(degraded, recipe=config.degradation) if config.degradation != "bicubic" else lambda names: None
     found = [
         *(("", zip(each.names, each, strict=True), make_low(each.names)) for each in records),
         *((f"{name}/", read_set(each.paths), each.low) for name, each in sets.items()),
@@ -97,8 +98,7 @@ def _validation_pixels(config, records, sets):
         for name, photo in named:
             require_room({folder + name: photo}, scale=config.scale, lpips=config.stage == "srgan")
             photos[folder + name] = photo
-            # The validation itself reduces records bicubically.
-            if folder or config.degradation != "bicubic":
+            if low_of is not None:
                 low[folder + name] = low_of(name, modcrop(photo, scale=config.scale), scale=config.scale)
     return photos, low
 

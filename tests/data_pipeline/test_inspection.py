@@ -10,6 +10,7 @@ import tifffile
 from PIL import Image, ImageOps
 
 from jaxsr.data.inspection import format_table, inspect
+from jaxsr.data.looks import look_at
 from jaxsr.data.pipeline import crops
 from jaxsr.data.sources import SAMPLES, open_source
 
@@ -171,6 +172,15 @@ def test_a_float_tiff_is_looked_at_like_any_other_photo(folders, colours):
     inspection = inspect([train], crop=96)
     assert "float.tif" in names(inspection)
     assert found(inspection)["hdr.tif"].endswith("leave the range from 0 to 1; save it within that")
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_large_photo_that_libvips_reads_is_decoded_by_the_full_check_alone(tmp_path, full):
+    pixels = np.random.default_rng(0).random((1100, 1000, 3), np.float32)
+    tifffile.imwrite(tmp_path / "float.tif", pixels, photometric="rgb")
+    (photo,) = open_source([tmp_path]).photos
+    (look,) = look_at([photo], full=full)
+    assert (look.size, look.thumbnail is not None, look.whole) == ((1100, 1000), full, full)
 
 
 def test_an_avif_is_looked_at_as_it_is_read_to_train_on(tmp_path):

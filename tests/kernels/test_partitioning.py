@@ -1,7 +1,5 @@
 """Devices that share a batch make of it what one device makes, however the mesh is told to share it."""
 
-from functools import partial
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -91,7 +89,8 @@ def test_meshes_of_explicit_axes():
     gradient = jax.jit(jax.grad(lambda *arrays: (convolved(*arrays) ** 2).sum(), argnums=(0, 1)))
     with jax.set_mesh(jax.make_mesh((2,), ("images",), axis_types=(AxisType.Explicit,))):
         ours = gradient(jax.device_put(x, PartitionSpec("images")), jax.device_put(kernel, PartitionSpec()))
-    jax.tree.map(close, ours, gradient(x, kernel))
+    for shared, alone in zip(ours, gradient(x, kernel), strict=True):
+        close(shared, alone)
 
 
 @pytest.mark.parametrize(
@@ -115,4 +114,6 @@ def test_layers_are_learned_in_shard_map(layer, shape):
         )
         for apply in (apart, layer.apply)
     )
-    jax.tree.map(partial(close, within=0.02 if layer.dtype == jnp.bfloat16 else 1e-4), ours, expected)
+    assert jax.tree.structure(ours) == jax.tree.structure(variables)
+    for shared, alone in zip(*map(jax.tree.leaves, (ours, expected)), strict=True):
+        close(shared, alone, within=0.02 if layer.dtype == jnp.bfloat16 else 1e-4)
