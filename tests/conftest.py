@@ -10,7 +10,7 @@ from pathlib import Path
 worker = "PYTEST_XDIST_WORKER" in os.environ
 compiled = os.environ["JAX_COMPILATION_CACHE_DIR"] if worker else tempfile.mkdtemp(prefix="jaxsr-tests-")
 os.environ["JAX_COMPILATION_CACHE_DIR"] = compiled
-os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 # Most programs here run for milliseconds and take seconds to compile: less optimised, a quarter of that.
 os.environ["XLA_FLAGS"] = (
@@ -76,3 +76,8 @@ def forgotten_programs():
     """Gigabytes of programs of other files slow a worker down; those that files share are on the disk."""
     yield
     jax.clear_caches()
+
+
+def pytest_xdist_auto_num_workers():
+    # A worker waits a fifth of its time, for disks and for processes that it started.
+    return (os.cpu_count() or 1) + 1

@@ -111,7 +111,8 @@ def adversarial_stage(
     image = jnp.zeros((1, config.crop, config.crop, 3))
     # The keys of the batches are folded from `seed`; this one is of another stream.
     key = jax.random.key((config.seed + 1) % 2**32)
-    judge = discriminator.init(key, image, train=False)
+    # One compiled program, in which nothing but the parameters is computed.
+    judge = jax.jit(partial(discriminator.init, train=False))(key, image)
     state = GanState(
         jnp.int32(0),
         create_state(variables, optimizers[0], ema=config.ema > 0),

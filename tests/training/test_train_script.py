@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -21,7 +22,8 @@ from jaxsr.weights.store import load_weights
 
 ROOT = Path(__file__).parents[2]
 TINY = ["--features", "4", "--blocks", "1", "--crop", "24", "--batch-size", "4", "--ema", "0.9"]
-TINY += ["--devices", "2", "--steps-per-dispatch", "2"]
+# Programs with oneDNN's calls are compiled at each of the many starts; test_srgan_script has them.
+TINY += ["--devices", "2", "--steps-per-dispatch", "2", "--kernels", "xla"]
 
 
 @pytest.fixture(scope="session")
@@ -169,9 +171,8 @@ def test_a_write_that_fails_ends_with_the_sentence(photos, tmp_path):
     line = command(*TINY, "--steps", 4, photos=photos, workdir=workdir)
     done = alone(["prlimit", "--fsize=2048", *line])
     assert done.returncode == 2, done.stderr
-    sentences = [row for row in done.stderr.splitlines() if row.startswith("error: ")]
-    assert len(sentences) == 1
-    assert "could not be written" in sentences[0]
+    # Threads of orbax print tracebacks meanwhile, even into its line.
+    assert len(re.findall(r"error: \S+: the checkpoint of step 0 could not be written", done.stderr)) == 1
     assert run(line).returncode == 0
 
 
