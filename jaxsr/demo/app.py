@@ -17,7 +17,6 @@ import asyncio
 import contextlib
 import dataclasses
 import re
-import shutil
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -27,23 +26,22 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from jaxsr.demo.guard import Guard
-from jaxsr.demo.jobs import PageJob, Queue
+from jaxsr.demo.jobs import Queue
 from jaxsr.demo.models import Offer
-from jaxsr.demo.upload import Limits, TooLarge, check_megapixels, receive, safe_name
+from jaxsr.demo.submission import submit
+from jaxsr.demo.upload import Limits, TooLarge
 from jaxsr.demo.view import TILE
 from jaxsr.demo.work import upscale_job
 from jaxsr.errors import InputError
 
 PAGE = Path(__file__).parent / "page"
 SAMPLES = Path(__file__).parents[1] / "samples"
-# Largest number of pictures that are not done.
-_MOST_WAITING = 20
 
 
 def create_app(folder: Path, *, offers: dict[str, Offer], limits: Limits, hosts: Sequence[str]) -> Starlette:
@@ -68,7 +66,7 @@ def create_app(folder: Path, *, offers: dict[str, Offer], limits: Limits, hosts:
         routes=[
             Route("/", lambda _: FileResponse(PAGE / "index.html")),
             Route("/options", _options),
-            Route("/jobs", _submit, methods=["POST"]),
+            Route("/jobs", submit, methods=["POST"]),
             Route("/jobs/{token}", _status),
             Route("/jobs/{token}", _drop, methods=["DELETE"]),
             Route("/jobs/{token}/file", _file),
@@ -108,67 +106,6 @@ async def _options(request: Request) -> Response:
     samples = sorted(path.relative_to(SAMPLES).as_posix() for path in SAMPLES.rglob("*.[jp][pn]g"))
     limits = dataclasses.asdict(request.app.state.limits)
     return JSONResponse({"models": models, "limits": limits, "samples": samples})
-
-
-async def _submit(request: Request) -> Response:
-    queue, limits = request.app.state.queue, request.app.state.limits
-    model, strength = _chosen(request.query_params, request.app.state.offers)
-    state = request.app.state
-    if (waiting := queue.waiting() + state.receiving) >= _MOST_WAITING:
-        raise HTTPException(503, f"{waiting} pictures are already waiting; try again in a few minutes")
-    # Those that are still arriving have a place too.
-    state.receiving += 1
-    try:
-        return await _received(request, queue, limits, model, strength)
-    finally:
-        state.receiving -= 1
-
-
-async def _received(request, queue, limits, model, strength):
-    folder = None
-    try:
-        folder = queue.new_folder()
-        # A separate folder, so that the upload's name cannot collide with the names of results.
-        source = folder / "upload" / safe_name(request.query_params.get("name", ""))
-        source.parent.mkdir()
-        length = request.headers.get("content-length", "")
-        announced = int(length) if length.isdecimal() else None
-        # So that stalled senders do not keep their places.
-        async with asyncio.timeout(60 * limits.keep_minutes):
-            await receive(request.stream(), source, limits=limits, announced=announced)
-        try:
-            await run_in_threadpool(check_megapixels, source, limits=limits)
-        except InputError as error:
-            raise type(error)(str(error).replace(f"{source.parent}/", "")) from error
-    except BaseException as error:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-        if isinstance(error, ClientDisconnect):
-            return Response(status_code=400)
-        if isinstance(error, TimeoutError):
-            raise HTTPException(408, f"the picture did not arrive within {limits.keep_minutes:g} minutes") from error
-        if isinstance(error, OSError):
-            raise HTTPException(507, f"the server cannot store the picture ({error.strerror})") from error
-        raise
-    job = PageJob(folder, source, model, strength)
-    queue.add(job)
-    return JSONResponse({"token": job.token}, 201)
-
-
-def _chosen(parameters, offers):
-    """(model, strength) of a request. Raises `InputError` if they are not offered."""
-    offer = offers.get(parameters.get("model", next(iter(offers))))
-    if offer is None:
-        raise InputError(f"model: choose one of {', '.join(offers)}")
-    if "strength" not in parameters:
-        return offer.name, None
-    try:
-        strength = float(parameters["strength"])
-    except ValueError:
-        strength = -1.0
-    if not offer.strength or not 0 <= strength <= 1:
-        raise InputError(f"strength: {'must be from 0 to 1' if offer.strength else f'{offer.name} has none'}")
-    return offer.name, strength
 
 
 def _job(request):
