@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from jaxsr.errors import InputError
-from jaxsr.evaluation.protocol import hr_and_lr, score
+from jaxsr.evaluation.protocol import modcrop, score
 from jaxsr.evaluation.sheet import most_detailed
 from jaxsr.imaging.color import as_rgb, signed_from_unit, uint8_from_unit, unit_from_signed, unit_from_uint8
 from jaxsr.imaging.photo import save_image
@@ -75,10 +75,11 @@ def make_validation(
     smallest = min((min(photo.shape[:2]) for photo in photos.values()), default=0)
     side = min(STRIP_SIDE, smallest - smallest % model.scale)
     upscale = _make_upscale(model)
+    given = low or {}
 
     def pair(name):
-        high, reduced = hr_and_lr(photos[name], scale=model.scale)
-        return high, (low or {}).get(name, reduced)
+        high = modcrop(photos[name], scale=model.scale)
+        return high, given[name] if name in given else resize_uint8(high, 1 / model.scale)
 
     def sr_of(variables, name):
         return _picture(upscale(variables, pair(name)[1]), gray=photos[name].ndim == 2)
