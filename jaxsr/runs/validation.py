@@ -11,7 +11,14 @@ from PIL import Image
 from jaxsr.errors import InputError
 from jaxsr.evaluation.protocol import modcrop, score
 from jaxsr.evaluation.sheet import most_detailed
-from jaxsr.imaging.color import as_rgb, signed_from_unit, uint8_from_unit, unit_from_signed, unit_from_uint8
+from jaxsr.imaging.color import (
+    as_rgb,
+    full_luma,
+    signed_from_unit,
+    uint8_from_unit,
+    unit_from_signed,
+    unit_from_uint8,
+)
 from jaxsr.imaging.photo import save_image
 from jaxsr.imaging.resize import resize_uint8
 from jaxsr.models.network import Network
@@ -145,7 +152,7 @@ def _save_strip(workdir, board, shown, *, names, step):
     board.add_image("strip", picture, step, dataformats="HWC")
 
 
-def _picture(images, *, gray=False):
-    """SR in [−1, 1] as uint8, or as its luma."""
-    levels = uint8_from_unit(unit_from_signed(images))
-    return np.asarray(Image.fromarray(levels).convert("L")) if gray else levels
+def _picture(images, *, gray):
+    """SR in [−1, 1] as uint8 RGB, or as gray that is rounded once, as upscalers return it."""
+    unit = np.clip(unit_from_signed(images), 0.0, 1.0)
+    return uint8_from_unit(full_luma(unit) if gray else unit)

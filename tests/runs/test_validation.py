@@ -4,15 +4,18 @@ import jax
 import numpy as np
 import optax
 import pytest
-from random_networks import images
+from random_networks import images, random_variables
 
+import jaxsr
 from jaxsr.data.degradation.bicubic import bicubic_pair
-from jaxsr.models import ESPCN
+from jaxsr.evaluation.protocol import evaluate
+from jaxsr.models import ESPCN, SRCNN
 from jaxsr.models.initialisation import initialise
 from jaxsr.runs.validation import make_validation
 from jaxsr.training.losses import PIXEL_LOSSES
 from jaxsr.training.state import TrainState, create_state
 from jaxsr.training.steps import make_pixel_step
+from jaxsr.weights import Weights, save_weights
 
 
 def test_a_photo_that_is_reproduced_exactly_does_not_hide_the_others():
@@ -29,6 +32,17 @@ def test_a_photo_that_is_reproduced_exactly_does_not_hide_the_others():
     alone = make_validation(model, {"noise": noise}, workdir=None)(state, None)["psnr_y"]
     assert np.isfinite(alone)
     np.testing.assert_allclose(both, (100 + alone) / 2)
+
+
+def test_a_gray_photo_has_the_score_of_the_evaluation(tmp_path):
+    model = SRCNN(scale=2)
+    variables = random_variables(model)
+    save_weights(tmp_path / "srcnn.safetensors", Weights(model, variables, {}))
+    photo = np.uint8(255 * images(48, 48)[:, :, 0])
+    upscaler = jaxsr.load(tmp_path / "srcnn.safetensors")
+    expected = evaluate(upscaler, [("photo", photo)], scale=2, metrics=("psnr_y", "ssim_wang"))["mean"]
+    state = create_state(variables, optax.sgd(0.0), ema=False)
+    assert make_validation(model, {"photo": photo}, workdir=None)(state, None) == expected
 
 
 def test_a_loss_has_no_limit():
