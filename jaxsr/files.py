@@ -8,7 +8,7 @@ import re
 import secrets
 import tempfile
 from collections.abc import Generator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from jaxsr.errors import InputError
 
@@ -20,8 +20,8 @@ LONGEST_NAME = 255
 def replacing(path: str | os.PathLike[str]) -> Generator[Path]:
     """Yield a temporary path beside `path`. Rename it to `path` on success, and delete it on any error.
 
-    The temporary name keeps the suffix of `path`, because image writers choose the format by it; a long stem is
-    shortened. A process that is killed leaves the temporary file behind; see `remove_abandoned`.
+    The temporary name keeps the suffix of `path`, because image writers choose the format by it. A process that is
+    killed leaves the temporary file behind; see `remove_abandoned`.
 
     Raises:
       OSError: `path` cannot be written, or the disk is full. An earlier file at `path` is unchanged.
@@ -29,8 +29,7 @@ def replacing(path: str | os.PathLike[str]) -> Generator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     require_name(path)
-    before, after = _around(path)
-    temporary = path.parent / f"{before}{secrets.token_hex(4)}{after}"
+    temporary = path.parent / temporary_name(path)
     try:
         # Not mkstemp, whose files are private: new files have permissions that only the kernel knows safely.
         temporary.touch(exist_ok=False)
@@ -44,6 +43,12 @@ def replacing(path: str | os.PathLike[str]) -> Generator[Path]:
         if isinstance(error, OSError) and error.errno:
             raise _named(error, path) from error
         raise
+
+
+def temporary_name(path: PurePath) -> str:
+    """A new name for a temporary file beside `path`, which keeps its suffix and shortens a long stem."""
+    before, after = _around(path)
+    return f"{before}{secrets.token_hex(4)}{after}"
 
 
 def _named(error, path):
@@ -64,7 +69,7 @@ def remove_abandoned(path: str | os.PathLike[str]) -> None:
 
 
 def abandoned_names(path: str | os.PathLike[str]) -> re.Pattern[str]:
-    """A pattern of the names that `replacing` gives to temporary files for `path`."""
+    """A pattern of the names that `temporary_name` gives to temporary files for `path`."""
     before, after = _around(Path(path))
     return re.compile(re.escape(before) + "[a-z0-9_]{8}" + re.escape(after))
 

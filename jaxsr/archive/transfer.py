@@ -11,7 +11,7 @@ from pyarrow import fs
 
 from jaxsr.archive.store import Store
 from jaxsr.errors import InputError
-from jaxsr.files import abandoned_names
+from jaxsr.files import abandoned_names, temporary_name
 from jaxsr.upscaling.plan import require_writable
 
 
@@ -38,8 +38,7 @@ def put(store: Store, file: Path, place: Path) -> None:
     """
     assert store.remote is not None, f"{store.name} is a folder of this machine"
     target = PurePosixPath(store.path(place))
-    # The same form of name as in `replacing`, so that the leftovers of a killed process are recognised.
-    temporary = str(target.with_name(f".{target.stem}.{secrets.token_hex(4)}.partial{target.suffix}"))
+    temporary = str(target.with_name(temporary_name(target)))
     store.remote.create_dir(str(target.parent), recursive=True)
     try:
         with file.open("rb") as source, store.remote.open_output_stream(temporary) as stream:

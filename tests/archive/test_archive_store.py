@@ -19,7 +19,7 @@ import jaxsr
 from jaxsr.archive import pictures
 from jaxsr.archive.plan import plan_archive
 from jaxsr.archive.replica import Replica, Settings, absolute_model
-from jaxsr.archive.store import existing_places, exists, find_pictures, open_store
+from jaxsr.archive.store import Store, existing_places, exists, find_pictures, open_store
 from jaxsr.archive.transfer import check_writable, clear_abandoned, fetch, put
 from jaxsr.errors import InputError
 from jaxsr.upscaling.claim import claimed
@@ -100,6 +100,17 @@ def test_a_file_appears_whole_or_not_at_all(memory, tmp_path):
     with pytest.raises(FileNotFoundError):
         put(memory, tmp_path / "missing", Path("sub/y.png"))
     assert len(listing(memory)) == 2
+
+
+def test_a_name_that_leaves_no_room_for_a_longer_one_can_be_put(tmp_path):
+    from pyarrow import fs
+
+    # This machine's disk as a remote folder, whose names have at most 255 bytes as those of many stores.
+    store = Store("disk", str(tmp_path / "store"), fs.LocalFileSystem())
+    (tmp_path / "new").write_bytes(b"new")
+    name = "a" * 243 + ".png"
+    put(store, tmp_path / "new", Path(name))
+    assert [(path.name, path.read_bytes()) for path in Path(store.root).iterdir()] == [(name, b"new")]
 
 
 def listing(store):
