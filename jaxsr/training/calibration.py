@@ -38,7 +38,7 @@ def calibrated_feature_scale(
       frozen: parameters of `features`.
       batches: each uint8 [B, S, S, 3].
       ratio: content loss : weighted adversarial loss.
-      degrade: see `make_gan_step`.
+      degrade: function from crops to LR and HR; None for the bicubic reduction, without flips and turns.
     """
     degrade = degrade or (lambda key, crops: bicubic_pair(crops, scale=generator.scale))
 
