@@ -15,7 +15,7 @@ from jaxsr.data.degradation.jpeg import compressed
 from jaxsr.data.degradation.kernels import SIDE, filtered
 from jaxsr.data.degradation.noise import noisy
 from jaxsr.data.degradation.recipes import RECIPES, Recipe
-from jaxsr.data.degradation.resampling import resampled
+from jaxsr.data.degradation.resampling import KERNELS, resampled
 from jaxsr.errors import InputError
 from jaxsr.imaging.color import signed_from_unit, unit_from_uint8
 
@@ -107,6 +107,19 @@ def degraded_by(key: jax.Array, images: jax.Array, reduced: jax.Array, *, recipe
       LR of the shape of `reduced`, whole multiples of 1/255. Pixels within `margin` / scale of an edge must not be
       used.
     """
+    # Arrays cannot change their size, so each image lies somewhere on a square canvas of fixed size (s = S/scale):
+    #
+    #   crop S²
+    #     blur, resize           → canvas ≥ 1.2·S, and ≥ factor·S + 16 if it can be enlarged, centre at `place`
+    #     noise, JPEG
+    #     blur, resize           → canvas ≥ factor·s + 16, centre at `middle`
+    #     noise, JPEG if `early`
+    #     resize                 → a canvas of the same side, exactly s², corner at `start`, centre at `final`
+    #     sinc or sharpening, JPEG if not `early`
+    #     cut s² at `start`
+    #
+    # Around the image its last pixels are repeated. Each place is drawn within one block of 16 pixels, so that JPEG's
+    # blocks begin at any pixel of the image.
     count, side = images.shape[:2]
     keys = iter(jax.random.split(key, 20))
     first, last = recipe.rounds
@@ -132,8 +145,8 @@ def degraded_by(key: jax.Array, images: jax.Array, reduced: jax.Array, *, recipe
     compress = partial(_compressed, next(keys), round=last)
     early = jax.random.bernoulli(next(keys), shape=(count, 1, 1, 1))
     x = jnp.where(early, compress(x), x)
-    start, place = draws.corner(next(keys), count, small, canvas, grid=_GRID)
-    x = _resized(next(keys), x, 1 / relative, canvas, middle, place)
+    start, final = draws.corner(next(keys), count, small, canvas, grid=_GRID)
+    x = _resized(next(keys), x, 1 / relative, canvas, middle, final)
     x = jnp.clip(filtered(x, draws.last_kernels(next(keys), count, recipe)), 0, 1)
 
     kind = jax.random.uniform(next(keys), (count, 1, 1, 1))
@@ -147,7 +160,7 @@ def degraded_by(key: jax.Array, images: jax.Array, reduced: jax.Array, *, recipe
 
 
 def _resized(key, images, factor, size, centre_in, centre_out):
-    kernel = jax.random.randint(key, factor.shape, 0, 3)
+    kernel = jax.random.randint(key, factor.shape, 0, len(KERNELS))
     resized = resampled(images, factor, kernel, centre_in, centre_out, size=size)
     return jnp.clip(resized, 0, 1)
 
