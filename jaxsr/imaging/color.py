@@ -33,9 +33,9 @@ def full_luma(rgb: np.ndarray) -> np.ndarray:
     return rgb @ np.array(GRAY_WEIGHTS, rgb.dtype)
 
 
-def as_rgb(image: np.ndarray) -> np.ndarray:
+def as_rgb(image: Array) -> Array:
     """Gray [H, W] as three equal channels; RGB [H, W, 3] as it is."""
-    return image if image.ndim == 3 else np.stack([image] * 3, axis=-1)
+    return image if image.ndim == 3 else image.__array_namespace__().stack([image] * 3, axis=-1)
 
 
 def unit_from_uint8(image: Array) -> Array:

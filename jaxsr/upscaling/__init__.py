@@ -1,7 +1,8 @@
 """Upscaling of pictures: arrays, picture files and whole folders.
 
-Start with `upscaler.py`, which upscales arrays and strips by `tiling.py`, and `files.py`, which upscales files.
-`pictures.py` and `folder.py` do many at a time.
+Start with `upscaler.py`, which upscales arrays and strips, and `engine.py`, which begins with a map of the way from
+there through `cells.py` and `tiling.py` to the network. `files.py` upscales files, and `pictures.py` and `folder.py`
+many of them.
 """
 
 from jaxsr.upscaling.automatic import AutomaticUpscaler

@@ -5,13 +5,13 @@ multiples of the cell is extended to the next multiple by mirroring, at the bott
 cropped, as in Real-ESRGAN.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import jax
 import numpy as np
 
 from jaxsr.imaging.strips import Rows
-from jaxsr.upscaling.tiling import Apply, upscale_strips
+from jaxsr.upscaling.tiling import Apply, Progress, upscale_strips
 
 
 def upscale_cell_strips(
@@ -23,7 +23,7 @@ def upscale_cell_strips(
     halo: int,
     tile: int,
     cell: int,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[np.ndarray]:
     """`upscale_strips` for a network that unshuffles its input.
 

@@ -1,6 +1,18 @@
-"""Applies networks and interpolations to images that arrive and leave in strips."""
+"""Applies networks and interpolations to images that arrive and leave in strips.
 
-from collections.abc import Callable, Iterator
+The way of an image through a network, from file to file:
+
+  loading.py       makes an `Upscaler` of a name; its `strips` come from here
+  upscaler.py      pictures of all kinds → rows; joins the strips of the result
+  transparency.py  with opacity: multiplies the colours by it, and divides the result
+  engine.py        rows → strips of the size that is wanted, the network's or resized
+  cells.py         for a network that unshuffles its input: rows of pixels → rows of cells
+  tiling.py        rows → tiles with halos → what is kept of their results → strips
+  engine.py        a tile in one program, `upscale_tile`, with `refinement.py` around the network
+  halves.py        or in two, features in the large tile and the enlargement in small pieces
+"""
+
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -9,21 +21,19 @@ import jax.numpy as jnp
 import numpy as np
 import psutil
 
-from jaxsr.imaging.color import GRAY_WEIGHTS, signed_from_unit, uint8_from_unit, unit_from_signed, unit_from_uint8
+from jaxsr.imaging.color import GRAY_WEIGHTS, as_rgb, signed_from_unit, uint8_from_unit, unit_from_signed, unit_of
 from jaxsr.imaging.resize import Kernel, resize
 from jaxsr.imaging.strips import Rows, resize_strips, sliding
 from jaxsr.models.network import Network
 from jaxsr.upscaling.cells import pixels, upscale_cell_strips
 from jaxsr.upscaling.halves import in_halves
 from jaxsr.upscaling.refinement import Refinement
-from jaxsr.upscaling.tiling import check_tile, cropped
+from jaxsr.upscaling.tiling import Progress, Strips, check_tile, cropped
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
 # Sides of tiles. With larger tiles the progress bar would move too rarely.
 _TILES = (512, 384, 256, 192, 128)
 _MOST_BYTES = 10**9
-
-Strips = Callable[..., Iterator[np.ndarray]]
 
 
 class Interpolation(Network):
@@ -52,7 +62,7 @@ def interpolation_strips(
     rows: Rows,
     size: tuple[int, int],
     to: tuple[int, int],
-    progress: Callable[[int, int], None] | None,
+    progress: Progress | None,
 ) -> Iterator[np.ndarray]:
     """`Upscaler.strips` for MATLAB's `imresize` with this kernel."""
     for strip in resize_strips(rows, size, to, kernel=kernel):
@@ -89,8 +99,8 @@ def _has_halves(model, refinement):
 
 
 def _in_one(model, variables, refinement):
-    scale = model.scale * model.unshuffle
-    return cropped(partial(jax.jit(partial(upscale_tile, model, refinement)), variables), scale=scale)
+    program = jax.jit(partial(upscale_tile, model, refinement))
+    return cropped(lambda tile: program(variables, tile), scale=model.scale * model.unshuffle)
 
 
 def _in_halves(model, variables):
@@ -174,7 +184,7 @@ def upscale_tile(model: Network, refinement: Refinement, variables: dict[str, An
     """
     image = pixels(image, cell=model.unshuffle)
     upscaled = refinement.apply(
-        lambda lr: unit_from_signed(model.apply(variables, lr[None])[0]), _unit_rgb(image), scale=model.scale
+        lambda lr: unit_from_signed(model.apply(variables, lr[None])[0]), as_rgb(unit_of(image)), scale=model.scale
     )
     return _as_given(upscaled, gray=image.ndim == 2, dtype=image.dtype)
 
@@ -182,7 +192,7 @@ def upscale_tile(model: Network, refinement: Refinement, variables: dict[str, An
 def extract_features(model: Network, variables: dict[str, Any], image: jax.Array) -> jax.Array:
     """The first half of `upscale_tile`: features [h, w, C]."""
     image = pixels(image, cell=model.unshuffle)
-    return model.apply(variables, _unit_rgb(image)[None], half="features")[0]
+    return model.apply(variables, as_rgb(unit_of(image))[None], half="features")[0]
 
 
 def _upsample_features(model, variables, features, top, left, *, size, gray, dtype):
@@ -190,11 +200,6 @@ def _upsample_features(model, variables, features, top, left, *, size, gray, dty
     piece = jax.lax.dynamic_slice(features, (top, left, 0), (*size, features.shape[-1]))
     signed = model.apply(variables, piece[None], half="upsampling")[0]
     return _as_given(unit_from_signed(signed), gray=gray, dtype=dtype)
-
-
-def _unit_rgb(image):
-    unit = unit_from_uint8(image) if image.dtype == jnp.uint8 else image
-    return unit if unit.ndim == 3 else jnp.stack([unit] * 3, axis=-1)
 
 
 def _as_given(upscaled, *, gray, dtype):

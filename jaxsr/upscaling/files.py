@@ -18,7 +18,8 @@ from jaxsr.upscaling.choice import Choice
 from jaxsr.upscaling.frames import upscale_frames
 from jaxsr.upscaling.loading import load
 from jaxsr.upscaling.size import ResultSize
-from jaxsr.upscaling.upscaler import AnyUpscaler, Progress, Upscaler
+from jaxsr.upscaling.tiling import Progress
+from jaxsr.upscaling.upscaler import AnyUpscaler, Upscaler
 
 
 @dataclass(frozen=True)

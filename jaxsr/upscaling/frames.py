@@ -6,15 +6,14 @@ from collections.abc import Callable
 from jaxsr.imaging.frames import Frames, repeats
 from jaxsr.imaging.picture import Picture
 from jaxsr.imaging.raw import Raw
+from jaxsr.upscaling.tiling import Progress
 
 _BLOCK = 2**22
 # From a picture, the pixels to append its result to, and a callback for progress, to the pixels of the result.
-Compute = Callable[[Picture, Raw | None, Callable[[int, int], None] | None], Raw]
+Compute = Callable[[Picture, Raw | None, Progress | None], Raw]
 
 
-def upscale_frames(
-    compute: Compute, frames: Frames, *, progress: Callable[[int, int], None] | None = None
-) -> list[Raw]:
+def upscale_frames(compute: Compute, frames: Frames, *, progress: Progress | None = None) -> list[Raw]:
     """Upscale the frames of an animation or the pages of a file.
 
     Args:

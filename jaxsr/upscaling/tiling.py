@@ -15,6 +15,13 @@ import jax
 import numpy as np
 
 from jaxsr.errors import InputError
+from jaxsr.imaging.strips import Rows
+
+# Called with the number of tiles done and of all tiles.
+Progress = Callable[[int, int], None]
+# From the rows of an image, its (height, width), that of the result, and a callback, to the result in strips from top
+# to bottom.
+Strips = Callable[[Rows, tuple[int, int], tuple[int, int], Progress | None], Iterator[np.ndarray]]
 
 # Sides of tiles are multiples of this many LR pixels, so that few shapes are compiled.
 _STEP = 32
@@ -96,13 +103,13 @@ def _spans(length, tile, halo, first=0):
 
 def upscale_strips(
     apply: Apply,
-    rows: Callable[[int, int], np.ndarray],
+    rows: Rows,
     *,
     size: tuple[int, int],
     scale: int,
     halo: int,
     tile: int,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[np.ndarray]:
     """Upscale an image tile by tile, in strips from top to bottom.
 

@@ -1,21 +1,22 @@
 """Upscales transparent pictures with premultiplied colours, so that hidden colours do not show through."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
 from jaxsr.imaging.color import unit_of
 from jaxsr.imaging.strips import Rows, resize_strips, sliding
+from jaxsr.upscaling.tiling import Progress, Strips
 
 
 def transparent_strips(
-    strips: Callable[..., Iterator[np.ndarray]],
+    strips: Strips,
     colours: Rows,
     opacity: Rows,
     *,
     size: tuple[int, int],
     to: tuple[int, int],
-    progress: Callable[[int, int], None] | None,
+    progress: Progress | None,
 ) -> Iterator[np.ndarray]:
     """Upscale a picture with transparency (premultiplied alpha: Porter & Duff 1984, section 3).
 

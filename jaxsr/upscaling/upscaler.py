@@ -3,7 +3,7 @@
 import math
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -17,11 +17,8 @@ from jaxsr.upscaling.arrays import checked_array
 from jaxsr.upscaling.choice import Choice
 from jaxsr.upscaling.pillow import arrays_of, pillow_image
 from jaxsr.upscaling.size import checked_size
-from jaxsr.upscaling.tiling import joined
+from jaxsr.upscaling.tiling import Progress, Strips, joined
 from jaxsr.upscaling.transparency import transparent_strips
-
-# Called with the number of tiles done and of all tiles.
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -128,7 +125,7 @@ class Upscaler(AnyUpscaler):
     """
 
     description: str
-    strips: Callable[[Rows, tuple[int, int], tuple[int, int], Progress | None], Iterator[np.ndarray]]
+    strips: Strips
     choice: Choice | None = None
 
     def upscale_strips(
