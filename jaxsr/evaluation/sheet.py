@@ -89,6 +89,9 @@ def draw_sheet(crops: Sequence[Crop], models: Mapping[str, Upscaler], *, title: 
 
     Returns:
       uint8 [H, W, 3]. PSNR-Y and SSIM (Wang) of the whole photo are written under each crop.
+
+    Raises:
+      InputError: a photo has too few pixels to be scored at the scale of a model.
     """
     names = ["photo", *models, "HR"]
     width = GAP + len(names) * (CELL + GAP)
@@ -121,7 +124,7 @@ def save_sheet(
       rows: total number of crops, divided among the sets; each set gets at least one.
 
     Raises:
-      InputError: a photo cannot be read, or `path` has another suffix.
+      InputError: a photo cannot be read or has too few pixels to be scored, or `path` has another suffix.
       OSError: the file cannot be written.
     """
     margin = int(max(model.scale for model in models.values())) - 1

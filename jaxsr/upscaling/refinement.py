@@ -83,12 +83,29 @@ def back_projected(sr: jax.Array, lr: jax.Array, *, scale: int) -> jax.Array:
 
     Both resizes use the bicubic kernel of the evaluation. With more iterations, the reduced result converges to the
     input.
+
+    Args:
+      sr: a result, [H·scale, W·scale, C] in about [0, 1], not clipped.
+      lr: the input, [H, W, C] in [0, 1].
+      scale: output pixels per input pixel.
+
+    Returns:
+      The shape and range of `sr`.
     """
     return sr + resize(lr - resize(sr, 1 / scale), scale)
 
 
 def color_locked(sr: jax.Array, lr: jax.Array, *, scale: int) -> jax.Array:
-    """The result with its low frequencies, by a Gaussian of 4 LR pixels, replaced by those of the input."""
+    """The result with its low frequencies, by a Gaussian of 4 LR pixels, replaced by those of the input.
+
+    Args:
+      sr: a result, [H·scale, W·scale, C] in about [0, 1], not clipped.
+      lr: the input, [H, W, C] in [0, 1].
+      scale: output pixels per input pixel.
+
+    Returns:
+      The shape and range of `sr`.
+    """
     difference = lr - resize(sr, 1 / scale)
     rows, columns = (
         jnp.asarray(gaussian_matrix(length, sigma=_LOCK_SIGMA, reach=_LOCK_REACH), sr.dtype) for length in lr.shape[:2]
