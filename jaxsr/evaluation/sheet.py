@@ -118,7 +118,7 @@ def save_sheet(
     """Write a sheet (see `draw_sheet`) of the most detailed crops of some test sets.
 
     Args:
-      path: PNG or JPEG file.
+      path: a file .png or .jpg.
       sets: see `open_sets`.
       models: see `draw_sheet`.
       rows: total number of crops, divided among the sets; each set gets at least one.

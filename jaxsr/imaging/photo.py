@@ -25,10 +25,6 @@ PHOTO_SUFFIXES = frozenset({".avif", ".bmp", ".jp2", ".jpeg", ".jpg", ".pgm", ".
 _FORMATS = {
     ".png": ("PNG", {}),
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
-    ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
-    ".webp": ("WEBP", {"quality": 95}),
-    ".tif": ("TIFF", {"compression": "tiff_adobe_deflate"}),
-    ".tiff": ("TIFF", {"compression": "tiff_adobe_deflate"}),
 }
 
 
@@ -152,14 +148,14 @@ def upright_size(image: Image.Image) -> tuple[int, int]:
 
 
 def save_image(path: str | os.PathLike, image: np.ndarray) -> None:
-    """Write a uint8 image as PNG, TIFF, WebP or JPEG, chosen by the suffix. WebP and JPEG are lossy, at quality 95.
+    """Write a uint8 image as PNG, or as JPEG of quality 95, chosen by the suffix.
 
     Args:
-      path: the file; missing folders are created.
-      image: [H, W, 3] or [H, W] uint8. All formats but JPEG also take a last channel of alpha.
+      path: a file .png or .jpg; missing folders are created.
+      image: [H, W, 3] or [H, W] uint8. PNG also takes a last channel of alpha.
 
     Raises:
-      InputError: the suffix is not one of these formats.
+      InputError: the suffix is another.
       OSError: the file cannot be written; no partial file is left.
       TypeError: the image is not uint8.
     """

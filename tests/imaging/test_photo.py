@@ -163,7 +163,7 @@ def test_save_image(tmp_path):
     with Image.open(tmp_path / "a.JPG") as image:
         assert image.format == "JPEG"
     assert np.abs(read_photo(tmp_path / "a.JPG").astype(int) - ramp()).max() < 12
-    with pytest.raises(InputError, match=r"a\.xyz: give the output a name in"):
+    with pytest.raises(InputError, match=r"a\.xyz: give the output a name in \.png, \.jpg"):
         save_image(tmp_path / "a.xyz", ramp())
     with pytest.raises(TypeError, match="float32"):
         save_image(tmp_path / "b.png", ramp().astype(np.float32))
