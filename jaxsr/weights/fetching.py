@@ -43,17 +43,19 @@ def fetch_vgg19(*, url: str = KERAS_URL, md5: str = KERAS_MD5, folder: str | os.
         path = pooch.retrieve(url, f"md5:{md5}", fname=name, path=folder, downloader=_resuming)  # ty: ignore[invalid-argument-type]
     except ValueError as error:
         raise InputError(f"{url}: the fetched file is not the expected one (its md5 differs); {way_out}") from error
-    except (OSError, urllib.error.URLError) as error:
+    except OSError as error:
         raise InputError(f"VGG19's weights cannot be fetched ({error}); {way_out}") from error
     params, card = port_vgg(path, "keras-vgg19")
     save_vgg(converted, params, card)
     return converted
 
 
-def _resuming(url, output_file, _pooch):
-    """A downloader for pooch that stores received bytes in NAME.part and requests only the rest."""
-    part = Path(_pooch.path if _pooch is not None else Path(output_file).parent, url.rsplit("/", 1)[-1] + ".part")
-    part.parent.mkdir(parents=True, exist_ok=True)
+def _resuming(url, output_file, _):
+    """A downloader for pooch that stores received bytes in NAME.part and requests only the rest.
+
+    The file to write is a temporary one in the folder that pooch has made.
+    """
+    part = Path(output_file).with_name(url.rsplit("/", 1)[-1] + ".part")
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
