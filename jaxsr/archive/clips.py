@@ -19,7 +19,7 @@ from jaxsr.upscaling import load
 from jaxsr.upscaling.claim import claimed
 from jaxsr.upscaling.compiled import keep_compiled
 from jaxsr.upscaling.existing import Existing, has_result, list_jobs, refuse_existing
-from jaxsr.upscaling.folder import Outcome
+from jaxsr.upscaling.outcome import Outcome
 from jaxsr.upscaling.plan import Job
 from jaxsr.upscaling.report import conclude, tell
 from jaxsr.upscaling.upscaler import Upscaler

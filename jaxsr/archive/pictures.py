@@ -18,7 +18,7 @@ from jaxsr.archive.transfer import check_writable, clear_abandoned
 from jaxsr.errors import InputError
 from jaxsr.upscaling.choice import Choice
 from jaxsr.upscaling.existing import Existing, list_jobs, refuse_existing
-from jaxsr.upscaling.folder import Outcome
+from jaxsr.upscaling.outcome import Outcome
 from jaxsr.upscaling.report import conclude, reporting, say_how_to_go_on, tell
 
 

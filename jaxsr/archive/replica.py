@@ -16,7 +16,7 @@ from jaxsr.upscaling.choice import Choice
 from jaxsr.upscaling.compiled import keep_compiled
 from jaxsr.upscaling.engine import INTERPOLATIONS
 from jaxsr.upscaling.files import file_stages
-from jaxsr.upscaling.folder import is_disk_full, timed, why_failed
+from jaxsr.upscaling.outcome import is_disk_full, timed, why_failed
 from jaxsr.upscaling.progress import megapixels
 from jaxsr.upscaling.size import parse_size
 from jaxsr.weights import bundled_names
@@ -78,7 +78,7 @@ class Replica:
 
         Returns:
           number: as in the row.
-          status, reason (as bytes), seconds: see `jaxsr.upscaling.folder.Outcome`.
+          status, reason (as bytes), seconds: see `jaxsr.upscaling.outcome.Outcome`.
           megapixels: of the picture; NaN if unknown.
           disk_full: whether it failed because the disk is full.
           model, why: the network that was chosen for it and the reason; empty if the network was named.

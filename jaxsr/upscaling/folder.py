@@ -1,44 +1,18 @@
 """Upscales many pictures: while the network computes one, the next is read and previous ones are written."""
 
-import errno
-import os
 import threading
-import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal
 
-from jaxsr.errors import InputError, sentence
 from jaxsr.upscaling.claim import claimed
 from jaxsr.upscaling.files import Stages
+from jaxsr.upscaling.outcome import Outcome, identity, is_disk_full, reason_to_skip, timed, why_failed
 from jaxsr.upscaling.plan import Job
 
 # Pictures that are written at a time. Formats other than PNG use one core each, and a JPEG is held in memory whole.
 WRITERS = 2
-
-# (inode, modification time, size) of a file, or None if it does not exist.
-Identity = tuple[int, int, int] | None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The outcome of a job.
-
-    Attributes:
-      job: the picture and the path of its result.
-      status: "done", "skipped" or "failed".
-      reason: why it was skipped (a few words) or failed (one sentence); for "done", what a clip lacks,
-        usually nothing.
-      seconds: time for reading, computing and writing it, without waiting for other pictures.
-    """
-
-    job: Job
-    status: Literal["done", "skipped", "failed"]
-    reason: str
-    seconds: float
 
 
 class _Stopped(Exception):
@@ -56,15 +30,6 @@ class _Run:
     computing: threading.Lock = field(default_factory=threading.Lock)
     writing: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(WRITERS))
     reporting: threading.Lock = field(default_factory=threading.Lock)
-
-
-def identity(path: Path | str) -> Identity:
-    """The identity of a file, which differs once another file has replaced it."""
-    try:
-        status = os.lstat(path)
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def upscale_all(
@@ -132,22 +97,6 @@ def _outcome(job, before, stages, run, overwrite, progress):
     return Outcome(job, "done", "", sum(times))
 
 
-def reason_to_skip(job: Job, before: Identity, mine: bool, *, overwrite: bool) -> str:
-    """Why a job is skipped, in a few words; "" if it is not.
-
-    Args:
-      job: the job.
-      before: identity of the result when the run began.
-      mine: whether the result could be claimed.
-      overwrite: whether to replace a result that existed when the run began.
-    """
-    if not mine:
-        return "in another process"
-    if identity(job.target) != before:
-        return "written by another process"
-    return "existing" if before is not None and not overwrite else ""
-
-
 def _in_turn(job, stages, run, progress, times):
     def show(done, total):
         if run.stop.is_set():
@@ -179,25 +128,3 @@ def _turn(lock, run, times):
             if is_disk_full(error):
                 run.stop.set()
             raise
-
-
-@contextmanager
-def timed(lock: AbstractContextManager, times: list[float]) -> Generator[None]:
-    """Hold a lock, and append the seconds for which it was held to `times`."""
-    with lock:
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            times.append(time.perf_counter() - start)
-
-
-def is_disk_full(error: Exception) -> bool:
-    """Whether an error is that of a full disk or quota."""
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-
-
-def why_failed(error: Exception, source: Path | str) -> str:
-    """One sentence on why a picture failed, even if by a bug."""
-    known = isinstance(error, InputError | OSError)
-    return sentence(error) if known else f"{source}: {type(error).__name__}: {error}"

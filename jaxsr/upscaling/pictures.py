@@ -9,7 +9,8 @@ from tqdm import tqdm
 from jaxsr.upscaling.choice import Choice
 from jaxsr.upscaling.existing import Existing, refuse_existing
 from jaxsr.upscaling.files import file_stages
-from jaxsr.upscaling.folder import Outcome, upscale_all
+from jaxsr.upscaling.folder import upscale_all
+from jaxsr.upscaling.outcome import Outcome
 from jaxsr.upscaling.plan import Job
 from jaxsr.upscaling.progress import megapixels, picture_bar
 from jaxsr.upscaling.report import conclude, reporting, say_how_to_go_on, tell

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from jaxsr.errors import InputError
 from jaxsr.imaging.picture import picture_size
-from jaxsr.upscaling.folder import Outcome
+from jaxsr.upscaling.outcome import Outcome
 from jaxsr.upscaling.plan import Job
 
 _FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {n:.1f}/{total:.1f} megapixels [{elapsed}<{remaining}, {rate_noinv_fmt}]"

@@ -14,7 +14,7 @@ from jaxsr.errors import InputError
 from jaxsr.files import nearest_existing, replacing
 from jaxsr.upscaling.choice import Choice
 from jaxsr.upscaling.existing import Existing
-from jaxsr.upscaling.folder import Outcome
+from jaxsr.upscaling.outcome import Outcome
 from jaxsr.upscaling.plan import Job
 
 

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from jaxsr.upscaling.claim import claimed
 from jaxsr.upscaling.existing import Existing, has_result, refuse_existing
-from jaxsr.upscaling.folder import Outcome, identity, is_disk_full, reason_to_skip, why_failed
+from jaxsr.upscaling.outcome import Outcome, identity, is_disk_full, reason_to_skip, why_failed
 from jaxsr.upscaling.plan import Job
 from jaxsr.upscaling.report import conclude, reporting, tell
 from jaxsr.upscaling.size import ResultSize
