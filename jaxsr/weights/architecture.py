@@ -38,7 +38,9 @@ def build_model(architecture: dict[str, Any], *, dtype: Any = jnp.float32) -> Ne
     if name not in MODELS:
         raise InputError(f"unknown architecture {name!r}: this version knows {', '.join(MODELS)}")
     defaults = _defaults(MODELS[name])
-    values = {field: tuple(value) if isinstance(value, list) else value for field, value in fields.items()}
+    values: dict[str, Any] = {
+        field: tuple(value) if isinstance(value, list) else value for field, value in fields.items()
+    }
     for field, value in values.items():
         if field not in defaults:
             raise InputError(f"{name} has no field {field!r}: it has {', '.join(defaults)}")

@@ -12,6 +12,7 @@ import pickle
 import struct
 import zipfile
 from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,9 +59,10 @@ _OPCODES += ("BINFLOAT", "BINUNICODE", "SHORT_BINUNICODE", "BINSTRING", "SHORT_B
 _OPCODES += ("SHORT_BINBYTES", "EMPTY_LIST", "APPEND", "APPENDS", "EMPTY_DICT", "SETITEM", "SETITEMS", "BINPUT")
 _OPCODES += ("LONG_BINPUT", "MEMOIZE", "BINGET", "LONG_BINGET", "GLOBAL", "STACK_GLOBAL", "REDUCE", "BINPERSID")
 _CODES = [getattr(pickle, name)[0] for name in _OPCODES]
-_RULES = defaultdict(_unknown, {code: pickle._Unpickler.dispatch[code] for code in _CODES})
+_PYTHONS: Mapping[int, Callable] = pickle._Unpickler.dispatch
+_RULES: dict[int, Callable] = defaultdict(_unknown, {code: _PYTHONS[code] for code in _CODES})
 # Tuples become lists, which cannot be keys: the hash of tuples of tuples could take for ever.
-_RULES |= {pickle.TUPLE[0]: pickle._Unpickler.load_list, pickle.EMPTY_TUPLE[0]: pickle._Unpickler.load_empty_list}
+_RULES |= {pickle.TUPLE[0]: _PYTHONS[pickle.LIST[0]], pickle.EMPTY_TUPLE[0]: _PYTHONS[pickle.EMPTY_LIST[0]]}
 _RULES |= {code: _into_list(n) for n, (code,) in enumerate((pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3), start=1)}
 # The attributes of an object, such as the versions in a state dict, are not needed.
 _RULES[pickle.BUILD[0]] = lambda reader: reader.stack.pop()
