@@ -38,13 +38,15 @@ def build_model(architecture: dict[str, Any], *, dtype: Any = jnp.float32) -> Ne
     if name not in MODELS:
         raise InputError(f"unknown architecture {name!r}: this version knows {', '.join(MODELS)}")
     defaults = _defaults(MODELS[name])
-    values = {field: _tuples(value) for field, value in fields.items()}
+    values: dict[str, Any] = {
+        field: tuple(value) if isinstance(value, list) else value for field, value in fields.items()
+    }
     for field, value in values.items():
         if field not in defaults:
             raise InputError(f"{name} has no field {field!r}: it has {', '.join(defaults)}")
         hint = MODELS[name].__annotations__[field]
         choices = get_args(hint) if get_origin(hint) is Literal else [value]
-        if type(value) is not type(defaults[field]) or value not in choices:
+        if _types(value) != _types(defaults[field]) or value not in choices:
             raise InputError(f"{name} cannot have {field}={value!r}: the default is {defaults[field]!r}")
     *first, last = MODELS[name].scales
     if values.get("scale", 4) not in (*first, last):
@@ -66,5 +68,5 @@ def _defaults(kind):
     return {field.name: field.default for field in fields if field.name not in ("dtype", "parent", "name")}
 
 
-def _tuples(value):
-    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+def _types(value):
+    return [*map(type, value)] if isinstance(value, tuple) else type(value)

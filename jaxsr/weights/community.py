@@ -74,7 +74,10 @@ def compact(tensors: Mapping[str, np.ndarray], source: str) -> Compact:
       InputError: the shapes are not those of such a network.
     """
     first = kernel(tensors, "body.0.weight", source)
-    last = max(int(name.split(".")[1]) for name in tensors if re.fullmatch(r"body\.\d+\.weight", name))
+    last = max(int(name.split(".")[1]) for name in tensors if re.fullmatch(r"body\.\d{1,6}\.weight", name))
+    # A number in a name must not decide how long this takes.
+    if last >= len(tensors):
+        raise InputError(f"{source}: {len(tensors)} tensors are not the {last + 1} layers of an SRVGGNetCompact")
     final = kernel(tensors, f"body.{last}.weight", source)
     scale = round((final.shape[0] / 3) ** 0.5)
     if last % 2 or 3 * scale**2 != final.shape[0]:
@@ -99,9 +102,9 @@ def kernel(tensors: Mapping[str, np.ndarray], name: str, source: str) -> np.ndar
     """The kernel of a convolution, [out, in, h, w]; `source` names the file in errors.
 
     Raises:
-      InputError: there is no tensor of this name, or it does not have four axes.
+      InputError: there is no tensor of this name, or it does not have four axes, or no values.
     """
-    if name not in tensors or tensors[name].ndim != 4:
+    if name not in tensors or tensors[name].ndim != 4 or not tensors[name].size:
         raise InputError(f"{source}: not the tensors of this layout: {name} is missing or not a convolution")
     return tensors[name]
 

@@ -40,7 +40,7 @@ def lineage(weights: Weights) -> dict[str, Any]:
 def ancestors(card: dict[str, Any]) -> list[str]:
     """Content hashes of the weights that a network descends from, its parent first."""
     hashes, parent = [], card.get("lineage")
-    while isinstance(parent, dict):
+    while parent:
         hashes += [parent["hash"]] if "hash" in parent else []
         parent = parent.get("lineage")
     return hashes

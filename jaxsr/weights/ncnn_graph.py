@@ -40,9 +40,13 @@ class Expressions:
                 terms[number] = terms.get(number, Fraction(0)) + factor * inner
         return tuple(sorted((number, factor) for number, factor in terms.items() if factor))
 
+    def parts(self, values: Sequence[Value]) -> tuple[Value, ...]:
+        """The values, with concatenations among them taken apart."""
+        return tuple(part for value in values for part in self._joined.get(value, (value,)))
+
     def joined(self, values: Sequence[Value]) -> Value:
         """The concatenation of values along the channels."""
-        parts = tuple(part for value in values for part in self._joined.get(value, (value,)))
+        parts = self.parts(values)
         value = parts[0] if len(parts) == 1 else self.of("joined", parts)
         self._joined[value] = parts
         return value
@@ -142,7 +146,14 @@ def _convolution(layer, e, values, numbers):
     if activation == 0:
         return value
     slopes = layer.options.get(10)
-    return e.of("leaky", _fraction(slopes[0]), value) if activation == 2 and isinstance(slopes, tuple) else None
+    return (
+        e.of("leaky", _fraction(slopes[0]), value) if activation == 2 and isinstance(slopes, tuple) and slopes else None
+    )
+
+
+def _concat(layer, e, values, numbers):
+    # A dense block joins five. Without a limit, each line of a file could double their number.
+    return e.joined(values) if layer.options.get(0, 0) == 0 and len(e.parts(values)) <= 5 else None
 
 
 def _binary(layer, e, values, numbers):
@@ -183,7 +194,7 @@ _RULES = {
     "Convolution": _convolution,
     "PReLU": lambda layer, e, values, numbers: e.of("PReLU", next(numbers["PReLU"]), *values),
     "ReLU": lambda layer, e, values, numbers: e.of("leaky", _fraction(layer.options.get(0, 0.0)), *values),
-    "Concat": lambda layer, e, values, numbers: e.joined(values) if layer.options.get(0, 0) == 0 else None,
+    "Concat": _concat,
     "BinaryOp": _binary,
     "Eltwise": _eltwise,
     "Interp": _interpolation,

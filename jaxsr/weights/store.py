@@ -84,8 +84,11 @@ def load_weights(name_or_path: str | os.PathLike, *, dtype: Any = jnp.float32) -
     card = _card(path, metadata)
     try:
         model = build_model(card["architecture"], dtype=dtype)
-    except InputError as error:
+    except (InputError, RecursionError) as error:
         raise InputError(f"{path}: {error}") from error
+    if max(getattr(model, "blocks", 0), getattr(model, "convolutions", 0)) > len(tensors):
+        # A number on a card must not decide how long this takes.
+        raise InputError(f"{path}: its {len(tensors)} tensors are fewer than the modules of the network on its card")
     _check(path, model, tensors)
     # NumPy converts them, because JAX would compile a program for it.
     tensors = jax.device_put({name: np.asarray(value, np.float32) for name, value in tensors.items()})
@@ -148,11 +151,18 @@ def _find(name_or_path):
 def _card(path, metadata):
     try:
         card = json.loads(metadata["card"])
-        if isinstance(card, dict) and card.get("format") == "jaxsr" and "architecture" in card:
-            return card
-    except (KeyError, json.JSONDecodeError):
-        pass
-    raise InputError(f"{path}: no jaxsr model card in its metadata, so its network is unknown")
+        known = card["format"] == "jaxsr" and "architecture" in card
+    except (KeyError, TypeError, ValueError, RecursionError):
+        known = False
+    if not known:
+        raise InputError(f"{path}: no jaxsr model card in its metadata, so its network is unknown")
+    generation = card
+    while generation:
+        for key, kind in (("recipe", dict), ("hash", str), ("lineage", dict)):
+            if not isinstance(generation.get(key, kind()), kind):
+                raise InputError(f"{path}: the {key} on its card cannot be {type(generation[key]).__name__}")
+        generation = generation.get("lineage")
+    return card
 
 
 def _check(path, model, tensors):
@@ -162,7 +172,7 @@ def _check(path, model, tensors):
     except InputError:
         # The environment is at fault, not the file.
         raise
-    except (TypeError, ValueError, ZeroDivisionError) as error:
+    except (TypeError, ValueError, ArithmeticError) as error:
         raise InputError(f"{path}: {architecture(model)} cannot be built ({error})") from error
     wrong_shape, wrong_dtype, wrong_value = [], [], []
     for name in sorted(tensors.keys() & expected.keys()):

@@ -70,9 +70,9 @@ def read_vgg(path: str | os.PathLike, *, flag: str = "") -> tuple[dict[str, Any]
     try:
         tensors, metadata = read_safetensors(path)
         card = json.loads(metadata.get("card", "{}"))
-    except (safetensors.SafetensorError, json.JSONDecodeError) as error:
+    except (safetensors.SafetensorError, ValueError, RecursionError) as error:
         raise InputError(f"{what}: not a readable safetensors file ({error}); port it again") from error
-    if card.get("format") != "jaxsr-vgg":
+    if not isinstance(card, dict) or card.get("format") != "jaxsr-vgg":
         raise InputError(f"{what}: not a VGG; port one with `jaxsr port --layout torchvision-vgg19`")
     depth, normalisation = card.get("depth"), card.get("normalisation")
     if (depth, normalisation) not in VGG_LAYOUTS.values():

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 from PIL import Image
+from safetensors.numpy import save_file
 
 import jaxsr
 from jaxsr.errors import InputError
@@ -185,6 +186,29 @@ def test_a_file_of_no_chain_of_layers_is_no_compact_network(tmp_path):
     torch.save({"conv_first.weight": torch.zeros(8, 3, 3, 3)}, tmp_path / "theirs.pth")
     with pytest.raises(InputError, match=r"theirs\.pth: not the tensors of this layout: body\.0\.weight is missing"):
         port_generator(tmp_path / "theirs.pth", "compact", origin="", licence="")
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (300_000, "7 tensors are not the 300001 layers"),
+        ("4" * 5000, "body.444"),
+        (6, "9 missing"),
+    ],
+    ids=["far", "endless", "near"],
+)
+def test_a_number_in_a_name_does_not_decide_how_long_it_takes(number, words, tmp_path):
+    names = ("body.0.weight", f"body.{number}.weight", *(f"more.{i}" for i in range(5)))
+    save_file({name: np.zeros((12, 12, 3, 3), np.float32) for name in names}, tmp_path / "theirs.safetensors")
+    with pytest.raises(InputError) as caught:
+        jaxsr.load(tmp_path / "theirs.safetensors")
+    assert words in str(caught.value)
+
+
+def test_a_kernel_without_values_is_no_convolution(tmp_path):
+    torch.save({"block1.0.weight": torch.zeros(0, 3, 9, 9)}, tmp_path / "theirs.pth")
+    with pytest.raises(InputError, match=r"theirs\.pth: .*block1\.0\.weight is missing or not a convolution"):
+        jaxsr.load(tmp_path / "theirs.pth")
 
 
 @pytest.mark.parametrize(

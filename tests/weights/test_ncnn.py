@@ -139,6 +139,7 @@ def edited(old, new):
         (rrdbnet, edited(" 4=1 ", " 4=1 8=2 "), "not a 3×3 convolution"),
         (rrdbnet, edited(" 4=1 ", " 4=nan "), "not a .param file"),
         (rrdbnet, edited("-23310=1,", "-23310=2,"), "not a .param file"),
+        (rrdbnet, edited("-23310=1,2.000000e-01", "-23310=0"), "the layer Convolution"),
         (compact, edited("PixelShuffle", "Reorg"), "not connected as in"),
         (compact, lambda pair: pair.lines.pop(), "not connected as in"),
         (compact, edited("0=1 1=2", "0=1 1=3"), "the layer Interp"),
@@ -159,6 +160,15 @@ def test_anything_else_is_refused_in_a_sentence(network, edit, words, tmp_path):
     with pytest.raises(InputError) as caught:
         jaxsr.load(path)
     assert words in str(caught.value)
+
+
+def test_a_chain_of_concatenations_does_not_double_without_end(tmp_path):
+    pair = Pair({})
+    x = pair.layer("Input", [])
+    for _ in range(20):
+        x = pair.layer("Concat", [x, x], "0=0")
+    with pytest.raises(InputError, match=r"theirs\.param: the layer Concat blob_3_layer"):
+        jaxsr.load(pair.write(tmp_path / "theirs.param"))
 
 
 def test_a_missing_half_and_other_files_are_refused(tmp_path):

@@ -10,6 +10,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from jaxsr.errors import InputError
 from jaxsr.models import ESPCN, SRCNN, SRResNet
 from jaxsr.weights import Weights, architecture, build_model, load_weights, save_weights
+from jaxsr.weights.vgg import read_vgg
 
 MODELS = [SRResNet(features=8, blocks=2, scale=s) for s in (2, 3, 4, 8)]
 MODELS += [SRResNet(features=8, blocks=1, output="tanh"), ESPCN(scale=3), SRCNN(scale=2), SRCNN(kernels=(9, 5, 5))]
@@ -155,6 +156,15 @@ def test_many_differences_are_shortened(tmp_path, weights):
         (lambda card: card["architecture"]["fields"].update(output="sigmoid"), "cannot have output='sigmoid'"),
         (lambda card: card["architecture"]["fields"].update(scale=5), "cannot have scale=5"),
         (lambda card: card["architecture"].pop("fields"), "not an architecture"),
+        (lambda card: card["architecture"]["fields"].update(blocks=2_000), "fewer than the modules"),
+        (lambda card: card["architecture"]["fields"].update(features=10**400), "cannot be built"),
+        (
+            lambda card: card["architecture"].update(name="srcnn", fields={"kernels": [9, [5], 5]}),
+            "cannot have kernels",
+        ),
+        (lambda card: card.update(recipe=None), "the recipe on its card cannot be NoneType"),
+        (lambda card: card.update(lineage={"lineage": [1]}), "the lineage on its card cannot be list"),
+        (lambda card: card.update(lineage={"hash": {}}), "the hash on its card cannot be dict"),
         (lambda card: card.pop("architecture"), "no jaxsr model card"),
         (lambda card: card.pop("format"), "no jaxsr model card"),
     ],
@@ -165,6 +175,16 @@ def test_wrong_cards_are_refused(tmp_path, weights, change, message):
     with pytest.raises(InputError, match=message) as error:
         load_weights(path)
     assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize("card", ["[" * 200_000, "9" * 5000, '"format"', "[]", "null", "{}"], ids=lambda card: card[:8])
+def test_a_card_that_is_no_object_is_refused(tmp_path, card):
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(safetensors.numpy.save({"x": np.zeros(3, np.float32)}, metadata={"card": card}))
+    with pytest.raises(InputError, match=r"net\.safetensors: no jaxsr model card"):
+        load_weights(path)
+    with pytest.raises(InputError, match=r"net\.safetensors: not a (VGG|readable safetensors file)"):
+        read_vgg(path)
 
 
 def test_files_that_are_no_weights_are_refused(tmp_path, weights):

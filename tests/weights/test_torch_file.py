@@ -1,6 +1,8 @@
 """PyTorch's files against what PyTorch reads from them, and against files that are made to do harm."""
 
 import pickle
+import struct
+import tracemalloc
 import zipfile
 from collections import OrderedDict
 
@@ -79,10 +81,74 @@ def test_nothing_beside_a_storage_is_read(tmp_path):
     values = np.arange(4, dtype=np.float32)
     good = stored(tmp_path / "good.pth", tensor(1, (3,), (1,)), storage=values.tobytes())
     np.testing.assert_array_equal(read_tensors(good)["w"], [1, 2, 3])
-    for offset, size, stride in [(2, (3,), (1,)), (0, (2,), (4,)), (-1, (2,), (1,)), (0, (2,), (-1,)), (9, (1,), (1,))]:
+    wrong = [(2, (3,), (1,)), (0, (2,), (4,)), (-1, (2,), (1,)), (0, (2,), (-1,)), (9, (1,), (1,))]
+    for offset, size, stride in [*wrong, (0, (3, 3), (0, 0))]:
         with pytest.raises(InputError, match="a tensor"):
             read_tensors(stored(tmp_path / "bad.pth", tensor(offset, size, stride)))
     for content in (b"", b"no pickle", good.read_bytes()[:200]):
         (tmp_path / "broken.pth").write_bytes(content)
         with pytest.raises(InputError, match=r"broken\.pth: cannot be opened as tensors alone"):
             read_tensors(tmp_path / "broken.pth")
+
+
+def pickled(path, content, *, compression=zipfile.ZIP_STORED):
+    """A zip archive as PyTorch's, of the bytes of a pickle."""
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("archive/data.pkl", content)
+    return path
+
+
+def test_lists_that_share_their_parts_are_read_once(tmp_path):
+    shared = []
+    for _ in range(18):
+        shared = [shared, shared]
+    read = read_torch_file(pickled(tmp_path / "x.pth", pickle.dumps(shared, protocol=2)))
+    while read:
+        assert read[0] is read[1]
+        read = read[0]
+
+
+def test_a_key_whose_hash_takes_for_ever_is_refused(tmp_path):
+    key = ()
+    for _ in range(18):
+        key = (key, key)
+    for content in ({key: 1}, OrderedDict([(key, 1)])):
+        with pytest.raises(InputError, match=r"x\.pth: cannot be opened as tensors alone.*unhashable"):
+            read_tensors(pickled(tmp_path / "x.pth", pickle.dumps(content, protocol=2)))
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x80\x02}r" + struct.pack("<I", 2_000_000) + b".",
+        b"\x80\x05\x96" + struct.pack("<Q", 50_000_000) + b".",
+        b"\x80\x04(\x91.",
+    ],
+    ids=["a far place in the memo", "an array of bytes", "a set"],
+)
+def test_a_small_pickle_takes_little_memory(content, zipped, tmp_path):
+    path = tmp_path / "x.pth"
+    pickled(path, content) if zipped else path.write_bytes(content)
+    tracemalloc.start()
+    try:
+        if zipped and content[2:3] == b"}":
+            assert read_tensors(path) == {}
+        else:
+            with pytest.raises(InputError, match=r"x\.pth: cannot be opened as tensors alone"):
+                read_tensors(path)
+        assert tracemalloc.get_traced_memory()[1] < 5e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_compressed_and_overlapping_parts_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"x\.pth: .*compressed or overlap"):
+        read_tensors(pickled(tmp_path / "x.pth", pickle.dumps({}), compression=zipfile.ZIP_DEFLATED))
+    with zipfile.ZipFile(tmp_path / "x.pth", "w") as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps({}))
+        archive.writestr("archive/data/0", bytes(1000))
+        # Entries of the list at the end, all of which mean the same bytes.
+        archive.filelist += 99 * archive.filelist[-1:]
+    with pytest.raises(InputError, match=r"x\.pth: .*compressed or overlap"):
+        read_tensors(tmp_path / "x.pth")
