@@ -198,7 +198,7 @@ def test_a_full_disk_is_said_in_one_sentence(tmp_path, photo):
         assert not [file for file in server.files() if file.name == "dog.png"]
 
 
-@pytest.mark.parametrize("way_out", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("way_out", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_limits_hold_and_nothing_is_left_behind(way_out, tmp_path, photo, large):
     with serving(tmp_path, "--models", "espcn", "--max-megapixels", 6, "--keep-minutes", 0.05) as server:
         status, answer = server.submit(png(2000, 3001), name="wide.png")
@@ -213,7 +213,41 @@ def test_limits_hold_and_nothing_is_left_behind(way_out, tmp_path, photo, large)
         server.process.send_signal(way_out)
         server.process.wait(60)
         assert list(tmp_path.iterdir()) == []
-        assert server.process.returncode == {signal.SIGTERM: 0, signal.SIGINT: 130}[way_out]
+        assert server.process.returncode == (130 if way_out == signal.SIGINT else 0)
+
+
+def test_under_nohup_it_survives_the_terminal(tmp_path):
+    ignoring = partial(signal.signal, signal.SIGHUP, signal.SIG_IGN)
+    with serving(tmp_path, "--models", "bicubic", preexec_fn=ignoring) as server:
+        server.process.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        assert server.ask("GET", "/options")[0] == 200
+
+
+def test_however_often_ctrl_c_is_pressed_it_says_what_it_waits_for_and_leaves_nothing(tmp_path, large):
+    # Bicubic is one long step, and a photo that is still arriving keeps the server from ending at the first.
+    with serving(tmp_path, "--models", "bicubic", stderr=subprocess.PIPE) as server:
+        slow = http.client.HTTPConnection("127.0.0.1", urlsplit(server.url).port)
+        slow.putrequest("POST", "/jobs?name=slow.png")
+        slow.putheader("Content-Length", "1000")
+        slow.endheaders(b"some")
+        running = server.job(large.read_bytes())
+        server.wait(running, until=lambda status: status["state"] == "running")
+        for _ in range(4):
+            server.process.send_signal(signal.SIGINT)
+            time.sleep(0.3)
+        assert server.process.wait(120) == 130
+        assert server.process.stderr.read() == "ends after the tile that is being computed\ninterrupted\n"
+        assert list(tmp_path.iterdir()) == []
+        slow.close()
+
+
+@pytest.mark.parametrize("host", ["127.1", "LOCALHOST"])
+def test_every_spelling_of_loopback_answers_to_its_own_names_alone(tmp_path, host):
+    with serving(tmp_path, "--models", "bicubic", "--host", host) as server:
+        assert server.url.startswith(f"http://{host}:")
+        assert server.ask("GET", "/options")[0] == 200
+        assert server.ask("GET", "/options", headers={"Host": "evil.example"})[0] == 400
 
 
 def refused(*arguments, by=forked.run, **options):
@@ -229,6 +263,7 @@ def test_what_cannot_be_served_is_said_in_one_sentence(server, tmp_path):
     assert f"--port {port}" in refused("--port", port, "--models", "bicubic")
     assert "--max-megapixels 0: must be more than 0" in refused("--max-megapixels", 0)
     assert "--keep-minutes inf: must be more than 0, and finite" in refused("--keep-minutes", "inf")
+    assert "--host: must name an address" in refused("--host", "", "--models", "bicubic")
     assert "absent: no such weights file" in refused("--models", "absent")
     # A package of this name that is not there, however much is installed.
     (tmp_path / "uvicorn.py").write_text("raise ModuleNotFoundError(\"No module named 'uvicorn'\", name='uvicorn')")
