@@ -51,6 +51,9 @@ async def _received(request, queue, limits, model, strength):
             await run_in_threadpool(check_megapixels, source, limits=limits)
         except InputError as error:
             raise type(error)(str(error).replace(f"{source.parent}/", "")) from error
+        # Nobody would get the token.
+        if await request.is_disconnected():
+            raise ClientDisconnect
     except BaseException as error:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)

@@ -32,9 +32,9 @@ def png(height, width, seed=0):
     return file.getvalue()
 
 
-def gone(server, path):
-    """Whether a job's folder disappears: of a running job when its tile is done."""
-    for _ in range(600):
+def gone(server, path, within=60):
+    """Whether a job's folder disappears in these seconds: of a running job when its tile is done."""
+    for _ in range(10 * within):
         if not [file for file in server.files() if file.name == path]:
             return True
         time.sleep(0.1)
@@ -112,6 +112,7 @@ def test_tiles_show_the_picture(server, photo):
         ({"name": "none.png"}, b"", 400, "none.png: the file is empty"),
         ({"name": "big.png"}, bytes(4_000_001), 413, "big.png is larger than the 4 megabytes .* --max-megabytes"),
         ({"name": "big.png"}, iter([bytes(1_000_000)] * 5), 413, "big.png is larger than the 4 megabytes"),
+        ({"name": "line.png"}, png(1, 65_536), 413, "line.png has 65536 × 1 pixels; this page accepts no side of more"),
         ({"name": "wide.png"}, png(1, 8), 400, "model: choose one of espcn, bicubic, sharper"),
         ({"strength": "0.5"}, png(1, 8), 400, "strength: espcn has none"),
         ({"model": "sharper", "strength": "1.5"}, png(1, 8), 400, "strength: must be from 0 to 1"),
@@ -187,6 +188,16 @@ def test_an_upload_that_stalls_loses_its_place(tmp_path, photo):
         )
         assert not [file for file in server.files() if file.name == "slow.png"]
         slow.close()
+
+
+def test_a_photo_whose_sender_left_is_not_upscaled(server, photo):
+    body = photo.read_bytes()
+    leaving = http.client.HTTPConnection("127.0.0.1", urlsplit(server.url).port)
+    leaving.request("POST", "/jobs?name=left.png", body=body[:-1], headers={"Content-Length": str(len(body))})
+    assert not gone(server, "left.png", within=1)
+    leaving.send(body[-1:])
+    leaving.close()
+    assert gone(server, "left.png", within=20)
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits of another process are Linux's")
