@@ -18,7 +18,6 @@ import contextlib
 import dataclasses
 import re
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -37,18 +36,17 @@ from jaxsr.demo.models import Offer
 from jaxsr.demo.submission import submit
 from jaxsr.demo.upload import Limits, TooLarge
 from jaxsr.demo.view import TILE
-from jaxsr.demo.work import upscale_job
 from jaxsr.errors import InputError
 
 PAGE = Path(__file__).parent / "page"
 SAMPLES = Path(__file__).parents[1] / "samples"
 
 
-def create_app(folder: Path, *, offers: dict[str, Offer], limits: Limits, hosts: Sequence[str]) -> Starlette:
+def create_app(queue: Queue, *, offers: dict[str, Offer], limits: Limits, hosts: Sequence[str]) -> Starlette:
     """Make the application.
 
     Args:
-      folder: private folder of the application. Everything that it writes is there, and is deleted when it ends.
+      queue: gets the jobs; whoever made it closes it.
       offers: the models, by name.
       limits: limits on the pictures.
       hosts: host names to which it answers; "*" for any.
@@ -56,11 +54,11 @@ def create_app(folder: Path, *, offers: dict[str, Offer], limits: Limits, hosts:
 
     @contextlib.asynccontextmanager
     async def lifespan(app):
-        app.state.queue = queue = Queue(folder, partial(upscale_job, offers=offers))
         sweeper = asyncio.create_task(_sweep(queue, 60 * limits.keep_minutes))
-        yield
+        # A second Ctrl-C cancels this, which is no failure to print.
+        with contextlib.suppress(asyncio.CancelledError):
+            yield
         sweeper.cancel()
-        await asyncio.to_thread(queue.close)
 
     app = Starlette(
         routes=[
@@ -88,7 +86,7 @@ def create_app(folder: Path, *, offers: dict[str, Offer], limits: Limits, hosts:
     )
     # A redirect would use the host name that the request states.
     app.router.redirect_slashes = False
-    app.state.offers, app.state.limits, app.state.receiving = offers, limits, 0
+    app.state.queue, app.state.offers, app.state.limits, app.state.receiving = queue, offers, limits, 0
     return app
 
 

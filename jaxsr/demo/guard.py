@@ -38,7 +38,8 @@ class Guard:
 def _is_foreign(scope):
     """Whether a browser states that the request comes from another origin. Other programs do not state an origin."""
     headers = Headers(scope=scope)
-    if headers.get("sec-fetch-site", "same-origin") != "same-origin":
-        return True
+    # Pages cannot forge it, and unlike the origin it holds behind a proxy too.
+    if site := headers.get("sec-fetch-site"):
+        return site != "same-origin"
     own = f"{scope['scheme']}://{headers.get('host', '')}"
     return headers.get("origin", own) != own

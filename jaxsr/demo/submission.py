@@ -51,10 +51,14 @@ async def _received(request, queue, limits, model, strength):
             await run_in_threadpool(check_megapixels, source, limits=limits)
         except InputError as error:
             raise type(error)(str(error).replace(f"{source.parent}/", "")) from error
+        # Nobody would get the token.
+        if await request.is_disconnected():
+            raise ClientDisconnect
     except BaseException as error:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
-        if isinstance(error, ClientDisconnect):
+        # The sender is gone, or the server ends.
+        if isinstance(error, ClientDisconnect | asyncio.CancelledError):
             return Response(status_code=400)
         if isinstance(error, TimeoutError):
             raise HTTPException(408, f"the picture did not arrive within {limits.keep_minutes:g} minutes") from error

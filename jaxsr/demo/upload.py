@@ -11,6 +11,8 @@ from jaxsr.imaging.picture import picture_size
 
 # With a suffix and the additions of temporary names, a name stays within the 255 bytes of most file systems.
 _LONGEST_STEM = 40
+# JPEG's own limit. A line of millions of pixels would take gigabytes, however few pixels there are in all.
+_LONGEST_SIDE = 65_535
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,10 @@ async def receive(chunks: AsyncIterator[bytes], path: Path, *, limits: Limits, a
 
 
 def check_megapixels(path: Path, *, limits: Limits) -> None:
-    """Compare a picture's size, as its header states it, with the limit.
+    """Compare a picture's size, as its header states it, with the limits.
 
     Raises:
-      TooLarge: the picture has more pixels than allowed.
+      TooLarge: the picture has more pixels than allowed, or too long a side.
       InputError: the file cannot be read as a picture.
     """
     height, width = picture_size(path)
@@ -87,4 +89,8 @@ def check_megapixels(path: Path, *, limits: Limits) -> None:
         raise TooLarge(
             f"{path.name} has {width} × {height} pixels, more than the {limits.megapixels:g} megapixels that this page "
             "accepts; make it smaller, or start the page with a larger --max-megapixels"
+        )
+    if max(height, width) > _LONGEST_SIDE:
+        raise TooLarge(
+            f"{path.name} has {width} × {height} pixels; this page accepts no side of more than {_LONGEST_SIDE} pixels"
         )

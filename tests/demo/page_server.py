@@ -70,11 +70,11 @@ def is_done(status):
 
 
 @contextlib.contextmanager
-def serving(temporary, *arguments):
-    """A server of these arguments, ended by SIGTERM."""
+def serving(temporary, *arguments, **options):
+    """A server of these arguments, ended by SIGTERM. The options are of its process."""
     command = [sys.executable, ROOT / "scripts/demo.py", "--port", "0", *map(str, arguments)]
     environment = os.environ | {"TMPDIR": str(temporary), "JAX_PLATFORMS": "cpu"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment, **options)
     with process:
         try:
             yield Server(process, process.stdout.readline().strip(), temporary)

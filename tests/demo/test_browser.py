@@ -203,3 +203,56 @@ def test_progress_and_cancel(page, server, large):
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(2000)
     assert not [path for path in server.files() if path.name == "large.jpg"]
+
+
+def test_an_upload_is_cancelled_while_it_is_sent(page, photo):
+    # An answer that does not come.
+    page.route("**/jobs?*", lambda route: None)
+    with page.expect_event("requestfailed") as failed:
+        drop(page, "dog.png", photo.read_bytes())
+        page.get_by_text("Sending the photo…").wait_for()
+        page.get_by_role("button", name="Cancel").click()
+    assert (failed.value.method, failed.value.failure) == ("POST", "net::ERR_ABORTED")
+    assert page.locator("#drop").is_visible()
+    assert not page.get_by_role("alert").is_visible()
+
+
+def test_a_job_survives_polls_that_fail(page, photo):
+    answers = [
+        lambda route: route.abort(),
+        lambda route: route.fulfill(status=502, body="<html>Bad gateway</html>"),
+        lambda route: route.fulfill(status=200, body="<html>Sign in</html>"),
+        lambda route: route.fulfill(status=503, json={"error": "busy"}),
+    ]
+    page.route("**/jobs/*", lambda route: answers.pop(0)(route) if answers else route.continue_())
+    drop(page, "dog.png", photo.read_bytes())
+    page.get_by_text("The server does not answer. Trying again…").wait_for()
+    finish(page)
+    assert answers == []
+
+
+def test_an_answer_that_cannot_be_read_is_one_sentence_on_the_page(page, photo):
+    page.route("**/jobs?*", lambda route: route.fulfill(status=413, body="<html>Too large</html>"))
+    drop(page, "dog.png", photo.read_bytes())
+    page.get_by_role("alert").get_by_text("The server of this page sent an answer that cannot be read").wait_for()
+
+
+def test_a_job_that_was_out_of_reach_for_long_is_not_deleted(page, photo):
+    methods = []
+    page.clock.install()
+    page.route("**/jobs/*", lambda route: (methods.append(route.request.method), route.abort()))
+    drop(page, "dog.png", photo.read_bytes())
+    page.get_by_text("The server does not answer. Trying again…").wait_for()
+    page.clock.fast_forward(61_000)
+    page.get_by_role("alert").get_by_text("The server of this page does not answer").wait_for(timeout=5000)
+    assert set(methods) == {"GET"}
+    page.unroute("**/jobs/*")
+    page.reload()
+    finish(page)
+
+
+def test_what_the_server_refuses_is_forgotten(page, server):
+    page.goto(f"{server.url}#absent")
+    page.reload()
+    page.get_by_role("alert").get_by_text("this picture was deleted").wait_for(timeout=5000)
+    assert page.url == server.url

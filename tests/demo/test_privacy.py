@@ -44,7 +44,7 @@ def test_links_are_not_followed(server, photo, tmp_path, monkeypatch):
     (samples / "link.jpg").symlink_to(secret)
     (samples / "own.jpg").write_text("own")
     monkeypatch.setattr(app, "SAMPLES", samples)
-    page = app.create_app(tmp_path, offers={}, limits=None, hosts=["*"])
+    page = app.create_app(None, offers={}, limits=None, hosts=["*"])
     assert asyncio.run(get(page, "/samples/own.jpg")) == (200, b"own")
     assert asyncio.run(get(page, "/samples/link.jpg"))[0] == 404
 
@@ -87,7 +87,11 @@ def test_other_sites_can_neither_name_nor_use_it(server, photo):
         ({"Origin": "null"}, 403),
         ({"Sec-Fetch-Site": "cross-site"}, 403),
         ({"Sec-Fetch-Site": "same-site"}, 403),
-        ({"Origin": own, "Sec-Fetch-Site": "same-origin"}, 201),
+        ({"Origin": own, "Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "none"}, 403),
+        # Behind a proxy the page's own origin is another than the server's.
+        ({"Origin": "https://demo.example", "Sec-Fetch-Site": "same-origin"}, 201),
+        ({"Origin": own}, 201),
     ):
         status, _, body = server.ask("POST", "/jobs?model=bicubic", body=photo.read_bytes(), headers=headers)
         assert status == code, headers

@@ -32,9 +32,9 @@ def png(height, width, seed=0):
     return file.getvalue()
 
 
-def gone(server, path):
-    """Whether a job's folder disappears: of a running job when its tile is done."""
-    for _ in range(600):
+def gone(server, path, within=60):
+    """Whether a job's folder disappears in these seconds: of a running job when its tile is done."""
+    for _ in range(10 * within):
         if not [file for file in server.files() if file.name == path]:
             return True
         time.sleep(0.1)
@@ -112,6 +112,7 @@ def test_tiles_show_the_picture(server, photo):
         ({"name": "none.png"}, b"", 400, "none.png: the file is empty"),
         ({"name": "big.png"}, bytes(4_000_001), 413, "big.png is larger than the 4 megabytes .* --max-megabytes"),
         ({"name": "big.png"}, iter([bytes(1_000_000)] * 5), 413, "big.png is larger than the 4 megabytes"),
+        ({"name": "line.png"}, png(1, 65_536), 413, "line.png has 65536 × 1 pixels; this page accepts no side of more"),
         ({"name": "wide.png"}, png(1, 8), 400, "model: choose one of espcn, bicubic, sharper"),
         ({"strength": "0.5"}, png(1, 8), 400, "strength: espcn has none"),
         ({"model": "sharper", "strength": "1.5"}, png(1, 8), 400, "strength: must be from 0 to 1"),
@@ -189,6 +190,16 @@ def test_an_upload_that_stalls_loses_its_place(tmp_path, photo):
         slow.close()
 
 
+def test_a_photo_whose_sender_left_is_not_upscaled(server, photo):
+    body = photo.read_bytes()
+    leaving = http.client.HTTPConnection("127.0.0.1", urlsplit(server.url).port)
+    leaving.request("POST", "/jobs?name=left.png", body=body[:-1], headers={"Content-Length": str(len(body))})
+    assert not gone(server, "left.png", within=1)
+    leaving.send(body[-1:])
+    leaving.close()
+    assert gone(server, "left.png", within=20)
+
+
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits of another process are Linux's")
 def test_a_full_disk_is_said_in_one_sentence(tmp_path, photo):
     with serving(tmp_path, "--models", "bicubic") as server:
@@ -198,7 +209,7 @@ def test_a_full_disk_is_said_in_one_sentence(tmp_path, photo):
         assert not [file for file in server.files() if file.name == "dog.png"]
 
 
-@pytest.mark.parametrize("way_out", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("way_out", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_limits_hold_and_nothing_is_left_behind(way_out, tmp_path, photo, large):
     with serving(tmp_path, "--models", "espcn", "--max-megapixels", 6, "--keep-minutes", 0.05) as server:
         status, answer = server.submit(png(2000, 3001), name="wide.png")
@@ -213,7 +224,41 @@ def test_limits_hold_and_nothing_is_left_behind(way_out, tmp_path, photo, large)
         server.process.send_signal(way_out)
         server.process.wait(60)
         assert list(tmp_path.iterdir()) == []
-        assert server.process.returncode == {signal.SIGTERM: 0, signal.SIGINT: 130}[way_out]
+        assert server.process.returncode == (130 if way_out == signal.SIGINT else 0)
+
+
+def test_under_nohup_it_survives_the_terminal(tmp_path):
+    ignoring = partial(signal.signal, signal.SIGHUP, signal.SIG_IGN)
+    with serving(tmp_path, "--models", "bicubic", preexec_fn=ignoring) as server:
+        server.process.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        assert server.ask("GET", "/options")[0] == 200
+
+
+def test_however_often_ctrl_c_is_pressed_it_says_what_it_waits_for_and_leaves_nothing(tmp_path, large):
+    # Bicubic is one long step, and a photo that is still arriving keeps the server from ending at the first.
+    with serving(tmp_path, "--models", "bicubic", stderr=subprocess.PIPE) as server:
+        slow = http.client.HTTPConnection("127.0.0.1", urlsplit(server.url).port)
+        slow.putrequest("POST", "/jobs?name=slow.png")
+        slow.putheader("Content-Length", "1000")
+        slow.endheaders(b"some")
+        running = server.job(large.read_bytes())
+        server.wait(running, until=lambda status: status["state"] == "running")
+        for _ in range(4):
+            server.process.send_signal(signal.SIGINT)
+            time.sleep(0.3)
+        assert server.process.wait(120) == 130
+        assert server.process.stderr.read() == "ends after the tile that is being computed\ninterrupted\n"
+        assert list(tmp_path.iterdir()) == []
+        slow.close()
+
+
+@pytest.mark.parametrize("host", ["127.1", "LOCALHOST"])
+def test_every_spelling_of_loopback_answers_to_its_own_names_alone(tmp_path, host):
+    with serving(tmp_path, "--models", "bicubic", "--host", host) as server:
+        assert server.url.startswith(f"http://{host}:")
+        assert server.ask("GET", "/options")[0] == 200
+        assert server.ask("GET", "/options", headers={"Host": "evil.example"})[0] == 400
 
 
 def refused(*arguments, by=forked.run, **options):
@@ -229,6 +274,7 @@ def test_what_cannot_be_served_is_said_in_one_sentence(server, tmp_path):
     assert f"--port {port}" in refused("--port", port, "--models", "bicubic")
     assert "--max-megapixels 0: must be more than 0" in refused("--max-megapixels", 0)
     assert "--keep-minutes inf: must be more than 0, and finite" in refused("--keep-minutes", "inf")
+    assert "--host: must name an address" in refused("--host", "", "--models", "bicubic")
     assert "absent: no such weights file" in refused("--models", "absent")
     # A package of this name that is not there, however much is installed.
     (tmp_path / "uvicorn.py").write_text("raise ModuleNotFoundError(\"No module named 'uvicorn'\", name='uvicorn')")

@@ -52,7 +52,9 @@ async function follow(work) {
 
 function giveUp(error) {
   enter("empty");
-  drop();
+  run = null;
+  // The work may still go on, and a reload comes back to it.
+  if (!error.temporary) upscaling.forget();
   fail(error.message);
 }
 

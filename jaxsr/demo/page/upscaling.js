@@ -1,6 +1,8 @@
 // Upscaling by the server of this page.
 
-let limits, token = null;
+// Milliseconds for which the server may be out of reach before a job is given up.
+const PATIENCE = 60_000;
+let limits, token = null, sending = null;
 
 // The models, the bundled photos, and what to tell the visitor before they choose a photo.
 export async function options() {
@@ -23,9 +25,10 @@ export async function upscale(file, { model, strength }, progress) {
   progress.report("Sending the photo…");
   const query = new URLSearchParams({ name: file.name, model });
   if (strength !== null) query.set("strength", strength);
-  const job = await ask(`jobs?${query}`, { method: "POST", body: file });
-  // The visitor cancelled it, or chose another photo, while it was being sent.
-  if (!progress.wanted()) return void ask(`jobs/${job.token}`, { method: "DELETE" });
+  sending = new AbortController();
+  const job = await ask(`jobs?${query}`, { method: "POST", body: file, signal: sending.signal });
+  // The visitor cancelled it, or chose another photo, when it had just been sent.
+  if (!progress.wanted()) return remove(job.token);
   token = job.token;
   history.replaceState(null, "", `#${token}`);
   return follow(progress);
@@ -38,40 +41,55 @@ export function resume() {
   return follow;
 }
 
-// Tell the server to delete the job, since nobody will ask for it again.
+// Stop sending, and tell the server to delete the job, since nobody will ask for it again.
 export function forget() {
-  if (token) ask(`jobs/${token}`, { method: "DELETE" }).catch(() => {});
+  sending?.abort();
+  if (token) remove(token);
   token = null;
   history.replaceState(null, "", location.pathname);
 }
 
-// The answer as JSON. If the server refuses, an Error with its sentence is thrown.
+// If the server is out of reach, it deletes the job itself later.
+const remove = (job) => ask(`jobs/${job}`, { method: "DELETE" }).catch(() => {});
+
+// The answer as JSON. If the server refuses, an Error with its sentence is thrown, which is `temporary` if the job may
+// still be there.
 async function ask(url, request) {
-  let answer;
-  try {
-    answer = await fetch(url, request);
-  } catch {
-    throw new Error("The server of this page does not answer. Is it still running?");
-  }
+  const lost = (what) => () => {
+    throw Object.assign(new Error(`The server of this page ${what}`), { temporary: true });
+  };
+  const answer = await fetch(url, request).catch(lost("does not answer. Is it still running?"));
   if (answer.status === 204) return null;
-  const value = await answer.json();
-  if (!answer.ok) throw Object.assign(new Error(value.error), { status: answer.status });
+  const value = await answer.json().catch(lost("sent an answer that cannot be read. Try again later."));
+  if (!answer.ok) throw Object.assign(new Error(value.error), { temporary: answer.status >= 500 });
   return value;
 }
 
 async function follow({ wanted, report }) {
   const mine = token;
-  let since = null;
+  let since = null, lost = null;
   while (wanted()) {
-    const job = await ask(`jobs/${mine}`);
+    let job;
+    try {
+      job = await ask(`jobs/${mine}`);
+      lost = null;
+    } catch (error) {
+      lost ??= performance.now();
+      if (!error.temporary || performance.now() - lost > PATIENCE) throw error;
+      report("The server does not answer. Trying again…");
+      await pause(1000);
+      continue;
+    }
     if (!wanted()) return;
     if (job.state === "failed") throw new Error(job.error);
     if (job.state === "done") return result(job, mine);
     if (job.done && !since) since = { at: performance.now(), done: job.done };
     report(progressText(job, since), job.stage === "upscaling" && job.total > 1 ? job.done / job.total : null);
-    await new Promise((resolve) => setTimeout(resolve, 250));
+    await pause(250);
   }
 }
+
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 function result(job, mine) {
   const pictures = {};
