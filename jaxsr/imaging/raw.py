@@ -92,8 +92,8 @@ def target_format(picture: Picture, target: Path) -> str:
     return wanted if wanted in deep else "ushort" if wanted == "float" and "ushort" in deep else "uchar"
 
 
-def finished(raw: Raw, picture: Picture, target: Path) -> pyvips.Image:
-    """The result as a lazy image in the colours of the source, with its metadata."""
+def finished(raw: Raw, picture: Picture, target: Path, *, frames: int = 1) -> pyvips.Image:
+    """The result as a lazy image in the colours of the source, with its metadata; `frames` lie one below the other."""
     height, width = raw.size
     image = pyvips.Image.rawload(path_of(raw.file), width, height, raw.bytes_per_pixel)
     image = image.copy(bands=raw.bands, format=raw.format)
@@ -112,7 +112,8 @@ def finished(raw: Raw, picture: Picture, target: Path) -> pyvips.Image:
         if opacity.format != colours.format:
             opacity = (opacity / 257).rint().cast(colours.format)
         colours = colours.bandjoin(opacity)
-    finished = with_metadata(colours, picture.stored, ratio=width / picture.size[1], profile=own_colours)
+    ratios = width / picture.size[1], height / frames / picture.size[0]
+    finished = with_metadata(colours, picture.stored, ratios=ratios, profile=own_colours)
     if picture.encoding is not None and own_colours and target.suffix.lower() != ".png":
         gray = count == 1 and "gray" in profiles
         finished = finished if gray or count > 1 else finished.colourspace("srgb")

@@ -234,12 +234,46 @@ def test_xmp_stays_with_its_orientation_reset(given, kept, tmp_path):
         assert b'tiff:Artist="me" ' + kept + b"/>" in written.info["xmp"]
 
 
-def test_resolution_grows_with_the_picture_and_none_is_made_up(tmp_path):
+def test_resolution_grows_with_the_picture(tmp_path):
     Image.fromarray(SMOOTH).save(tmp_path / "a.png", dpi=(72, 72))
     with Image.open(through(tmp_path / "a.png", tmp_path / "b.tif")) as written:
         assert written.info["dpi"][0] == pytest.approx(288, abs=0.1)
     with Image.open(through(tmp_path / "a.png", tmp_path / "b.jpg")) as written:
         assert written.info["dpi"][0] == pytest.approx(288, abs=1)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".bmp"])
+def test_resolution_grows_by_one_ratio_for_each_axis(suffix, tmp_path):
+    Image.fromarray(SMOOTH).save(tmp_path / "a.png", dpi=(300, 300))
+    with Image.open(through(tmp_path / "a.png", tmp_path / f"b{suffix}", size=lambda size: (48, 108))) as written:
+        assert written.size == (108, 48)
+        # Of a JPEG, Pillow says the first twice.
+        tags = [written.getexif().get(tag) for tag in (X_RESOLUTION, Y_RESOLUTION)]
+        assert (tags if suffix == ".jpg" else written.info["dpi"]) == pytest.approx((900, 600), abs=0.1)
+
+
+@pytest.mark.parametrize("with_exif", [True, False])
+@pytest.mark.parametrize("source", [".png", ".jpg", ".webp", ".tif", ".gif"])
+@pytest.mark.parametrize("target", WRITTEN_SUFFIXES)
+def test_no_resolution_is_made_up(target, source, with_exif, tmp_path):
+    options = {"exif": exif(6)} if with_exif and source != ".gif" else {}
+    Image.fromarray(SMOOTH).save(tmp_path / f"a{source}", **options)
+    with Image.open(through(tmp_path / f"a{source}", tmp_path / f"b{target}")) as written:
+        # Pillow says 72 dpi for a JPEG with EXIF that does not tell, and 1 for such a TIFF.
+        assert written.info.get("dpi", (1, 1)) in ((1, 1), *[(72, 72)] * ("exif" in options))
+        assert not {X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT}.intersection(written.getexif())
+
+
+@pytest.mark.parametrize("kind", ["animation", "pages"])
+def test_no_resolution_is_made_up_for_several_pictures(kind, tmp_path):
+    source, target = ("a.gif", "b.png") if kind == "animation" else ("a.tif", "b.tif")
+    frames = [Image.fromarray(SMOOTH), Image.fromarray(SMOOTH[::-1])]
+    frames[0].save(tmp_path / source, save_all=True, append_images=frames[1:])
+    jaxsr.upscale(tmp_path / source, tmp_path / target, model="bicubic")
+    with Image.open(tmp_path / target) as written:
+        for number in range(2):
+            written.seek(number)
+            assert written.info.get("dpi", (1, 1)) == (1, 1)
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
