@@ -128,7 +128,7 @@ def _cut_thumbnail(body, order, directory):
     if all(tag in records for tag in tags):
         begin, length = (struct.unpack(order + "L", records[tag][2])[0] for tag in tags)
         end = min(begin + length, len(body))
-        if begin < end == len(body):
+        if 8 <= begin < end == len(body):
             del body[begin:]
-        elif begin < end:
+        elif 8 <= begin < end:
             body[begin:end] = bytes(end - begin)

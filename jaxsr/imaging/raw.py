@@ -15,7 +15,7 @@ from jaxsr.imaging.icc import icc_profile
 from jaxsr.imaging.metadata import attach, with_metadata
 from jaxsr.imaging.picture import Picture
 from jaxsr.imaging.pixels import DTYPES, SPACES, WHITE
-from jaxsr.imaging.profiles import from_srgb, has_foreign_colours, is_cmyk
+from jaxsr.imaging.profiles import from_srgb, gray_in_srgb, has_foreign_colours, is_cmyk
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,12 @@ def finished(raw: Raw, picture: Picture, target: Path, *, frames: int = 1) -> py
     format = target_format(picture, target)
     bits = 16 if format == "ushort" else 8
     profiles = FORMATS[target.suffix.lower()].profiles
-    own_colours = ("cmyk" if is_cmyk(picture.stored) else "rgb") in profiles
-    if own_colours:
+    # Gray of another encoding can also go into a file as RGB.
+    own_kind = "cmyk" if is_cmyk(picture.stored) else "gray" if count == 1 and picture.encoding is None else "rgb"
+    own_colours = own_kind in profiles
+    if own_kind == "gray" and not own_colours:
+        colours = gray_in_srgb(colours, picture.stored, bits=bits)
+    elif own_colours:
         colours = from_srgb(colours, picture.stored, bits=bits, encoding=picture.encoding)
     if colours.format != format:
         colours = (colours / (65535 / WHITE[format])).rint().cast(format).copy(interpretation="srgb")

@@ -10,6 +10,9 @@ from PIL import Image, ImageCms
 
 import jaxsr
 from jaxsr.errors import InputError
+from jaxsr.imaging.encoding import Curve, Encoding
+from jaxsr.imaging.icc import icc_profile
+from jaxsr.imaging.metadata import attach
 from jaxsr.imaging.picture import open_picture, picture_size
 from jaxsr.imaging.resize import resize, resize_uint8
 from jaxsr.imaging.writing import WRITTEN_SUFFIXES, check_target
@@ -148,6 +151,30 @@ def test_colours_are_srgb_where_no_profile_can_be_kept(suffix, tmp_path):
     with Image.open(through(tmp_path / "a.png", tmp_path / f"b{suffix}")) as written:
         pixels = np.asarray(written.convert("RGB"), np.float32) / 255
     np.testing.assert_allclose(pixels.mean((0, 1)), shown.mean((0, 1)), atol=0.004)
+
+
+@pytest.mark.parametrize("suffix", WRITTEN_SUFFIXES)
+@pytest.mark.parametrize("deep", [False, True])
+def test_gray_keeps_its_profile_or_is_converted_by_it(deep, suffix, tmp_path):
+    icc = icc_profile(Encoding(curve=Curve(1.8)), gray=True)
+    ramp = np.tile(np.arange(0, 256, 4, dtype=np.uint16), (16, 1))
+    image = pyvips.Image.new_from_array(ramp * 257 if deep else ramp.astype(np.uint8))
+    image = image.copy(interpretation="grey16" if deep else "b-w")
+    attach(image, "icc-profile-data", icc)
+    image.write_to_file(str(tmp_path / "a.png"))
+    jaxsr.upscale(tmp_path / "a.png", tmp_path / f"b{suffix}", model="nearest", scale=1)
+    with Image.open(tmp_path / f"b{suffix}") as written:
+        kept = written.info.get("icc_profile")
+        levels = np.asarray(written.convert("RGB") if written.mode == "P" else written, float)
+    levels = levels.reshape(16, 64, -1)[..., 0] / (257 if levels.max() > 255 else 1)
+    if suffix in (".webp", ".gif", ".bmp"):
+        assert kept is None
+        light = (ramp / 255) ** 1.8
+        expected = 255 * np.where(light < 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    else:
+        assert kept == icc
+        expected = ramp
+    assert np.abs(levels - expected).mean() < {".webp": 2, ".gif": 3}.get(suffix, 1)
 
 
 @pytest.mark.parametrize("with_profile", [True, False])
