@@ -18,6 +18,10 @@ _MADE_UP = (UNKNOWN, (72 / 25.4, 72 / 25.4), (2.834, 2.834))
 _KEPT = re.compile(r"xmp-data|iptc-data|png-comment-|icc-profile-data|resolution-unit|image-description")
 _XMP_ORIENTATION = re.compile(rb"""(tiff:Orientation(?:\s*=\s*["']|>\s*))(\d)""")
 
+# These promise a gain map for HDR, and a clip, which the result does not have.
+_PROMISE = rb"(?:hdrgm:Version|GCamera:MotionPhoto|GCamera:MicroVideo)"
+_PROMISES = re.compile(rb"""\s%b\s*=\s*(?:"[^"]*"|'[^']*')|<%b>[^<]*</%b>""" % (_PROMISE, _PROMISE, _PROMISE))
+
 
 def field(image: pyvips.Image, name: str, otherwise: Any) -> Any:
     """A field of metadata, or `otherwise` if the image does not have it."""
@@ -85,7 +89,7 @@ def with_metadata(
         beyond = name.startswith("png-comment-") and not (name + str(value)).isascii()
         if value is not None and not beyond and (profile or name != "icc-profile-data"):
             if name == "xmp-data":
-                attach(image, name, _XMP_ORIENTATION.sub(rb"\g<1>1", value))
+                attach(image, name, _PROMISES.sub(b"", _XMP_ORIENTATION.sub(rb"\g<1>1", value)))
             else:
                 image.set_type(stored.get_typeof(name), name, value)
     # What is attached can change the resolution, so this comes last.
