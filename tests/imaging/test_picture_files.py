@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import pyvips
 from pictures import smooth, through
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, IptcImagePlugin
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 import jaxsr
 from jaxsr.errors import InputError
@@ -259,6 +260,29 @@ def test_xmp_stays_with_its_orientation_reset(given, kept, tmp_path):
     Image.fromarray(SMOOTH).save(tmp_path / "a.jpg", xmp=xmp, exif=exif(6))
     with Image.open(through(tmp_path / "a.jpg", tmp_path / "b.jpg")) as written:
         assert b'tiff:Artist="me" ' + kept + b"/>" in written.info["xmp"]
+
+
+@pytest.mark.parametrize("source", [".jpg", ".tif"])
+@pytest.mark.parametrize("target", [".jpg", ".tif"])
+def test_iptc_stays_where_other_programs_find_it(target, source, tmp_path):
+    iptc = b"\x1c\x02\x78\0\5Hello\x1c\x02\x50\0\2Me"
+    plain = io.BytesIO()
+    if source == ".jpg":
+        # Another resource, with a name, comes first.
+        block = b"Photoshop 3.0\x008BIM\4\2\4name\0\0\0\0\3one\x008BIM\4\4\0\0\0\0\0\x11" + iptc + b"\0"
+        Image.fromarray(SMOOTH).save(plain, "JPEG")
+        whole = plain.getvalue()
+        segment = b"\xff\xed" + (len(block) + 2).to_bytes(2, "big") + block
+        (tmp_path / "a.jpg").write_bytes(whole[:2] + segment + whole[2:])
+    else:
+        tags = ImageFileDirectory_v2()
+        tags[33723], tags.tagtype[33723] = iptc, 7
+        Image.fromarray(SMOOTH).save(tmp_path / "a.tif", tiffinfo=tags)
+    for name in (f"a{source}", through(tmp_path / f"a{source}", tmp_path / f"b{target}")):
+        with Image.open(tmp_path / name) as opened:
+            assert IptcImagePlugin.getiptcinfo(opened) == {(2, 120): b"Hello", (2, 80): b"Me"}
+            if opened.format == "TIFF":
+                assert opened.tag_v2[33723] == iptc
 
 
 def test_resolution_grows_with_the_picture(tmp_path):
