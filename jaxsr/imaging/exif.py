@@ -19,12 +19,23 @@ _TEXTS = (
     ExifTags.Base.DateTime,
     ExifTags.Base.Artist,
     ExifTags.Base.Copyright,
+    ExifTags.Base.HostComputer,
+    ExifTags.Base.ProcessingSoftware,
+)
+# Of programs that sort photos: numbers, and texts as bytes.
+_RATINGS = (ExifTags.Base.Rating, ExifTags.Base.RatingPercent)
+_BYTES = (
+    ExifTags.Base.XPTitle,
+    ExifTags.Base.XPComment,
+    ExifTags.Base.XPAuthor,
+    ExifTags.Base.XPKeywords,
+    ExifTags.Base.XPSubject,
 )
 _DIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 # The values of these tags are offsets in the source file.
 _POINTERS = (ExifTags.IFD.Interop, ExifTags.IFD.MakerNote)
 _SIZES = {ExifTags.Base.ExifImageHeight: 0, ExifTags.Base.ExifImageWidth: 1}
-_ASCII, _LONG, _LONG8 = 2, 4, 16
+_BYTE, _ASCII, _SHORT, _LONG, _LONG8 = 1, 2, 3, 4, 16
 _RESOLUTION = (ExifTags.Base.XResolution, ExifTags.Base.YResolution, ExifTags.Base.ResolutionUnit)
 _UNREADABLE = (*BROKEN, ArithmeticError, AttributeError, AssertionError)
 
@@ -54,6 +65,9 @@ def read_exif(path: str | os.PathLike) -> bytes:
                 if isinstance(given.get(tag), str):
                     # Pillow decodes these tags as Latin-1, but would encode them as ASCII.
                     kept[tag] = given[tag].encode("latin-1")
+            for tag in (*_RATINGS, *_BYTES):
+                if isinstance(given.get(tag), int | bytes):
+                    kept[tag] = given[tag]
             for tag in _DIRECTORIES:
                 if directory := _directory(given, tag):
                     kept[tag] = directory
@@ -91,16 +105,17 @@ def write_exif(file: BinaryIO, exif: bytes, *, size: tuple[int, int]) -> None:
         return
     records, following = _records(file, place, form)
     present = {_tag(record) for record in records}
-    large, wide = form is _LARGE, struct.calcsize(form.offset)
-    for tag, data in added:
+    wide = struct.calcsize(form.offset)
+    for tag, kind, data in added:
         if isinstance(data, ImageFileDirectory_v2):
             # The directory's offsets count from the start of the file, so its position must be known.
             at = _append(file, b"")
             file.write(data.tobytes(at))
-            records.append(struct.pack(form.entry, tag, _LONG8 if large else _LONG, 1, struct.pack(form.offset, at)))
+            records.append(struct.pack(form.entry, tag, kind, 1, struct.pack(form.offset, at)))
         elif tag not in present:
             value = data if len(data) <= wide else struct.pack(form.offset, _append(file, data))
-            records.append(struct.pack(form.entry, tag, _ASCII, len(data), value))
+            count = 1 if kind == _SHORT else len(data)
+            records.append(struct.pack(form.entry, tag, kind, count, value))
     at = _append(file, struct.pack(form.number, len(records)) + b"".join(sorted(records, key=_tag)) + following)
     file.seek(wide)
     file.write(struct.pack(form.offset, at))
@@ -136,20 +151,26 @@ def _records(file, place, form):
     return records, file.read(struct.calcsize(form.offset))
 
 
-def _entries(exif, size, head) -> Iterator[tuple[int, bytes | ImageFileDirectory_v2]]:
-    """Yield (tag, text or directory) to add. Whatever is yielded can be written."""
+def _entries(exif, size, head) -> Iterator[tuple[int, int, bytes | ImageFileDirectory_v2]]:
+    """Yield (tag, type, value or directory) to add. Whatever is yielded can be written."""
     tags = Image.Exif()
     tags.load(exif)
     for tag in _TEXTS:
         if isinstance(tags.get(tag), str):
-            yield int(tag), tags[tag].encode("latin-1") + b"\0"
+            yield int(tag), _ASCII, tags[tag].encode("latin-1") + b"\0"
+    for tag in _RATINGS:
+        if isinstance(tags.get(tag), int):
+            yield int(tag), _SHORT, struct.pack("<H", tags[tag])
+    for tag in _BYTES:
+        if isinstance(tags.get(tag), bytes):
+            yield int(tag), _BYTE, tags[tag]
     for tag in _DIRECTORIES:
         if values := _directory(tags, tag):
             directory = ImageFileDirectory_v2(head, group=tag)
             for key, value in values.items():
                 directory[key] = size[_SIZES[key]] if key in _SIZES else value
             directory.tobytes()
-            yield int(tag), directory
+            yield int(tag), _LONG8 if len(head) == 16 else _LONG, directory
 
 
 def _directory(tags, tag):

@@ -81,6 +81,21 @@ def test_what_enlarging_does_not_change_stays_byte_for_byte(target, order, tmp_p
     assert (len(kept), len(differing)) == (len(given), 1)
 
 
+SORTED = {RATING: 4, 0x4749: 75, COMPUTER: "A computer", 0x9C9B: "Größe".encode("utf-16-le")}
+
+
+@pytest.mark.parametrize("source", [".tif", ".jpg"])
+def test_a_tiff_keeps_what_programs_sort_photos_by(source, tmp_path):
+    tags = Image.Exif()
+    tags.update(SORTED)
+    Image.fromarray(PIXELS).save(tmp_path / f"a{source}", exif=tags)
+    upscale_file(jaxsr.load("bicubic"), tmp_path / f"a{source}", tmp_path / "b.tif")
+    upscale_file(jaxsr.load("bicubic"), tmp_path / "b.tif", tmp_path / "c.jpg")
+    for name in ("b.tif", "c.jpg"):
+        with Image.open(tmp_path / name) as written:
+            assert {tag: written.getexif().get(tag) for tag in SORTED} == SORTED
+
+
 @pytest.mark.parametrize("target", [".jpg", ".png", ".webp", ".tif"])
 def test_broken_exif_leaves_the_pixels_alone(target, tmp_path):
     random, whole = np.random.default_rng(0), blob()
