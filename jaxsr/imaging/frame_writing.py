@@ -11,10 +11,9 @@ from PIL.TiffImagePlugin import AppendingTiffWriter
 
 from jaxsr.errors import InputError
 from jaxsr.imaging.frames import Frames
-from jaxsr.imaging.metadata import kept
 from jaxsr.imaging.png.animation import add_frames
 from jaxsr.imaging.png.deflate import Compression
-from jaxsr.imaging.raw import Raw, finished, path_of
+from jaxsr.imaging.raw import Raw, finished
 from jaxsr.imaging.writing import LARGE_TIFF, add_exif, save, save_tiff, written
 
 _ANIMATED, _PAGED = (".gif", ".webp", ".png"), (".tif", ".tiff")
@@ -51,7 +50,7 @@ def write_animation(
     """
     picture, suffix = frames.pictures[0], target.suffix.lower()
     with raw.file, written(target) as file:
-        roll = finished(raw, picture, target)
+        roll = finished(raw, picture, target, frames=len(frames.pictures))
         height = roll.height // len(frames.pictures)
         if suffix == ".png":
             images = [roll.crop(0, top, roll.width, height) for top in range(0, roll.height, height)]
@@ -84,8 +83,7 @@ def write_pages(target: Path, raws: Sequence[Raw], frames: Frames) -> None:
         with AppendingTiffWriter(file) as joined:
             for raw, picture in zip(raws, frames.pictures, strict=True):
                 with raw.file, tempfile.TemporaryFile(dir=target.parent) as page:
-                    keep = kept(picture.stored, target)
-                    save_tiff(finished(raw, picture, target), path_of(page), keep=keep, large=large)
+                    save_tiff(finished(raw, picture, target), page, large=large)
                     page.seek(0)
                     shutil.copyfileobj(page, joined, 2**22)
                 joined.newFrame()

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pyvips
+from PIL.AvifImagePlugin import AvifImageFile
 
 from jaxsr.errors import InputError, first_line
 from jaxsr.imaging.boxes import primary_numbers
 from jaxsr.imaging.broken import BROKEN
 from jaxsr.imaging.encoding import HDR_CURVES, SRGB, Encoding, encoding_of_numbers
+from jaxsr.imaging.exif import orientation_of
 from jaxsr.imaging.metadata import attach, field
-from jaxsr.imaging.pixels import image_of, open_image
+from jaxsr.imaging.pixels import check_pixels, image_of, open_image
 from jaxsr.imaging.png.chunks import Chunk
 from jaxsr.imaging.png.colour import cicp_chunk
 
@@ -43,7 +45,8 @@ def read_heic(path: Path) -> tuple[pyvips.Image, Encoding | None, tuple[Chunk, .
 
     Returns:
       The picture, turned upright by the file's own transformations, with its profile, EXIF and XMP; the encoding that
-      its numbers name, None for sRGB or a profile; and the cICP chunk for that encoding, if any.
+      its numbers name, None for sRGB or a profile; and the cICP chunk for that encoding, if any. The field "n-pages"
+      has the number of pictures.
 
     Raises:
       InputError: pillow-heif is not installed, or the file is broken or HDR.
@@ -57,11 +60,10 @@ def read_heic(path: Path) -> tuple[pyvips.Image, Encoding | None, tuple[Chunk, .
     if pixels.dtype == np.uint16 and (depth := info["bit_depth"]) < 16:
         pixels = np.round(_scaled(pixels, depth)).astype(np.uint16)
     image = image_of(pixels)
-    for name, key in (("icc-profile-data", "icc_profile"), ("exif-data", "exif"), ("xmp-data", "xmp")):
-        if info.get(key):
-            attach(image, name, bytes(info[key]))
+    _attach_all(image, info)
     # libheif has turned the picture; the orientation in its EXIF must not turn it again.
     image.set_type(pyvips.GValue.gint_type, "orientation", 1)
+    image.set_type(pyvips.GValue.gint_type, "n-pages", len(opened))
     if info.get("icc_profile"):
         return image, None, ()
     numbers = info.get("nclx_profile") or {}
@@ -86,6 +88,35 @@ def read_avif(path: Path) -> tuple[pyvips.Image, Encoding | None, tuple[Chunk, .
     image.set_type(pyvips.GValue.gint_type, "orientation", 1)
     numbers = None if image.get_typeof("icc-profile-data") else primary_numbers(path)
     return image, *_by_numbers(path, *numbers or (_UNSPECIFIED, _UNSPECIFIED))
+
+
+def read_animated_avif(path: Path, *, largest: int) -> tuple[pyvips.Image, Encoding | None, tuple[Chunk, ...]]:
+    """Read the first frame of an animated AVIF, with Pillow because libvips refuses these; returns as `read_heic`.
+
+    Raises:
+      InputError: the file is broken, HDR, or has more pixels than `largest`.
+    """
+    try:
+        with AvifImageFile(path) as opened:
+            check_pixels(path, opened.size[::-1], largest=largest)
+            image = image_of(np.asarray(opened))
+            info, count = opened.info, opened.n_frames
+    except InputError:
+        raise
+    except _BROKEN as error:
+        raise _broken(path, error) from error
+    _attach_all(image, info)
+    # Pillow has not turned it, but says in its EXIF how to.
+    image.set_type(pyvips.GValue.gint_type, "orientation", orientation_of(info.get("exif", b"")) or 1)
+    image.set_type(pyvips.GValue.gint_type, "n-pages", count)
+    numbers = None if info.get("icc_profile") else primary_numbers(path)
+    return image, *_by_numbers(path, *numbers or (_UNSPECIFIED, _UNSPECIFIED))
+
+
+def _attach_all(image, info):
+    for name, key in (("icc-profile-data", "icc_profile"), ("exif-data", "exif"), ("xmp-data", "xmp")):
+        if info.get(key):
+            attach(image, name, bytes(info[key]))
 
 
 def _scaled(samples, depth):

@@ -3,13 +3,24 @@
 import contextlib
 import itertools
 import re
-from pathlib import Path
 from typing import Any
 
 import pyvips
 
-_KEPT = re.compile(r"exif-|xmp-data|iptc-data|png-comment-|icc-profile-data|resolution-unit|image-description")
+from jaxsr.imaging.exif_updating import exif_resolution
+
+# libvips' flags for the metadata to write. EXIF is not among them, because libvips would drop parts of it, and make up
+# others. The stubs of pyvips type flags as integers; libvips also takes their names.
+KEEP: Any = "xmp:iptc:icc:other"
+# Resolutions by which libvips says that it is unknown; the others are 72 dpi, for JPEG and PNG.
+UNKNOWN = (1.0, 1.0)
+_MADE_UP = (UNKNOWN, (72 / 25.4, 72 / 25.4), (2.834, 2.834))
+_KEPT = re.compile(r"xmp-data|iptc-data|png-comment-|icc-profile-data|resolution-unit|image-description")
 _XMP_ORIENTATION = re.compile(rb"""(tiff:Orientation(?:\s*=\s*["']|>\s*))(\d)""")
+
+# These promise a gain map for HDR, and a clip, which the result does not have.
+_PROMISE = rb"(?:hdrgm:Version|GCamera:MotionPhoto|GCamera:MicroVideo)"
+_PROMISES = re.compile(rb"""\s%b\s*=\s*(?:"[^"]*"|'[^']*')|<%b>[^<]*</%b>""" % (_PROMISE, _PROMISE, _PROMISE))
 
 
 def field(image: pyvips.Image, name: str, otherwise: Any) -> Any:
@@ -53,34 +64,22 @@ def field_names(stored: pyvips.Image) -> list[str]:
     return names
 
 
-def kept(stored: pyvips.Image, target: Path) -> str:
-    """libvips' flags for the metadata to write.
-
-    EXIF is left out if the source has none, because libvips would make it up. The exception is a known resolution in a
-    format that stores it in EXIF.
-    """
-    needed = _resolution_known(stored) and target.suffix.lower() not in (".png", ".tif", ".tiff")
-    return "xmp:iptc:icc:other" + (":exif" if needed or _has_exif(stored) else "")
+def resolution_of(stored: pyvips.Image) -> tuple[float, float] | None:
+    """The resolution of an image, across and down in pixels per millimetre; None if its file says nothing of it."""
+    resolution = stored.xres, stored.yres
+    made_up = resolution in _MADE_UP and not stored.get_typeof("resolution-unit")
+    return exif_resolution(field(stored, "exif-data", b"")) if made_up or resolution == UNKNOWN else resolution
 
 
-def _has_exif(stored):
-    return any(name.startswith("exif-") for name in field_names(stored))
-
-
-def _resolution_known(stored):
-    # libvips reports an unknown resolution as 1 pixel per millimetre.
-    return (stored.xres, stored.yres) != (1.0, 1.0)
-
-
-def with_metadata(image: pyvips.Image, stored: pyvips.Image, *, ratio: float, profile: bool) -> pyvips.Image:
-    """A copy of the result with the metadata of its source; the orientation is reset to upright.
-
-    The thumbnail in the source's EXIF is left out.
+def with_metadata(
+    image: pyvips.Image, stored: pyvips.Image, *, ratios: tuple[float, float], profile: bool
+) -> pyvips.Image:
+    """A copy of the result with the metadata of its source, apart from EXIF; the orientation is reset to upright.
 
     Args:
       image: the result.
       stored: the source picture with its metadata.
-      ratio: width of the result divided by that of the source; the resolution is multiplied by it.
+      ratios: width and height of the result divided by those of the source; the resolution is multiplied by them.
       profile: whether to keep the source's colour profile.
     """
     image = without(image, "icc-profile-data")
@@ -90,14 +89,15 @@ def with_metadata(image: pyvips.Image, stored: pyvips.Image, *, ratio: float, pr
         beyond = name.startswith("png-comment-") and not (name + str(value)).isascii()
         if value is not None and not beyond and (profile or name != "icc-profile-data"):
             if name == "xmp-data":
-                attach(image, name, _XMP_ORIENTATION.sub(rb"\g<1>1", value))
+                attach(image, name, _PROMISES.sub(b"", _XMP_ORIENTATION.sub(rb"\g<1>1", value)))
             else:
                 image.set_type(stored.get_typeof(name), name, value)
-    if _has_exif(stored):
-        image.set_type(pyvips.GValue.gint_type, "orientation", 1)
-    # The thumbnail in the EXIF shows the source as it was stored, which may be turned otherwise.
-    image = without(image, "jpeg-thumbnail-data")
-    # When EXIF is attached, libvips takes over the resolution in it, which is all that a WebP has. So this comes last.
-    source = stored if _resolution_known(stored) else image
-    scales = (source.xres * ratio, source.yres * ratio) if _resolution_known(source) else (1.0, 1.0)
-    return image.copy(xres=scales[0], yres=scales[1])
+    # What is attached can change the resolution, so this comes last.
+    known = resolution_of(stored)
+    across, down = (known[0] * ratios[0], known[1] * ratios[1]) if known else UNKNOWN
+    return image.copy(xres=across, yres=down)
+
+
+def written_resolution(image: pyvips.Image) -> tuple[float, float] | None:
+    """The resolution of an image from `with_metadata`, across and down in pixels per millimetre; None if unknown."""
+    return None if (image.xres, image.yres) == UNKNOWN else (image.xres, image.yres)

@@ -12,9 +12,10 @@ from jaxsr.errors import InputError
 from jaxsr.imaging.comments import is_gif_cut_short, read_comments
 from jaxsr.imaging.encoding import Encoding
 from jaxsr.imaging.exif import orientation_of, read_exif
-from jaxsr.imaging.heif import is_heic, read_avif, read_heic
+from jaxsr.imaging.heif import is_heic, read_animated_avif, read_avif, read_heic
 from jaxsr.imaging.lab import is_lab, read_lab
 from jaxsr.imaging.metadata import attach, field, without
+from jaxsr.imaging.mpf import jpeg_count
 from jaxsr.imaging.pillow_formats import pillow_reader, read_by_pillow
 from jaxsr.imaging.pixels import LARGEST, open_image
 from jaxsr.imaging.png.animation import frame_count
@@ -47,7 +48,7 @@ class Decoded:
       texts: (keyword, text) of a PNG, where these are not ASCII.
       comments: the comments of a JPEG or GIF.
       notes: what a person should know, such as "the first of 12 pictures".
-      count: the pictures in the file. A TIFF's smaller copies and masks do not count.
+      count: the pictures in the file. Smaller copies, masks and gain maps do not count.
     """
 
     stored: pyvips.Image
@@ -75,19 +76,20 @@ def decode(path: Path, *, salvage: bool = False, all_frames: bool = False, large
     head = head_of(path)
     if is_heic(head):
         image, encoding, chunks = read_heic(path)
-        return Decoded(image, encoding, chunks)
+        return Decoded(image, encoding, chunks, count=field(image, "n-pages", 1))
     if reader := pillow_reader(path, head):
         image, notes = read_by_pillow(path, reader, largest=largest)
         return Decoded(image, notes=notes)
     if is_jpeg(head):
         image, notes = salvaged(path, largest=largest) if salvage else (open_image(path), ())
-        return Decoded(image, comments=read_comments(path), notes=notes)
+        return Decoded(image, comments=read_comments(path), notes=notes, count=jpeg_count(path))
     if head.startswith(b"\x89PNG"):
         return _png(path)
     if head.startswith((b"II", b"MM")):
         return _tiff(path)
     if head[4:8] == b"ftyp":
-        image, encoding, chunks = read_avif(path)
+        animated = head[8:12] == b"avis"
+        image, encoding, chunks = read_animated_avif(path, largest=largest) if animated else read_avif(path)
         return Decoded(image, encoding, chunks, count=field(image, "n-pages", 1))
     options: dict[str, Any] = {"n": -1} if all_frames else {}
     notes = ("its end is missing, and frames may be",) if is_gif_cut_short(path) else ()

@@ -5,6 +5,7 @@ import pyvips
 
 from jaxsr.imaging.encoding import Encoding
 from jaxsr.imaging.metadata import attach, without
+from jaxsr.imaging.pixels import SPACES
 
 # Colours that show whether a profile is sRGB under another name.
 _STEPS = np.linspace(0, 255, 7).astype(np.uint8)
@@ -86,6 +87,22 @@ def from_srgb(
     # libvips exports to the attached profile.
     attach(colours, _PROFILE, stored.get(_PROFILE))
     return colours.icc_export(pcs="lab", depth=bits)
+
+
+def gray_in_srgb(image: pyvips.Image, stored: pyvips.Image, *, bits: int) -> pyvips.Image:
+    """Gray converted by the profile of its source to the gray of sRGB, for formats that hold no profile of gray.
+
+    Args:
+      image: one band.
+      stored: the source picture, whose profile, if it has one, is usable.
+      bits: bits of the result, 8 or 16.
+    """
+    if not stored.get_typeof(_PROFILE) or image.format == "float":
+        return image
+    image = image.copy()
+    attach(image, _PROFILE, stored.get(_PROFILE))
+    gray = image.icc_transform("srgb", embedded=True, depth=bits).extract_band(1)
+    return gray.copy(interpretation=SPACES[gray.format, 1])
 
 
 def has_foreign_colours(image: pyvips.Image, *, encoding: Encoding | None = None) -> bool:

@@ -12,10 +12,11 @@ import pyvips
 from jaxsr.imaging.color import unit_of
 from jaxsr.imaging.formats import FORMATS
 from jaxsr.imaging.icc import icc_profile
-from jaxsr.imaging.metadata import attach, with_metadata
+from jaxsr.imaging.iptc import iptc_for
+from jaxsr.imaging.metadata import attach, field, with_metadata, without
 from jaxsr.imaging.picture import Picture
 from jaxsr.imaging.pixels import DTYPES, SPACES, WHITE
-from jaxsr.imaging.profiles import from_srgb, has_foreign_colours, is_cmyk
+from jaxsr.imaging.profiles import from_srgb, gray_in_srgb, has_foreign_colours, is_cmyk
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,8 @@ def target_format(picture: Picture, target: Path) -> str:
     return wanted if wanted in deep else "ushort" if wanted == "float" and "ushort" in deep else "uchar"
 
 
-def finished(raw: Raw, picture: Picture, target: Path) -> pyvips.Image:
-    """The result as a lazy image in the colours of the source, with its metadata."""
+def finished(raw: Raw, picture: Picture, target: Path, *, frames: int = 1) -> pyvips.Image:
+    """The result as a lazy image in the colours of the source, with its metadata; `frames` lie one below the other."""
     height, width = raw.size
     image = pyvips.Image.rawload(path_of(raw.file), width, height, raw.bytes_per_pixel)
     image = image.copy(bands=raw.bands, format=raw.format)
@@ -102,8 +103,12 @@ def finished(raw: Raw, picture: Picture, target: Path) -> pyvips.Image:
     format = target_format(picture, target)
     bits = 16 if format == "ushort" else 8
     profiles = FORMATS[target.suffix.lower()].profiles
-    own_colours = ("cmyk" if is_cmyk(picture.stored) else "rgb") in profiles
-    if own_colours:
+    # Gray of another encoding can also go into a file as RGB.
+    own_kind = "cmyk" if is_cmyk(picture.stored) else "gray" if count == 1 and picture.encoding is None else "rgb"
+    own_colours = own_kind in profiles
+    if own_kind == "gray" and not own_colours:
+        colours = gray_in_srgb(colours, picture.stored, bits=bits)
+    elif own_colours:
         colours = from_srgb(colours, picture.stored, bits=bits, encoding=picture.encoding)
     if colours.format != format:
         colours = (colours / (65535 / WHITE[format])).rint().cast(format).copy(interpretation="srgb")
@@ -112,7 +117,13 @@ def finished(raw: Raw, picture: Picture, target: Path) -> pyvips.Image:
         if opacity.format != colours.format:
             opacity = (opacity / 257).rint().cast(colours.format)
         colours = colours.bandjoin(opacity)
-    finished = with_metadata(colours, picture.stored, ratio=width / picture.size[1], profile=own_colours)
+    ratios = width / picture.size[1], height / frames / picture.size[0]
+    finished = with_metadata(colours, picture.stored, ratios=ratios, profile=own_colours)
+    if given := field(finished, "iptc-data", b""):
+        iptc = iptc_for(given, target.suffix.lower())
+        finished = without(finished, "iptc-data")
+        if iptc:
+            attach(finished, "iptc-data", iptc)
     if picture.encoding is not None and own_colours and target.suffix.lower() != ".png":
         gray = count == 1 and "gray" in profiles
         finished = finished if gray or count > 1 else finished.colourspace("srgb")

@@ -5,7 +5,7 @@ import errno
 import os
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import pyvips
@@ -14,9 +14,11 @@ from PIL import Image
 from jaxsr.errors import InputError
 from jaxsr.files import replacing, require_name
 from jaxsr.imaging.comments import comment_texts, write_comments
-from jaxsr.imaging.exif import write_exif
+from jaxsr.imaging.exif import drop_resolution, write_exif
+from jaxsr.imaging.exif_placing import insert_into_jpeg, insert_into_webp
+from jaxsr.imaging.exif_updating import updated_exif
 from jaxsr.imaging.formats import FORMATS
-from jaxsr.imaging.metadata import field, kept
+from jaxsr.imaging.metadata import KEEP, field, written_resolution
 from jaxsr.imaging.picture import Picture
 from jaxsr.imaging.pixels import DTYPES, LARGEST
 from jaxsr.imaging.png.chunks import insert_before_pixels
@@ -98,18 +100,27 @@ def save(
     Raises:
       pyvips.Error: the image cannot be written.
     """
-    suffix, keep = target.suffix.lower(), kept(picture.stored, target)
-    if suffix != ".png":
-        # By descriptor, because libvips reads brackets in a name as options, and a name need not be valid text.
-        _SAVERS[suffix](image, path_of(file), keep, quality)
-    else:
-        write_png(file, image, keep=keep, compression=compression)
+    suffix = target.suffix.lower()
+    # The frames of an animation lie one below the other.
+    size = field(image, "page-height", image.height), image.width
+    given, resolution = field(picture.stored, "exif-data", b""), written_resolution(image)
+    exif = updated_exif(given, size=size, resolution=resolution)
+    if suffix == ".png":
+        # A PNG has another place for the resolution.
+        options = {"exif": exif if given else b"", "resolution": resolution is not None, "compression": compression}
+        write_png(file, image, keep=KEEP, **options)
         write_text(file, (*picture.texts, *comment_texts(picture.comments)))
         bits = 16 if image.format == "ushort" else 8
         insert_before_pixels(file, chunks_for(picture.colour_chunks, bands=image.bands, bits=bits))
+    else:
+        _SAVERS[suffix](image, file, quality)
+    if suffix in (".jpg", ".jpeg"):
+        insert_into_jpeg(file, exif)
+    elif suffix == ".webp":
+        insert_into_webp(file, exif, size=size)
+    elif suffix in (".tif", ".tiff"):
+        add_exif(file, picture, size=size)
     write_comments(file, picture.comments, suffix=suffix)
-    if suffix in (".tif", ".tiff"):
-        add_exif(file, picture, size=(image.height, image.width))
 
 
 def add_exif(file: BinaryIO, picture: Picture, *, size: tuple[int, int]) -> None:
@@ -152,45 +163,40 @@ def check_target(picture: Picture, target: Path, *, size: tuple[int, int]) -> No
         )
 
 
-def _save_bitmap(image, path, _keep, _quality):
+def _save_bitmap(image, file, _quality):
     # libvips cannot write BMP, and Pillow takes it from memory only.
-    pixels = image.numpy()
-    Image.fromarray(pixels).save(path, format="BMP", dpi=(image.xres * 25.4, image.yres * 25.4))
+    # Without a resolution Pillow would make one up; 0 says that it is unknown.
+    across, down = written_resolution(image) or (0, 0)
+    Image.fromarray(image.numpy()).save(file, format="BMP", dpi=(25.4 * across, 25.4 * down))
 
 
-def _save_tiff(image, path, keep, _quality):
+def _save_tiff(image, file, _quality):
     length = image.width * image.height * image.bands * np.dtype(DTYPES[image.format]).itemsize
-    save_tiff(image, path, keep=keep, large=length > LARGE_TIFF)
+    save_tiff(image, file, large=length > LARGE_TIFF)
 
 
-def save_tiff(image: pyvips.Image, path: str, *, keep: str, large: bool) -> None:
-    """Write a TIFF, or a BigTIFF if it is large.
-
-    Args:
-      image: the picture.
-      path: the file.
-      keep: libvips' flags for the metadata to write.
-      large: whether to write a BigTIFF.
-    """
+def save_tiff(image: pyvips.Image, file: BinaryIO, *, large: bool) -> None:
+    """Write a TIFF, or a BigTIFF if it is large, to an empty file that is open for reading and writing."""
     predictor = "float" if image.format == "float" else "horizontal"
-    # The stubs of pyvips type flags as integers; libvips also takes their names.
     image.tiffsave(
-        path,
-        keep=keep,  # ty: ignore[invalid-argument-type]
+        path_of(file),
+        keep=KEEP,
         compression="deflate",
         predictor=predictor,
         bigtiff=large,
     )
+    if written_resolution(image) is None:
+        drop_resolution(file)
 
 
-# Called with the image, the path, libvips' flags for metadata and the quality. The stubs of pyvips type flags as
-# integers; libvips also takes their names.
-_SAVERS: dict[str, Callable[[pyvips.Image, str, Any, int], None]] = {
-    ".jpg": lambda image, path, keep, quality: image.jpegsave(
-        path, keep=keep, Q=quality, subsample_mode="off", optimize_coding=True
+# Called with the image, the file and the quality. By descriptor, because libvips reads brackets in a name as options,
+# and a name need not be valid text.
+_SAVERS: dict[str, Callable[[pyvips.Image, BinaryIO, int], None]] = {
+    ".jpg": lambda image, file, quality: image.jpegsave(
+        path_of(file), keep=KEEP, Q=quality, subsample_mode="off", optimize_coding=True
     ),
-    ".webp": lambda image, path, keep, quality: image.webpsave(path, keep=keep, Q=quality),
-    ".gif": lambda image, path, keep, _: image.gifsave(path, keep=keep),
+    ".webp": lambda image, file, quality: image.webpsave(path_of(file), keep=KEEP, Q=quality),
+    ".gif": lambda image, file, _: image.gifsave(path_of(file), keep=KEEP),
     ".bmp": _save_bitmap,
     ".tif": _save_tiff,
 }

@@ -11,7 +11,7 @@ from PIL import Image
 from jaxsr.errors import InputError
 from jaxsr.imaging.boxes import primary_numbers
 from jaxsr.imaging.photo import read_photo
-from jaxsr.imaging.picture import open_picture
+from jaxsr.imaging.picture import open_picture, picture_size
 
 COLOUR = (160, 140, 110)
 
@@ -121,3 +121,25 @@ def test_white_is_white_at_any_depth(bits, tmp_path):
     rows = open_picture(tmp_path / "a.avif").rows(0, 64)
     assert (rows[0].min(), rows[40].max()) == (1, 0)
     np.testing.assert_allclose(rows[60], 2 ** (bits - 1) / (2**bits - 1), atol=1e-5)
+
+
+def test_the_first_frame_of_an_animation(tmp_path):
+    frames = [Image.new("RGB", (40, 24), colour) for colour in (COLOUR, (0, 0, 0))]
+    tags = Image.Exif()
+    # No orientation, with which Pillow crashes when it writes an animation.
+    tags[0x010F] = "A phone"
+    options = {"save_all": True, "append_images": frames[1:], "exif": tags}
+    path = avif(tmp_path / "a.avif", primaries=12, transfer=13, picture=frames[0], **options)
+    assert path.read_bytes()[8:12] == b"avis"
+    picture = open_picture(path)
+    assert (picture.notes, picture.size, picture_size(path)) == (("the first of 2 pictures",), (24, 40), (24, 40))
+    assert picture.encoding.primaries[0] == (0.68, 0.32)
+    with pytest.warns(UserWarning, match="the first of 2"):
+        through(path, tmp_path / "b.png")
+    with Image.open(tmp_path / "b.png") as written:
+        assert written.getexif()[0x010F] == "A phone"
+        np.testing.assert_allclose(np.asarray(written)[40, 40], COLOUR, atol=3)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"a\.avif: cannot be read as a picture"):
+        open_picture(path)

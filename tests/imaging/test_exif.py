@@ -11,6 +11,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 import jaxsr
 from jaxsr.imaging.exif import read_exif, write_exif
+from jaxsr.imaging.exif_updating import exif_resolution, updated_exif
 from jaxsr.upscaling.files import upscale_file
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (24, 36, 3), np.uint8)
@@ -45,7 +46,7 @@ def require_all(tags, *, width, height):
 
 
 @pytest.mark.parametrize("source", [".tif", ".jpg", ".png"])
-@pytest.mark.parametrize("target", [".tif", ".jpg", ".webp"])
+@pytest.mark.parametrize("target", [".tif", ".jpg", ".png", ".webp"])
 def test_all_of_it_stays(source, target, tmp_path):
     save(tmp_path / f"a{source}")
     upscale_file(jaxsr.load("bicubic"), tmp_path / f"a{source}", tmp_path / f"b{target}")
@@ -56,6 +57,69 @@ def test_all_of_it_stays(source, target, tmp_path):
         with tifffile.TiffFile(tmp_path / "b.tif") as written:
             np.testing.assert_array_equal(written.asarray(), pixels)
             assert written.pages[0].tags[EXIF].value["DateTimeOriginal"] == PHOTO[TAKEN]
+
+
+RATING, COMPUTER, MAKER_NOTE = 0x4746, 0x013C, 0x927C
+
+
+@pytest.mark.parametrize("order", ["II", "MM"])
+@pytest.mark.parametrize("target", [".jpg", ".png", ".webp"])
+def test_what_enlarging_does_not_change_stays_byte_for_byte(target, order, tmp_path):
+    tags = Image.Exif()
+    tags.endian = "<" if order == "II" else ">"
+    tags[RATING], tags[COMPUTER], tags[ORIENTATION] = 5, "A computer", 6
+    tags.get_ifd(EXIF).update({TAKEN: PHOTO[TAKEN], MAKER_NOTE: bytes(range(200))})
+    given = tags.tobytes().removeprefix(b"Exif\0\0")
+    assert given.startswith(order.encode())
+    Image.fromarray(PIXELS).save(tmp_path / "a.jpg", exif=tags)
+    upscale_file(jaxsr.load("bicubic"), tmp_path / "a.jpg", tmp_path / f"b{target}")
+    with Image.open(tmp_path / f"b{target}") as written:
+        kept = written.info["exif"].removeprefix(b"Exif\0\0")
+        assert written.size == (96, 144)
+    differing = [place for place in range(len(given)) if given[place] != kept[place]]
+    # The orientation's value, and no more: no sizes, no resolution where there were none.
+    assert (len(kept), len(differing)) == (len(given), 1)
+
+
+SORTED = {RATING: 4, 0x4749: 75, COMPUTER: "A computer", 0x9C9B: "Größe".encode("utf-16-le")}
+
+
+@pytest.mark.parametrize("source", [".tif", ".jpg"])
+def test_a_tiff_keeps_what_programs_sort_photos_by(source, tmp_path):
+    tags = Image.Exif()
+    tags.update(SORTED)
+    Image.fromarray(PIXELS).save(tmp_path / f"a{source}", exif=tags)
+    upscale_file(jaxsr.load("bicubic"), tmp_path / f"a{source}", tmp_path / "b.tif")
+    upscale_file(jaxsr.load("bicubic"), tmp_path / "b.tif", tmp_path / "c.jpg")
+    for name in ("b.tif", "c.jpg"):
+        with Image.open(tmp_path / name) as written:
+            assert {tag: written.getexif().get(tag) for tag in SORTED} == SORTED
+
+
+@pytest.mark.parametrize("target", [".jpg", ".png", ".webp", ".tif"])
+def test_broken_exif_leaves_the_pixels_alone(target, tmp_path):
+    random, whole = np.random.default_rng(0), blob()
+    for _ in range(8):
+        broken = bytearray(whole)
+        for place in random.integers(6, len(whole), 8):
+            broken[place] = random.integers(256)
+        Image.fromarray(PIXELS).save(tmp_path / "a.webp", exif=bytes(broken))
+        upscale_file(jaxsr.load("nearest"), tmp_path / "a.webp", tmp_path / f"b{target}")
+        with Image.open(tmp_path / f"b{target}") as written:
+            written.load()
+            assert sorted(written.size) == [96, 144]
+
+
+def test_exif_of_any_bytes_is_updated_or_left_out():
+    random, whole = np.random.default_rng(0), with_thumbnail()
+    for _ in range(2000):
+        broken = bytearray(whole)
+        for place in random.integers(6, 120, 4):
+            broken[place] = random.integers(256)
+        exif = bytes(broken[: random.integers(8, len(broken))])
+        updated = updated_exif(exif, size=(96, 144), resolution=(3.0, 3.0))
+        assert updated[:2] in (b"", whole[6:8])
+        exif_resolution(exif)
 
 
 def with_thumbnail():

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import pyvips
 import tifffile
 from pictures import P3_TO_SRGB, smooth, through
 from PIL import Image, ImageCms, JpegImagePlugin
@@ -79,6 +80,48 @@ def test_heic_with_opacity_broken_and_without_the_extra(heif, tmp_path, monkeypa
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     with pytest.raises(InputError, match=r'a\.heic: HEIC needs pillow-heif: pip install "jaxsr\[heic\]"'):
         open_picture(tmp_path / "a.heic")
+
+
+SEVERAL = [Image.fromarray(np.roll(SMOOTH, shift, 1)) for shift in (0, 7, 14)]
+
+
+def test_the_first_of_several_pictures_in_a_heic(heif, tmp_path):
+    file = heif.from_pillow(SEVERAL[0])
+    for further in SEVERAL[1:]:
+        file.add_from_pillow(further)
+    file.save(tmp_path / "a.heic", quality=95)
+    assert open_picture(tmp_path / "a.heic").notes == ("the first of 3 pictures",)
+
+
+def test_the_first_of_several_pictures_in_a_jpeg(tmp_path):
+    SEVERAL[0].save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=SEVERAL[1:])
+    picture = open_picture(tmp_path / "a.jpg")
+    assert (picture.notes, picture.size) == (("the first of 3 pictures",), (24, 40))
+    whole = (tmp_path / "a.jpg").read_bytes()
+    for place in range(len(whole) - len(whole) // 3):
+        if whole[place : place + 4] == b"MPF\0":
+            (tmp_path / "a.jpg").write_bytes(whole[: place + 4] + bytes(8) + whole[place + 12 :])
+    assert open_picture(tmp_path / "a.jpg").notes == ()
+
+
+GAIN_MAP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" hdrgm:Version="1.0" '
+    b'xmlns:GCamera="http://ns.google.com/photos/1.0/camera/" GCamera:MotionPhoto="1">'
+    b"<GCamera:MicroVideo>1</GCamera:MicroVideo></rdf:Description></rdf:RDF></x:xmpmeta>"
+)
+
+
+@pytest.mark.parametrize("target", [".jpg", ".png", ".webp", ".tif"])
+def test_a_gain_map_is_no_further_picture_and_is_not_promised(target, tmp_path):
+    SEVERAL[1].info["xmp"] = GAIN_MAP
+    SEVERAL[0].save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=[SEVERAL[1]], xmp=GAIN_MAP)
+    whole = (tmp_path / "a.jpg").read_bytes()
+    assert whole.count(b"hdrgm:Version") == 2
+    assert open_picture(tmp_path / "a.jpg").notes == ()
+    written = pyvips.Image.new_from_file(str(through(tmp_path / "a.jpg", tmp_path / f"b{target}"))).get("xmp-data")
+    assert b"hdr-gain-map" in written
+    assert not [key for key in (b"hdrgm:Version", b"MotionPhoto", b"MicroVideo") if key in written]
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P"])

@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 import pyvips
 from pictures import smooth, through
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, IptcImagePlugin
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 import jaxsr
 from jaxsr.errors import InputError
+from jaxsr.imaging.encoding import Curve, Encoding
+from jaxsr.imaging.icc import icc_profile
+from jaxsr.imaging.metadata import attach
 from jaxsr.imaging.picture import open_picture, picture_size
 from jaxsr.imaging.resize import resize, resize_uint8
 from jaxsr.imaging.writing import WRITTEN_SUFFIXES, check_target
@@ -150,6 +154,30 @@ def test_colours_are_srgb_where_no_profile_can_be_kept(suffix, tmp_path):
     np.testing.assert_allclose(pixels.mean((0, 1)), shown.mean((0, 1)), atol=0.004)
 
 
+@pytest.mark.parametrize("suffix", WRITTEN_SUFFIXES)
+@pytest.mark.parametrize("deep", [False, True])
+def test_gray_keeps_its_profile_or_is_converted_by_it(deep, suffix, tmp_path):
+    icc = icc_profile(Encoding(curve=Curve(1.8)), gray=True)
+    ramp = np.tile(np.arange(0, 256, 4, dtype=np.uint16), (16, 1))
+    image = pyvips.Image.new_from_array(ramp * 257 if deep else ramp.astype(np.uint8))
+    image = image.copy(interpretation="grey16" if deep else "b-w")
+    attach(image, "icc-profile-data", icc)
+    image.write_to_file(str(tmp_path / "a.png"))
+    jaxsr.upscale(tmp_path / "a.png", tmp_path / f"b{suffix}", model="nearest", scale=1)
+    with Image.open(tmp_path / f"b{suffix}") as written:
+        kept = written.info.get("icc_profile")
+        levels = np.asarray(written.convert("RGB") if written.mode == "P" else written, float)
+    levels = levels.reshape(16, 64, -1)[..., 0] / (257 if levels.max() > 255 else 1)
+    if suffix in (".webp", ".gif", ".bmp"):
+        assert kept is None
+        light = (ramp / 255) ** 1.8
+        expected = 255 * np.where(light < 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    else:
+        assert kept == icc
+        expected = ramp
+    assert np.abs(levels - expected).mean() < {".webp": 2, ".gif": 3}.get(suffix, 1)
+
+
 @pytest.mark.parametrize("with_profile", [True, False])
 @pytest.mark.parametrize("suffix", [".jpg", ".tif"])
 def test_cmyk_stays_cmyk_where_it_can(with_profile, suffix, tmp_path):
@@ -234,12 +262,69 @@ def test_xmp_stays_with_its_orientation_reset(given, kept, tmp_path):
         assert b'tiff:Artist="me" ' + kept + b"/>" in written.info["xmp"]
 
 
-def test_resolution_grows_with_the_picture_and_none_is_made_up(tmp_path):
+@pytest.mark.parametrize("source", [".jpg", ".tif"])
+@pytest.mark.parametrize("target", [".jpg", ".tif"])
+def test_iptc_stays_where_other_programs_find_it(target, source, tmp_path):
+    iptc = b"\x1c\x02\x78\0\5Hello\x1c\x02\x50\0\2Me"
+    plain = io.BytesIO()
+    if source == ".jpg":
+        # Another resource, with a name, comes first.
+        block = b"Photoshop 3.0\x008BIM\4\2\4name\0\0\0\0\3one\x008BIM\4\4\0\0\0\0\0\x11" + iptc + b"\0"
+        Image.fromarray(SMOOTH).save(plain, "JPEG")
+        whole = plain.getvalue()
+        segment = b"\xff\xed" + (len(block) + 2).to_bytes(2, "big") + block
+        (tmp_path / "a.jpg").write_bytes(whole[:2] + segment + whole[2:])
+    else:
+        tags = ImageFileDirectory_v2()
+        tags[33723], tags.tagtype[33723] = iptc, 7
+        Image.fromarray(SMOOTH).save(tmp_path / "a.tif", tiffinfo=tags)
+    for name in (f"a{source}", through(tmp_path / f"a{source}", tmp_path / f"b{target}")):
+        with Image.open(tmp_path / name) as opened:
+            assert IptcImagePlugin.getiptcinfo(opened) == {(2, 120): b"Hello", (2, 80): b"Me"}
+            if opened.format == "TIFF":
+                assert opened.tag_v2[33723] == iptc
+
+
+def test_resolution_grows_with_the_picture(tmp_path):
     Image.fromarray(SMOOTH).save(tmp_path / "a.png", dpi=(72, 72))
     with Image.open(through(tmp_path / "a.png", tmp_path / "b.tif")) as written:
         assert written.info["dpi"][0] == pytest.approx(288, abs=0.1)
     with Image.open(through(tmp_path / "a.png", tmp_path / "b.jpg")) as written:
         assert written.info["dpi"][0] == pytest.approx(288, abs=1)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".bmp"])
+def test_resolution_grows_by_one_ratio_for_each_axis(suffix, tmp_path):
+    Image.fromarray(SMOOTH).save(tmp_path / "a.png", dpi=(300, 300))
+    with Image.open(through(tmp_path / "a.png", tmp_path / f"b{suffix}", size=lambda size: (48, 108))) as written:
+        assert written.size == (108, 48)
+        # Of a JPEG, Pillow says the first twice.
+        tags = [written.getexif().get(tag) for tag in (X_RESOLUTION, Y_RESOLUTION)]
+        assert (tags if suffix == ".jpg" else written.info["dpi"]) == pytest.approx((900, 600), abs=0.1)
+
+
+@pytest.mark.parametrize("with_exif", [True, False])
+@pytest.mark.parametrize("source", [".png", ".jpg", ".webp", ".tif", ".gif"])
+@pytest.mark.parametrize("target", WRITTEN_SUFFIXES)
+def test_no_resolution_is_made_up(target, source, with_exif, tmp_path):
+    options = {"exif": exif(6)} if with_exif and source != ".gif" else {}
+    Image.fromarray(SMOOTH).save(tmp_path / f"a{source}", **options)
+    with Image.open(through(tmp_path / f"a{source}", tmp_path / f"b{target}")) as written:
+        # Pillow says 72 dpi for a JPEG with EXIF that does not tell, and 1 for such a TIFF.
+        assert written.info.get("dpi", (1, 1)) in ((1, 1), *[(72, 72)] * ("exif" in options))
+        assert not {X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT}.intersection(written.getexif())
+
+
+@pytest.mark.parametrize("kind", ["animation", "pages"])
+def test_no_resolution_is_made_up_for_several_pictures(kind, tmp_path):
+    source, target = ("a.gif", "b.png") if kind == "animation" else ("a.tif", "b.tif")
+    frames = [Image.fromarray(SMOOTH), Image.fromarray(SMOOTH[::-1])]
+    frames[0].save(tmp_path / source, save_all=True, append_images=frames[1:])
+    jaxsr.upscale(tmp_path / source, tmp_path / target, model="bicubic")
+    with Image.open(tmp_path / target) as written:
+        for number in range(2):
+            written.seek(number)
+            assert written.info.get("dpi", (1, 1)) == (1, 1)
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])

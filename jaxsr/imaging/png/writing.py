@@ -15,28 +15,40 @@ from jaxsr.imaging.png.deflate import HEADER, Compression, compressed_rows, join
 _BLOCK = 2**20
 
 
-def write_png(file: BinaryIO, image: pyvips.Image, *, keep: str, compression: Compression = "balanced") -> None:
+def write_png(
+    file: BinaryIO,
+    image: pyvips.Image,
+    *,
+    keep: str,
+    exif: bytes = b"",
+    resolution: bool = False,
+    compression: Compression = "balanced",
+) -> None:
     """Write a PNG of 8 or 16 bits. Pixels are computed in strips, a few megabytes per core at a time.
 
     Args:
       file: an empty file, open for writing.
       image: gray or RGB, with or without opacity, "uchar" or "ushort", with its metadata.
       keep: libvips' flags for the metadata to write; libvips makes the chunks.
+      exif: EXIF without a head, which libvips would take for that of a single pixel.
+      resolution: whether to write that of the image.
       compression: "fast" takes less time than "balanced", "small" gives a smaller file.
 
     Raises:
       OSError: the file cannot be written.
       pyvips.Error: the pixels cannot be read.
     """
-    before, after = _chunks_of_libvips(image, keep)
+    before, after = _chunks_of_libvips(image, keep, resolution)
     file.write(SIGNATURE)
     file.writelines(before)
+    if exif:
+        file.write(chunk(b"eXIf", exif))
     for data in _pixel_data(image, compression):
         file.write(data)
     file.writelines(after)
 
 
-def _chunks_of_libvips(image, keep):
+def _chunks_of_libvips(image, keep, resolution):
     """The chunks before and after the pixels, taken from a PNG of one pixel with the same metadata and kind."""
     encoded = image.crop(0, 0, 1, 1).pngsave_buffer(keep=keep)
     before, after = [], []
@@ -45,7 +57,7 @@ def _chunks_of_libvips(image, keep):
             body = struct.pack(">LL", image.width, image.height) + body[8:]
         if kind == b"IDAT":
             before, after = after, []
-        else:
+        elif kind != b"pHYs" or resolution:
             after.append(chunk(kind, body))
     return before, after
 

@@ -1,0 +1,48 @@
+"""Puts EXIF into complete JPEG and WebP files (EXIF 2.32, section 4.7.2; RFC 9649, section 2.7)."""
+
+import os
+import struct
+from typing import BinaryIO
+
+from jaxsr.imaging.png.chunks import insert
+
+_LONGEST_SEGMENT = 65533
+_FLAG = 0x08
+
+
+def insert_into_jpeg(file: BinaryIO, exif: bytes) -> None:
+    """Insert EXIF into a JPEG without any; more than a segment holds is left out.
+
+    Args:
+      file: open for reading and writing.
+      exif: a small TIFF; empty to change nothing.
+    """
+    body = b"Exif\0\0" + exif
+    if exif and len(body) <= _LONGEST_SEGMENT:
+        insert(file, 2, b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body)
+
+
+def insert_into_webp(file: BinaryIO, exif: bytes, *, size: tuple[int, int]) -> None:
+    """Append EXIF to a lossy WebP without any.
+
+    Args:
+      file: open for reading and writing.
+      exif: a small TIFF; empty to change nothing.
+      size: (height, width) of the picture.
+    """
+    if not exif:
+        return
+    file.seek(12)
+    if file.read(4) != b"VP8X":
+        # The shortest form of a WebP has room for the pixels alone, which are opaque.
+        height, width = ((side - 1).to_bytes(3, "little") for side in size)
+        insert(file, 12, b"VP8X" + struct.pack("<LL", 10, 0) + width + height)
+    file.seek(20)
+    flags = file.read(1)[0]
+    file.seek(20)
+    file.write(bytes([flags | _FLAG]))
+    file.seek(0, os.SEEK_END)
+    file.write(b"EXIF" + struct.pack("<L", len(exif)) + exif + bytes(len(exif) % 2))
+    length = file.tell() - 8
+    file.seek(4)
+    file.write(struct.pack("<L", length))
