@@ -137,6 +137,9 @@ def test_a_run_that_is_ended_leaves_nothing_behind(cluster, tmp_path, monkeypatc
     # The names of Ray's sockets must be short.
     monkeypatch.setenv("RAY_TMPDIR", tempfile.gettempdir())
     made = SimpleNamespace(address="local") if local else cluster[0]
+    if local:
+        # The cluster's token is not that of another one.
+        monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     process = start(made, source, out, "--model", "bicubic", "--workers", "1", "--cores", "1")
     deadline = time.monotonic() + 120
     while not list(out.rglob(".*.partial.png")):
