@@ -18,8 +18,8 @@ from jaxsr.errors import InputError
 from jaxsr.upscaling import load
 from jaxsr.upscaling.claim import claimed
 from jaxsr.upscaling.compiled import keep_compiled
-from jaxsr.upscaling.existing import Existing, has_result, list_jobs, refuse_existing
-from jaxsr.upscaling.outcome import Outcome
+from jaxsr.upscaling.existing import Existing, list_jobs, refuse_existing
+from jaxsr.upscaling.outcome import Outcome, identity, reason_to_skip
 from jaxsr.upscaling.plan import Job
 from jaxsr.upscaling.report import conclude, tell
 from jaxsr.upscaling.upscaler import Upscaler
@@ -65,16 +65,13 @@ def upscale_clip_on_cluster(
         return list_jobs([job], existing=existing)
     if existing == "refuse":
         refuse_existing([job])
-    if existing == "keep" and has_result(job):
-        return _skipped(job, "existing")
+    before = identity(job.target)
     stdout, source, target = sys.stdout, Path(job.source).absolute(), Path(job.target).absolute()
     # Ray starts processes by fork and exec. JAX warns of every fork, but only a fork without exec is a danger.
     warnings.filterwarnings("ignore", message="os.fork", category=RuntimeWarning)
     with claimed(target) as mine, contextlib.redirect_stdout(sys.stderr):
-        if not mine:
-            return _skipped(job, "in another process")
-        if existing != "replace" and has_result(job):
-            return _skipped(job, "written by another process")
+        if skip := reason_to_skip(job, before, mine, overwrite=existing == "replace"):
+            return _skipped(job, skip)
         planned = plan_clip(load(model, **options), source, target, wishes, anew=existing == "replace")
         tell(source, planned.clip.notes, planned.choice)
         if planned.left:

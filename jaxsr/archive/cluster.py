@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+import signal
 import socket
 import warnings
 from collections.abc import Generator, Iterator
@@ -41,6 +42,8 @@ class Replicas:
 def connected(address: str | None, *, workers: int | None, cores: int | None) -> Generator[Replicas]:
     """Connect to a Ray cluster, or start one on this machine that ends with the context.
 
+    Call it in the main thread, which handles signals: what SIGTERM does stays as it was.
+
     Args:
       address: host:port, "auto" for the cluster that runs on this machine, or "local" for a new one. None is
         RAY_ADDRESS if that is set, otherwise "local".
@@ -57,10 +60,13 @@ def connected(address: str | None, *, workers: int | None, cores: int | None) ->
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     # Ray reserves a third of the memory for its object store by default. Only file names enter it here, never pictures.
+    before = signal.getsignal(signal.SIGTERM)
     new: dict[str, Any] = {"object_store_memory": 10**8, "include_dashboard": False} if address == "local" else {}
     try:
         _knock(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **new)
+        # Ray's own handler prints a trace of its C++, and nothing is cleaned up.
+        signal.signal(signal.SIGTERM, before)
     # Ray raises a bare Exception where a node does not start in time.
     except Exception as error:
         raise InputError(f"no Ray cluster at {address}: {first_line(error)}") from error

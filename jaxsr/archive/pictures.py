@@ -1,6 +1,7 @@
 """Upscaling of planned pictures by the replicas of a cluster, with progress, a summary and a report."""
 
 import contextlib
+import dataclasses
 import math
 import os
 import sys
@@ -13,6 +14,7 @@ from tqdm import tqdm
 from jaxsr.archive.cluster import connected, stream
 from jaxsr.archive.plan import Task
 from jaxsr.archive.replica import Settings
+from jaxsr.archive.scratch import run_folder
 from jaxsr.archive.store import Store, existing_places
 from jaxsr.archive.transfer import check_writable, clear_abandoned
 from jaxsr.errors import InputError
@@ -63,9 +65,10 @@ def upscale_archive(
     outcomes, sizes, again, choices = {}, {}, [], {}
     if existing == "keep":
         outcomes = {job: Outcome(job, "skipped", "existing", 0.0) for job in jobs if job in kept}
+    left = [task for task in tasks if task.job not in outcomes]
     with reporting(report, jobs, outcomes.values(), sizes=sizes, choices=choices):
         try:
-            if left := [task for task in tasks if task.job not in outcomes]:
+            if left:
                 with contextlib.closing(_stream(settings, left, cluster)) as rows:
                     for task, row in rows:
                         job = task.job
@@ -78,7 +81,11 @@ def upscale_archive(
         except KeyboardInterrupt:
             say_how_to_go_on(jobs, outcomes.values(), existing=existing)
             raise
-        clear_abandoned(destination, again)
+        finally:
+            given_up = [task.target for task in left if task.job not in outcomes]
+            # An error here must not hide why the run ended.
+            with contextlib.suppress(OSError):
+                clear_abandoned(destination, again + given_up)
         code = conclude(jobs, [*outcomes.values()])
         written = [task.target for task in tasks if task.job in outcomes and outcomes[task.job].status != "failed"]
         _check_arrived(destination, written)
@@ -92,7 +99,8 @@ def _stream(settings, tasks, cluster):
     }
     stdout = sys.stdout
     # Ray prints to stdout.
-    with contextlib.redirect_stdout(sys.stderr), connected(**cluster) as replicas:
+    with contextlib.redirect_stdout(sys.stderr), run_folder() as scratch, connected(**cluster) as replicas:
+        settings = dataclasses.replace(settings, scratch=scratch)
         where = "a GPU" if replicas.cores is None else f"{replicas.cores} of a machine's cores"
         print(f"{replicas.count} × the network, each on {where}", file=sys.stderr)
         with tqdm(total=len(tasks), unit=" pictures", disable=None, smoothing=0.1) as bar:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jaxsr.archive.scratch import joined
 from jaxsr.archive.store import exists, open_store
 from jaxsr.archive.transfer import fetch, put
 from jaxsr.upscaling import load
@@ -35,6 +36,7 @@ class Settings:
       overwrite: replace results that exist.
       cache: keep compiled programs.
       first_frame: upscale only the first picture of an animation or of several pages.
+      scratch: see `jaxsr.archive.scratch.joined`.
     """
 
     source: str
@@ -45,6 +47,7 @@ class Settings:
     overwrite: bool
     cache: bool
     first_frame: bool = False
+    scratch: str | None = None
 
 
 def absolute_model(name: str) -> str:
@@ -65,6 +68,7 @@ class Replica:
             keep_compiled()
         self._source, self._destination = open_store(settings.source), open_store(settings.destination)
         self._overwrite = settings.overwrite
+        self._scratch = joined(settings.scratch)
         upscaler = load(settings.model, **settings.options)
         size = parse_size(settings.size, scale=settings.options.get("scale"))
         self._stages = file_stages(upscaler, size=size, first_frame=settings.first_frame)
@@ -85,7 +89,7 @@ class Replica:
         """
         source, target = Path(os.fsdecode(row["source"])), Path(os.fsdecode(row["target"]))
         times, size, full, choice = [], None, False, None
-        with tempfile.TemporaryDirectory(prefix="jaxsr-archive-") as scratch:
+        with tempfile.TemporaryDirectory(prefix="jaxsr-archive-", dir=self._scratch) as scratch:
             local = _here(self._source, source, Path(scratch, "source"))
             result = _here(self._destination, target, Path(scratch, "result"))
             try:

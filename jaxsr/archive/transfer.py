@@ -14,6 +14,9 @@ from jaxsr.errors import InputError
 from jaxsr.files import abandoned_names, temporary_name
 from jaxsr.upscaling.plan import require_writable
 
+# Characters that a temporary name shares with that of its file, even where it is shortened.
+_START = 40
+
 
 def fetch(store: Store, place: Path, to: Path) -> None:
     """Copy a file from a remote folder to this machine.
@@ -73,12 +76,15 @@ def check_writable(store: Store) -> None:
 
 def clear_abandoned(store: Store, places: Iterable[Path]) -> None:
     """Delete the temporary files of killed processes that were writing these places. Nobody may be writing them now."""
-    patterns = defaultdict(list)
+    # By the start of the name, since compiling a pattern for each of a million places would take minutes.
+    places_of = defaultdict(list)
     for place in places:
-        patterns[os.path.dirname(store.path(place))].append(abandoned_names(place))
-    for folder, of_folder in patterns.items():
+        places_of[os.path.dirname(store.path(place)), place.stem[:_START]].append(place)
+    for folder in {folder for folder, _ in places_of}:
         for name in _names(store, folder):
-            if ".partial" in name and any(pattern.fullmatch(name) for pattern in of_folder):
+            # A dot, the stem, and a dot with eight characters.
+            stem = name.rpartition(".partial")[0][1:-9]
+            if any(abandoned_names(place).fullmatch(name) for place in places_of.get((folder, stem[:_START]), ())):
                 _delete(store, f"{folder}/{name}")
 
 

@@ -1,6 +1,7 @@
 """Upscale an archive on a Ray cluster: `jaxsr archive SOURCE DESTINATION`, paths or URIs."""
 
 import dataclasses
+import signal
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +67,8 @@ def main(
     from jaxsr.upscaling.size import parse_size
     from jaxsr.video.inputs import are_clips, check_flags, import_clips, plan_clips
 
+    # SIGTERM ends the run as Ctrl-C does, so that nothing is left behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     require_names([source], destination)
     size = parse_size(network.size, scale=network.scale)
     existing = existing_results(skip=run.skip_existing, overwrite=run.overwrite)

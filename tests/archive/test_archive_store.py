@@ -1,7 +1,9 @@
 """Stores and replicas in this process, on this machine's disk and on fsspec's memory file system."""
 
 import contextlib
+import fcntl
 import json
+import os
 import secrets
 import subprocess
 import sys
@@ -18,7 +20,8 @@ pytest.importorskip("ray")
 import jaxsr
 from jaxsr.archive import pictures
 from jaxsr.archive.plan import plan_archive
-from jaxsr.archive.replica import Replica, Settings, absolute_model
+from jaxsr.archive.replica import Replica, Settings, absolute_model, row_of
+from jaxsr.archive.scratch import joined, run_folder
 from jaxsr.archive.store import Store, existing_places, exists, find_pictures, open_store
 from jaxsr.archive.transfer import check_writable, clear_abandoned, fetch, put
 from jaxsr.errors import InputError
@@ -263,6 +266,47 @@ def test_of_a_clip_that_is_skipped_as_much_is_said_as_on_one_machine(why, tmp_pa
         here = upscale_clips(jaxsr.load("nearest"), [job], None, existing="keep", report=None)
     assert (there, told) == (here, capsys.readouterr())
     assert (here, told.err) == (0, f"0 of 1 clips upscaled, 1 skipped (1 {why}), 0 failed\n")
+
+
+@pytest.mark.parametrize("way_out", [KeyboardInterrupt, RuntimeError, None])
+def test_half_files_go_on_every_way_out(way_out, tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        Image.new("RGB", (4, 4)).save(tmp_path / f"{name}.png")
+    stores, out = (open_store(str(tmp_path)), open_store(str(tmp_path / "out"))), tmp_path / "out"
+    tasks = plan_archive(*stores, label="x4")
+
+    def ended(settings, left, cluster):
+        out.mkdir()
+        (out / ".b_x4.abcd_123.partial.png").write_bytes(b"half")
+        (out / ".c_x4.abcd_123.partial.png").write_bytes(b"of another")
+        yield left[0], row_of(0, "failed", "the disk is full", disk_full=True) | {"again": False}
+        if way_out:
+            raise way_out
+
+    monkeypatch.setattr(pictures, "_stream", ended)
+    settings = Settings(str(tmp_path), str(out), *OPTIONS)
+    with pytest.raises(way_out) if way_out else contextlib.nullcontext():
+        pictures.upscale_archive(settings, tasks, stores[1], existing="refuse", dry_run=False, report=None)
+    assert [path.name for path in out.iterdir()] == [".c_x4.abcd_123.partial.png"]
+
+
+def test_a_runs_folder_outlives_the_processes_that_joined_it(tmp_path):
+    code = "import sys; from jaxsr.archive.scratch import joined; print(joined(sys.argv[1]), flush=True); input()"
+    with run_folder() as folder:
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout.readline() == f"{folder}\n"
+        handle = os.open(folder, os.O_RDONLY)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(handle)
+        Path(folder, "half").touch()
+        process.kill()
+    assert process.wait()
+    assert not Path(folder).exists()
+    process.communicate()
+    assert joined(folder) is None
 
 
 def test_a_report_that_fails_hides_no_interrupt(tmp_path, monkeypatch, capsys):

@@ -2,12 +2,15 @@
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -124,6 +127,32 @@ def test_from_a_zip_to_a_cached_folder_past_a_bad_file(cluster, tmp_path):
     assert [p["reason"] for p in pictures if p["status"] == "failed"] == [bad]
     assert [p["megapixels"] for p in pictures if p["status"] == "done"] == [6.4e-05] * 5
     assert contents(tmp_path / "out") == contents(tmp_path / "expected")
+
+
+@pytest.mark.parametrize(("local", "number"), [(False, signal.SIGINT), (True, signal.SIGTERM)])
+def test_a_run_that_is_ended_leaves_nothing_behind(cluster, tmp_path, monkeypatch, local, number):
+    source, out, scratch = photos(tmp_path / "photos", side=1200, count=4), tmp_path / "out", tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    # The names of Ray's sockets must be short.
+    monkeypatch.setenv("RAY_TMPDIR", tempfile.gettempdir())
+    made = SimpleNamespace(address="local") if local else cluster[0]
+    if local:
+        # The cluster's token is not that of another one.
+        monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    process = start(made, source, out, "--model", "bicubic", "--workers", "1", "--cores", "1")
+    deadline = time.monotonic() + 120
+    while not list(out.rglob(".*.partial.png")):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline, "the replica did not start"
+        time.sleep(0.002)
+    assert list(scratch.glob("jaxsr-archive-*/jaxsr-archive-*"))
+    process.send_signal(number)
+    _, told = process.communicate(timeout=100)
+    assert process.returncode == 130, told
+    assert told.endswith("the same command goes on from here with --skip-existing\ninterrupted\n"), told
+    assert list(scratch.iterdir()) == []
+    assert not [name for name in contents(out) if name.name.startswith(".")]
 
 
 def test_a_cluster_without_room(cluster, tmp_path):
