@@ -39,6 +39,7 @@ def resize_strips(
     together = _rows_together(size, to)
     across = _blocks(size[1], scales[1], to[1], kernel)
     if together < to[0]:
+        # Kept for the next strips, in about 50 bytes per column of an enlarged result.
         across = list(across)
     for top in range(0, to[0], together):
         span = (top, min(top + together, to[0]))
@@ -88,7 +89,10 @@ def _blocks(length, scale, target, kernel):
         span = (start, min(start + together, target))
         matrix = _sparse(length, scale, span, kernel)
         first, last = int(matrix.indices.min()), int(matrix.indices.max()) + 1
-        yield span, (first, last), matrix[:, first:last]
+        matrix = matrix[:, first:last]
+        # A wide image's matrices are what takes the most memory, and indices within a part are small.
+        matrix.indices, matrix.indptr = matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
+        yield span, (first, last), matrix
 
 
 def _sparse(length, scale, span, kernel):
