@@ -71,28 +71,56 @@ def _matrix(source, weights, length):
 
 
 def _mirrored(taps, length):
-    period = np.concatenate([np.arange(length), np.arange(length)[::-1]])
-    return period[taps % (2 * length)]
+    place = taps % (2 * length)
+    return np.minimum(place, 2 * length - 1 - place)
 
 
 def resize_taps(
-    length: int, scale: float, *, kernel: Kernel = "bicubic", border: Border = "mirror"
+    length: int,
+    scale: float,
+    *,
+    kernel: Kernel = "bicubic",
+    border: Border = "mirror",
+    part: tuple[int, int] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """`resize_matrix` in sparse form: for each output sample, the input samples that it reads and their weights.
 
+    Args:
+      length: number of input samples.
+      scale: output samples per input sample.
+      kernel: interpolation kernel.
+      border: what lies beyond the ends.
+      part: (start, stop) of the output samples; None for all. The tables take about 50 bytes per tap while they are
+        made, so a long signal is better resized in parts.
+
     Returns:
-      The indices and the weights, [ceil(length * scale), taps] each. An index can occur several times in a row.
+      The indices and the weights, [stop − start, taps] each. An index can occur several times in a row.
     """
-    function, support = _KERNELS[kernel]
-    shrink = min(scale, 1.0) if kernel != "nearest" else 1.0
+    function, _ = _KERNELS[kernel]
     # The product can land a hair above an integer (3 * (1/3) is exact, 100 * 0.07 is not).
-    out = math.ceil(round(length * scale, 9))
-    centre = (np.arange(out) + 0.5) / scale - 0.5
-    first = np.floor(centre - support / shrink / 2).astype(int)
-    taps = first[:, None] + np.arange(math.ceil(support / shrink) + 2)
+    start, stop = part or (0, math.ceil(round(length * scale, 9)))
+    centre, first, count, shrink = _windows(np.arange(start, stop), scale, kernel)
+    taps = first[:, None] + np.arange(count)
     weights = function(shrink * (centre[:, None] - taps))
     weights = weights / weights.sum(axis=1, keepdims=True)
     return _mirrored(taps, length) if border == "mirror" else np.clip(taps, 0, length - 1), weights
+
+
+def resize_reach(length: int, scale: float, part: tuple[int, int], *, kernel: Kernel = "bicubic") -> tuple[int, int]:
+    """(start, stop) of the input samples that cover what output samples `part` read.
+
+    From one part to the next neither end decreases, which the samples of non-zero weight do not promise.
+    """
+    _, first, count, _ = _windows(np.array([part[0], part[1] - 1]), scale, kernel)
+    return max(int(first[0]), 0), min(int(first[1]) + count, length)
+
+
+def _windows(samples, scale, kernel):
+    """Of output samples: centres and first taps in the input, the number of taps, and how far the kernel is widened."""
+    shrink = min(scale, 1.0) if kernel != "nearest" else 1.0
+    reach = _KERNELS[kernel][1] / shrink
+    centre = (samples + 0.5) / scale - 0.5
+    return centre, np.floor(centre - reach / 2).astype(int), math.ceil(reach) + 2, shrink
 
 
 def resize_uint8(

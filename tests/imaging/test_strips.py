@@ -1,9 +1,11 @@
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
 
-from jaxsr.imaging.resize import resize, resize_matrix, resize_uint8
+from jaxsr.imaging import strips as strips_module
+from jaxsr.imaging.resize import resize, resize_matrix, resize_uint8, to_uint8
 from jaxsr.imaging.strips import resize_strips, sliding
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (240, 96, 3), np.uint8)
@@ -72,3 +74,50 @@ def test_a_large_image_is_never_held():
     sums = [strip.mean() for strip in resize_strips(rows, (40_000, 3_000), (2_000, 150))]
     assert max(made) < 64 * 20 + 100
     assert np.all(np.diff(sums) > 0)
+
+
+@pytest.mark.parametrize(("width", "height"), [(100_000, 1), (1, 100_000)])
+def test_a_long_narrow_image_takes_little_more_memory_than_its_pixels(width, height):
+    image = np.random.default_rng(1).integers(0, 256, (height, width), np.uint8)
+    rows, asked = watched(image)
+    list(resize_strips(watched(IMAGE)[0], (240, 96), (480, 192)))  # SciPy is imported on first use
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        result = np.concatenate(list(resize_strips(rows, (height, width), (4 * height, 4 * width))))
+        taken = tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+    # The result twice, and some megabytes for what is computed at once. All taps at once would take more than 120.
+    assert taken < 2 * result.nbytes + 24e6
+    assert len(asked) < 100
+    # A part's result is that of the whole, except within two pixels of its ends.
+    line, long = image.ravel(), result if width > height else result.T
+    for start in (0, 49_000, 99_000):
+        part = resize_uint8(line[None, start : start + 1_000], 4)
+        np.testing.assert_array_equal(long[:, 4 * start + 8 : 4 * start + 3_992], part[:, 8:-8])
+
+
+def test_in_many_parts_it_is_still_the_whole(monkeypatch):
+    monkeypatch.setattr(strips_module, "_TAPS", 100)
+    monkeypatch.setattr(strips_module, "_WIDE_SAMPLES", 5_000)
+    for scale in (4, 1.5, 0.125):
+        whole = resize_uint8(IMAGE, scale)
+        strips = list(resize_strips(watched(IMAGE)[0], IMAGE.shape[:2], whole.shape[:2]))
+        assert len(strips) > 1
+        np.testing.assert_array_equal(np.concatenate(strips), whole)
+
+
+@pytest.mark.parametrize("kernel", ["nearest", "bilinear", "bicubic"])
+def test_requests_never_go_back_whatever_the_sizes(monkeypatch, kernel):
+    """Scales close to 1 and images smaller than the kernel, whose mirrored taps jump to and fro."""
+    monkeypatch.setattr(strips_module, "_WIDE_SAMPLES", 1)
+    for height, to in itertools.product((1, 2, 3, 7, 50), (1, 2, 3, 7, 49, 50, 51, 200)):
+        image = IMAGE[:height, :1]
+        rows, asked = watched(image)
+        strips = np.concatenate(list(resize_strips(rows, (height, 1), (to, 1), kernel=kernel)))
+        assert len(asked) == to
+        assert all(later >= top and end >= bottom for (top, bottom), (later, end) in itertools.pairwise(asked))
+        assert all(0 <= top < bottom <= height for top, bottom in asked)
+        exact = np.einsum("ih,hwc->iwc", resize_matrix(height, to / height, kernel=kernel), image.astype(float))
+        np.testing.assert_allclose(strips, to_uint8(exact))
