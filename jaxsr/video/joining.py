@@ -15,7 +15,7 @@ from jaxsr.video.clip import Clip
 from jaxsr.video.encoding import Encoding, segment_packets, set_picture
 from jaxsr.video.holding import codec_of, is_copied
 from jaxsr.video.inputs import WRITTEN_FORMATS
-from jaxsr.video.reading import opened
+from jaxsr.video.reading import location, opened
 
 # Metadata that describe the file or its coding, not its content. MKVToolNix's can end in a language, as BPS-eng.
 _OWN = re.compile(
@@ -62,9 +62,9 @@ def _join(clip, segments, target, encoding, shift):
         source = stack.enter_context(opened(clip.path))
         options = _mp4_options(clip.time_base) if name in ("mp4", "mov") else {}
         output = stack.enter_context(
-            av.open(str(temporary), "w", format=name, container_options=options, metadata_errors="surrogateescape")
+            av.open(location(temporary), "w", format=name, container_options=options, metadata_errors="surrogateescape")
         )
-        first = stack.enter_context(av.open(str(segments[0])))
+        first = stack.enter_context(av.open(location(segments[0])))
         output.metadata.update(_described(source.metadata))
         video = _video_stream(output, first.streams.video[0], source.streams[clip.stream], clip, encoding)
         others = {}
@@ -86,7 +86,7 @@ def _check_alike(segments):
     """Raise `InputError` if the segments' headers differ, since the result has one header."""
     headers = {}
     for path in segments:
-        with av.open(str(path)) as container:
+        with av.open(location(path)) as container:
             headers.setdefault(container.streams.video[0].codec_context.extradata, path)
     if len(headers) > 1:
         raise InputError(

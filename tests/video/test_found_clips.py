@@ -1,5 +1,7 @@
 """Clips as they are found: damaged, cut, with the metadata and the streams of other programs."""
 
+from pathlib import Path
+
 import av
 import numpy as np
 import pytest
@@ -95,6 +97,17 @@ def test_a_name_as_long_as_names_can_be_gets_its_folder(tmp_path, clip_file, rea
     upscale(clip_file("clip.mkv", frames=2), target, codec="ffv1")
     assert len(read(target)["frames"]) == 2
     assert work_folder(target) != work_folder(target.with_name("y" + target.name[1:]))
+
+
+@pytest.mark.parametrize("name", ["10:30.mkv", "2024-05-01T10:00:00.mkv"])
+def test_a_colon_in_a_name_begins_no_protocol(tmp_path, clip_file, read, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    clip_file("clip.mkv", frames=2).rename(name)
+    upscale(Path(name), Path(f"x:{name}"), codec="ffv1")
+    assert len(read(tmp_path / f"x:{name}")["frames"]) == 2
+    assert {path.name for path in tmp_path.iterdir()} == {name, f"x:{name}"}
+    with pytest.raises(FileNotFoundError):
+        open_clip(Path("y:absent.mkv"))
 
 
 def test_segments_without_a_recipe_are_not_taken(tmp_path, clip_file):
