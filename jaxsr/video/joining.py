@@ -60,7 +60,7 @@ def _join(clip, segments, target, encoding, shift):
     with ExitStack() as stack:
         temporary = stack.enter_context(replacing(target))
         source = stack.enter_context(opened(clip.path))
-        options = _mp4_options(clip.time_base) if name in ("mp4", "mov") else {}
+        options = _mp4_options(clip.time_base, source.metadata) if name in ("mp4", "mov") else {}
         output = stack.enter_context(
             av.open(location(temporary), "w", format=name, container_options=options, metadata_errors="surrogateescape")
         )
@@ -94,9 +94,13 @@ def _check_alike(segments):
         )
 
 
-def _mp4_options(time_base):
+def _mp4_options(time_base, metadata):
+    # FFmpeg drops keys such as com.apple.quicktime.model without this flag. With it, all keys are written as Apple's
+    # are, where fewer programs look for a title, so other clips go without.
+    apple = any(key.startswith("com.apple.quicktime.") for key in metadata)
+    flags = "+faststart+use_metadata_tags" if apple else "+faststart"
     # With the default of milliseconds, the time of the first frame would be rounded.
-    return {"movflags": "+faststart", "movie_timescale": str(time_base.denominator)}
+    return {"movflags": flags, "movie_timescale": str(time_base.denominator)}
 
 
 def _described(metadata):
