@@ -1,6 +1,7 @@
 """Plans which pictures are upscaled, and where each result goes."""
 
 import os
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,11 @@ from jaxsr.files import ignores_case, nearest_existing
 from jaxsr.imaging.folders import find_photos
 from jaxsr.imaging.picture import READ_SUFFIXES
 from jaxsr.imaging.writing import WRITTEN_SUFFIXES
+
+# A result's name, from a run of any scale, size and format: STEM_x2.png, STEM_3840x2160.jpg or STEM_3840x.webp.
+_RESULT = re.compile(
+    rf"(.+)_(?:x\d+(?:\.\d+)?|\d+[x×]\d*)(?:{'|'.join(map(re.escape, WRITTEN_SUFFIXES))})", re.IGNORECASE | re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ def plan(
     """Plan the jobs of a command.
 
     A folder stands for its pictures. Pictures in the output folder are not upscaled again. If the output folder is an
-    input folder, the results of its other pictures are not upscaled again.
+    input folder, the results of its other pictures are not upscaled again, whatever their scale, size or format.
 
     Args:
       inputs: pictures and folders.
@@ -130,10 +136,20 @@ def name_results(sources: Sequence[Source], folder: str | os.PathLike, *, label:
 
 
 def without_results(sources: Sequence[Source], targets: Sequence[Path]) -> list[Job]:
-    """Pair sources and targets to jobs, and leave out pictures of folders that are the result of another picture."""
+    """Pair sources and targets to jobs, and leave out pictures of folders that are the result of another picture.
+
+    The results of earlier runs with another label or suffix are known by their names.
+    """
+    pairs = list(zip(sources, targets, strict=True))
     results = {os.path.abspath(target) for target in targets}
-    kept = [source.named or os.path.abspath(source.path) not in results for source in sources]
-    return [Job(source.path, target) for source, target, keep in zip(sources, targets, kept, strict=True) if keep]
+    # An earlier run may have shortened the name where this one does not, or the other way round.
+    stems = {os.path.abspath(target.with_name(name)) for s, target in pairs for name in (s.place.stem, s.place.name)}
+
+    def is_result(path):
+        found = _RESULT.fullmatch(path)
+        return path in results or (found is not None and found[1] in stems)
+
+    return [Job(s.path, target) for s, target in pairs if s.named or not is_result(os.path.abspath(s.path))]
 
 
 def require_apart(jobs: Sequence[Job], *, suffixes: Sequence[str] = WRITTEN_SUFFIXES) -> None:
