@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +55,8 @@ def plan(
       output: for one picture, the file to write. Otherwise a folder: one that exists, a name that ends with a slash, or
         any name if a folder or several pictures are upscaled. The result of the picture sub/NAME.jpg of an input folder
         is sub/NAME_x4.png in it. Pictures of one folder that differ only in their suffixes keep these, as in
-        NAME.jpg_x4.png and NAME.tif_x4.png; so no name depends on the order of the pictures.
+        NAME.jpg_x4.png and NAME.tif_x4.png; so no name depends on the order of the pictures. Beside a NAME.jpg,
+        NAME.jpg.png keeps it too.
       label: the end of those names, such as "x4".
       recursive: whether to include the pictures in subfolders.
       suffix: suffix of the results in a folder, one of `WRITTEN_SUFFIXES`; None for .png.
@@ -123,14 +124,12 @@ def find_sources(
 
 def name_results(sources: Sequence[Source], folder: str | os.PathLike, *, label: str, suffix: str) -> list[Path]:
     """The path of each source's result in a folder, as `plan` describes."""
-    alike = defaultdict(list)
-    for source in sources:
-        # Some file systems do not distinguish upper and lower case.
-        alike[str(source.place.with_suffix("")).casefold()].append(source)
+    # Some file systems do not distinguish upper and lower case.
+    short = [str(source.place.with_suffix("")).casefold() for source in sources]
+    alike, full = Counter(short), {str(source.place).casefold() for source in sources}
     targets = []
-    for source in sources:
-        alone = len(alike[str(source.place.with_suffix("")).casefold()]) == 1
-        stem = source.place.stem if alone else source.place.name
+    for source, name in zip(sources, short, strict=True):
+        stem = source.place.name if alike[name] > 1 or name in full else source.place.stem
         targets.append(Path(folder, source.place.parent, f"{stem}_{label}{suffix}"))
     return targets
 

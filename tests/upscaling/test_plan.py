@@ -127,6 +127,13 @@ def test_the_same_name_twice_keeps_its_suffix_whichever_is_there_first(photos):
         targets([photos / "a.png", photos / "sub/a.png"], "new")
 
 
+def test_a_name_without_its_suffix_that_another_picture_has_with_it_is_not_shortened(photos):
+    for name in ("a.jpg", "a.jpg.png", "B.jpg.tif"):
+        Image.new("RGB", (6, 5)).save(photos / name)
+    expected = ["B.jpg.tif_x4.png", "a.jpg_x4.png", "a.jpg.png_x4.png", "a.png_x4.png", "b_x4.png"]
+    assert targets([photos], "new") == [f"new/{name}" for name in expected]
+
+
 def test_names_that_differ_in_case_are_refused_only_where_case_is_ignored(photos, monkeypatch):
     Image.new("RGB", (6, 5)).save(photos / "A.png")
     # Linux's usual file systems distinguish them.
