@@ -84,8 +84,9 @@ class AnyUpscaler(ABC):
 
         Returns:
           For an array, a NumPy array with the same axes: uint8 for uint8, float32 in [0, 1] for floats. For a PIL image
-          or a path, a PIL image: L for gray, RGB for colour, LA or RGBA with transparency, and I;16 or F for PIL images
-          of these modes. The colour profile of a file is converted to sRGB; a PIL image keeps its profile.
+          or a path, a PIL image: L for gray, RGB for colour, LA or RGBA with transparency, I;16 for PIL images of the
+          modes I;16 and I, and F for those of mode F. The colour profile of a file is converted to sRGB; a PIL image
+          keeps its profile.
 
         Raises:
           InputError: the image is empty, unreadable or of an unsupported kind, or has values outside the range; or the
