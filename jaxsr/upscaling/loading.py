@@ -47,7 +47,7 @@ def load(
     options |= {"scale": scale, "strength": strength}
     if name_or_path != AUTOMATIC:
         if sharp:
-            raise InputError(f"sharp (--sharp) is for the model auto, not for {name_or_path}; name srgan instead")
+            raise InputError(f"sharp (--sharp) is for the model auto: leave out either it or the model {name_or_path}")
         return _of_its_scale(name_or_path, base=base, **options)
     if base is not None:
         raise InputError("base (--base) needs a named network: give its SRGAN as the model too")
