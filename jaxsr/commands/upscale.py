@@ -61,7 +61,7 @@ def main(
     from jaxsr.upscaling.pictures import upscale_pictures
     from jaxsr.upscaling.plan import plan
     from jaxsr.upscaling.report import check_report
-    from jaxsr.upscaling.size import parse_size
+    from jaxsr.upscaling.size import parse_size, size_label
     from jaxsr.upscaling.upscaler import Upscaler
     from jaxsr.video.inputs import are_clips, check_flags, import_clips, plan_clips
 
@@ -77,9 +77,11 @@ def main(
     existing = existing_results(skip=run.skip_existing, overwrite=run.overwrite)
     if not 1 <= pictures.quality <= 100:
         raise InputError(f"--quality {pictures.quality}: give a number from 1 to 100")
+    if run.dry_run and run.json is not None:
+        raise InputError("--dry-run writes no report: leave out --json")
     check_report(run.json)
     upscaler = jaxsr.load(network.model, tile=network.tile, **network.options())
-    label = network.size or f"x{upscaler.scale:g}"
+    label = f"x{upscaler.scale:g}" if network.size is None else size_label(network.size)
     if video:
         jobs = plan_clips(inputs, output, label=label)
         if run.dry_run:

@@ -1,5 +1,6 @@
 """Loads upscalers by name or path."""
 
+import contextlib
 import math
 import os
 from dataclasses import replace
@@ -46,7 +47,7 @@ def load(
     options |= {"scale": scale, "strength": strength}
     if name_or_path != AUTOMATIC:
         if sharp:
-            raise InputError(f"sharp (--sharp) is for the model auto, not for {name_or_path}; name srgan instead")
+            raise InputError(f"sharp (--sharp) is for the model auto: leave out either it or the model {name_or_path}")
         return _of_its_scale(name_or_path, base=base, **options)
     if base is not None:
         raise InputError("base (--base) needs a named network: give its SRGAN as the model too")
@@ -97,13 +98,15 @@ def load_named(
       back_project: iterations that bring the bicubic reduction of the result closer to the input; 0 for none.
 
     Raises:
-      InputError: the weights do not exist or are not a weights file of this version; the tile is too small for the
-        network; the scale is not above 0; the strength is outside [0, 1] or the network has no ancestor; `base` is
-        given without `strength`; or any of strength, base, self_ensemble and color_lock is given for an interpolation.
+      InputError: the weights do not exist or are not a weights file of this version; the dtype is another; the tile is
+        too small for the network; the scale is not above 0; the strength is outside [0, 1] or the network has no
+        ancestor; `base` is given without `strength`; or any of strength, base, self_ensemble and color_lock is given
+        for an interpolation.
     """
     refinement = Refinement(self_ensemble, color_lock, back_project)
     if scale is not None and not (math.isfinite(scale) and scale > 0):
         raise InputError(f"scale {scale}: must be above 0")
+    dtype = _checked_dtype(dtype)
     if isinstance(name_or_path, str) and name_or_path in INTERPOLATIONS:
         if self_ensemble or color_lock or strength is not None or base is not None:
             raise InputError(
@@ -114,7 +117,7 @@ def load_named(
             strips, _ = make_network_strips(Interpolation(name_or_path), {}, refinement, tile=tile)
             name = f"{name}, back-project {back_project}"
         return Upscaler(name, 4 if scale is None else scale, {}, "interpolation", strips)
-    weights = open_weights(name_or_path, dtype=jnp.dtype(dtype))
+    weights = open_weights(name_or_path, dtype=dtype)
     if base is not None and strength is None:
         raise InputError("base is the network of strength 0: give strength too")
     if strength is not None:
@@ -122,9 +125,18 @@ def load_named(
     model = weights.model
     strips, tile = make_network_strips(model, weights.variables, refinement, tile=tile)
     fields = ", ".join(f"{field}={value}" for field, value in weights.card["architecture"]["fields"].items())
-    kind = f"{type(model).__name__}({fields}) in {jnp.dtype(dtype).name}, tile {tile}"
+    kind = f"{type(model).__name__}({fields}) in {dtype.name}, tile {tile}"
     switched_on = [f"strength {strength:g}"] if strength is not None else []
     switched_on += [name.replace("_", " ") for name in ("self_ensemble", "color_lock") if getattr(refinement, name)]
     switched_on += [f"back-project {back_project}"] if back_project else []
     name = ", ".join([short_name(name_or_path), *switched_on])
     return Upscaler(name, model.scale if scale is None else scale, weights.card, kind, strips)
+
+
+def _checked_dtype(dtype):
+    """The dtype as NumPy's, or a refusal: networks do run with integers, but compute nonsense."""
+    with contextlib.suppress(TypeError):
+        known = jnp.dtype(dtype)
+        if known in (jnp.float32, jnp.bfloat16):
+            return known
+    raise InputError(f"dtype {dtype}: must be float32 or bfloat16")

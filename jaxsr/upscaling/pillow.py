@@ -13,21 +13,21 @@ _GRAY = ("1", "L", "LA", "La")
 _COLOR = ("RGB", "RGBA", "RGBa", "RGBX", "P", "PA", "CMYK", "YCbCr")
 # Modes that are converted to RGB, and therefore lose their profile.
 _CONVERTED = ("CMYK", "YCbCr")
-_DEEP = {"I;16": 65535, "I;16L": 65535, "I;16B": 65535, "F": 1}
+_DEEP = {"I;16": 65535, "I;16L": 65535, "I;16B": 65535, "I": 65535, "F": 1}
 
 
 def arrays_of(picture: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
     """The colours and opacity of a Pillow image, turned upright by its EXIF orientation.
 
     Args:
-      picture: an image of any mode but Lab, HSV and 32-bit integers. Mode F must be in [0, 1].
+      picture: an image of any mode but Lab and HSV. Mode F must be in [0, 1], mode I from 0 to 65535.
 
     Returns:
       The colours, [H, W] for gray or [H, W, 3], uint8, or float32 in [0, 1] for modes of more than 8 bits. The opacity,
       [H, W] float32 in [0, 1]; None without transparency.
 
     Raises:
-      InputError: the mode is not supported, the image is truncated, or mode F has NaN or values outside [0, 1].
+      InputError: the mode is not supported, the image is truncated, or mode F or I has NaN or values outside the range.
     """
     if picture.mode not in (*_GRAY, *_COLOR, *_DEEP):
         raise InputError(f"pictures of mode {picture.mode} cannot be upscaled: convert it to gray or RGB first")
@@ -39,6 +39,10 @@ def arrays_of(picture: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
     upright = ImageOps.exif_transpose(picture)
     if picture.mode == "F" and min(picture.size):
         return checked_array(np.asarray(upright)), None
+    if picture.mode == "I" and min(picture.size):
+        low, high = upright.getextrema()
+        if low < 0 or high > 65535:
+            raise InputError(f"the image has values from {low} to {high}: mode I must be from 0 to 65535")
     if picture.mode in _DEEP:
         return np.asarray(upright).astype(np.float32) / _DEEP[picture.mode], None
     opacity = None

@@ -1,7 +1,8 @@
 """Plans which pictures are upscaled, and where each result goes."""
 
 import os
-from collections import defaultdict
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,11 @@ from jaxsr.files import ignores_case, nearest_existing
 from jaxsr.imaging.folders import find_photos
 from jaxsr.imaging.picture import READ_SUFFIXES
 from jaxsr.imaging.writing import WRITTEN_SUFFIXES
+
+# A result's name, from a run of any scale, size and format: STEM_x2.png, STEM_3840x2160.jpg or STEM_3840x.webp.
+_RESULT = re.compile(
+    rf"(.+)_(?:x\d+(?:\.\d+)?|\d+[x×]\d*)(?:{'|'.join(map(re.escape, WRITTEN_SUFFIXES))})", re.IGNORECASE | re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -42,14 +48,15 @@ def plan(
     """Plan the jobs of a command.
 
     A folder stands for its pictures. Pictures in the output folder are not upscaled again. If the output folder is an
-    input folder, the results of its other pictures are not upscaled again.
+    input folder, the results of its other pictures are not upscaled again, whatever their scale, size or format.
 
     Args:
       inputs: pictures and folders.
       output: for one picture, the file to write. Otherwise a folder: one that exists, a name that ends with a slash, or
         any name if a folder or several pictures are upscaled. The result of the picture sub/NAME.jpg of an input folder
         is sub/NAME_x4.png in it. Pictures of one folder that differ only in their suffixes keep these, as in
-        NAME.jpg_x4.png and NAME.tif_x4.png; so no name depends on the order of the pictures.
+        NAME.jpg_x4.png and NAME.tif_x4.png; so no name depends on the order of the pictures. Beside a NAME.jpg,
+        NAME.jpg.png keeps it too.
       label: the end of those names, such as "x4".
       recursive: whether to include the pictures in subfolders.
       suffix: suffix of the results in a folder, one of `WRITTEN_SUFFIXES`; None for .png.
@@ -117,23 +124,31 @@ def find_sources(
 
 def name_results(sources: Sequence[Source], folder: str | os.PathLike, *, label: str, suffix: str) -> list[Path]:
     """The path of each source's result in a folder, as `plan` describes."""
-    alike = defaultdict(list)
-    for source in sources:
-        # Some file systems do not distinguish upper and lower case.
-        alike[str(source.place.with_suffix("")).casefold()].append(source)
+    # Some file systems do not distinguish upper and lower case.
+    short = [str(source.place.with_suffix("")).casefold() for source in sources]
+    alike, full = Counter(short), {str(source.place).casefold() for source in sources}
     targets = []
-    for source in sources:
-        alone = len(alike[str(source.place.with_suffix("")).casefold()]) == 1
-        stem = source.place.stem if alone else source.place.name
+    for source, name in zip(sources, short, strict=True):
+        stem = source.place.name if alike[name] > 1 or name in full else source.place.stem
         targets.append(Path(folder, source.place.parent, f"{stem}_{label}{suffix}"))
     return targets
 
 
 def without_results(sources: Sequence[Source], targets: Sequence[Path]) -> list[Job]:
-    """Pair sources and targets to jobs, and leave out pictures of folders that are the result of another picture."""
+    """Pair sources and targets to jobs, and leave out pictures of folders that are the result of another picture.
+
+    The results of earlier runs with another label or suffix are known by their names.
+    """
+    pairs = list(zip(sources, targets, strict=True))
     results = {os.path.abspath(target) for target in targets}
-    kept = [source.named or os.path.abspath(source.path) not in results for source in sources]
-    return [Job(source.path, target) for source, target, keep in zip(sources, targets, kept, strict=True) if keep]
+    # An earlier run may have shortened the name where this one does not, or the other way round.
+    stems = {os.path.abspath(target.with_name(name)) for s, target in pairs for name in (s.place.stem, s.place.name)}
+
+    def is_result(path):
+        found = _RESULT.fullmatch(path)
+        return path in results or (found is not None and found[1] in stems)
+
+    return [Job(s.path, target) for s, target in pairs if s.named or not is_result(os.path.abspath(s.path))]
 
 
 def require_apart(jobs: Sequence[Job], *, suffixes: Sequence[str] = WRITTEN_SUFFIXES) -> None:

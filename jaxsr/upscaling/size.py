@@ -26,10 +26,7 @@ def parse_size(text: str | None, *, scale: float | None) -> ResultSize | None:
     """
     if text is None:
         return None
-    found = re.fullmatch(r"(\d{0,6})[xX×](\d{0,6})", text.strip())
-    width, height = (int(part) if part else None for part in found.groups()) if found else (None, None)
-    if not (width or height) or 0 in (width, height):
-        raise InputError(f"--size {text}: give width and height in pixels as 3840x2160, or one of them, 3840x or x2160")
+    width, height = _sides(text)
     if scale is not None:
         raise InputError(f"--size {text} and --scale {scale:g}: give one of the two")
 
@@ -38,6 +35,21 @@ def parse_size(text: str | None, *, scale: float | None) -> ResultSize | None:
         return height or max(1, round(tall * width / wide)), width or max(1, round(wide * height / tall))
 
     return result
+
+
+def size_label(text: str) -> str:
+    """The end of results' names for a size that `parse_size` takes, the same for each way to write it."""
+    width, height = _sides(text)
+    return f"{width or ''}x{height or ''}"
+
+
+def _sides(text):
+    """(width, height); None for a side that is left out."""
+    found = re.fullmatch(r"(\d{0,6})[xX×](\d{0,6})", text.strip())
+    width, height = (int(part) if part else None for part in found.groups()) if found else (None, None)
+    if not (width or height) or 0 in (width, height):
+        raise InputError(f"--size {text}: give width and height in pixels as 3840x2160, or one of them, 3840x or x2160")
+    return width, height
 
 
 def checked_size(size: Any) -> tuple[int, int]:

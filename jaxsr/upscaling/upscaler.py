@@ -84,12 +84,13 @@ class AnyUpscaler(ABC):
 
         Returns:
           For an array, a NumPy array with the same axes: uint8 for uint8, float32 in [0, 1] for floats. For a PIL image
-          or a path, a PIL image: L for gray, RGB for colour, LA or RGBA with transparency, and I;16 or F for PIL images
-          of these modes. The colour profile of a file is converted to sRGB; a PIL image keeps its profile.
+          or a path, a PIL image: L for gray, RGB for colour, LA or RGBA with transparency, I;16 for PIL images of the
+          modes I;16 and I, and F for those of mode F. The colour profile of a file is converted to sRGB; a PIL image
+          keeps its profile.
 
         Raises:
-          InputError: the image is empty, unreadable or of an unsupported kind, or has values outside the range; or the
-            size is not two whole numbers of at least 1.
+          InputError: the image is empty, unreadable or of an unsupported kind, or has values outside the range; the
+            size is not two whole numbers of at least 1; or the result would have no pixels.
         """
         to = None if size is None else checked_size(size)
         if isinstance(image, str | os.PathLike):
@@ -156,8 +157,14 @@ class Upscaler(AnyUpscaler):
         return transparent_strips(self.strips, rows, opacity, size=size, to=to, progress=progress)
 
     def target(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(height, width) of the result for an image of `size`, (height, width), rounded up as by `imresize`."""
+        """(height, width) of the result for an image of `size`, (height, width), rounded up as by `imresize`.
+
+        Raises:
+          InputError: the result would have no pixels.
+        """
         height, width = (math.ceil(round(length * self.scale, 9)) for length in size)
+        if min(height, width) < 1:
+            raise InputError(f"scale {self.scale:g}: nothing is left of a picture of {size[1]} × {size[0]} pixels")
         return height, width
 
     def fitting(self, image: Any, *, to: tuple[int, int] | None = None) -> "tuple[Upscaler, Choice | None]":

@@ -17,6 +17,7 @@ from jaxsr.video.clip import LIMITED_RANGE, Clip
 from jaxsr.video.color import BT709, Coding
 from jaxsr.video.planes import PlaneLayout, Planes, frame_of
 from jaxsr.video.priority import usual_priority
+from jaxsr.video.reading import location
 
 # For each encoder, a CRF without visible loss, and its usual preset.
 _USUAL = {"libx264": ("18", "medium"), "libx265": ("20", "medium"), "libsvtav1": ("24", "8")}
@@ -166,7 +167,7 @@ def segment_writer(path: Path, encoding: Encoding) -> Generator[Callable[[int, P
 
     The format is NUT, the only one that keeps any unit of time.
     """
-    with replacing(path) as temporary, av.open(str(temporary), "w", format="nut") as output:
+    with replacing(path) as temporary, av.open(location(temporary), "w", format="nut") as output:
         stream = output.add_stream(encoding.codec, rate=encoding.rate)
         assert isinstance(stream, av.VideoStream), encoding.codec
         _open(stream.codec_context, encoding)
@@ -189,7 +190,7 @@ def segment_writer(path: Path, encoding: Encoding) -> Generator[Callable[[int, P
 
 def segment_packets(path: Path, encoding: Encoding) -> Iterator[tuple[int, av.Packet]]:
     """Yield (time of the frame in the clip, packet) of a segment, in the order of decoding."""
-    with av.open(str(path)) as container:
+    with av.open(location(path)) as container:
         for packet in container.demux(container.streams.video[0]):
             if packet.size:
                 assert packet.pts is not None, path

@@ -15,7 +15,7 @@ from jaxsr.video.clip import Clip
 from jaxsr.video.encoding import Encoding, segment_packets, set_picture
 from jaxsr.video.holding import codec_of, is_copied
 from jaxsr.video.inputs import WRITTEN_FORMATS
-from jaxsr.video.reading import opened
+from jaxsr.video.reading import location, opened
 
 # Metadata that describe the file or its coding, not its content. MKVToolNix's can end in a language, as BPS-eng.
 _OWN = re.compile(
@@ -60,11 +60,11 @@ def _join(clip, segments, target, encoding, shift):
     with ExitStack() as stack:
         temporary = stack.enter_context(replacing(target))
         source = stack.enter_context(opened(clip.path))
-        options = _mp4_options(clip.time_base) if name in ("mp4", "mov") else {}
+        options = _mp4_options(clip.time_base, source.metadata) if name in ("mp4", "mov") else {}
         output = stack.enter_context(
-            av.open(str(temporary), "w", format=name, container_options=options, metadata_errors="surrogateescape")
+            av.open(location(temporary), "w", format=name, container_options=options, metadata_errors="surrogateescape")
         )
-        first = stack.enter_context(av.open(str(segments[0])))
+        first = stack.enter_context(av.open(location(segments[0])))
         output.metadata.update(_described(source.metadata))
         video = _video_stream(output, first.streams.video[0], source.streams[clip.stream], clip, encoding)
         others = {}
@@ -86,7 +86,7 @@ def _check_alike(segments):
     """Raise `InputError` if the segments' headers differ, since the result has one header."""
     headers = {}
     for path in segments:
-        with av.open(str(path)) as container:
+        with av.open(location(path)) as container:
             headers.setdefault(container.streams.video[0].codec_context.extradata, path)
     if len(headers) > 1:
         raise InputError(
@@ -94,9 +94,13 @@ def _check_alike(segments):
         )
 
 
-def _mp4_options(time_base):
+def _mp4_options(time_base, metadata):
+    # FFmpeg drops keys such as com.apple.quicktime.model without this flag. With it, all keys are written as Apple's
+    # are, where fewer programs look for a title, so other clips go without.
+    apple = any(key.startswith("com.apple.quicktime.") for key in metadata)
+    flags = "+faststart+use_metadata_tags" if apple else "+faststart"
     # With the default of milliseconds, the time of the first frame would be rounded.
-    return {"movflags": "+faststart", "movie_timescale": str(time_base.denominator)}
+    return {"movflags": flags, "movie_timescale": str(time_base.denominator)}
 
 
 def _described(metadata):

@@ -1,5 +1,6 @@
 """Opening of clips, and decoding of their packets, some of which may be damaged."""
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -7,9 +8,14 @@ import av
 from av.container import InputContainer
 
 
+def location(path: Path) -> str:
+    """The path for FFmpeg, which takes what stands before a colon for a protocol, unless it has a slash."""
+    return os.path.join(".", path) if ":" in str(path) else str(path)
+
+
 def opened(path: Path) -> InputContainer:
     """Open a clip. Bytes of its metadata that are not UTF-8 become surrogates, which can be written as they were."""
-    return av.open(str(path), metadata_errors="surrogateescape")
+    return av.open(location(path), metadata_errors="surrogateescape")
 
 
 def decoded(packets: Iterable[av.Packet]) -> Iterator[av.VideoFrame]:

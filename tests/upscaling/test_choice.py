@@ -102,8 +102,9 @@ def test_each_image_of_a_batch_has_its_own_network():
 
 
 def test_what_does_not_go_together_is_refused():
-    with pytest.raises(InputError, match="sharp"):
-        jaxsr.load("srresnet", sharp=True)
+    for name in ("srresnet", "srgan"):
+        with pytest.raises(InputError, match=f"for the model auto: leave out either it or the model {name}"):
+            jaxsr.load(name, sharp=True)
     with pytest.raises(InputError, match="base"):
         jaxsr.load(base="srresnet")
 

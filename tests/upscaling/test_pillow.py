@@ -41,6 +41,20 @@ def test_floats_of_pil_images_are_held_to_what_arrays_are():
         upscaler(Image.new("F", (0, 5)))
 
 
+def test_integers_of_32_bits_are_taken_as_16():
+    upscaler, levels = jaxsr.load("nearest", scale=2), np.array([[0, 1, 300], [40000, 65534, 65535]], np.int32)
+    picture = Image.fromarray(levels)
+    assert picture.mode == "I"
+    larger = upscaler(picture)
+    assert larger.mode == "I;16"
+    np.testing.assert_array_equal(np.asarray(larger), levels.repeat(2, axis=0).repeat(2, axis=1))
+    for wrong in (levels - 1, levels + 1):
+        with pytest.raises(InputError, match=f"values from {wrong.min()} to {wrong.max()}: mode I must be from 0 to"):
+            upscaler(Image.fromarray(wrong))
+    with pytest.raises(InputError, match="the image is empty"):
+        upscaler(Image.new("I", (0, 5)))
+
+
 def test_a_truncated_pil_image_is_one_sentence():
     whole = io.BytesIO()
     Image.fromarray(np.tile(PHOTO, (9, 9, 1))).save(whole, "JPEG")

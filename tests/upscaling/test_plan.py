@@ -100,6 +100,21 @@ def test_results_are_not_upscaled_again(photos):
         assert sources == sorted([job.source for job in first] + [job.target for job in in_place])
 
 
+def test_results_of_another_scale_size_or_format_are_not_upscaled_again(photos):
+    made = ["a_x2.png", "a_640x480.jpg", "a_640x.webp", "a_x480.png", "b.jpg_x1.5.png", "a_x2_x4.png", "sub/c_x2.tif"]
+    own = ["a_x2.avif", "a_xy.png", "d_x2.png", "sub/a_x2.png"]
+    for name in made + own:
+        (photos / name).write_bytes(b"")
+    everything = sorted(Path(name) for name in ["a.png", "b.jpg", "sub/c.png", *made, *own])
+    sources = lambda *inputs, output: [  # noqa: E731
+        job.source.relative_to("photos") for job in plan(inputs, output, label="x4", recursive=True)
+    ]
+    assert sources("photos", output="photos") == [path for path in everything if str(path) not in made]
+    # Elsewhere, and where they are named, they are pictures like others.
+    assert sources("photos", output="new") == everything
+    assert sources("photos/a.png", "photos/a_x2.png", output="photos") == [Path("a.png"), Path("a_x2.png")]
+
+
 def test_the_same_name_twice_keeps_its_suffix_whichever_is_there_first(photos):
     Image.new("RGB", (6, 5)).save(photos / "a.jpg")
     Image.new("RGB", (6, 5)).save(photos / "sub/a.png")
@@ -110,6 +125,13 @@ def test_the_same_name_twice_keeps_its_suffix_whichever_is_there_first(photos):
     assert targets([photos], "new") == ["new/A.jpg_x4.png", "new/a.png_x4.png", "new/b_x4.png"]
     with pytest.raises(InputError, match=r"both photos/a\.png and photos/sub/a\.png"):
         targets([photos / "a.png", photos / "sub/a.png"], "new")
+
+
+def test_a_name_without_its_suffix_that_another_picture_has_with_it_is_not_shortened(photos):
+    for name in ("a.jpg", "a.jpg.png", "B.jpg.tif"):
+        Image.new("RGB", (6, 5)).save(photos / name)
+    expected = ["B.jpg.tif_x4.png", "a.jpg_x4.png", "a.jpg.png_x4.png", "a.png_x4.png", "b_x4.png"]
+    assert targets([photos], "new") == [f"new/{name}" for name in expected]
 
 
 def test_names_that_differ_in_case_are_refused_only_where_case_is_ignored(photos, monkeypatch):

@@ -41,6 +41,17 @@ def picture(tmp_path):
     return path
 
 
+def test_a_result_without_pixels_is_refused(picture, tmp_path, capfd):
+    for refused in (
+        lambda: jaxsr.load("nearest", scale=1e-12)(images(12, 10)),
+        lambda: jaxsr.upscale(picture, tmp_path / "none.png", model="nearest", scale=1e-12),
+    ):
+        with pytest.raises(InputError, match=r"scale 1e-12: nothing is left of a picture of \d+ × \d+ pixels"):
+            refused()
+    assert capfd.readouterr().err == ""
+    assert jaxsr.load("nearest", scale=1e-3)(images(12, 10)).shape[:2] == (1, 1)
+
+
 SERVED = [(0.5, 2), (1.5, 2), (2, 2), (2.01, 4), (3, 4), (4, 4), (4.5, 8), (8, 8), (12, 8)]
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from jaxsr.errors import InputError
-from jaxsr.upscaling.size import parse_size
+from jaxsr.upscaling.size import parse_size, size_label
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,12 @@ from jaxsr.upscaling.size import parse_size
 )
 def test_sizes_as_people_write_them(text, expected):
     assert parse_size(text, scale=None)((3000, 4000)) == expected
+
+
+@pytest.mark.parametrize("text", ["5x7", "5X7", " 5×7", "05x007"])
+def test_each_way_to_write_a_size_gives_the_same_name(text):
+    assert size_label(text) == "5x7"
+    assert (size_label("5X "), size_label("X7")) == ("5x", "x7")
 
 
 def test_no_side_shrinks_to_nothing():

@@ -124,6 +124,12 @@ def test_unusable_weights_are_refused_in_one_sentence(tmp_path, photo, weights):
     assert not output.exists()
 
 
+def test_a_dry_run_takes_no_report_and_a_size_has_one_name(tmp_path, photo):
+    command = (photo, "-o", f"{tmp_path}/out/", "--model", "bicubic", "--size", " 5X7", "--dry-run")
+    assert upscale(*command).stdout == f"upscale: {photo} -> {tmp_path}/out/photo_5x7.png\n"
+    assert refused(upscale(*command, "--json", tmp_path / "report.json"), "--dry-run writes no report")
+
+
 def test_quality_is_what_is_asked_for(tmp_path, photo):
     steps = []
     for quality in (40, 95):

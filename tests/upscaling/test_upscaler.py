@@ -64,6 +64,13 @@ def test_output_is_the_networks_mapped_to_the_inputs_range(folder, photo, model)
     assert np.ptp(expected) > 30
 
 
+@pytest.mark.parametrize("dtype", ["int8", "float16", np.float64, "quick", None])
+def test_what_networks_do_not_compute_with_is_refused(folder, dtype):
+    for name in (folder / "small.safetensors", "nearest"):
+        with pytest.raises(InputError, match="must be float32 or bfloat16"):
+            jaxsr.load(name, dtype=dtype)
+
+
 def test_bfloat16_is_close_to_float32(folder, upscaler, photo):
     half = jaxsr.load(folder / "small.safetensors", dtype="bfloat16")
     error = np.abs(half(photo).astype(float) - upscaler(photo))
@@ -116,7 +123,7 @@ def test_other_modes_are_converted_or_refused(upscaler, photo):
         assert upscaler(converted).mode == "RGB"
         np.testing.assert_array_equal(upscaler(converted), upscaler(converted.convert("RGB")))
     assert upscaler(picture.convert("1")).mode == "L"
-    for mode in ("I", "LAB", "HSV"):
+    for mode in ("LAB", "HSV"):
         with pytest.raises(InputError, match=f"mode {mode} cannot be upscaled"):
             upscaler(Image.new(mode, (8, 8)))
 

@@ -1,5 +1,7 @@
 """Clips as they are found: damaged, cut, with the metadata and the streams of other programs."""
 
+from pathlib import Path
+
 import av
 import numpy as np
 import pytest
@@ -35,6 +37,36 @@ def test_metadata_in_other_letters_than_utf8_are_copied(tmp_path, clip_file, suf
         upscale(source, target, codec="libx264")
         with av.open(str(target), metadata_encoding="latin-1") as result:
             assert result.metadata["title"] == "Grünes Häuschen"
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".mp4", ".mkv"])
+@pytest.mark.parametrize("phone", [True, False])
+def test_what_a_phone_says_of_itself_is_copied(tmp_path, clip_file, suffix, phone):
+    usual = {"title": "Garden", "creation_time": "2024-05-01T10:00:00.000000Z", "location": "+52.5000+013.4000/"}
+    apple = {
+        "com.apple.quicktime.make": "Apple",
+        "com.apple.quicktime.model": "iPhone 15",
+        "com.apple.quicktime.creationdate": "2024-05-01T12:00:00+0200",
+        "com.apple.quicktime.location.ISO6709": "+52.5000+013.4000/",
+    }
+    plain, source = clip_file("plain.mov", codec="libx264", frames=2), tmp_path / "clip.mov"
+    with av.open(str(plain)) as clip, av.open(str(source), "w", options={"movflags": "use_metadata_tags"}) as output:
+        stream = output.add_stream_from_template(clip.streams.video[0])
+        output.metadata.update(usual | (apple if phone else {}))
+        for packet in clip.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                output.mux(packet)
+    target = tmp_path / f"larger{suffix}"
+    upscale(source, target, codec="libx264")
+    with av.open(str(target)) as result:
+        # Matroska's names of keys are upper case.
+        found = {key.lower(): value for key, value in result.metadata.items()}
+    for key, value in (usual | (apple if phone else {})).items():
+        assert found[key.lower()] == value
+    assert "encoder" in found
+    # Apple's place for keys, beside which there is no other, is for such clips alone.
+    assert (b"mdta" in target.read_bytes()) == (phone and suffix != ".mkv")
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".avi", ".flv", ".mkv"])
@@ -95,6 +127,17 @@ def test_a_name_as_long_as_names_can_be_gets_its_folder(tmp_path, clip_file, rea
     upscale(clip_file("clip.mkv", frames=2), target, codec="ffv1")
     assert len(read(target)["frames"]) == 2
     assert work_folder(target) != work_folder(target.with_name("y" + target.name[1:]))
+
+
+@pytest.mark.parametrize("name", ["10:30.mkv", "2024-05-01T10:00:00.mkv"])
+def test_a_colon_in_a_name_begins_no_protocol(tmp_path, clip_file, read, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    clip_file("clip.mkv", frames=2).rename(name)
+    upscale(Path(name), Path(f"x:{name}"), codec="ffv1")
+    assert len(read(tmp_path / f"x:{name}")["frames"]) == 2
+    assert {path.name for path in tmp_path.iterdir()} == {name, f"x:{name}"}
+    with pytest.raises(FileNotFoundError):
+        open_clip(Path("y:absent.mkv"))
 
 
 def test_segments_without_a_recipe_are_not_taken(tmp_path, clip_file):
