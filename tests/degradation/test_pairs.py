@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.extend.core import jaxprs_in_params
 from jax.sharding import NamedSharding, PartitionSpec
 
 from jaxsr.data.augmentation import augment
@@ -13,6 +14,7 @@ from jaxsr.data.degradation import make_degradation, margin
 from jaxsr.data.degradation.bicubic import bicubic_pair
 from jaxsr.data.degradation.pairs import degraded_by
 from jaxsr.data.degradation.recipes import WANG_2021
+from jaxsr.data.degradation.sharpening import sharpened
 from jaxsr.data.pipeline import crops
 from jaxsr.data.sources import open_source
 from jaxsr.errors import InputError
@@ -125,6 +127,22 @@ def test_devices_share_the_work_and_give_the_same(photos, really):
     for one, two in zip(alone, shared, strict=True):
         # Sums in another order can round to the next level.
         assert np.mean(np.abs(np.asarray(one) - np.asarray(two)) > 1e-5) < 1e-3
+
+
+def products(jaxpr):
+    """All matrix products of a program and of the programs within it."""
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == "dot_general":
+            yield equation
+        for inner in jaxprs_in_params(equation.params):
+            yield from products(inner)
+
+
+@pytest.mark.parametrize("function", [make_degradation("real", scale=SCALE), lambda key, crops: sharpened(crops / 255)])
+def test_all_products_ask_for_full_precision(function):
+    program = jax.make_jaxpr(function)(jax.random.key(0), jnp.zeros((2, READ, READ, 3), jnp.uint8))
+    precisions = {product.params["precision"] for product in products(program.jaxpr)}
+    assert precisions == {(jax.lax.Precision.HIGHEST,) * 2}
 
 
 def test_unknown_recipes_are_refused():
