@@ -98,8 +98,8 @@ class TrainConfig:
     """SRGAN: average the last feature map of the vgg discriminator. Otherwise its number of parameters grows with
     --crop."""
     initialisation: Literal["upscaler", "paper"] = "upscaler"
-    """Weights to start from without --init. upscaler: the network begins as an interpolating upscaler. paper: the usual
-    random weights."""
+    """Weights to start from without --init. upscaler: the network begins as an interpolating upscaler. paper: PyTorch's
+    default random weights."""
     features: int = 64
     """SRResNet, RRDBNet, Compact: channels of the body."""
     blocks: int = 16
