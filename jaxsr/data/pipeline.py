@@ -84,9 +84,9 @@ def crops(
 def visits(source: Source, *, crop: int) -> np.ndarray:
     """One epoch: the index of each photo, repeated in proportion to its area, at least once.
 
-    A photo of mean area has 16 visits, or fewer if all counts have a common divisor. This bounds the length of an epoch.
-    Counts are rounded, so photos of mean area are off by up to 3 %, and smaller ones by more. Areas below 1/32 of the
-    mean are visited too often. Photos of unknown size count as the mean of the others.
+    A photo of mean area has 16 visits, or fewer if all counts have a common divisor; this bounds the length of an
+    epoch. Counts are rounded, so photos of mean area are off by up to 3 %, and smaller ones by more. Areas below 1/32
+    of the mean are visited too often. Photos of unknown size count as the mean of the others.
 
     Args:
       source: the photos.
