@@ -40,8 +40,8 @@ class TrainConfig:
     """Upscaling factor: 2, 3, 4 or 8 (RRDBNet: 1, 2 or 4)."""
     degradation: Degradation = "bicubic"
     """How LR is made. bicubic: MATLAB's bicubic reduction. real: with the blur, noise and JPEG artefacts of ordinary
-    photos. wang2021: with the stronger ranges published for Real-ESRGAN. The last two read crops that are 16 LR pixels
-    larger, 20 at --scale 1."""
+    photos. wang2021: with the stronger ranges published for Real-ESRGAN, but antialiased reductions. The last two read
+    crops that are 16 LR pixels larger, 20 at --scale 1."""
     loss: Literal["mse", "l1"] = "mse"
     """Pixel loss on images in [-1, 1]. srgan uses it only with --pixel-weight."""
     optimizer: Literal["adam", "soap"] = "adam"
