@@ -18,6 +18,7 @@ from jaxsr.data.degradation.sharpening import sharpened
 from jaxsr.data.pipeline import crops
 from jaxsr.data.sources import open_source
 from jaxsr.errors import InputError
+from jaxsr.imaging.resize import resize
 from jaxsr.processes.devices import make_mesh
 
 CROP, SCALE = 32, 4
@@ -82,6 +83,17 @@ def test_the_margin_keeps_what_blurs_take_from_the_opposite_edge_out(photos, sca
     ]
     top = [np.asarray(low)[:, cut // scale : cut // scale + 4 // scale + 1] for low in found]
     np.testing.assert_allclose(*top, atol=1.01 / 255)
+
+
+@pytest.mark.parametrize("scale", [3, 4])
+def test_crops_of_an_odd_side_are_not_interpolated_twice(photos, scale):
+    images = photos[:, : 23 * scale, : 23 * scale].astype(jnp.float32) / 255
+    blocks = images.reshape(8, 23, scale, 23, scale, 3).mean(axis=(2, 4))
+    low = degraded_by(jax.random.key(4), images, blocks, recipe=recipe(), scale=scale)
+    plain = [blocks, *(resize(images, 1 / scale, kernel=kernel).clip(0, 1) for kernel in ("bilinear", "bicubic"))]
+    off = [np.abs(inside(low) - inside(each)).max(axis=(1, 2, 3)) * 255 for each in kernels]
+    # Each picture is one plain reduction, rounded to whole levels.
+    assert np.min(off, axis=0).max() < 0.51
 
 
 def test_bicubic_is_todays_reduction_of_turned_crops(photos):
