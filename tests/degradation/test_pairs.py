@@ -91,7 +91,7 @@ def test_crops_of_an_odd_side_are_not_interpolated_twice(photos, scale):
     blocks = images.reshape(8, 23, scale, 23, scale, 3).mean(axis=(2, 4))
     low = degraded_by(jax.random.key(4), images, blocks, recipe=recipe(), scale=scale)
     plain = [blocks, *(resize(images, 1 / scale, kernel=kernel).clip(0, 1) for kernel in ("bilinear", "bicubic"))]
-    off = [np.abs(inside(low) - inside(each)).max(axis=(1, 2, 3)) * 255 for each in kernels]
+    off = [np.abs(inside(low) - inside(each)).max(axis=(1, 2, 3)) * 255 for each in plain]
     # Each picture is one plain reduction, rounded to whole levels.
     assert np.min(off, axis=0).max() < 0.51
 
