@@ -40,8 +40,8 @@ class TrainConfig:
     """Upscaling factor: 2, 3, 4 or 8 (RRDBNet: 1, 2 or 4)."""
     degradation: Degradation = "bicubic"
     """How LR is made. bicubic: MATLAB's bicubic reduction. real: with the blur, noise and JPEG artefacts of ordinary
-    photos. wang2021: with the stronger ranges published for Real-ESRGAN. The last two read crops that are 16 LR pixels
-    larger, 20 at --scale 1."""
+    photos. wang2021: with the stronger ranges published for Real-ESRGAN, but antialiased reductions. The last two read
+    crops that are 16 LR pixels larger, 20 at --scale 1."""
     loss: Literal["mse", "l1"] = "mse"
     """Pixel loss on images in [-1, 1]. srgan uses it only with --pixel-weight."""
     optimizer: Literal["adam", "soap"] = "adam"
@@ -98,8 +98,8 @@ class TrainConfig:
     """SRGAN: average the last feature map of the vgg discriminator. Otherwise its number of parameters grows with
     --crop."""
     initialisation: Literal["upscaler", "paper"] = "upscaler"
-    """Weights to start from without --init. upscaler: the network begins as an interpolating upscaler. paper: the usual
-    random weights."""
+    """Weights to start from without --init. upscaler: the network begins as an interpolating upscaler. paper: PyTorch's
+    default random weights."""
     features: int = 64
     """SRResNet, RRDBNet, Compact: channels of the body."""
     blocks: int = 16

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxsr.kernels.convolution import added, biased, convolved
 
-# PyTorch's default for convolutions, U(−1/√fan_in, 1/√fan_in), from which the published runs started.
+# PyTorch's default for convolutions, U(−1/√fan_in, 1/√fan_in).
 torch_uniform = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 
 

@@ -1,4 +1,4 @@
-"""The weights that training starts from: an interpolation, or the papers' random weights.
+"""The weights that training starts from: an interpolation, or PyTorch's default random weights ("paper").
 
 "upscaler" does not change the architecture. It chooses weights with which the untrained network interpolates:
 
@@ -35,7 +35,8 @@ def initialise(key: jax.Array, model: Network, *, initialisation: Initialisation
     Args:
       key: PRNG key of the random weights.
       model: the network.
-      initialisation: "upscaler" to start as an interpolation (see `begin_as_interpolation`), "paper" for `model.init`.
+      initialisation: "upscaler" to start as an interpolation (see `begin_as_interpolation`), "paper" for `model.init`,
+        PyTorch's default, which is not what each paper describes.
 
     Returns:
       {"params"} and, for SRResNet, {"batch_stats"}; float32.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxsr.config import TrainConfig
-from jaxsr.evaluation.protocol import PROTOCOL
+from jaxsr.evaluation.protocol import BICUBIC, PROTOCOL
 from jaxsr.weights.lineage import lineage
 from jaxsr.weights.store import Weights
 
@@ -64,7 +64,7 @@ def training_card(
         "recipe": {"stage": config.stage, "steps": config.steps} | settings | used,
         "seed": config.seed,
         "code_version": code_version(),
-        "protocol": PROTOCOL,
+        "protocol": _protocol(config),
         "initialisation": config.initialisation if started_from is None else "weights",
     }
     if extended:
@@ -72,3 +72,12 @@ def training_card(
     if started_from is not None:
         card["lineage"] = lineage(started_from)
     return card
+
+
+def _protocol(config):
+    """The protocol of the run's validation, in the words of `open_sets`."""
+    if config.validation_lr:
+        return PROTOCOL.replace(BICUBIC, "LR as given")
+    if config.degradation != "bicubic":
+        return PROTOCOL.replace(BICUBIC, f"LR by the degradation {config.degradation}, seed 0")
+    return PROTOCOL

@@ -7,6 +7,21 @@ from jaxsr.config import TrainConfig
 from jaxsr.errors import InputError
 from jaxsr.training.network import build
 
+# The stages that use a setting; all use those that are not named here.
+_NETWORKS = {
+    "features": ("srresnet", "srgan", "rrdbnet", "compact"),
+    "blocks": ("srresnet", "srgan", "rrdbnet"),
+    "output": ("srresnet", "srgan"),
+    "growth": ("rrdbnet",),
+    "convolutions": ("compact",),
+    "kernel_sides": ("srcnn",),
+}
+_ADVERSARIAL = (
+    "from_scratch perceptual taps tap_weights content_loss content_ratio feature_scale adversarial adversarial_weight "
+    "label_smoothing pixel_weight discriminator_learning_rate sharp_targets discriminator global_pool"
+)
+USED_BY = _NETWORKS | dict.fromkeys(_ADVERSARIAL.split(), ("srgan",))
+
 
 def check(config: TrainConfig) -> None:
     """Refuse settings that no training run can have.
@@ -64,6 +79,22 @@ def check(config: TrainConfig) -> None:
         raise InputError(f"--degradation {config.degradation} makes LR and --lr provides it; give one of the two")
     if config.lr and len(config.lr) != len(config.data):
         raise InputError(f"--lr has {len(config.lr)} folders for {len(config.data)} of --data; give one for each")
+    _check_unused(config)
+
+
+def _check_unused(config):
+    """Refuse settings that would change nothing."""
+    unused = {name: f"--stage {config.stage}" for name, stages in USED_BY.items() if config.stage not in stages}
+    if config.init is not None:
+        unused["initialisation"] = "--init"
+    if config.stage == "srgan" and config.feature_scale is not None:
+        unused["content_ratio"] = "--feature-scale"
+    if config.stage == "srgan" and config.discriminator == "unet":
+        unused["global_pool"] = "--discriminator unet"
+    for name, where in unused.items():
+        if getattr(config, name) != getattr(TrainConfig(), name):
+            flag = f"--{name.replace('_', '-')}"
+            raise InputError(f"{flag} has no use with {where}; leave {flag} out, or choose a recipe without it")
 
 
 def _is_searched(workdir, folder):

@@ -122,8 +122,15 @@ def adversarial_stage(
         model, discriminator, features, optimizers, losses, seed=config.seed, degrade=degrade, ema=config.ema
     )
     run_steps, placed = compile_steps(step), replicated(frozen, mesh)
-    rates = {"discriminator_learning_rate": judge_rate, "content_ratio": config.content_ratio}
-    used = {"losses": losses._asdict() | rates, "perceptual": perceptual, "discriminator": config.discriminator}
+    # A feature scale of the settings leaves the ratio without use.
+    ratio = config.content_ratio if config.feature_scale is None else None
+    rates = {"discriminator_learning_rate": judge_rate, "content_ratio": ratio}
+    used = {
+        "losses": losses._asdict() | rates,
+        "perceptual": perceptual,
+        "discriminator": config.discriminator,
+        "global_pool": config.global_pool,
+    }
     return Stage(state, lambda state, batches: run_steps(state, batches, placed), used, _validation_losses(losses))
 
 

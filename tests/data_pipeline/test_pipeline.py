@@ -60,11 +60,19 @@ def test_each_place_is_equally_likely():
 
 def test_photos_are_visited_in_proportion_to_their_area():
     source = in_memory([(20, 20), (20, 60), (40, 100)])
-    assert np.bincount(visits(source, crop=10)).tolist() == [1, 3, 10]
-    # Epochs are shuffled together up to 2**13 visits, here 586 of 14.
-    numbers = take(crops(source, crop=10, batch_size=14, seed=0), 2 * 586)[:, :, 0, 0, 2].reshape(2, -1)
-    assert [np.bincount(epochs).tolist() for epochs in numbers] == [[586, 3 * 586, 10 * 586]] * 2
+    # 16 visits for the mean area of 1867.
+    assert np.bincount(visits(source, crop=10)).tolist() == [3, 10, 34]
+    # Epochs are shuffled together up to 2**13 visits, here 175 of 47.
+    numbers = take(crops(source, crop=10, batch_size=47, seed=0), 2 * 175)[:, :, 0, 0, 2].reshape(2, -1)
+    assert [np.bincount(epochs).tolist() for epochs in numbers] == [[3 * 175, 10 * 175, 34 * 175]] * 2
     assert not np.array_equal(*numbers)
+
+
+@pytest.mark.parametrize("widths", [[1000, 1490, 1510, 1490], [700, 1040, 1060, 1000], [640, 640, 950, 970]])
+def test_no_part_of_a_photo_is_much_likelier_than_another(widths):
+    photos = tuple(Photo(str(width), lambda: None, (1000, width)) for width in widths)
+    density = np.bincount(visits(Source(photos), crop=96)) / widths
+    assert density / density.mean() == pytest.approx(np.ones(4), abs=0.05)
 
 
 def test_tiny_photos_are_visited_once_and_unknown_sizes_alike():

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.extend.core import jaxprs_in_params
 from jax.sharding import NamedSharding, PartitionSpec
 
 from jaxsr.data.augmentation import augment
@@ -13,9 +14,11 @@ from jaxsr.data.degradation import make_degradation, margin
 from jaxsr.data.degradation.bicubic import bicubic_pair
 from jaxsr.data.degradation.pairs import degraded_by
 from jaxsr.data.degradation.recipes import WANG_2021
+from jaxsr.data.degradation.sharpening import sharpened
 from jaxsr.data.pipeline import crops
 from jaxsr.data.sources import open_source
 from jaxsr.errors import InputError
+from jaxsr.imaging.resize import resize
 from jaxsr.processes.devices import make_mesh
 
 CROP, SCALE = 32, 4
@@ -82,6 +85,17 @@ def test_the_margin_keeps_what_blurs_take_from_the_opposite_edge_out(photos, sca
     np.testing.assert_allclose(*top, atol=1.01 / 255)
 
 
+@pytest.mark.parametrize("scale", [3, 4])
+def test_crops_of_an_odd_side_are_not_interpolated_twice(photos, scale):
+    images = photos[:, : 23 * scale, : 23 * scale].astype(jnp.float32) / 255
+    blocks = images.reshape(8, 23, scale, 23, scale, 3).mean(axis=(2, 4))
+    low = degraded_by(jax.random.key(4), images, blocks, recipe=recipe(), scale=scale)
+    plain = [blocks, *(resize(images, 1 / scale, kernel=kernel).clip(0, 1) for kernel in ("bilinear", "bicubic"))]
+    off = [np.abs(inside(low) - inside(each)).max(axis=(1, 2, 3)) * 255 for each in plain]
+    # Each picture is one plain reduction, rounded to whole levels.
+    assert np.min(off, axis=0).max() < 0.51
+
+
 def test_bicubic_is_todays_reduction_of_turned_crops(photos):
     key = jax.random.key(3)
     low, high = make_degradation("bicubic", scale=SCALE)(key, photos)
@@ -125,6 +139,22 @@ def test_devices_share_the_work_and_give_the_same(photos, really):
     for one, two in zip(alone, shared, strict=True):
         # Sums in another order can round to the next level.
         assert np.mean(np.abs(np.asarray(one) - np.asarray(two)) > 1e-5) < 1e-3
+
+
+def products(jaxpr):
+    """All matrix products of a program and of the programs within it."""
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == "dot_general":
+            yield equation
+        for inner in jaxprs_in_params(equation.params):
+            yield from products(inner)
+
+
+@pytest.mark.parametrize("function", [make_degradation("real", scale=SCALE), lambda key, crops: sharpened(crops / 255)])
+def test_all_products_ask_for_full_precision(function):
+    program = jax.make_jaxpr(function)(jax.random.key(0), jnp.zeros((2, READ, READ, 3), jnp.uint8))
+    precisions = {product.params["precision"] for product in products(program.jaxpr)}
+    assert precisions == {(jax.lax.Precision.HIGHEST,) * 2}
 
 
 def test_unknown_recipes_are_refused():

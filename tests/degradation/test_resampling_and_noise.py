@@ -69,6 +69,15 @@ def test_noise_has_the_variance_that_was_asked_for(sigma, poisson):
     np.testing.assert_allclose(gray[..., 0], gray[..., 1], atol=1e-6)
 
 
+def test_gray_poisson_noise_grows_with_luma():
+    # Green has 5.1 times the luma of blue (BT.601), while the means of their channels are equal.
+    green, blue = (jnp.zeros((1, 256, 256, 3)).at[..., i].set(0.5) for i in (1, 2))
+    images = jnp.concatenate([green, blue])
+    noise = noisy(jax.random.key(0), images, jnp.zeros(2), jnp.ones(2), jnp.array([True, True])) - images
+    variances = np.asarray([noise[0, ..., 1], noise[1, ..., 2]]).var(axis=(1, 2))
+    assert variances * WHITE_COUNTS == pytest.approx([0.587 * 0.5, 0.114 * 0.5], rel=0.03)
+
+
 def test_sharpened_targets_are_unsharp_masking_by_scipy(images):
     smooth = np.asarray(resize(images[:, :12, :12], 4), np.float64).clip(0, 1)
     offsets = np.arange(-25, 26)

@@ -1,13 +1,20 @@
 """What a run refuses before anything is read or written."""
 
+import dataclasses
+import typing
+
 import jax
 import jax.numpy as jnp
 import pytest
 
+from jaxsr.commands.train import RECIPES, chosen_config
 from jaxsr.config import TrainConfig
 from jaxsr.errors import InputError
 from jaxsr.models.unet import UNetDiscriminator
-from jaxsr.training.checks import check
+from jaxsr.training.checks import USED_BY, check
+from jaxsr.training.network import build
+
+STAGES = typing.get_args(TrainConfig.__annotations__["stage"])
 
 
 def refusal(**values):
@@ -62,6 +69,37 @@ def test_a_workdir_where_no_photos_are_searched_is_accepted(data, workdir):
 def test_values_that_no_run_can_have_are_refused(values, words):
     with pytest.raises(InputError, match=words):
         check(TrainConfig(**({"stage": "srgan"} | values)))
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"stage": "srresnet", "discriminator": "unet"}, "--discriminator has no use with --stage srresnet"),
+        ({"stage": "srresnet", "perceptual": "nonsense"}, "--perceptual has"),
+        ({"stage": "espcn", "features": 32}, "--features has no use with --stage espcn"),
+        ({"stage": "compact", "blocks": 2}, "--blocks has"),
+        ({"stage": "rrdbnet", "from_scratch": True}, "--from-scratch has"),
+        ({"stage": "srgan", "kernel_sides": (9, 5, 5)}, "--kernel-sides has"),
+        ({"stage": "srgan", "global_pool": True, "discriminator": "unet"}, "--global-pool .* --discriminator unet"),
+        ({"stage": "srgan", "content_ratio": 5.0, "feature_scale": 0.1}, "--content-ratio .* --feature-scale"),
+        ({"stage": "espcn", "init": "espcn", "initialisation": "paper"}, "--initialisation has no use with --init"),
+    ],
+)
+def test_settings_that_would_change_nothing_are_refused(values, words):
+    with pytest.raises(InputError, match=words):
+        check(TrainConfig(**values))
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_all_recipes_pass_and_name_only_what_their_stage_uses(recipe):
+    check(chosen_config(["--config", recipe]))
+
+
+def test_networks_have_the_fields_that_their_stages_use():
+    fields = {stage: {each.name for each in dataclasses.fields(build(TrainConfig(stage=stage)))} for stage in STAGES}
+    for setting in ("features", "blocks", "output", "growth", "convolutions", "kernel_sides"):
+        name = {"kernel_sides": "kernels"}.get(setting, setting)
+        assert {stage for stage in STAGES if name in fields[stage]} == set(USED_BY[setting])
 
 
 def test_the_u_net_takes_crops_that_it_can_halve_three_times():

@@ -42,6 +42,7 @@ def test_a_run_shows_losses_and_lpips_and_says_what_it_used(srgan, uninterrupted
     used = json.loads((srgan / "config.json").read_text())["used"]
     assert card["recipe"]["losses"] == used["losses"]
     assert card["recipe"]["perceptual"]["name"] == "vgg16"
+    assert card["recipe"]["global_pool"] is True
     # The first content loss is the stated multiple, up to the difference between batches.
     first = next(row for row in rows if row["step"] == 1)
     assert first["content"] == pytest.approx(20 * 1e-3 * np.log(2), rel=0.7)

@@ -1,10 +1,12 @@
 """What a run opens before its first update, and what its card says of it."""
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from jaxsr.config import TrainConfig
 from jaxsr.data.sources import SAMPLES, open_source
+from jaxsr.evaluation.sets import open_sets
 from jaxsr.imaging.resize import resize_uint8
 from jaxsr.runs.card import training_card
 from jaxsr.training.start import _validation_pixels
@@ -32,3 +34,11 @@ def test_the_card_of_a_run_on_pairs_names_their_folders_and_no_degradation():
     config = TrainConfig(data=("photos/hr",), lr=("photos/small",))
     recipe = training_card(config, photos={}, started_from=None, used={})["recipe"]
     assert (recipe["lr"], recipe["degradation"]) == (["small"], None)
+
+
+@pytest.mark.parametrize("recipe", ["bicubic", "real"])
+@pytest.mark.parametrize("low", [(), ("tests/data/Set5/LR_bicubic_X4",)])
+def test_the_card_says_the_protocol_of_the_evaluation_that_validates(recipe, low):
+    card = training_card(TrainConfig(degradation=recipe, validation_lr=low), photos={}, started_from=None, used={})
+    (evaluated,) = open_sets(["tests/data/Set5"], low=low, recipe=None if low else recipe).values()
+    assert card["protocol"] == evaluated.protocol

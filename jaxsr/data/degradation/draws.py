@@ -71,19 +71,13 @@ def compression(key: jax.Array, count: int, round: Round) -> tuple[jax.Array, ja
     )
 
 
-def place(key: jax.Array, count: int, canvas: int, *, grid: int) -> jax.Array:
-    """Draw where the centre of an image lies on a square of `canvas` pixels, [count, 2].
-
-    It is moved by less than one step of the grid of blocks, so that blocks can begin at any pixel of the image.
-    """
-    moved = jax.random.randint(key, (count, 2), 0, grid) - grid // 2
-    return (canvas - 1) / 2 + moved
-
-
 def corner(key: jax.Array, count: int, side: int, canvas: int, *, grid: int) -> tuple[jax.Array, jax.Array]:
-    """As `place`, for an image of `side` pixels that is aligned with the canvas's pixels: its corner and its centre."""
-    moved = jax.random.randint(key, (count, 2), 0, grid) - grid // 2
-    start = jnp.clip((canvas - side) // 2 + moved, 0, canvas - side)
+    """Draw where an image of `side` pixels lies on a square of `canvas` pixels: its corner and its centre, [count, 2].
+
+    It is moved by less than one step of the grid of blocks, so that blocks can begin at any pixel of the image. It is
+    aligned with the canvas's pixels, because an odd side in the very middle would be interpolated halfway between them.
+    """
+    start = (canvas - side) // 2 + jax.random.randint(key, (count, 2), 0, grid) - grid // 2
     return start, start + (side - 1) / 2
 
 

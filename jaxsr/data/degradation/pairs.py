@@ -130,7 +130,7 @@ def degraded_by(key: jax.Array, images: jax.Array, reduced: jax.Array, *, recipe
     enlarged = first.factor[1] * side + _GRID if first.resize[0] else 0
     canvas = _GRID * math.ceil(max(1.2 * side, enlarged) / _GRID)
     factor = draws.factor(next(keys), count, first)
-    place = draws.place(next(keys), count, canvas, grid=_GRID)
+    _, place = draws.corner(next(keys), count, side, canvas, grid=_GRID)
     x = _resized(next(keys), blurred, factor, canvas, centre, place)
     x = _noisy(next(keys), x, first)
     x = _compressed(next(keys), x, first)
@@ -139,7 +139,7 @@ def degraded_by(key: jax.Array, images: jax.Array, reduced: jax.Array, *, recipe
     small = reduced.shape[1]
     canvas = _GRID * math.ceil((last.factor[1] * small + _GRID) / _GRID)
     relative = draws.factor(next(keys), count, last)
-    middle = draws.place(next(keys), count, canvas, grid=_GRID)
+    _, middle = draws.corner(next(keys), count, small, canvas, grid=_GRID)
     x = _resized(next(keys), x, relative / scale / factor, canvas, place, middle)
     x = _noisy(next(keys), x, last)
     compress = partial(_compressed, next(keys), round=last)

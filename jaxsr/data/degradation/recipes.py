@@ -66,7 +66,8 @@ class Recipe(NamedTuple):
 
 # With a probability of .1 a kernel is a sinc filter, otherwise one of the published mixture.
 _SHAPES_2021 = (0.405, 0.225, 0.108, 0.027, 0.108, 0.027, 0.1)
-# The published ranges. The published program sharpens the originals first.
+# The published ranges. The published program sharpens the originals first, and it reduces by bilinear and bicubic
+# interpolation without antialiasing (bicubic with a = −0.75), where these reductions are antialiased with a = −0.5.
 WANG_2021 = Recipe(
     rounds=(
         Round(

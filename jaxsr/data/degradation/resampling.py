@@ -1,5 +1,7 @@
 """Resize each image by its own factor, inside a compiled program, where array sizes cannot change."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 
@@ -37,8 +39,9 @@ def resampled(
         _weights(length, size, factor, kernel, centre_in[:, axis], centre_out[:, axis])
         for axis, length in enumerate(images.shape[1:3])
     )
-    tall = jnp.einsum("bih,bhwc->biwc", rows, images)
-    return jnp.einsum("bjw,biwc->bijc", columns, tall)
+    # Full precision, because the default on some accelerators is off by whole levels.
+    product = partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
+    return product("bjw,biwc->bijc", columns, product("bih,bhwc->biwc", rows, images))
 
 
 def _weights(length, size, factor, kernel, centre_in, centre_out):

@@ -25,7 +25,8 @@ def sharpened(images: jax.Array) -> jax.Array:
     rows, columns = (np.float32(gaussian_matrix(side, sigma=SIGMA, reach=RADIUS)) for side in images.shape[1:3])
 
     def blurred(values):
-        return jnp.einsum("ih,bhwc,jw->bijc", rows, values, columns)
+        # Full precision, because the default on some accelerators is off by whole levels.
+        return jnp.einsum("ih,bhwc,jw->bijc", rows, values, columns, precision=jax.lax.Precision.HIGHEST)
 
     taken = images - blurred(images)
     mask = blurred(jnp.float32(jnp.abs(taken) * 255 > THRESHOLD))
