@@ -64,7 +64,7 @@ def main(
     from jaxsr.upscaling.existing import existing_results
     from jaxsr.upscaling.plan import require_names
     from jaxsr.upscaling.report import check_report
-    from jaxsr.upscaling.size import parse_size
+    from jaxsr.upscaling.size import parse_size, size_label
     from jaxsr.video.inputs import are_clips, check_flags, import_clips, plan_clips
 
     # SIGTERM ends the run as Ctrl-C does, so that nothing is left behind.
@@ -85,7 +85,7 @@ def main(
     clip = are_clips([source])
     of_pictures = {"json": run.json, "recursive": run.recursive, "format": format, "first_frame": first_frame}
     check_flags(clip, flags, of_pictures)
-    label = network.size or f"x{jaxsr.load(model, **options).scale:g}"
+    label = size_label(network.size) if network.size else f"x{jaxsr.load(model, **options).scale:g}"
     if clip:
         wishes = import_clips().wishes_of(flags, size, network.options())
         from jaxsr.archive.clips import upscale_clip_on_cluster
@@ -103,9 +103,17 @@ def main(
         )
     stores = open_store(source), open_store(destination)
     tasks = plan_archive(*stores, label=label, recursive=run.recursive, suffix=f".{format or 'png'}")
-    places = (store.everywhere for store in stores)
     return upscale_archive(
-        Settings(*places, model, options, network.size, run.overwrite, run.cache, first_frame),
+        Settings(
+            source=stores[0].everywhere,
+            destination=stores[1].everywhere,
+            model=model,
+            options=options,
+            size=network.size,
+            overwrite=run.overwrite,
+            cache=run.cache,
+            first_frame=first_frame,
+        ),
         tasks,
         stores[1],
         existing=existing,

@@ -40,7 +40,8 @@ def arrays_of(picture: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
     if picture.mode == "F" and min(picture.size):
         return checked_array(np.asarray(upright)), None
     if picture.mode == "I" and min(picture.size):
-        low, high = upright.getextrema()
+        values = np.asarray(upright)
+        low, high = values.min(), values.max()
         if low < 0 or high > 65535:
             raise InputError(f"the image has values from {low} to {high}: mode I must be from 0 to 65535")
     if picture.mode in _DEEP:

@@ -13,9 +13,10 @@ from jaxsr.imaging.folders import find_photos
 from jaxsr.imaging.picture import READ_SUFFIXES
 from jaxsr.imaging.writing import WRITTEN_SUFFIXES
 
-# A result's name, from a run of any scale, size and format: STEM_x2.png, STEM_3840x2160.jpg or STEM_3840x.webp.
+# A result's name, from a run of any scale and format: STEM_x2.png, or STEM_3840x.webp and STEM_x2160.jpg. With both
+# sides it could be a picture of the user's own, which must not be left out.
 _RESULT = re.compile(
-    rf"(.+)_(?:x\d+(?:\.\d+)?|\d+[x×]\d*)(?:{'|'.join(map(re.escape, WRITTEN_SUFFIXES))})", re.IGNORECASE | re.DOTALL
+    rf"(.+)_(?:x\d+(?:\.\d+)?|\d+x)(?:{'|'.join(map(re.escape, WRITTEN_SUFFIXES))})", re.IGNORECASE | re.DOTALL
 )
 
 
@@ -48,7 +49,7 @@ def plan(
     """Plan the jobs of a command.
 
     A folder stands for its pictures. Pictures in the output folder are not upscaled again. If the output folder is an
-    input folder, the results of its other pictures are not upscaled again, whatever their scale, size or format.
+    input folder, the results of its other pictures are not upscaled again, whatever their scale or format.
 
     Args:
       inputs: pictures and folders.
