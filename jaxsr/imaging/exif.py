@@ -159,7 +159,7 @@ def _entries(exif, size, head) -> Iterator[tuple[int, int, bytes | ImageFileDire
         if isinstance(tags.get(tag), str):
             yield int(tag), _ASCII, tags[tag].encode("latin-1") + b"\0"
     for tag in _RATINGS:
-        if isinstance(tags.get(tag), int):
+        if isinstance(tags.get(tag), int) and 0 <= tags[tag] < 2**16:
             yield int(tag), _SHORT, struct.pack("<H", tags[tag])
     for tag in _BYTES:
         if isinstance(tags.get(tag), bytes):

@@ -28,6 +28,17 @@ def exif_resolution(exif: bytes) -> tuple[float, float] | None:
     return (across / unit, down / unit) if across > 0 and down > 0 else None
 
 
+def is_unitless(exif: bytes) -> bool:
+    """Whether the resolution in EXIF is a ratio alone, without a unit."""
+    body = exif.removeprefix(_HEAD)
+    try:
+        order = _order(body)
+        records, _ = _directory(body, order, struct.unpack_from(order + "L", body, 4)[0])
+        return _TAGS.XResolution in records and _unit(records, order) == 1
+    except (struct.error, KeyError):
+        return False
+
+
 def updated_exif(exif: bytes, *, size: tuple[int, int], resolution: tuple[float, float] | None) -> bytes:
     """EXIF for a result. All values stay at their offsets, because makers' notes hold offsets too.
 
@@ -54,7 +65,8 @@ def updated_exif(exif: bytes, *, size: tuple[int, int], resolution: tuple[float,
         if _TAGS.Orientation in records:
             records[_TAGS.Orientation] = _SHORT, 1, struct.pack(order + "H2x", 1)
         _set_size(records, order, size)
-        if _TAGS.ExifOffset in records:
+        # A damaged inner directory does not cost the rest.
+        with contextlib.suppress(struct.error, KeyError):
             inner = struct.unpack(order + "L", records[_TAGS.ExifOffset][2])[0]
             described, _ = _directory(body, order, inner)
             _set_size(described, order, size)
@@ -127,8 +139,8 @@ def _cut_thumbnail(body, order, directory):
     tags = (_TAGS.JpegIFOffset, _TAGS.JpegIFByteCount)
     if all(tag in records for tag in tags):
         begin, length = (struct.unpack(order + "L", records[tag][2])[0] for tag in tags)
-        end = min(begin + length, len(body))
+        end = begin + length
         if 8 <= begin < end == len(body):
             del body[begin:]
-        elif 8 <= begin < end:
+        elif 8 <= begin < end < len(body):
             body[begin:end] = bytes(end - begin)

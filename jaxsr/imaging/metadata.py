@@ -7,7 +7,7 @@ from typing import Any
 
 import pyvips
 
-from jaxsr.imaging.exif_updating import exif_resolution
+from jaxsr.imaging.exif_updating import exif_resolution, is_unitless
 
 # libvips' flags for the metadata to write. EXIF is not among them, because libvips would drop parts of it, and make up
 # others. The stubs of pyvips type flags as integers; libvips also takes their names.
@@ -66,9 +66,11 @@ def field_names(stored: pyvips.Image) -> list[str]:
 
 def resolution_of(stored: pyvips.Image) -> tuple[float, float] | None:
     """The resolution of an image, across and down in pixels per millimetre; None if its file says nothing of it."""
-    resolution = stored.xres, stored.yres
+    resolution, exif = (stored.xres, stored.yres), field(stored, "exif-data", b"")
+    if is_unitless(exif) or min(resolution) <= 0:
+        return None
     made_up = resolution in _MADE_UP and not stored.get_typeof("resolution-unit")
-    return exif_resolution(field(stored, "exif-data", b"")) if made_up or resolution == UNKNOWN else resolution
+    return exif_resolution(exif) if made_up or resolution == UNKNOWN else resolution
 
 
 def with_metadata(

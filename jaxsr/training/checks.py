@@ -23,8 +23,12 @@ _ADVERSARIAL = (
 USED_BY = _NETWORKS | dict.fromkeys(_ADVERSARIAL.split(), ("srgan",))
 
 
-def check(config: TrainConfig) -> None:
+def check(config: TrainConfig, *, begun: bool = False) -> None:
     """Refuse settings that no training run can have.
+
+    Args:
+      config: settings of the run.
+      begun: whether the run goes on. Then it may have settings that change nothing, as runs of earlier versions do.
 
     Raises:
       InputError: a setting is impossible. The message names the flag and its possible values.
@@ -79,7 +83,8 @@ def check(config: TrainConfig) -> None:
         raise InputError(f"--degradation {config.degradation} makes LR and --lr provides it; give one of the two")
     if config.lr and len(config.lr) != len(config.data):
         raise InputError(f"--lr has {len(config.lr)} folders for {len(config.data)} of --data; give one for each")
-    _check_unused(config)
+    if not begun:
+        _check_unused(config)
 
 
 def _check_unused(config):
@@ -87,8 +92,6 @@ def _check_unused(config):
     unused = {name: f"--stage {config.stage}" for name, stages in USED_BY.items() if config.stage not in stages}
     if config.init is not None:
         unused["initialisation"] = "--init"
-    if config.stage == "srgan" and config.feature_scale is not None:
-        unused["content_ratio"] = "--feature-scale"
     if config.stage == "srgan" and config.discriminator == "unet":
         unused["global_pool"] = "--discriminator unet"
     for name, where in unused.items():

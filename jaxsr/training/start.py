@@ -17,7 +17,7 @@ from jaxsr.evaluation.sets import degraded, open_sets
 from jaxsr.processes.devices import is_writer, split_cpu_into_devices, wait_for_all
 from jaxsr.processes.distributed import Cluster, join
 from jaxsr.runs.validation import require_room
-from jaxsr.runs.workdir import check_settings, held
+from jaxsr.runs.workdir import check_settings, held, recorded_run
 from jaxsr.training.checks import check
 from jaxsr.training.run import read_crop, train
 
@@ -41,7 +41,8 @@ def start(config: TrainConfig, *, check_only: bool = False, cluster: Cluster | N
         raise InputError("--data is missing: name folders of photos, a tfds: set, or samples")
     if not (config.workdir or check_only):
         raise InputError("--workdir is missing: name a folder for checkpoints, pictures and weights")
-    check(config)
+    workdir = Path(config.workdir)
+    check(config, begun=bool(config.workdir) and config.resume and recorded_run(workdir) is not None)
     if cluster is not None and not check_only:
         join(cluster)
     # The number of devices is fixed from their first use.
@@ -50,7 +51,7 @@ def start(config: TrainConfig, *, check_only: bool = False, cluster: Cluster | N
     if check_only:
         return 0 if len(_inspected(config, *_validation_photos(config), full=True)) else 1
     with held(config.workdir) if is_writer() else _silence():
-        check_settings(Path(config.workdir), config)
+        check_settings(workdir, config)
         records, sets = _validation_photos(config)
         validation, low = _validation_pixels(config, records, sets)
         source = _inspected(config, records, sets, full=False)
@@ -64,7 +65,7 @@ def start(config: TrainConfig, *, check_only: bool = False, cluster: Cluster | N
             again = "the same command again" if config.resume else "the same command without --no-resume"
             print(f"interrupted and saved in {config.workdir}; start {again} to go on")
             return 130
-        print(f"done: {Path(config.workdir) / 'last.safetensors'}")
+        print(f"done: {workdir / 'last.safetensors'}")
         return 0
 
 

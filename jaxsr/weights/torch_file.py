@@ -6,12 +6,13 @@ dict needs stand for functions of this module, and any other name is refused.
 A small file must not take much memory or time either: what its parts expand to is limited by what they are stored in.
 """
 
+import functools
 import io
 import math
 import pickle
 import struct
 import zipfile
-from collections import OrderedDict, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,6 +41,14 @@ def _tensor(storage, offset, size, stride, *_):
     if not (isinstance(storage, _Storage) and isinstance(size, list) and isinstance(stride, list)):
         raise pickle.UnpicklingError("a tensor lacks its storage or shape")
     return _Tensor(storage, offset, size, stride)
+
+
+def _ordered(*pairs):
+    made = OrderedDict(*pairs)
+    # The pairs are used up, so that a few bytes cannot copy them again and again.
+    for each in pairs:
+        each.clear()
+    return made
 
 
 def _unknown():
@@ -82,7 +91,7 @@ class _Reader(pickle._Unpickler):
         if module in ("torch", "torch.storage") and name.endswith("Storage") and kind in _DTYPES:
             return kind
         known = {
-            ("collections", "OrderedDict"): OrderedDict,
+            ("collections", "OrderedDict"): _ordered,
             ("torch._utils", "_rebuild_tensor_v2"): _tensor,
             ("torch._utils", "_rebuild_tensor"): _tensor,
             ("torch._utils", "_rebuild_parameter"): lambda tensor, *given: tensor,
@@ -144,7 +153,7 @@ def read_torch_file(path: Path) -> Any:
 
 def _filled(content, bytes_of):
     """The content with arrays instead of tensors."""
-    done = {}
+    done, made, bytes_of = {}, Counter(), functools.cache(bytes_of)
 
     def filled(each):
         # Once for each object: lists that contain another twice would double the work at each level.
@@ -155,7 +164,12 @@ def _filled(content, bytes_of):
     def convert(each):
         if isinstance(each, _Tensor):
             kind, key = each.storage
-            return _array(each, kind, np.frombuffer(bytes_of(key), _DTYPES[kind]))
+            values = np.frombuffer(bytes_of(key), _DTYPES[kind])
+            made[key] += math.prod(each.size)
+            # Layers share weights in few places. Each tensor becomes an array of its own.
+            if made[key] > 8 * len(values):
+                raise ValueError("its tensors repeat a storage too often")
+            return _array(each, kind, values)
         if isinstance(each, dict):
             return {key: filled(value) for key, value in each.items()}
         return [filled(value) for value in each] if isinstance(each, list) else each

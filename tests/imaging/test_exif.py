@@ -96,6 +96,38 @@ def test_a_tiff_keeps_what_programs_sort_photos_by(source, tmp_path):
             assert {tag: written.getexif().get(tag) for tag in SORTED} == SORTED
 
 
+@pytest.mark.parametrize("rating", [-1, 70_000])
+def test_a_rating_that_is_none_costs_nothing_else(rating, tmp_path):
+    tags = Image.Exif()
+    tags[MODEL], tags[RATING] = "A camera", rating
+    Image.fromarray(PIXELS).save(tmp_path / "a.jpg", exif=tags)
+    upscale_file(jaxsr.load("nearest"), tmp_path / "a.jpg", tmp_path / "b.tif")
+    with Image.open(tmp_path / "b.tif") as written:
+        assert (written.getexif().get(MODEL), written.getexif().get(RATING)) == ("A camera", None)
+
+
+def test_a_damaged_inner_directory_costs_nothing_else():
+    whole = blob().removeprefix(b"Exif\0\0")
+    pointer = whole.index(struct.pack(">HHL", EXIF, 4, 1)) + 8
+    for broken in (whole[:pointer] + struct.pack(">L", 60_000) + whole[pointer + 4 :], whole[:-30]):
+        tags = Image.Exif()
+        tags.load(updated_exif(broken, size=(96, 144), resolution=None))
+        assert tags[MODEL] == "A camera"
+
+
+def test_a_thumbnail_that_is_said_to_be_too_long_takes_nothing_along():
+    tags = Image.Exif()
+    tags[MODEL] = "A camera with a long name"
+    body = bytearray(tags.tobytes().removeprefix(b"Exif\0\0"))
+    (first,) = struct.unpack_from(">L", body, 4)
+    (count,) = struct.unpack_from(">H", body, first)
+    struct.pack_into(">L", body, first + 2 + 12 * count, len(body))
+    body += struct.pack(">HHHLLHHLL", 2, 0x0201, 4, 1, 10, 0x0202, 4, 1, 2**31) + bytes(4)
+    kept = Image.Exif()
+    kept.load(updated_exif(bytes(body), size=(96, 144), resolution=None))
+    assert kept[MODEL] == "A camera with a long name"
+
+
 @pytest.mark.parametrize("target", [".jpg", ".png", ".webp", ".tif"])
 def test_broken_exif_leaves_the_pixels_alone(target, tmp_path):
     random, whole = np.random.default_rng(0), blob()

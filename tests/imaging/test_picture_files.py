@@ -7,7 +7,7 @@ import pytest
 import pyvips
 from pictures import smooth, through
 from PIL import Image, ImageCms, IptcImagePlugin
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
+from PIL.TiffImagePlugin import IFDRational, ImageFileDirectory_v2
 
 import jaxsr
 from jaxsr.errors import InputError
@@ -313,6 +313,18 @@ def test_no_resolution_is_made_up(target, source, with_exif, tmp_path):
         # Pillow says 72 dpi for a JPEG with EXIF that does not tell, and 1 for such a TIFF.
         assert written.info.get("dpi", (1, 1)) in ((1, 1), *[(72, 72)] * ("exif" in options))
         assert not {X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT}.intersection(written.getexif())
+
+
+@pytest.mark.parametrize("target", [".png", ".jpg", ".tif", ".webp"])
+@pytest.mark.parametrize(("value", "unit"), [(72.0, 1), (IFDRational(0, 1), 2), (IFDRational(1, 0), 2)])
+def test_a_resolution_without_a_unit_or_of_zero_is_none(value, unit, target, tmp_path):
+    tags = exif(6)
+    tags[X_RESOLUTION] = tags[Y_RESOLUTION] = value
+    tags[RESOLUTION_UNIT] = unit
+    Image.fromarray(SMOOTH).save(tmp_path / "a.jpg", exif=tags)
+    with Image.open(through(tmp_path / "a.jpg", tmp_path / f"b{target}")) as written:
+        # A JPEG, a PNG and a WebP keep the zeros of their EXIF.
+        assert written.info.get("dpi", (1, 1)) in ((0, 0), (1, 1), (72, 72))
 
 
 @pytest.mark.parametrize("kind", ["animation", "pages"])

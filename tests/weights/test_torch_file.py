@@ -152,3 +152,24 @@ def test_compressed_and_overlapping_parts_are_refused(tmp_path):
         archive.filelist += 99 * archive.filelist[-1:]
     with pytest.raises(InputError, match=r"x\.pth: .*compressed or overlap"):
         read_tensors(tmp_path / "x.pth")
+
+
+def test_a_dict_is_not_copied_again_and_again(tmp_path):
+    pairs = b"".join(b"M" + struct.pack("<H", number) + b"N" for number in range(2000))
+    content = b"\x80\x02](ccollections\nOrderedDict\nq\x00}q\x01(" + pairs + b"u" + b"h\x00h\x01\x85R" * 2000 + b"e."
+    tracemalloc.start()
+    try:
+        found = read_torch_file(pickled(tmp_path / "x.pth", content))
+        assert tracemalloc.get_traced_memory()[1] < 5e6
+    finally:
+        tracemalloc.stop()
+    assert [len(each) for each in found[2:]] == [2000] + 1999 * [0]
+
+
+def test_few_layers_share_a_storage_and_not_hundreds(tmp_path):
+    weights = torch.arange(1000.0)
+    torch.save({str(number): weights[:] for number in range(8)}, tmp_path / "few.pth")
+    assert all(np.array_equal(value, weights) for value in read_torch_file(tmp_path / "few.pth").values())
+    torch.save({str(number): weights[:] for number in range(300)}, tmp_path / "many.pth")
+    with pytest.raises(ValueError, match="repeat a storage too often"):
+        read_torch_file(tmp_path / "many.pth")
