@@ -19,8 +19,7 @@ def exif_resolution(exif: bytes) -> tuple[float, float] | None:
     """The resolution in EXIF, across and down in pixels per millimetre; None if there is none or it cannot be read."""
     body = exif.removeprefix(_HEAD)
     try:
-        order = _order(body)
-        records, _ = _directory(body, order, struct.unpack_from(order + "L", body, 4)[0])
+        order, _, records, _ = _first_directory(body)
         across, down = (_rational(body, order, records[tag]) for tag in (_TAGS.XResolution, _TAGS.YResolution))
         unit = _MILLIMETRES[_unit(records, order)]
     except (struct.error, KeyError, ZeroDivisionError):
@@ -30,10 +29,8 @@ def exif_resolution(exif: bytes) -> tuple[float, float] | None:
 
 def is_unitless(exif: bytes) -> bool:
     """Whether the resolution in EXIF is a ratio alone, without a unit."""
-    body = exif.removeprefix(_HEAD)
     try:
-        order = _order(body)
-        records, _ = _directory(body, order, struct.unpack_from(order + "L", body, 4)[0])
+        order, _, records, _ = _first_directory(exif.removeprefix(_HEAD))
         return _TAGS.XResolution in records and _unit(records, order) == 1
     except (struct.error, KeyError):
         return False
@@ -56,9 +53,7 @@ def updated_exif(exif: bytes, *, size: tuple[int, int], resolution: tuple[float,
         return b""
     body = bytearray(exif.removeprefix(_HEAD) or _EMPTY)
     try:
-        order = _order(body)
-        (place,) = struct.unpack_from(order + "L", body, 4)
-        records, following = _directory(body, order, place)
+        order, place, records, following = _first_directory(body)
         with contextlib.suppress(struct.error):
             _cut_thumbnail(body, order, following)
         count = len(records)
@@ -83,8 +78,11 @@ def updated_exif(exif: bytes, *, size: tuple[int, int], resolution: tuple[float,
     return bytes(body)
 
 
-def _order(body):
-    return {b"II": "<", b"MM": ">"}[bytes(body[:2])]
+def _first_directory(body):
+    """The order of bytes, the place of the first directory, its tags, and the offset of the next directory."""
+    order = {b"II": "<", b"MM": ">"}[bytes(body[:2])]
+    (place,) = struct.unpack_from(order + "L", body, 4)
+    return order, place, *_directory(body, order, place)
 
 
 def _directory(body, order, place) -> tuple[dict[int, Any], int]:

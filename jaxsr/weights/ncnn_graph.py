@@ -146,9 +146,8 @@ def _convolution(layer, e, values, numbers):
     if activation == 0:
         return value
     slopes = layer.options.get(10)
-    return (
-        e.of("leaky", _fraction(slopes[0]), value) if activation == 2 and isinstance(slopes, tuple) and slopes else None
-    )
+    leaky = activation == 2 and isinstance(slopes, tuple) and slopes
+    return e.of("leaky", _fraction(slopes[0]), value) if leaky else None
 
 
 def _concat(layer, e, values, numbers):

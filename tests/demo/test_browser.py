@@ -234,7 +234,9 @@ def test_a_job_survives_polls_that_fail(page, photo):
 def test_an_answer_that_cannot_be_read_is_one_sentence_on_the_page(page, photo):
     page.route("**/jobs?*", lambda route: route.fulfill(status=413, body="<html>Too large</html>"))
     drop(page, "dog.png", photo.read_bytes())
-    page.get_by_role("alert").get_by_text("The server of this page sent an answer that cannot be read").wait_for()
+    alert = page.get_by_role("alert")
+    alert.get_by_text("The server of this page sent an answer that cannot be read").wait_for()
+    assert "Unexpected token" not in alert.inner_text()
 
 
 def test_a_job_that_was_out_of_reach_for_long_is_not_deleted(page, photo):

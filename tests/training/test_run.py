@@ -92,7 +92,10 @@ def test_settings_that_would_change_nothing_are_refused_of_new_runs(values, word
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_all_recipes_pass_and_name_only_what_their_stage_uses(recipe):
-    check(chosen_config(["--config", recipe]))
+    config, usual = chosen_config(["--config", recipe]), TrainConfig()
+    check(config)
+    changed = {name for name in USED_BY if getattr(config, name) != getattr(usual, name)}
+    assert all(config.stage in USED_BY[name] for name in changed)
 
 
 def test_networks_have_the_fields_that_their_stages_use():
