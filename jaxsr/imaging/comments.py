@@ -4,7 +4,8 @@ import os
 import struct
 from typing import BinaryIO
 
-from jaxsr.imaging.png.chunks import insert
+from jaxsr.files import insert
+from jaxsr.imaging.formats import Kind, kind_of
 
 # The comments of a file are kept up to this size in total; more text is not a caption.
 _MOST_BYTES = 10**6
@@ -22,10 +23,9 @@ def read_comments(path: str | os.PathLike) -> tuple[bytes, ...]:
 
     Reading stops at the first part of the file that is broken.
     """
+    walk = {"JPEG": _of_jpeg, "GIF": _of_gif}.get(kind_of(path))
     found, left = [], _MOST_BYTES
     with open(path, "rb") as file:
-        head = file.read(6)
-        walk = _of_jpeg if head.startswith(b"\xff\xd8") else _of_gif if head.startswith(b"GIF8") else None
         for comment in walk(file) if walk else ():
             if 0 < len(comment) <= left:
                 found.append(comment)
@@ -34,24 +34,24 @@ def read_comments(path: str | os.PathLike) -> tuple[bytes, ...]:
 
 
 def is_gif_cut_short(path: str | os.PathLike) -> bool:
-    """Whether a file is a GIF without its end; libvips reads the frames that are there without a word."""
+    """Whether a GIF lacks its end; libvips reads the frames that are there without a word."""
     with open(path, "rb") as file:
-        return file.read(4) == b"GIF8" and _TRAILER not in (kind for kind, _, _ in _gif_blocks(file))
+        return _TRAILER not in (kind for kind, _, _ in _gif_blocks(file))
 
 
-def write_comments(file: BinaryIO, comments: tuple[bytes, ...], *, suffix: str) -> None:
+def write_comments(file: BinaryIO, comments: tuple[bytes, ...], *, kind: Kind) -> None:
     """Add comments to a complete JPEG or GIF; files of other formats are left unchanged.
 
     Args:
       file: open for reading and writing.
       comments: as returned by `read_comments`. A comment that is longer than a JPEG segment is divided.
-      suffix: the suffix of the file's name, in lower case.
+      kind: the format of the file.
     """
-    if suffix in (".jpg", ".jpeg"):
+    if kind == "JPEG":
         parts = [one[i : i + _LONGEST] for one in comments for i in range(0, len(one), _LONGEST)]
         segments = b"".join(b"\xff\xfe" + struct.pack(">H", len(part) + 2) + part for part in parts)
         insert(file, _behind_applications(file), segments)
-    elif suffix == ".gif":
+    elif kind == "GIF":
         insert(file, _before_frames(file), b"".join(b"\x21\xfe" + _in_blocks(one) for one in comments))
 
 

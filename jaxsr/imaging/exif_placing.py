@@ -4,7 +4,7 @@ import os
 import struct
 from typing import BinaryIO
 
-from jaxsr.imaging.png.chunks import insert
+from jaxsr.files import insert
 
 _LONGEST_SEGMENT = 65533
 _FLAG = 0x08

@@ -8,7 +8,7 @@ from PIL import ExifTags
 from PIL.TiffImagePlugin import TiffImageFile
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.broken import BROKEN, reason
+from jaxsr.imaging.broken import reading
 from jaxsr.imaging.metadata import without
 from jaxsr.imaging.pixels import open_image
 from jaxsr.imaging.tiff import Tags
@@ -49,11 +49,8 @@ def read_lab(path: Path, page: int, tags: Tags) -> pyvips.Image:
 
 
 def _by_pillow(path, page):
-    try:
-        with TiffImageFile(path) as opened:
-            opened.seek(page)
-            stored = np.asarray(opened)
-    except BROKEN as error:
-        raise InputError(f"{path}: {reason(error)}") from error
+    with reading(path), TiffImageFile(path) as opened:
+        opened.seek(page)
+        stored = np.asarray(opened)
     signed = stored[..., 1:].view(np.int8)
     return pyvips.Image.new_from_array(np.concatenate([stored[..., :1], signed], axis=-1, dtype=np.float32))

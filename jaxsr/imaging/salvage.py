@@ -10,15 +10,6 @@ from jaxsr.errors import InputError
 from jaxsr.imaging.pixels import check_pixels, open_image
 
 
-def is_jpeg(head: bytes) -> bool:
-    """Whether a file is a JPEG.
-
-    Args:
-      head: its first bytes.
-    """
-    return head.startswith(b"\xff\xd8")
-
-
 def salvaged(path: Path, *, largest: int) -> tuple[pyvips.Image, tuple[str, ...]]:
     """Decode a JPEG as far as it goes; the rest is gray, as libjpeg leaves it.
 

@@ -2,13 +2,15 @@
 
 import struct
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO
 
 import numpy as np
 import pyvips
 
-from jaxsr.imaging.png.chunks import SIGNATURE, chunk, chunks_of
+from jaxsr.imaging.metadata import written_resolution
+from jaxsr.imaging.png.chunks import SIGNATURE, Chunk, chunk, chunks_of
 from jaxsr.imaging.png.deflate import HEADER, Compression, compressed_rows, joined_adler
 
 # Bytes of pixels in a block. Blocks are compressed independently, which makes them 0.1 % larger at this size.
@@ -20,8 +22,7 @@ def write_png(
     image: pyvips.Image,
     *,
     keep: str,
-    exif: bytes = b"",
-    resolution: bool = False,
+    chunks: Sequence[Chunk] = (),
     compression: Compression = "balanced",
 ) -> None:
     """Write a PNG of 8 or 16 bits. Pixels are computed in strips, a few megabytes per core at a time.
@@ -30,25 +31,21 @@ def write_png(
       file: an empty file, open for writing.
       image: gray or RGB, with or without opacity, "uchar" or "ushort", with its metadata.
       keep: libvips' flags for the metadata to write; libvips makes the chunks.
-      exif: EXIF without a head, which libvips would take for that of a single pixel.
-      resolution: whether to write that of the image.
+      chunks: further chunks, to write before the pixels.
       compression: "fast" takes less time than "balanced", "small" gives a smaller file.
 
     Raises:
       OSError: the file cannot be written.
       pyvips.Error: the pixels cannot be read.
     """
-    before, after = _chunks_of_libvips(image, keep, resolution)
-    file.write(SIGNATURE)
-    file.writelines(before)
-    if exif:
-        file.write(chunk(b"eXIf", exif))
+    before, after = _chunks_of_libvips(image, keep)
+    file.writelines([SIGNATURE, *before, *(chunk(*one) for one in chunks)])
     for data in _pixel_data(image, compression):
         file.write(data)
     file.writelines(after)
 
 
-def _chunks_of_libvips(image, keep, resolution):
+def _chunks_of_libvips(image, keep):
     """The chunks before and after the pixels, taken from a PNG of one pixel with the same metadata and kind."""
     encoded = image.crop(0, 0, 1, 1).pngsave_buffer(keep=keep)
     before, after = [], []
@@ -57,7 +54,7 @@ def _chunks_of_libvips(image, keep, resolution):
             body = struct.pack(">LL", image.width, image.height) + body[8:]
         if kind == b"IDAT":
             before, after = after, []
-        elif kind != b"pHYs" or resolution:
+        elif kind != b"pHYs" or written_resolution(image) is not None:
             after.append(chunk(kind, body))
     return before, after
 
