@@ -14,8 +14,6 @@ _LONGEST = 65533
 _COMMENT, _SCAN, _END = 0xFE, 0xDA, 0xD9
 _APPLICATION = range(0xE0, 0xF0)
 _EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
-# PNG's keyword for comments (third edition, section 11.3.3.2).
-PNG_KEYWORD = "Comment"
 
 
 def read_comments(path: str | os.PathLike) -> tuple[bytes, ...]:
@@ -56,8 +54,8 @@ def write_comments(file: BinaryIO, comments: tuple[bytes, ...], *, kind: Kind) -
 
 
 def comment_texts(comments: tuple[bytes, ...]) -> tuple[tuple[str, str], ...]:
-    """Comments as (keyword, text) for a PNG. They are decoded as UTF-8, or as Latin-1 if they are not UTF-8."""
-    return tuple((PNG_KEYWORD, _text(one)) for one in comments)
+    """Comments as (keyword, text) for a PNG (third edition, section 11.3.3.2), decoded as UTF-8, otherwise Latin-1."""
+    return tuple(("Comment", _text(one)) for one in comments)
 
 
 def _text(comment):

@@ -6,6 +6,8 @@ from typing import Any
 import pyvips
 
 from jaxsr.imaging.exif import exif_resolution, is_unitless
+from jaxsr.imaging.formats import Kind
+from jaxsr.imaging.iptc import iptc_for
 
 # libvips' flags for the metadata to write. EXIF is not among them, because libvips would drop parts of it, and make up
 # others. The stubs of pyvips type flags as integers; libvips also takes their names.
@@ -58,7 +60,7 @@ def resolution_of(stored: pyvips.Image) -> tuple[float, float] | None:
 
 
 def with_metadata(
-    image: pyvips.Image, stored: pyvips.Image, *, ratios: tuple[float, float], profile: bool
+    image: pyvips.Image, stored: pyvips.Image, *, ratios: tuple[float, float], profile: bool, kind: Kind
 ) -> pyvips.Image:
     """A copy of the result with the metadata of its source, apart from EXIF; the orientation is reset to upright.
 
@@ -67,20 +69,25 @@ def with_metadata(
       stored: the source picture with its metadata.
       ratios: width and height of the result divided by those of the source; the resolution is multiplied by them.
       profile: whether to keep the source's colour profile.
+      kind: the format in which the result is written.
     """
     image = without(image, "icc-profile-data")
     for name in _KEPT:
         if not stored.get_typeof(name) or (name == "icc-profile-data" and not profile):
             continue
-        value: Any = stored.get(name)
-        if name == "xmp-data":
-            attach(image, name, _PROMISES.sub(b"", _XMP_ORIENTATION.sub(rb"\g<1>1", value)))
-        else:
+        if value := _carried(name, stored.get(name), kind):
             image.set_type(stored.get_typeof(name), name, value)
     # What is attached can change the resolution, so this comes last.
     known = resolution_of(stored)
     across, down = (known[0] * ratios[0], known[1] * ratios[1]) if known else UNKNOWN
     return image.copy(xres=across, yres=down)
+
+
+def _carried(name, value, kind):
+    """The value of a source's field in its result."""
+    if name == "xmp-data":
+        return _PROMISES.sub(b"", _XMP_ORIENTATION.sub(rb"\g<1>1", value))
+    return iptc_for(value, kind) if name == "iptc-data" else value
 
 
 def written_resolution(image: pyvips.Image) -> tuple[float, float] | None:

@@ -21,7 +21,7 @@ from jaxsr.imaging.pillow_formats import read_by_pillow
 from jaxsr.imaging.pixels import LARGEST, open_image
 from jaxsr.imaging.png.animation import frame_count
 from jaxsr.imaging.png.chunks import read_chunks
-from jaxsr.imaging.png.colour import read_png_colour, significant_bits, significant_only
+from jaxsr.imaging.png.colour import significant_bits, significant_only, with_png_colour
 from jaxsr.imaging.png.text import read_text
 from jaxsr.imaging.salvage import salvaged
 from jaxsr.imaging.tiff import Tags, own_pages, tiff_tags
@@ -76,14 +76,8 @@ def decode(path: Path, *, salvage: bool = False, all_frames: bool = False, large
 
 
 def _png(path):
-    image = open_image(path)
-    try:
-        colour = read_png_colour(path)
-    except ValueError as error:
-        raise InputError(f"{path}: {error}") from error
-    image = significant_only(image, significant_bits(path))
-    if not colour.profile:
-        image = without(image, "icc-profile-data")
+    coloured = with_png_colour(path, significant_only(open_image(path), significant_bits(path)))
+    image = coloured.stored
     if not image.get_typeof("exif-data"):
         # libvips overlooks EXIF after the pixels.
         for _, exif in read_chunks(path, (b"eXIf",)):
@@ -91,8 +85,7 @@ def _png(path):
             attach(image, "exif-data", b"Exif\0\0" + exif)
             if orientation := orientation_of(exif):
                 image.set_type(pyvips.GValue.gint_type, "orientation", orientation)
-    texts = tuple(read_text(path))
-    return Decoded(image, colour.encoding, colour.chunks, texts, notes=colour.notes, count=max(1, frame_count(path)))
+    return replace(coloured, stored=image, texts=read_text(path), count=max(1, frame_count(path)))
 
 
 def _tiff(path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pyvips
 
-from jaxsr.imaging.encoding import Encoding
+from jaxsr.imaging.encoding import SRGB, Encoding, converted
 from jaxsr.imaging.metadata import attach, without
 from jaxsr.imaging.pixels import SPACES
 
@@ -56,7 +56,7 @@ def to_srgb(image: pyvips.Image, *, encoding: Encoding | None = None) -> pyvips.
       pyvips.Error: the pixels cannot be read.
     """
     if encoding is not None:
-        return encoding.to_srgb(image)
+        return converted(image, encoding, SRGB, bits=16)
     if image.bands == 1 or image.format == "float":
         return image
     if is_cmyk(image):
@@ -78,7 +78,7 @@ def from_srgb(
       encoding: as given to `to_srgb`.
     """
     if encoding is not None:
-        return encoding.from_srgb(image, bits=bits)
+        return converted(image, SRGB, encoding, bits=bits)
     if not has_foreign_colours(stored):
         return image
     if not stored.get_typeof(_PROFILE):

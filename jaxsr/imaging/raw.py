@@ -12,8 +12,7 @@ import pyvips
 from jaxsr.imaging.color import unit_of
 from jaxsr.imaging.formats import format_of
 from jaxsr.imaging.icc import icc_profile
-from jaxsr.imaging.iptc import iptc_for
-from jaxsr.imaging.metadata import attach, field, with_metadata, without
+from jaxsr.imaging.metadata import attach, with_metadata
 from jaxsr.imaging.picture import Picture
 from jaxsr.imaging.pixels import DTYPES, SPACES, WHITE
 from jaxsr.imaging.profiles import from_srgb, gray_in_srgb, has_foreign_colours, is_cmyk
@@ -118,17 +117,12 @@ def finished(raw: Raw, picture: Picture, target: Path, *, frames: int = 1) -> py
             opacity = (opacity / 257).rint().cast(colours.format)
         colours = colours.bandjoin(opacity)
     ratios = width / picture.size[1], height / frames / picture.size[0]
-    finished = with_metadata(colours, picture.stored, ratios=ratios, profile=own_colours)
-    if given := field(finished, "iptc-data", b""):
-        iptc = iptc_for(given, format_of(target).kind)
-        finished = without(finished, "iptc-data")
-        if iptc:
-            attach(finished, "iptc-data", iptc)
-    if picture.encoding is not None and own_colours and format_of(target).kind != "PNG":
+    kind = format_of(target).kind
+    finished = with_metadata(colours, picture.stored, ratios=ratios, profile=own_colours, kind=kind)
+    if picture.encoding is not None and own_colours and kind != "PNG":
         gray = count == 1 and "gray" in profiles
         finished = finished if gray or count > 1 else finished.colourspace("srgb")
-        profile = icc_profile(picture.encoding, gray=gray)
-        attach(finished, "icc-profile-data", profile)
+        attach(finished, "icc-profile-data", icc_profile(picture.encoding, gray=gray))
     return finished
 
 

@@ -15,7 +15,7 @@ from jaxsr.errors import InputError
 from jaxsr.files import replacing, require_name
 from jaxsr.imaging.comments import comment_texts, write_comments
 from jaxsr.imaging.exif import updated_exif
-from jaxsr.imaging.exif_placing import insert_into_jpeg, insert_into_webp
+from jaxsr.imaging.exif_placing import insert_exif
 from jaxsr.imaging.formats import FORMATS, Kind, format_of
 from jaxsr.imaging.metadata import KEEP, field, written_resolution
 from jaxsr.imaging.picture import Picture
@@ -113,12 +113,10 @@ def save(
         write_png(file, image, keep=KEEP, chunks=chunks, compression=compression)
     else:
         _SAVERS[kind](image, file, quality)
-    if kind == "JPEG":
-        insert_into_jpeg(file, exif)
-    elif kind == "WEBP":
-        insert_into_webp(file, exif, size=size)
-    elif kind == "TIFF":
+    if kind == "TIFF":
         add_exif(file, picture, size=size)
+    elif exif:
+        insert_exif(file, exif, kind=kind, size=size)
     write_comments(file, picture.comments, kind=kind)
 
 
@@ -175,13 +173,7 @@ def _save_tiff(image, file, _quality):
 def save_tiff(image: pyvips.Image, file: BinaryIO, *, large: bool) -> None:
     """Write a TIFF, or a BigTIFF if it is large, to an empty file that is open for reading and writing."""
     predictor = "float" if image.format == "float" else "horizontal"
-    image.tiffsave(
-        path_of(file),
-        keep=KEEP,
-        compression="deflate",
-        predictor=predictor,
-        bigtiff=large,
-    )
+    image.tiffsave(path_of(file), keep=KEEP, compression="deflate", predictor=predictor, bigtiff=large)
     if written_resolution(image) is None:
         drop_resolution(file)
 

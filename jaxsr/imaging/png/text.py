@@ -12,7 +12,7 @@ _MOST_BYTES = 10**7
 _XMP = "XML:com.adobe.xmp"
 
 
-def read_text(path: str | os.PathLike) -> list[tuple[str, str]]:
+def read_text(path: str | os.PathLike) -> tuple[tuple[str, str], ...]:
     """(keyword, text) of each tEXt, zTXt and iTXt chunk of a PNG, without XMP; broken chunks are left out."""
     found, left = [], _MOST_BYTES
     for kind, body in read_chunks(path, _DECODERS, largest=_MOST_BYTES):
@@ -20,7 +20,7 @@ def read_text(path: str | os.PathLike) -> list[tuple[str, str]]:
         if 0 < len(keyword) < 80 and keyword != _XMP and len(text) <= left:
             found.append((keyword, text))
             left -= len(text)
-    return found
+    return tuple(found)
 
 
 def text_chunks(texts: Sequence[tuple[str, str]]) -> list[Chunk]:

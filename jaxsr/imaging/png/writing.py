@@ -8,10 +8,11 @@ from typing import BinaryIO
 
 import numpy as np
 import pyvips
+from zlib_ng import zlib_ng
 
 from jaxsr.imaging.metadata import written_resolution
 from jaxsr.imaging.png.chunks import SIGNATURE, Chunk, chunk, chunks_of
-from jaxsr.imaging.png.deflate import HEADER, Compression, compressed_rows, joined_adler
+from jaxsr.imaging.png.deflate import HEADER, Compression, compressed_rows
 
 # Bytes of pixels in a block. Blocks are compressed independently, which makes them 0.1 % larger at this size.
 _BLOCK = 2**20
@@ -64,16 +65,16 @@ def _pixel_data(image, compression):
     pixel = image.bands * (2 if image.format == "ushort" else 1)
     together = max(1, _BLOCK // (pixel * image.width))
 
-    def block_and_chunk(top):
+    def lines_and_chunk(top):
         bottom = min(top + together, image.height)
         rows, last = _rows(image, top, bottom), bottom == image.height
-        block = compressed_rows(rows, step=pixel, last=last, compression=compression)
-        return block, chunk(b"IDAT", block.data)
+        lines, data = compressed_rows(rows, step=pixel, last=last, compression=compression)
+        return lines, chunk(b"IDAT", data)
 
     adler = 1
     yield chunk(b"IDAT", HEADER)
-    for block, data in _in_order(block_and_chunk, range(0, image.height, together)):
-        adler = joined_adler(adler, block.adler, block.length)
+    for lines, data in _in_order(lines_and_chunk, range(0, image.height, together)):
+        adler = zlib_ng.adler32(lines, adler)
         yield data
     yield chunk(b"IDAT", struct.pack(">L", adler))
 
