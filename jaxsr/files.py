@@ -114,7 +114,7 @@ def require_name(path: str | os.PathLike[str]) -> None:
 
 
 def nearest_existing(path: str | os.PathLike[str]) -> Path:
-    """The path itself if it exists, or else the deepest of the folders above it that does."""
+    """The path itself if it exists, or else the deepest folder above it that does."""
     return next(each for each in (Path(path), *Path(path).resolve().parents) if each.exists())
 
 

@@ -44,11 +44,7 @@ def reading(path: str | os.PathLike) -> Generator[None]:
 
 
 def reason(error: Exception) -> str:
-    """Why a picture cannot be read, as words that follow the file's name.
-
-    Args:
-      error: one of `BROKEN`.
-    """
+    """Why a picture cannot be read, as words that follow the file's name; the error is one of `BROKEN`."""
     if isinstance(error, Image.UnidentifiedImageError):
         return "empty, or no picture in a format that can be read"
     if isinstance(error, OSError) and error.strerror:

@@ -17,10 +17,7 @@ _EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
 
 
 def read_comments(path: str | os.PathLike) -> tuple[bytes, ...]:
-    """The comments of a JPEG or GIF, in file order; none for other formats.
-
-    Reading stops at the first part of the file that is broken.
-    """
+    """The comments of a JPEG or GIF, in file order, up to what is broken; none for other formats."""
     walk = {"JPEG": _of_jpeg, "GIF": _of_gif}.get(kind_of(path))
     found, left = [], _MOST_BYTES
     with open(path, "rb") as file:
@@ -38,12 +35,9 @@ def is_gif_cut_short(path: str | os.PathLike) -> bool:
 
 
 def write_comments(file: BinaryIO, comments: tuple[bytes, ...], *, kind: Kind) -> None:
-    """Add comments to a complete JPEG or GIF; files of other formats are left unchanged.
+    """Add comments to a complete JPEG or GIF, open for reading and writing; files of other kinds are left unchanged.
 
-    Args:
-      file: open for reading and writing.
-      comments: as returned by `read_comments`. A comment that is longer than a JPEG segment is divided.
-      kind: the format of the file.
+    A comment that is longer than a JPEG segment is divided.
     """
     if kind == "JPEG":
         parts = [one[i : i + _LONGEST] for one in comments for i in range(0, len(one), _LONGEST)]

@@ -55,17 +55,15 @@ def is_unitless(exif: bytes) -> bool:
 
 
 def updated_exif(exif: bytes, *, size: tuple[int, int], resolution: tuple[float, float] | None) -> bytes:
-    """EXIF for a result. All values stay at their offsets, because makers' notes hold offsets too.
+    """EXIF for a result, as a small TIFF; empty if there is nothing to say, or if `exif` cannot be read.
 
-    The picture is said to be upright, sizes are updated where there are any, and the thumbnail is cut out.
+    The picture is said to be upright, sizes are updated where there are any, and the thumbnail is cut out. All other
+    values stay at their offsets, because makers' notes hold offsets too.
 
     Args:
       exif: of the source, with or without "Exif" and two zeros before it; empty if there is none.
       size: (height, width) of the result.
       resolution: of the result, across and down in pixels per millimetre; None if that is unknown.
-
-    Returns:
-      A small TIFF. Empty if there is nothing to say, or if `exif` cannot be read.
     """
     if not exif and resolution is None:
         return b""

@@ -12,10 +12,10 @@ _FLAG = 0x08
 
 
 def insert_exif(file: BinaryIO, exif: bytes, *, kind: Kind, size: tuple[int, int]) -> None:
-    """Put EXIF into a complete JPEG, if it fits in a segment, or into a complete lossy WebP.
+    """Put EXIF into a complete JPEG, if it fits in a segment, or a complete lossy WebP, neither of which has any yet.
 
     Args:
-      file: open for reading and writing; it has no EXIF yet.
+      file: open for reading and writing.
       exif: a small TIFF.
       kind: the format of the file; others are left unchanged.
       size: (height, width) of the picture.

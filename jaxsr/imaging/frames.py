@@ -38,16 +38,13 @@ class Frames:
 
 
 def open_frames(path: str | os.PathLike, *, largest: int = LARGEST) -> Frames | None:
-    """Open all frames of an animated GIF, WebP or PNG, or all pages of a TIFF.
+    """Open all frames of an animated GIF, WebP or PNG, or all pages of a TIFF; None for a file of one picture.
 
     Smaller copies and masks in a TIFF do not count as pages.
 
     Args:
       path: the file.
       largest: most pixels of all pictures together.
-
-    Returns:
-      The pictures; None for a file of one picture.
 
     Raises:
       InputError: the pictures are too large together, or as for `jaxsr.imaging.picture.open_picture`.

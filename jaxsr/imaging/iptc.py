@@ -8,15 +8,7 @@ _BLOCK, _RESOURCE, _IPTC = b"Photoshop 3.0\0", b"8BIM", 0x0404
 
 
 def iptc_for(data: bytes, kind: Kind) -> bytes:
-    """What libvips must be given as IPTC to write it into a file.
-
-    Args:
-      data: the IPTC of a picture as libvips read it.
-      kind: the format of the file to write.
-
-    Returns:
-      The IPTC; empty if there is none.
-    """
+    """What libvips must be given to write the IPTC that it read into a file of a kind; empty if there is none."""
     if kind == "JPEG" and not data.startswith(_BLOCK):
         name_and_length = struct.pack(">HHL", _IPTC, 0, len(data))
         return _BLOCK + _RESOURCE + name_and_length + data + bytes(len(data) % 2)

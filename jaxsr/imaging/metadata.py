@@ -66,7 +66,7 @@ def with_metadata(
 
     Args:
       image: the result.
-      stored: the source picture with its metadata.
+      stored: the source picture.
       ratios: width and height of the result divided by those of the source; the resolution is multiplied by them.
       profile: whether to keep the source's colour profile.
       kind: the format in which the result is written.

@@ -14,7 +14,7 @@ from jaxsr.imaging.decoded import Decoded
 from jaxsr.imaging.exif import orientation_of
 from jaxsr.imaging.formats import kind_of
 from jaxsr.imaging.heif import read_animated_avif, read_avif, read_heic
-from jaxsr.imaging.lab import is_lab, read_lab
+from jaxsr.imaging.lab import CIE_LAB, ICC_LAB, read_lab
 from jaxsr.imaging.metadata import attach, field, without
 from jaxsr.imaging.mpf import jpeg_count
 from jaxsr.imaging.pillow_formats import read_by_pillow
@@ -99,17 +99,11 @@ def _tiff(path):
 
 
 def decode_page(path: Path, page: int, *, tags: list[Tags]) -> Decoded:
-    """Open one page of a TIFF; raises as `decode`.
-
-    Args:
-      path: the file.
-      page: the number of the page, from 0.
-      tags: from `jaxsr.imaging.tiff.tiff_tags`.
-    """
+    """Open one page of a TIFF by its number, from 0, with the file's `tiff_tags`; raises as `decode`."""
     own = tags[page] if tags else {}
     if 3 in own.get(ExifTags.Base.SampleFormat, ()) and 64 in own.get(ExifTags.Base.BitsPerSample, ()):
         raise InputError(f"{path}: floats of 64 bits are not supported; save it as 32-bit floats")
-    if is_lab(own):
+    if own.get(ExifTags.Base.PhotometricInterpretation) in (CIE_LAB, ICC_LAB):
         image, notes = read_lab(path, page, own), ("its colours are CIE Lab; those of the result are sRGB",)
     else:
         image, notes = open_image(path, page=page), ()

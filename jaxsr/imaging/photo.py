@@ -25,12 +25,6 @@ from jaxsr.imaging.tiff import is_own_page
 T = TypeVar("T")
 PHOTO_SUFFIXES = frozenset({".avif", ".bmp", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
-# Pillow's format and options; JPEG is written without chroma subsampling.
-_FORMATS = {
-    ".png": ("PNG", {}),
-    ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
-}
-
 
 def read_photo(file: str | os.PathLike | BinaryIO, *, name: str | None = None) -> np.ndarray:
     """Read a photo as 8-bit RGB, turned upright by the orientation in its EXIF or, if that has none, its XMP.
@@ -119,11 +113,7 @@ def _by_libvips(path):
 
 
 def photo_size(path: str | os.PathLike) -> tuple[int, int]:
-    """(height, width) of the photo that `read_photo` returns, from the header alone.
-
-    Raises:
-      InputError: the file is missing or not a picture.
-    """
+    """(height, width) of the photo that `read_photo` returns, from the header alone; raises as that does."""
     if size := by_pillow(path, upright_size):
         return size
     from jaxsr.imaging.picture import picture_size
@@ -158,13 +148,13 @@ def save_image(path: str | os.PathLike, image: np.ndarray) -> None:
       TypeError: the image is not uint8.
     """
     path = Path(path)
-    if path.suffix.lower() not in _FORMATS:
-        raise InputError(f"{path}: give the output a name in {', '.join(_FORMATS)}")
+    if path.suffix.lower() not in (".png", ".jpg"):
+        raise InputError(f"{path}: give the output a name in .png, .jpg")
     if image.dtype != np.uint8:
         raise TypeError(f"save_image takes uint8, not {image.dtype}")
-    name, options = _FORMATS[path.suffix.lower()]
     with replacing(path) as temporary:
-        Image.fromarray(image).save(temporary, format=name, **options)
+        # Without chroma subsampling; a PNG takes no options.
+        Image.fromarray(image).save(temporary, quality=95, subsampling=0)
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

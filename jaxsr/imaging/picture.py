@@ -24,19 +24,9 @@ from jaxsr.imaging.pixels import LARGEST, WHITE, check_pixels
 from jaxsr.imaging.profiles import to_srgb, with_usable_profile
 
 # Suffixes by which pictures are found in a folder; a file that is named itself may have any suffix.
-READ_SUFFIXES = PHOTO_SUFFIXES | {
-    ".apng",
-    ".gif",
-    ".heic",
-    ".heif",
-    ".hif",
-    ".ico",
-    ".jfif",
-    ".jpe",
-    ".pbm",
-    ".pnm",
-    ".tga",
-}
+READ_SUFFIXES = PHOTO_SUFFIXES.union(
+    (".apng", ".gif", ".heic", ".heif", ".hif", ".ico", ".jfif", ".jpe", ".pbm", ".pnm", ".tga")
+)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

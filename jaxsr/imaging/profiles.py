@@ -73,9 +73,9 @@ def from_srgb(
 
     Args:
       image: sRGB or gray, without opacity.
-      stored: the source picture, whose profile, if it has one, is usable.
+      stored: the source picture; its profile, if it has one, is usable.
       bits: bits per band of the result, 8 or 16.
-      encoding: as given to `to_srgb`.
+      encoding: as for `to_srgb`.
     """
     if encoding is not None:
         return converted(image, SRGB, encoding, bits=bits)
@@ -92,10 +92,7 @@ def from_srgb(
 def gray_in_srgb(image: pyvips.Image, stored: pyvips.Image, *, bits: int) -> pyvips.Image:
     """Gray converted by the profile of its source to the gray of sRGB, for formats that hold no profile of gray.
 
-    Args:
-      image: one band.
-      stored: the source picture, whose profile, if it has one, is usable.
-      bits: bits of the result, 8 or 16.
+    Args are as for `from_srgb`.
     """
     if not stored.get_typeof(_PROFILE) or image.format == "float":
         return image

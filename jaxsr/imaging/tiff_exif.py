@@ -57,8 +57,7 @@ _CLASSIC, _LARGE = _Form("<H", "<L", "<HHL4s", 4), _Form("<Q", "<Q", "<HHQ8s", 1
 def read_tiff_exif(path: str | os.PathLike) -> bytes:
     """A TIFF's EXIF in the form that other formats use: "Exif", two zeros and a small TIFF.
 
-    Returns:
-      The EXIF; empty if there is none, or if it cannot be read because it is broken or in a BigTIFF.
+    Empty if there is none, or if it cannot be read because it is broken or in a BigTIFF.
     """
     with open(path, "rb") as file:
         try:
@@ -118,11 +117,7 @@ def write_tiff_exif(file: BinaryIO, exif: bytes, *, size: tuple[int, int]) -> No
 
 
 def drop_resolution(file: BinaryIO) -> None:
-    """Take the resolution out of a little-endian TIFF or BigTIFF, which libvips makes up where it is unknown.
-
-    Args:
-      file: open for reading and writing.
-    """
+    """Take the resolution, which libvips makes up where it is unknown, out of a little-endian TIFF or BigTIFF."""
     _, place, form = _head(file)
     records, following = _records(file, place, form)
     kept = [record for record in records if _tag(record) not in _RESOLUTION]

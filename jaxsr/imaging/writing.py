@@ -87,13 +87,13 @@ def save(
     quality: int,
     compression: Compression = "balanced",
 ) -> None:
-    """Write an image to an open file, in the format of `target` and with the metadata of `picture`.
+    """Write an image to an empty file, open for reading and writing; see `write_picture`.
 
     Args:
-      file: an empty file, open for reading and writing.
+      file: the file.
       image: the result, from `finished`.
-      picture: its source.
-      target: the name that the file will have.
+      picture: its source, whose metadata it gets.
+      target: the name that the file will have, which decides on the format.
       quality: the quality of JPEG and WebP, 1 to 100.
       compression: the compression of PNG, see `write_png`.
 

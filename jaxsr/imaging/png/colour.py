@@ -63,13 +63,9 @@ def significant_bits(path: str | os.PathLike) -> tuple[int, ...]:
 
 
 def significant_only(image: pyvips.Image, bits: tuple[int, ...]) -> pyvips.Image:
-    """Scale the samples of a PNG with fewer significant bits than it stores to the full range.
+    """Scale the samples of a PNG, or a frame of it, with fewer `significant_bits` than it stores to the full range.
 
     White is then white, even if the other bits were left zero.
-
-    Args:
-      image: the picture, or a frame of it.
-      bits: from `significant_bits`.
     """
     if not bits or image.format not in ("uchar", "ushort"):
         return image
