@@ -17,6 +17,7 @@ SPACES: dict[tuple[Any, int], str] = {
     ("ushort", 1): "grey16",
     ("uchar", 3): "srgb",
     ("ushort", 3): "rgb16",
+    ("uchar", 4): "cmyk",
 }
 # Most pixels of a picture; a file of a few bytes can claim any size.
 LARGEST = 500_000_000

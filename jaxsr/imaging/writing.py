@@ -5,7 +5,7 @@ import errno
 import os
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyvips
@@ -165,14 +165,12 @@ def _save_bitmap(image, file, _quality):
     Image.fromarray(image.numpy()).save(file, format="BMP", dpi=(25.4 * across, 25.4 * down))
 
 
-def _save_tiff(image, file, _quality):
-    length = image.width * image.height * image.bands * np.dtype(DTYPES[image.format]).itemsize
-    save_tiff(image, file, large=length > LARGE_TIFF)
-
-
-def save_tiff(image: pyvips.Image, file: BinaryIO, *, large: bool) -> None:
-    """Write a TIFF, or a BigTIFF if it is large, to an empty file that is open for reading and writing."""
-    predictor = "float" if image.format == "float" else "horizontal"
+def save_tiff(image: pyvips.Image, file: BinaryIO, *, large: bool = False) -> None:
+    """Write a TIFF to a file that is open for reading and writing; a BigTIFF if it is `large` or has many pixels."""
+    format: Any = image.format
+    predictor = "float" if format == "float" else "horizontal"
+    length = image.width * image.height * image.bands * np.dtype(DTYPES[format]).itemsize
+    large = large or length > LARGE_TIFF
     image.tiffsave(path_of(file), keep=KEEP, compression="deflate", predictor=predictor, bigtiff=large)
     if written_resolution(image) is None:
         drop_resolution(file)
@@ -187,5 +185,5 @@ _SAVERS: dict[Kind, Callable[[pyvips.Image, BinaryIO, int], None]] = {
     "WEBP": lambda image, file, quality: image.webpsave(path_of(file), keep=KEEP, Q=quality),
     "GIF": lambda image, file, _: image.gifsave(path_of(file), keep=KEEP),
     "BMP": _save_bitmap,
-    "TIFF": _save_tiff,
+    "TIFF": lambda image, file, _: save_tiff(image, file),
 }

@@ -281,10 +281,10 @@ print(read, refused)
 
 def test_mutated_files_give_pictures_or_sentences(tmp_path):
     """In a process of its own, which would show a crash of libvips."""
-    command = [sys.executable, "-c", FUZZ, str(tmp_path), "1400"]
+    command = [sys.executable, "-c", FUZZ, str(tmp_path), "1000"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     read, refused = map(int, done.stdout.split())
-    assert read + refused == 1400
-    assert min(read, refused) > 140
+    assert read + refused == 1000
+    assert min(read, refused) > 100
     assert done.stderr == ""

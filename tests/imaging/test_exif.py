@@ -144,7 +144,7 @@ def test_broken_exif_leaves_the_pixels_alone(target, tmp_path):
 
 def test_exif_of_any_bytes_is_updated_or_left_out():
     random, whole = np.random.default_rng(0), with_thumbnail()
-    for _ in range(2000):
+    for _ in range(1000):
         broken = bytearray(whole)
         for place in random.integers(6, 120, 4):
             broken[place] = random.integers(256)
@@ -212,7 +212,7 @@ def test_what_cannot_be_read_is_left_out(tmp_path):
     plain = (tmp_path / "a.tif").read_bytes()
     assert read_tiff_exif(tmp_path / "a.tif") == b""
     left_out = 0
-    for _ in range(300):
+    for _ in range(100):
         broken = bytearray(whole)
         for place in random.integers(6, len(whole), 8):
             broken[place] = random.integers(256)
@@ -222,4 +222,4 @@ def test_what_cannot_be_read_is_left_out(tmp_path):
         np.testing.assert_array_equal(np.asarray(Image.open(file)), PIXELS)
         (tmp_path / "b.tif").write_bytes(broken[6:])
         read_tiff_exif(tmp_path / "b.tif")
-    assert 0 < left_out < 300
+    assert 0 < left_out < 100
