@@ -24,13 +24,13 @@ def read_text(path: str | os.PathLike) -> tuple[tuple[str, str], ...]:
 
 
 def text_chunks(texts: Sequence[tuple[str, str]]) -> list[Chunk]:
-    """The chunks of (keyword, text): tEXt for ASCII, otherwise iTXt."""
+    """The chunks of (keyword, text): zTXt if both are ASCII, otherwise iTXt."""
     return [_chunk(keyword.encode("latin-1"), text) for keyword, text in texts]
 
 
 def _chunk(keyword, text):
-    if text.isascii():
-        return b"tEXt", keyword + b"\0" + text.encode()
+    if keyword.isascii() and text.isascii():
+        return b"zTXt", keyword + b"\0\0" + zlib.compress(text.encode())
     # Uncompressed, without a language and without a translated keyword.
     return b"iTXt", keyword + bytes(5) + text.encode()
 
