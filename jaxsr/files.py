@@ -1,4 +1,4 @@
-"""Writing files so that readers never see half of one."""
+"""Writing files so that readers never see half of one, and names of files."""
 
 import contextlib
 import errno
@@ -9,6 +9,7 @@ import secrets
 import tempfile
 from collections.abc import Generator
 from pathlib import Path, PurePath
+from typing import BinaryIO
 
 from jaxsr.errors import InputError
 
@@ -113,7 +114,7 @@ def require_name(path: str | os.PathLike[str]) -> None:
 
 
 def nearest_existing(path: str | os.PathLike[str]) -> Path:
-    """The path itself if it exists, or else the deepest of the folders above it that does."""
+    """The path itself if it exists, or else the deepest folder above it that does."""
     return next(each for each in (Path(path), *Path(path).resolve().parents) if each.exists())
 
 
@@ -128,3 +129,19 @@ def ignores_case(folder: str | os.PathLike[str]) -> bool:
             return path.with_name(path.name.upper()).exists()
     except OSError:
         return True
+
+
+def insert(file: BinaryIO, at: int, data: bytes) -> None:
+    """Insert bytes into a file, open for reading and writing. What follows is moved a block at a time, from the end."""
+    if not data:
+        return
+    end = file.seek(0, os.SEEK_END)
+    while end > at:
+        begin = max(at, end - 2**22)
+        file.seek(begin)
+        block = file.read(end - begin)
+        file.seek(begin + len(data))
+        file.write(block)
+        end = begin
+    file.seek(at)
+    file.write(data)

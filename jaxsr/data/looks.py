@@ -21,8 +21,8 @@ from tqdm import tqdm
 from jaxsr.data.sources import Photo
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
-from jaxsr.imaging.broken import BROKEN, reason
-from jaxsr.imaging.photo import is_for_libvips, is_misread, read_photo, to_rgb, upright_size
+from jaxsr.imaging.broken import reason
+from jaxsr.imaging.photo import by_pillow, read_photo, to_rgb, upright_size
 from jaxsr.imaging.picture import open_picture
 
 SIDE = 16
@@ -116,35 +116,30 @@ def _look(photo, *, full):
     except OSError as error:
         return Look(problem=f"unreadable: {reason(error)}")
     try:
-        with Image.open(file) as image:
-            if is_misread(image):
-                return _look_by_libvips(file, digest, full)
-            size, alpha = upright_size(image), image.has_transparency_data
-            if not full and image.format != "JPEG" and image.width * image.height > _QUICK_PIXELS:
-                return Look(size, digest=digest, note=_HAS_ALPHA if alpha else None)
-            if not full:
-                image.draft("RGB", (4 * SIDE, 4 * SIDE))
-            # Most alpha channels are fully opaque.
-            opaque = not alpha or image.convert("RGBA").getchannel("A").getextrema() == (255, 255)
-            note = None if opaque else _TRANSPARENT
-            upright = to_rgb(ImageOps.exif_transpose(image))
-    except BROKEN as error:
-        if not is_for_libvips(file, error):
-            return Look(digest=digest, problem=f"unreadable: {reason(error)}")
-        return _look_by_libvips(file, digest, full)
-    return Look(size, _thumbnail(upright), digest, note=note, whole=full)
+        look = by_pillow(file, lambda image: _look_by_pillow(image, digest, full))
+        return look or _look_by_libvips(file, digest, full)
+    except InputError as error:
+        return Look(digest=digest, problem=f"unreadable: {str(error).removeprefix(f'{file}: ')}")
+
+
+def _look_by_pillow(image, digest, full):
+    size, alpha = upright_size(image), image.has_transparency_data
+    if not full and image.format != "JPEG" and image.width * image.height > _QUICK_PIXELS:
+        return Look(size, digest=digest, note=_HAS_ALPHA if alpha else None)
+    if not full:
+        image.draft("RGB", (4 * SIDE, 4 * SIDE))
+    # Most alpha channels are fully opaque.
+    opaque = not alpha or image.convert("RGBA").getchannel("A").getextrema() == (255, 255)
+    upright = to_rgb(ImageOps.exif_transpose(image))
+    return Look(size, _thumbnail(upright), digest, note=None if opaque else _TRANSPARENT, whole=full)
 
 
 def _look_by_libvips(file, digest, full):
-    try:
-        picture = open_picture(file)
-        note = _HAS_ALPHA if picture.opacity is not None else None
-        if not full and picture.size[0] * picture.size[1] > _QUICK_PIXELS:
-            return Look(picture.size, digest=digest, note=note)
-        upright = Image.fromarray(read_photo(file))
-    except InputError as error:
-        return Look(digest=digest, problem=f"unreadable: {str(error).removeprefix(f'{file}: ')}")
-    return Look(picture.size, _thumbnail(upright), digest, note=note, whole=True)
+    picture = open_picture(file)
+    note = _HAS_ALPHA if picture.opacity is not None else None
+    if not full and picture.size[0] * picture.size[1] > _QUICK_PIXELS:
+        return Look(picture.size, digest=digest, note=note)
+    return Look(picture.size, _thumbnail(Image.fromarray(read_photo(file))), digest, note=note, whole=True)
 
 
 def _thumbnail(upright):

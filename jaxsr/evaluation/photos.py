@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.broken import BROKEN
 from jaxsr.imaging.folders import find_photos
-from jaxsr.imaging.photo import is_misread, read_photo
+from jaxsr.imaging.photo import by_pillow, read_photo
 from jaxsr.imaging.picture import open_picture
 
 T = TypeVar("T")
@@ -72,12 +70,6 @@ def photo_names(paths: Sequence[Path]) -> list[str]:
 
 
 def _is_gray(path):
-    try:
-        with Image.open(path) as image:
-            if is_misread(image):
-                return open_picture(path).colour.bands == 1
-            # I;16 has names of its own for each order of bytes.
-            return image.mode in ("1", "L", "LA", "I", "F") or image.mode.startswith("I;16")
-    except BROKEN:
-        # A picture that libvips reads.
-        return open_picture(path).colour.bands == 1
+    # I;16 has names of its own for each order of bytes.
+    gray = by_pillow(path, lambda image: image.mode in ("1", "L", "LA", "I", "F") or image.mode.startswith("I;16"))
+    return open_picture(path).colour.bands == 1 if gray is None else gray

@@ -1,6 +1,6 @@
 """Boxes of the files that begin with ftyp, such as AVIF (ISO/IEC 14496-12, section 4.2; 23008-12, section 6)."""
 
-import os
+import io
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,55 +15,43 @@ def primary_numbers(path: Path) -> tuple[int, int] | None:
     They are in a colr box of type nclx among the picture's properties.
     """
     try:
-        meta = _meta_of(path)
+        with path.open("rb") as file:
+            meta = next(body for _, body in _boxes(file, b"meta"))
         # The four bytes of a version and flags come first.
-        boxes = dict(_boxes(meta[4:]))
-        pitm, properties = boxes[b"pitm"], dict(_boxes(boxes[b"iprp"]))
+        boxes = _inner(meta[4:])
+        pitm, properties = boxes[b"pitm"], _inner(boxes[b"iprp"])
         (primary,) = struct.unpack_from(">L" if pitm[0] else ">H", pitm, 4)
-        listed = list(_boxes(properties[b"ipco"]))
+        listed = list(_boxes(io.BytesIO(properties[b"ipco"])))
         for index in _indices(properties[b"ipma"], primary):
             kind, body = listed[index - 1]
             if kind == b"colr" and body[:4] == b"nclx":
                 primaries, transfer = struct.unpack_from(">HH", body, 4)
                 return primaries, transfer
-    except (KeyError, IndexError, struct.error):
+    except (StopIteration, KeyError, IndexError, struct.error):
         pass
     return None
 
 
-def _meta_of(path):
-    """The body of the first meta box; empty if there is none."""
-    with path.open("rb") as file:
-        while len(head := file.read(8)) == 8:
-            length, kind = struct.unpack(">L4s", head)
-            rest = length - 8
-            if length == 1:
-                rest = struct.unpack(">Q", file.read(8))[0] - 16
-            elif not length:
-                # The last box may leave its length open.
-                rest = _LARGEST
-            if not 0 <= rest < 2**60:
-                break
-            if kind == b"meta":
-                return file.read(min(rest, _LARGEST))
-            file.seek(rest, os.SEEK_CUR)
-    return b""
+def _inner(body):
+    return dict(_boxes(io.BytesIO(body)))
 
 
-def _boxes(body) -> Iterator[tuple[bytes, bytes]]:
-    """Yield (kind, body) of the boxes in a body."""
-    place = 0
-    while place + 8 <= len(body):
-        length, kind = struct.unpack_from(">L4s", body, place)
-        start = place + 8
+def _boxes(file, wanted=None) -> Iterator[tuple[bytes, bytes]]:
+    """Yield (kind, body) of the boxes in a file, or of those of one kind."""
+    while len(head := file.read(8)) == 8:
+        length, kind = struct.unpack(">L4s", head)
+        rest = length - 8
         if length == 1:
-            (length,) = struct.unpack_from(">Q", body, start)
-            start += 8
-        end = place + length if length else len(body)
-        if end < start:
+            rest = struct.unpack(">Q", file.read(8))[0] - 16
+        elif not length:
+            # The last box may leave its length open.
+            rest = _LARGEST
+        if not 0 <= rest < 2**60:
             return
-        yield kind, body[start:end]
-        place = end
+        end = file.tell() + rest
+        if wanted in (None, kind):
+            yield kind, file.read(min(rest, _LARGEST))
+        file.seek(end)
 
 
 def _indices(ipma, item):

@@ -4,7 +4,8 @@ import os
 import struct
 from typing import BinaryIO
 
-from jaxsr.imaging.png.chunks import insert
+from jaxsr.files import insert
+from jaxsr.imaging.formats import Kind, kind_of
 
 # The comments of a file are kept up to this size in total; more text is not a caption.
 _MOST_BYTES = 10**6
@@ -13,19 +14,13 @@ _LONGEST = 65533
 _COMMENT, _SCAN, _END = 0xFE, 0xDA, 0xD9
 _APPLICATION = range(0xE0, 0xF0)
 _EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
-# PNG's keyword for comments (third edition, section 11.3.3.2).
-PNG_KEYWORD = "Comment"
 
 
 def read_comments(path: str | os.PathLike) -> tuple[bytes, ...]:
-    """The comments of a JPEG or GIF, in file order; none for other formats.
-
-    Reading stops at the first part of the file that is broken.
-    """
+    """The comments of a JPEG or GIF, in file order, up to what is broken; none for other formats."""
+    walk = {"JPEG": _of_jpeg, "GIF": _of_gif}.get(kind_of(path))
     found, left = [], _MOST_BYTES
     with open(path, "rb") as file:
-        head = file.read(6)
-        walk = _of_jpeg if head.startswith(b"\xff\xd8") else _of_gif if head.startswith(b"GIF8") else None
         for comment in walk(file) if walk else ():
             if 0 < len(comment) <= left:
                 found.append(comment)
@@ -34,30 +29,27 @@ def read_comments(path: str | os.PathLike) -> tuple[bytes, ...]:
 
 
 def is_gif_cut_short(path: str | os.PathLike) -> bool:
-    """Whether a file is a GIF without its end; libvips reads the frames that are there without a word."""
+    """Whether a GIF lacks its end; libvips reads the frames that are there without a word."""
     with open(path, "rb") as file:
-        return file.read(4) == b"GIF8" and _TRAILER not in (kind for kind, _, _ in _gif_blocks(file))
+        return _TRAILER not in (kind for kind, _, _ in _gif_blocks(file))
 
 
-def write_comments(file: BinaryIO, comments: tuple[bytes, ...], *, suffix: str) -> None:
-    """Add comments to a complete JPEG or GIF; files of other formats are left unchanged.
+def write_comments(file: BinaryIO, comments: tuple[bytes, ...], *, kind: Kind) -> None:
+    """Add comments to a complete JPEG or GIF, open for reading and writing; files of other kinds are left unchanged.
 
-    Args:
-      file: open for reading and writing.
-      comments: as returned by `read_comments`. A comment that is longer than a JPEG segment is divided.
-      suffix: the suffix of the file's name, in lower case.
+    A comment that is longer than a JPEG segment is divided.
     """
-    if suffix in (".jpg", ".jpeg"):
+    if kind == "JPEG":
         parts = [one[i : i + _LONGEST] for one in comments for i in range(0, len(one), _LONGEST)]
         segments = b"".join(b"\xff\xfe" + struct.pack(">H", len(part) + 2) + part for part in parts)
         insert(file, _behind_applications(file), segments)
-    elif suffix == ".gif":
+    elif kind == "GIF":
         insert(file, _before_frames(file), b"".join(b"\x21\xfe" + _in_blocks(one) for one in comments))
 
 
 def comment_texts(comments: tuple[bytes, ...]) -> tuple[tuple[str, str], ...]:
-    """Comments as (keyword, text) for a PNG. They are decoded as UTF-8, or as Latin-1 if they are not UTF-8."""
-    return tuple((PNG_KEYWORD, _text(one)) for one in comments)
+    """Comments as (keyword, text) for a PNG (third edition, section 11.3.3.2), decoded as UTF-8, otherwise Latin-1."""
+    return tuple(("Comment", _text(one)) for one in comments)
 
 
 def _text(comment):

@@ -84,18 +84,6 @@ class Encoding:
         # For its error alone.
         rgb_to_xyz(self.primaries)
 
-    def to_srgb(self, image: pyvips.Image) -> pyvips.Image:
-        """Convert to 16-bit sRGB; colours outside its gamut are clipped.
-
-        Args:
-          image: one band or three, "uchar" or "ushort".
-        """
-        return _converted(image, self, SRGB, 16)
-
-    def from_srgb(self, image: pyvips.Image, *, bits: int) -> pyvips.Image:
-        """Convert sRGB back to this encoding, as samples of 8 or 16 bits."""
-        return _converted(image, SRGB, self, bits)
-
 
 SRGB = Encoding()
 
@@ -107,7 +95,15 @@ def encoding_of_numbers(primaries: int, transfer: int) -> Encoding | None:
     return Encoding(_PRIMARIES[primaries], _CURVES[transfer])
 
 
-def _converted(image, source, target, bits):
+def converted(image: pyvips.Image, source: Encoding, target: Encoding, *, bits: int) -> pyvips.Image:
+    """Convert colours from one encoding to another; those outside the target's gamut are clipped.
+
+    Args:
+      image: one band or three, "uchar" or "ushort".
+      source: its encoding.
+      target: that of the result.
+      bits: bits per band of the result, 8 or 16.
+    """
     count = 256 if image.format == "uchar" else 65536
     light = source.curve.light(np.arange(count) / (count - 1))
     if image.bands == 1 or source.primaries == target.primaries:

@@ -1,79 +1,25 @@
-"""Reads and writes the EXIF of TIFF files, as libvips does neither (TIFF 6.0, section 2; EXIF 2.32, section 4.6)."""
+"""What EXIF says, and the EXIF of results: that of their sources, but for what enlarging changes.
 
-import os
+EXIF 2.32, sections 4.5 and 4.6.
+"""
+
+import contextlib
 import struct
-from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from typing import Any
 
 from PIL import ExifTags, Image
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from jaxsr.imaging.broken import BROKEN
 
-# Tags of a TIFF's first directory that describe the picture, not the place of its pixels.
-_TEXTS = (
-    ExifTags.Base.ImageDescription,
-    ExifTags.Base.Make,
-    ExifTags.Base.Model,
-    ExifTags.Base.Software,
-    ExifTags.Base.DateTime,
-    ExifTags.Base.Artist,
-    ExifTags.Base.Copyright,
-    ExifTags.Base.HostComputer,
-    ExifTags.Base.ProcessingSoftware,
-)
-# Of programs that sort photos: numbers, and texts as bytes.
-_RATINGS = (ExifTags.Base.Rating, ExifTags.Base.RatingPercent)
-_BYTES = (
-    ExifTags.Base.XPTitle,
-    ExifTags.Base.XPComment,
-    ExifTags.Base.XPAuthor,
-    ExifTags.Base.XPKeywords,
-    ExifTags.Base.XPSubject,
-)
-_DIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
-# The values of these tags are offsets in the source file.
-_POINTERS = (ExifTags.IFD.Interop, ExifTags.IFD.MakerNote)
-_SIZES = {ExifTags.Base.ExifImageHeight: 0, ExifTags.Base.ExifImageWidth: 1}
-_BYTE, _ASCII, _SHORT, _LONG, _LONG8 = 1, 2, 3, 4, 16
-_RESOLUTION = (ExifTags.Base.XResolution, ExifTags.Base.YResolution, ExifTags.Base.ResolutionUnit)
-_UNREADABLE = (*BROKEN, ArithmeticError, AttributeError, AssertionError)
-
-
-class _Form(NamedTuple):
-    """How a directory stores its number of records, offsets, and a record: tag, type, count, value or offset."""
-
-    number: str
-    offset: str
-    entry: str
-
-
-_CLASSIC, _LARGE = _Form("<H", "<L", "<HHL4s"), _Form("<Q", "<Q", "<HHQ8s")
-
-
-def read_exif(path: str | os.PathLike) -> bytes:
-    """A TIFF's EXIF in the form that other formats use: "Exif", two zeros and a small TIFF.
-
-    Returns:
-      The EXIF; empty if there is none, or if it cannot be read because it is broken or in a BigTIFF.
-    """
-    with open(path, "rb") as file:
-        try:
-            given, kept = Image.Exif(), Image.Exif()
-            given.load_from_fp(file)
-            for tag in _TEXTS:
-                if isinstance(given.get(tag), str):
-                    # Pillow decodes these tags as Latin-1, but would encode them as ASCII.
-                    kept[tag] = given[tag].encode("latin-1")
-            for tag in (*_RATINGS, *_BYTES):
-                if isinstance(given.get(tag), int | bytes):
-                    kept[tag] = given[tag]
-            for tag in _DIRECTORIES:
-                if directory := _directory(given, tag):
-                    kept[tag] = directory
-            return kept.tobytes() if len(kept) else b""
-        except _UNREADABLE:
-            return b""
+# What Pillow raises when it reads or packs broken EXIF.
+UNREADABLE = (*BROKEN, ArithmeticError, AttributeError, AssertionError)
+_HEAD = b"Exif\0\0"
+_EMPTY = b"II*\0" + struct.pack("<LHL", 8, 0, 0)
+_TAGS = ExifTags.Base
+_SHORT, _LONG, _RATIONAL = 3, 4, 5
+_INCH, _CENTIMETRE = 2, 3
+_WIDTHS, _HEIGHTS = (_TAGS.ImageWidth, _TAGS.ExifImageWidth), (_TAGS.ImageLength, _TAGS.ExifImageHeight)
+_MILLIMETRES = {_INCH: 25.4, _CENTIMETRE: 10.0}
 
 
 def orientation_of(exif: bytes) -> int | None:
@@ -81,108 +27,134 @@ def orientation_of(exif: bytes) -> int | None:
     tags = Image.Exif()
     try:
         tags.load(exif)
-        orientation = tags.get(ExifTags.Base.Orientation, 0)
-    except _UNREADABLE:
+        orientation = tags.get(_TAGS.Orientation, 0)
+    except UNREADABLE:
         return None
     return int(orientation) if orientation in range(1, 9) else None
 
 
-def write_exif(file: BinaryIO, exif: bytes, *, size: tuple[int, int]) -> None:
-    """Append EXIF to a little-endian TIFF or BigTIFF.
-
-    A copy of the first directory, with the missing tags added, is written at the end of the file. The space of the old
-    directory stays unused.
-
-    Args:
-      file: open for reading and writing.
-      exif: as returned by `read_exif`; EXIF that cannot be read is not written.
-      size: (height, width) of the picture, written into the EXIF.
-    """
-    head, place, form = _head(file)
+def exif_resolution(exif: bytes) -> tuple[float, float] | None:
+    """The resolution in EXIF, across and down in pixels per millimetre; None if there is none or it cannot be read."""
+    body = exif.removeprefix(_HEAD)
     try:
-        added = list(_entries(exif, size, head))
-    except _UNREADABLE:
-        return
-    records, following = _records(file, place, form)
-    present = {_tag(record) for record in records}
-    wide = struct.calcsize(form.offset)
-    for tag, kind, data in added:
-        if isinstance(data, ImageFileDirectory_v2):
-            # The directory's offsets count from the start of the file, so its position must be known.
-            at = _append(file, b"")
-            file.write(data.tobytes(at))
-            records.append(struct.pack(form.entry, tag, kind, 1, struct.pack(form.offset, at)))
-        elif tag not in present:
-            value = data if len(data) <= wide else struct.pack(form.offset, _append(file, data))
-            count = 1 if kind == _SHORT else len(data)
-            records.append(struct.pack(form.entry, tag, kind, count, value))
-    at = _append(file, struct.pack(form.number, len(records)) + b"".join(sorted(records, key=_tag)) + following)
-    file.seek(wide)
-    file.write(struct.pack(form.offset, at))
+        order, _, records, _ = _first_directory(body)
+        across, down = (_rational(body, order, records[tag]) for tag in (_TAGS.XResolution, _TAGS.YResolution))
+        unit = _MILLIMETRES[_unit(records, order)]
+    except (struct.error, KeyError, ZeroDivisionError):
+        return None
+    return (across / unit, down / unit) if across > 0 and down > 0 else None
 
 
-def drop_resolution(file: BinaryIO) -> None:
-    """Take the resolution out of a little-endian TIFF or BigTIFF, which libvips makes up where it is unknown.
+def is_unitless(exif: bytes) -> bool:
+    """Whether the resolution in EXIF is a ratio alone, without a unit."""
+    try:
+        order, _, records, _ = _first_directory(exif.removeprefix(_HEAD))
+        return _TAGS.XResolution in records and _unit(records, order) == 1
+    except (struct.error, KeyError):
+        return False
+
+
+def updated_exif(exif: bytes, *, size: tuple[int, int], resolution: tuple[float, float] | None) -> bytes:
+    """EXIF for a result, as a small TIFF; empty if there is nothing to say, or if `exif` cannot be read.
+
+    The picture is said to be upright, sizes are updated where there are any, and the thumbnail is cut out. All other
+    values stay at their offsets, because makers' notes hold offsets too.
 
     Args:
-      file: open for reading and writing.
+      exif: of the source, with or without "Exif" and two zeros before it; empty if there is none.
+      size: (height, width) of the result.
+      resolution: of the result, across and down in pixels per millimetre; None if that is unknown.
     """
-    _, place, form = _head(file)
-    records, following = _records(file, place, form)
-    kept = [record for record in records if _tag(record) not in _RESOLUTION]
-    file.seek(place)
-    file.write(struct.pack(form.number, len(kept)) + b"".join(kept) + following)
+    if not exif and resolution is None:
+        return b""
+    body = bytearray(exif.removeprefix(_HEAD) or _EMPTY)
+    try:
+        order, place, records, following = _first_directory(body)
+        with contextlib.suppress(struct.error):
+            _cut_thumbnail(body, order, following)
+        count = len(records)
+        if _TAGS.Orientation in records:
+            records[_TAGS.Orientation] = _SHORT, 1, struct.pack(order + "H2x", 1)
+        _set_size(records, order, size)
+        # A damaged inner directory does not cost the rest.
+        with contextlib.suppress(struct.error, KeyError):
+            inner = struct.unpack(order + "L", records[_TAGS.ExifOffset][2])[0]
+            described, _ = _directory(body, order, inner)
+            _set_size(described, order, size)
+            _write(body, order, inner, described)
+        if resolution is not None:
+            _set_resolution(body, records, order, resolution)
+        if len(records) > count:
+            body += bytes(len(body) % 2)
+            place = len(body)
+            struct.pack_into(order + "L", body, 4, place)
+        _write(body, order, place, records, end=bytes(4))
+    except (struct.error, KeyError):
+        return b""
+    return bytes(body)
 
 
-def _head(file):
-    """The head of a TIFF, the place of its first directory, and the form of its directories."""
-    file.seek(0)
-    head = file.read(16)
-    form = _LARGE if head[2] == 43 else _CLASSIC
-    wide = struct.calcsize(form.offset)
-    return head[: 2 * wide], struct.unpack_from(form.offset, head, wide)[0], form
+def _first_directory(body):
+    """The order of bytes, the place of the first directory, its tags, and the offset of the next directory."""
+    order = {b"II": "<", b"MM": ">"}[bytes(body[:2])]
+    (place,) = struct.unpack_from(order + "L", body, 4)
+    return order, place, *_directory(body, order, place)
 
 
-def _records(file, place, form):
-    """The records of the directory at a place, and the bytes that say where the next is."""
-    file.seek(place)
-    (count,) = struct.unpack(form.number, file.read(struct.calcsize(form.number)))
-    records = [file.read(struct.calcsize(form.entry)) for _ in range(count)]
-    return records, file.read(struct.calcsize(form.offset))
+def _directory(body, order, place) -> tuple[dict[int, Any], int]:
+    """The tags with their (type, count, value or offset), and the offset of the next directory."""
+    if place < 8:
+        raise struct.error("a directory lies in the head")
+    (count,) = struct.unpack_from(order + "H", body, place)
+    records = [struct.unpack_from(order + "HHL4s", body, place + 2 + 12 * number) for number in range(count)]
+    # Some programs leave out the offset after the last directory.
+    following = body[place + 2 + 12 * count :][:4].ljust(4, b"\0")
+    return {tag: tuple(rest) for tag, *rest in records}, struct.unpack(order + "L", following)[0]
 
 
-def _entries(exif, size, head) -> Iterator[tuple[int, int, bytes | ImageFileDirectory_v2]]:
-    """Yield (tag, type, value or directory) to add. Whatever is yielded can be written."""
-    tags = Image.Exif()
-    tags.load(exif)
-    for tag in _TEXTS:
-        if isinstance(tags.get(tag), str):
-            yield int(tag), _ASCII, tags[tag].encode("latin-1") + b"\0"
-    for tag in _RATINGS:
-        if isinstance(tags.get(tag), int) and 0 <= tags[tag] < 2**16:
-            yield int(tag), _SHORT, struct.pack("<H", tags[tag])
-    for tag in _BYTES:
-        if isinstance(tags.get(tag), bytes):
-            yield int(tag), _BYTE, tags[tag]
-    for tag in _DIRECTORIES:
-        if values := _directory(tags, tag):
-            directory = ImageFileDirectory_v2(head, group=tag)
-            for key, value in values.items():
-                directory[key] = size[_SIZES[key]] if key in _SIZES else value
-            directory.tobytes()
-            yield int(tag), _LONG8 if len(head) == 16 else _LONG, directory
+def _write(body, order, place, records, *, end=b""):
+    data = struct.pack(order + "H", len(records))
+    data += b"".join(struct.pack(order + "HHL4s", tag, *records[tag]) for tag in sorted(records))
+    body[place : place + len(data + end)] = data + end
 
 
-def _directory(tags, tag):
-    return {key: value for key, value in tags.get_ifd(tag).items() if key not in _POINTERS}
+def _unit(records, order):
+    found = records.get(_TAGS.ResolutionUnit)
+    return struct.unpack_from(order + "H", found[2])[0] if found else _INCH
 
 
-def _tag(record):
-    return struct.unpack_from("<H", record)[0]
+def _rational(body, order, record):
+    numerator, denominator = struct.unpack_from(order + "LL", body, struct.unpack(order + "L", record[2])[0])
+    return numerator / denominator
 
 
-def _append(file, data):
-    """Append data at an even offset, and return that offset."""
-    at = file.seek(0, os.SEEK_END)
-    file.write(bytes(at % 2) + data)
-    return at + at % 2
+def _set_size(records, order, size):
+    for tags, side in ((_HEIGHTS, size[0]), (_WIDTHS, size[1])):
+        for tag in records.keys() & tags:
+            records[tag] = _LONG, 1, struct.pack(order + "L", side)
+
+
+def _set_resolution(body, records, order, resolution):
+    unit = _CENTIMETRE if _unit(records, order) == _CENTIMETRE else _INCH
+    records[_TAGS.ResolutionUnit] = _SHORT, 1, struct.pack(order + "H2x", unit)
+    for tag, value in zip((_TAGS.XResolution, _TAGS.YResolution), resolution, strict=True):
+        thousandths = min(round(value * _MILLIMETRES[unit] * 1000), 2**32 - 1)
+        whole = not thousandths % 1000
+        body += bytes(len(body) % 2)
+        records[tag] = _RATIONAL, 1, struct.pack(order + "L", len(body))
+        body += struct.pack(order + "LL", thousandths // 1000 if whole else thousandths, 1 if whole else 1000)
+
+
+def _cut_thumbnail(body, order, directory):
+    """Blank the thumbnail, or cut it off at the end."""
+    if not directory:
+        return
+    records, _ = _directory(body, order, directory)
+    tags = (_TAGS.JpegIFOffset, _TAGS.JpegIFByteCount)
+    if all(tag in records for tag in tags):
+        begin, length = (struct.unpack(order + "L", records[tag][2])[0] for tag in tags)
+        end = begin + length
+        if 8 <= begin < end == len(body):
+            del body[begin:]
+        elif 8 <= begin < end < len(body):
+            body[begin:end] = bytes(end - begin)

@@ -4,34 +4,30 @@ import os
 import struct
 from typing import BinaryIO
 
-from jaxsr.imaging.png.chunks import insert
+from jaxsr.files import insert
+from jaxsr.imaging.formats import Kind
 
 _LONGEST_SEGMENT = 65533
 _FLAG = 0x08
 
 
-def insert_into_jpeg(file: BinaryIO, exif: bytes) -> None:
-    """Insert EXIF into a JPEG without any; more than a segment holds is left out.
+def insert_exif(file: BinaryIO, exif: bytes, *, kind: Kind, size: tuple[int, int]) -> None:
+    """Put EXIF into a complete JPEG, if it fits in a segment, or a complete lossy WebP, neither of which has any yet.
 
     Args:
       file: open for reading and writing.
-      exif: a small TIFF; empty to change nothing.
-    """
-    body = b"Exif\0\0" + exif
-    if exif and len(body) <= _LONGEST_SEGMENT:
-        insert(file, 2, b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body)
-
-
-def insert_into_webp(file: BinaryIO, exif: bytes, *, size: tuple[int, int]) -> None:
-    """Append EXIF to a lossy WebP without any.
-
-    Args:
-      file: open for reading and writing.
-      exif: a small TIFF; empty to change nothing.
+      exif: a small TIFF.
+      kind: the format of the file; others are left unchanged.
       size: (height, width) of the picture.
     """
-    if not exif:
-        return
+    body = b"Exif\0\0" + exif
+    if kind == "JPEG" and len(body) <= _LONGEST_SEGMENT:
+        insert(file, 2, b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body)
+    elif kind == "WEBP":
+        _insert_into_webp(file, exif, size)
+
+
+def _insert_into_webp(file, exif, size):
     file.seek(12)
     if file.read(4) != b"VP8X":
         # The shortest form of a WebP has room for the pixels alone, which are opaque.

@@ -65,19 +65,7 @@ def write_animation(
 
 
 def write_pages(target: Path, raws: Sequence[Raw], frames: Frames) -> None:
-    """Write a TIFF of several pages, and close the files of their pixels. The target appears complete or not at all.
-
-    The file gets the EXIF of the first page.
-
-    Args:
-      target: a TIFF.
-      raws: the upscaled pages.
-      frames: the source pages.
-
-    Raises:
-      InputError: the TIFF cannot be written.
-      OSError: the disk is full.
-    """
+    """Write upscaled pages as a TIFF, as `write_animation` writes frames. It gets the EXIF of the first page."""
     large = sum(raw.length for raw in raws) > LARGE_TIFF
     with written(target) as file:
         with AppendingTiffWriter(file) as joined:

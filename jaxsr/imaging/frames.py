@@ -1,19 +1,19 @@
 """Opens files of several pictures: the frames of an animation, or the pages of a TIFF."""
 
 import os
-import struct
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import pyvips
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.metadata import field, field_names, without
-from jaxsr.imaging.opening import decode, decode_page, head_of, without_needless_opacity
-from jaxsr.imaging.picture import Picture, check_file, picture_of, vips_reason
+from jaxsr.imaging.broken import reading
+from jaxsr.imaging.formats import kind_of
+from jaxsr.imaging.metadata import field, without
+from jaxsr.imaging.opening import decode, decode_page, without_needless_opacity
+from jaxsr.imaging.picture import Picture, check_file, picture_of, reading_by_libvips
 from jaxsr.imaging.pixels import LARGEST, image_of
 from jaxsr.imaging.png.animation import frame_count, read_apng
 from jaxsr.imaging.png.colour import significant_bits, significant_only
@@ -38,7 +38,7 @@ class Frames:
 
 
 def open_frames(path: str | os.PathLike, *, largest: int = LARGEST) -> Frames | None:
-    """Open all frames of an animated GIF, WebP or PNG, or all pages of a TIFF.
+    """Open all frames of an animated GIF, WebP or PNG, or all pages of a TIFF; None for a file of one picture.
 
     Smaller copies and masks in a TIFF do not count as pages.
 
@@ -46,29 +46,18 @@ def open_frames(path: str | os.PathLike, *, largest: int = LARGEST) -> Frames | 
       path: the file.
       largest: most pixels of all pictures together.
 
-    Returns:
-      The pictures; None for a file of one picture.
-
     Raises:
       InputError: the pictures are too large together, or as for `jaxsr.imaging.picture.open_picture`.
     """
     path = Path(path)
     check_file(path)
-    try:
-        head = head_of(path)
-        if head.startswith((b"II", b"MM")):
+    with reading(path), reading_by_libvips(path):
+        kind = kind_of(path)
+        if kind == "TIFF":
             return _of_tiff(path, largest)
-        if head.startswith((b"GIF8", b"RIFF")):
+        if kind in ("GIF", "WEBP"):
             return _of_roll(path, largest)
-        if frame_count(path) > 1:
-            return _of_png(path, largest)
-    except (ValueError, KeyError, struct.error) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: cannot be read as a picture ({error})") from error
-    except pyvips.Error as error:
-        raise InputError(f"{path}: {vips_reason(path, error)}") from error
-    return None
+        return _of_png(path, largest) if frame_count(path) > 1 else None
 
 
 def _check_pixels(path, pixels, largest):
@@ -104,17 +93,10 @@ def _of_png(path, largest):
         return None
     bits = significant_bits(path)
     images = [significant_only(image_of(frame), bits) for frame in frames]
-    pictures = tuple(picture_of(path, replace(first, stored=_like(image, first.stored))) for image in images)
+    # All frames have the metadata of the first.
+    stored = [first.stored.insert(image, 0, 0) for image in images]
+    pictures = tuple(picture_of(path, replace(first, stored=one)) for one in stored)
     return Frames("animation", pictures, tuple(milliseconds), plays)
-
-
-def _like(pixels, image):
-    """A copy of the pixels with the metadata of another image."""
-    made = pixels.copy(xres=image.xres, yres=image.yres)
-    for name in field_names(image):
-        if name not in made.get_fields():
-            made.set_type(image.get_typeof(name), name, image.get(name))
-    return made
 
 
 def _of_tiff(path, largest):

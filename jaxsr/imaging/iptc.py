@@ -2,23 +2,17 @@
 
 import struct
 
+from jaxsr.imaging.formats import Kind
+
 _BLOCK, _RESOURCE, _IPTC = b"Photoshop 3.0\0", b"8BIM", 0x0404
 
 
-def iptc_for(data: bytes, suffix: str) -> bytes:
-    """What libvips must be given as IPTC to write it into a file.
-
-    Args:
-      data: the IPTC of a picture as libvips read it.
-      suffix: the suffix of the file to write, in lower case.
-
-    Returns:
-      The IPTC; empty if there is none.
-    """
-    if suffix in (".jpg", ".jpeg") and not data.startswith(_BLOCK):
+def iptc_for(data: bytes, kind: Kind) -> bytes:
+    """What libvips must be given to write the IPTC that it read into a file of a kind; empty if there is none."""
+    if kind == "JPEG" and not data.startswith(_BLOCK):
         name_and_length = struct.pack(">HHL", _IPTC, 0, len(data))
         return _BLOCK + _RESOURCE + name_and_length + data + bytes(len(data) % 2)
-    if suffix in (".tif", ".tiff"):
+    if kind == "TIFF":
         found = _resource(data) if data.startswith(_BLOCK) else data
         # libvips writes a quarter of the bytes that it is given.
         return found + bytes(3 * len(found))

@@ -8,17 +8,12 @@ from PIL import ExifTags
 from PIL.TiffImagePlugin import TiffImageFile
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.broken import BROKEN, reason
+from jaxsr.imaging.broken import reading
 from jaxsr.imaging.metadata import without
 from jaxsr.imaging.pixels import open_image
 from jaxsr.imaging.tiff import Tags
 
-_CIE_LAB, _ICC_LAB = 8, 9
-
-
-def is_lab(tags: Tags) -> bool:
-    """Whether the tags of a page say that its colours are CIE Lab."""
-    return tags.get(ExifTags.Base.PhotometricInterpretation) in (_CIE_LAB, _ICC_LAB)
+CIE_LAB, ICC_LAB = 8, 9
 
 
 def read_lab(path: Path, page: int, tags: Tags) -> pyvips.Image:
@@ -36,7 +31,7 @@ def read_lab(path: Path, page: int, tags: Tags) -> pyvips.Image:
     bits = tags.get(ExifTags.Base.BitsPerSample, (1,))
     if bits not in ((8, 8, 8), (16, 16, 16)):
         raise InputError(f"{path}: CIE Lab of {bits[0]} bits in {len(bits)} channels; save it as RGB")
-    icc = tags[ExifTags.Base.PhotometricInterpretation] == _ICC_LAB
+    icc = tags[ExifTags.Base.PhotometricInterpretation] == ICC_LAB
     if bits[0] == 16:
         image = open_image(path, page=page)
         lab = image * [100 / 65535, 1 / 256, 1 / 256] - [0, 128, 128] if icc else image.colourspace("lab")
@@ -49,11 +44,8 @@ def read_lab(path: Path, page: int, tags: Tags) -> pyvips.Image:
 
 
 def _by_pillow(path, page):
-    try:
-        with TiffImageFile(path) as opened:
-            opened.seek(page)
-            stored = np.asarray(opened)
-    except BROKEN as error:
-        raise InputError(f"{path}: {reason(error)}") from error
+    with reading(path), TiffImageFile(path) as opened:
+        opened.seek(page)
+        stored = np.asarray(opened)
     signed = stored[..., 1:].view(np.int8)
     return pyvips.Image.new_from_array(np.concatenate([stored[..., :1], signed], axis=-1, dtype=np.float32))

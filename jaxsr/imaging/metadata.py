@@ -1,13 +1,13 @@
 """The metadata of pictures, which libvips keeps in named fields."""
 
-import contextlib
-import itertools
 import re
 from typing import Any
 
 import pyvips
 
-from jaxsr.imaging.exif_updating import exif_resolution, is_unitless
+from jaxsr.imaging.exif import exif_resolution, is_unitless
+from jaxsr.imaging.formats import Kind
+from jaxsr.imaging.iptc import iptc_for
 
 # libvips' flags for the metadata to write. EXIF is not among them, because libvips would drop parts of it, and make up
 # others. The stubs of pyvips type flags as integers; libvips also takes their names.
@@ -15,7 +15,7 @@ KEEP: Any = "xmp:iptc:icc:other"
 # Resolutions by which libvips says that it is unknown; the others are 72 dpi, for JPEG and PNG.
 UNKNOWN = (1.0, 1.0)
 _MADE_UP = (UNKNOWN, (72 / 25.4, 72 / 25.4), (2.834, 2.834))
-_KEPT = re.compile(r"xmp-data|iptc-data|png-comment-|icc-profile-data|resolution-unit|image-description")
+_KEPT = ("xmp-data", "iptc-data", "icc-profile-data", "resolution-unit", "image-description")
 _XMP_ORIENTATION = re.compile(rb"""(tiff:Orientation(?:\s*=\s*["']|>\s*))(\d)""")
 
 # These promise a gain map for HDR, and a clip, which the result does not have.
@@ -50,20 +50,6 @@ def attach(image: pyvips.Image, name: str, data: Any) -> None:
     image.set_type(pyvips.GValue.blob_type, name, data)
 
 
-def field_names(stored: pyvips.Image) -> list[str]:
-    """The names of all fields, without those of PNG texts that pyvips cannot decode; `read_text` reads these."""
-    array = pyvips.vips_lib.vips_image_get_fields(stored.pointer)
-    names = []
-    for i in itertools.count():
-        if array[i] == pyvips.ffi.NULL:
-            break
-        with contextlib.suppress(UnicodeDecodeError):
-            names.append(pyvips.ffi.string(array[i]).decode())
-        pyvips.glib_lib.g_free(array[i])
-    pyvips.glib_lib.g_free(array)
-    return names
-
-
 def resolution_of(stored: pyvips.Image) -> tuple[float, float] | None:
     """The resolution of an image, across and down in pixels per millimetre; None if its file says nothing of it."""
     resolution, exif = (stored.xres, stored.yres), field(stored, "exif-data", b"")
@@ -74,30 +60,34 @@ def resolution_of(stored: pyvips.Image) -> tuple[float, float] | None:
 
 
 def with_metadata(
-    image: pyvips.Image, stored: pyvips.Image, *, ratios: tuple[float, float], profile: bool
+    image: pyvips.Image, stored: pyvips.Image, *, ratios: tuple[float, float], profile: bool, kind: Kind
 ) -> pyvips.Image:
     """A copy of the result with the metadata of its source, apart from EXIF; the orientation is reset to upright.
 
     Args:
       image: the result.
-      stored: the source picture with its metadata.
+      stored: the source picture.
       ratios: width and height of the result divided by those of the source; the resolution is multiplied by them.
       profile: whether to keep the source's colour profile.
+      kind: the format in which the result is written.
     """
     image = without(image, "icc-profile-data")
-    for name in field_names(stored):
-        value: Any = stored.get(name) if _KEPT.match(name) else None
-        # libvips garbles text beyond ASCII; `write_text` writes it.
-        beyond = name.startswith("png-comment-") and not (name + str(value)).isascii()
-        if value is not None and not beyond and (profile or name != "icc-profile-data"):
-            if name == "xmp-data":
-                attach(image, name, _PROMISES.sub(b"", _XMP_ORIENTATION.sub(rb"\g<1>1", value)))
-            else:
-                image.set_type(stored.get_typeof(name), name, value)
+    for name in _KEPT:
+        if not stored.get_typeof(name) or (name == "icc-profile-data" and not profile):
+            continue
+        if value := _carried(name, stored.get(name), kind):
+            image.set_type(stored.get_typeof(name), name, value)
     # What is attached can change the resolution, so this comes last.
     known = resolution_of(stored)
     across, down = (known[0] * ratios[0], known[1] * ratios[1]) if known else UNKNOWN
     return image.copy(xres=across, yres=down)
+
+
+def _carried(name, value, kind):
+    """The value of a source's field in its result."""
+    if name == "xmp-data":
+        return _PROMISES.sub(b"", _XMP_ORIENTATION.sub(rb"\g<1>1", value))
+    return iptc_for(value, kind) if name == "iptc-data" else value
 
 
 def written_resolution(image: pyvips.Image) -> tuple[float, float] | None:

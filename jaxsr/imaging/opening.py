@@ -1,7 +1,7 @@
 """Opens picture files of every format as libvips images, with what each format says beside the pixels."""
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +10,22 @@ from PIL import ExifTags
 
 from jaxsr.errors import InputError
 from jaxsr.imaging.comments import is_gif_cut_short, read_comments
-from jaxsr.imaging.encoding import Encoding
-from jaxsr.imaging.exif import orientation_of, read_exif
-from jaxsr.imaging.heif import is_heic, read_animated_avif, read_avif, read_heic
-from jaxsr.imaging.lab import is_lab, read_lab
+from jaxsr.imaging.decoded import Decoded
+from jaxsr.imaging.exif import orientation_of
+from jaxsr.imaging.formats import kind_of
+from jaxsr.imaging.heif import read_animated_avif, read_avif, read_heic
+from jaxsr.imaging.lab import CIE_LAB, ICC_LAB, read_lab
 from jaxsr.imaging.metadata import attach, field, without
 from jaxsr.imaging.mpf import jpeg_count
-from jaxsr.imaging.pillow_formats import pillow_reader, read_by_pillow
+from jaxsr.imaging.pillow_formats import read_by_pillow
 from jaxsr.imaging.pixels import LARGEST, open_image
 from jaxsr.imaging.png.animation import frame_count
-from jaxsr.imaging.png.chunks import Chunk, read_chunks
-from jaxsr.imaging.png.colour import read_png_colour, significant_bits, significant_only
+from jaxsr.imaging.png.chunks import read_chunks
+from jaxsr.imaging.png.colour import significant_bits, significant_only, with_png_colour
 from jaxsr.imaging.png.text import read_text
-from jaxsr.imaging.salvage import is_jpeg, salvaged
+from jaxsr.imaging.salvage import salvaged
 from jaxsr.imaging.tiff import Tags, own_pages, tiff_tags
+from jaxsr.imaging.tiff_exif import read_tiff_exif
 
 # Only those of libvips' readers that are safe for hostile files.
 pyvips.block_untrusted_set(True)
@@ -34,30 +36,6 @@ pyvips.cache_set_max(0)
 # Errors of libvips and Pillow become exceptions; what else they log is not for the user.
 for name in ("pyvips", "PIL"):
     logging.getLogger(name).addHandler(logging.NullHandler())
-
-
-@dataclass(frozen=True, eq=False)
-class Decoded:
-    """The contents of a picture file.
-
-    Attributes:
-      stored: the pixels with the depth, colours and metadata of the file, not yet turned upright; they are decoded on
-        demand.
-      encoding: the meaning of the file's samples; None if they are sRGB or a colour profile describes them.
-      colour_chunks: the chunks with which a PNG describes its colours, apart from a colour profile.
-      texts: (keyword, text) of a PNG, where these are not ASCII.
-      comments: the comments of a JPEG or GIF.
-      notes: what a person should know, such as "the first of 12 pictures".
-      count: the pictures in the file. Smaller copies, masks and gain maps do not count.
-    """
-
-    stored: pyvips.Image
-    encoding: Encoding | None = None
-    colour_chunks: tuple[Chunk, ...] = ()
-    texts: tuple[tuple[str, str], ...] = ()
-    comments: tuple[bytes, ...] = ()
-    notes: tuple[str, ...] = ()
-    count: int = 1
 
 
 def decode(path: Path, *, salvage: bool = False, all_frames: bool = False, largest: int = LARGEST) -> Decoded:
@@ -73,45 +51,33 @@ def decode(path: Path, *, salvage: bool = False, all_frames: bool = False, large
       InputError: the file is not a picture, too large, or of an unsupported kind.
       pyvips.Error: libvips cannot read it.
     """
-    head = head_of(path)
-    if is_heic(head):
-        image, encoding, chunks = read_heic(path)
-        return Decoded(image, encoding, chunks, count=field(image, "n-pages", 1))
-    if reader := pillow_reader(path, head):
-        image, notes = read_by_pillow(path, reader, largest=largest)
-        return Decoded(image, notes=notes)
-    if is_jpeg(head):
-        image, notes = salvaged(path, largest=largest) if salvage else (open_image(path), ())
-        return Decoded(image, comments=read_comments(path), notes=notes, count=jpeg_count(path))
-    if head.startswith(b"\x89PNG"):
-        return _png(path)
-    if head.startswith((b"II", b"MM")):
-        return _tiff(path)
-    if head[4:8] == b"ftyp":
-        animated = head[8:12] == b"avis"
-        image, encoding, chunks = read_animated_avif(path, largest=largest) if animated else read_avif(path)
-        return Decoded(image, encoding, chunks, count=field(image, "n-pages", 1))
-    options: dict[str, Any] = {"n": -1} if all_frames else {}
-    notes = ("its end is missing, and frames may be",) if is_gif_cut_short(path) else ()
-    image = open_image(path, **options)
-    return Decoded(image, comments=read_comments(path), notes=notes, count=field(image, "n-pages", 1))
-
-
-def head_of(path: Path) -> bytes:
-    """The first bytes of a file, enough to recognise its format."""
-    with path.open("rb") as file:
-        return file.read(64)
+    match kind := kind_of(path):
+        case "JPEG":
+            image, notes = salvaged(path, largest=largest) if salvage else (open_image(path), ())
+            return Decoded(image, comments=read_comments(path), notes=notes, count=jpeg_count(path))
+        case "PNG":
+            return _png(path)
+        case "TIFF":
+            return _tiff(path)
+        case "HEIC":
+            return read_heic(path)
+        case "AVIF":
+            return read_avif(path)
+        case "animated AVIF":
+            return read_animated_avif(path, largest=largest)
+        case "GIF" | "WEBP" | None:
+            options: dict[str, Any] = {"n": -1} if all_frames else {}
+            image = open_image(path, **options)
+            cut_short = kind == "GIF" and is_gif_cut_short(path)
+            notes = ("its end is missing, and frames may be",) if cut_short else ()
+            return Decoded(image, comments=read_comments(path), notes=notes, count=field(image, "n-pages", 1))
+        case _:
+            return read_by_pillow(path, kind, largest=largest)
 
 
 def _png(path):
-    image = open_image(path)
-    try:
-        colour = read_png_colour(path)
-    except ValueError as error:
-        raise InputError(f"{path}: {error}") from error
-    image = significant_only(image, significant_bits(path))
-    if not colour.profile:
-        image = without(image, "icc-profile-data")
+    coloured = with_png_colour(path, significant_only(open_image(path), significant_bits(path)))
+    image = coloured.stored
     if not image.get_typeof("exif-data"):
         # libvips overlooks EXIF after the pixels.
         for _, exif in read_chunks(path, (b"eXIf",)):
@@ -119,8 +85,7 @@ def _png(path):
             attach(image, "exif-data", b"Exif\0\0" + exif)
             if orientation := orientation_of(exif):
                 image.set_type(pyvips.GValue.gint_type, "orientation", orientation)
-    texts = tuple(read_text(path))
-    return Decoded(image, colour.encoding, colour.chunks, texts, notes=colour.notes, count=max(1, frame_count(path)))
+    return replace(coloured, stored=image, texts=read_text(path), count=max(1, frame_count(path)))
 
 
 def _tiff(path):
@@ -134,24 +99,18 @@ def _tiff(path):
 
 
 def decode_page(path: Path, page: int, *, tags: list[Tags]) -> Decoded:
-    """Open one page of a TIFF; raises as `decode`.
-
-    Args:
-      path: the file.
-      page: the number of the page, from 0.
-      tags: from `jaxsr.imaging.tiff.tiff_tags`.
-    """
+    """Open one page of a TIFF by its number, from 0, with the file's `tiff_tags`; raises as `decode`."""
     own = tags[page] if tags else {}
     if 3 in own.get(ExifTags.Base.SampleFormat, ()) and 64 in own.get(ExifTags.Base.BitsPerSample, ()):
         raise InputError(f"{path}: floats of 64 bits are not supported; save it as 32-bit floats")
-    if is_lab(own):
+    if own.get(ExifTags.Base.PhotometricInterpretation) in (CIE_LAB, ICC_LAB):
         image, notes = read_lab(path, page, own), ("its colours are CIE Lab; those of the result are sRGB",)
     else:
         image, notes = open_image(path, page=page), ()
     # libvips says 1 where there is no tag, but then XMP may give the orientation.
     if ExifTags.Base.Orientation not in own and field(image, "orientation", 1) == 1:
         image = without(image, "orientation")
-    if exif := read_exif(path):
+    if exif := read_tiff_exif(path):
         image = image.copy()
         attach(image, "exif-data", exif)
     return Decoded(image, notes=notes)

@@ -1,8 +1,10 @@
 """Photos as arrays, read from files and written to them with Pillow; `picture.py` has all that a file can hold."""
 
+import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, ImageOps
@@ -16,16 +18,12 @@ from jaxsr.imaging.broken import BROKEN, reason
 from jaxsr.imaging.color import as_rgb
 from jaxsr.imaging.encoding import HDR_CURVES, SRGB, encoding_of_numbers
 from jaxsr.imaging.exif import orientation_of
+from jaxsr.imaging.formats import kind_of
 from jaxsr.imaging.png.chunks import read_chunks
 from jaxsr.imaging.tiff import is_own_page
 
+T = TypeVar("T")
 PHOTO_SUFFIXES = frozenset({".avif", ".bmp", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
-
-# Pillow's format and options; JPEG is written without chroma subsampling.
-_FORMATS = {
-    ".png": ("PNG", {}),
-    ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
-}
 
 
 def read_photo(file: str | os.PathLike | BinaryIO, *, name: str | None = None) -> np.ndarray:
@@ -37,7 +35,7 @@ def read_photo(file: str | os.PathLike | BinaryIO, *, name: str | None = None) -
 
     Samples are taken for sRGB, whatever a colour profile says. Three kinds are read by libvips as in `open_picture`:
     TIFFs that Pillow cannot read, such as those with floats; pictures of more pixels than Pillow takes, 179 megapixels;
-    and those for which `is_misread` is true.
+    and those that Pillow would misread.
 
     Args:
       file: a path or an open binary file, in any format that Pillow reads.
@@ -50,24 +48,32 @@ def read_photo(file: str | os.PathLike | BinaryIO, *, name: str | None = None) -
       InputError: the file is missing, truncated or not a picture, its pixel type has no known white, it has floats
         outside [0, 1], or its numbers say that it is HDR.
     """
+    photo = by_pillow(file, lambda image: np.asarray(to_rgb(ImageOps.exif_transpose(image))), name=name)
+    return _by_libvips(file) if photo is None else photo
+
+
+def by_pillow(
+    file: str | os.PathLike | BinaryIO, function: Callable[[ImageFile.ImageFile], T], *, name: str | None = None
+) -> T | None:
+    """What a function of a file, opened by Pillow, returns; None if libvips is to read it, see `read_photo`.
+
+    Raises:
+      InputError: the file is missing, broken or not a picture.
+    """
     try:
         with Image.open(file) as image:
-            if not is_misread(image):
-                return np.asarray(to_rgb(ImageOps.exif_transpose(image)))
+            return None if _is_misread(image) else function(image)
     except BROKEN as error:
-        if not is_for_libvips(file, error):
+        if not _is_for_libvips(file, error):
             raise InputError(f"{name or file}: {reason(error)}") from error
-    return _by_libvips(file)
+    return None
 
 
-def is_misread(image: ImageFile.ImageFile) -> bool:
+def _is_misread(image):
     """Whether Pillow reads something else than the picture in a file.
 
     It does of AVIFs whose numbers name other colours than sRGB, or HDR; of AVIFs with an orientation in their XMP, as
     that does not turn them; of TIFFs that begin with a smaller copy; and of TIFFs whose 16-bit gray has white at 0.
-
-    Args:
-      image: the file as Pillow opened it by its path; for another, it is False.
     """
     if not image.filename:
         return False
@@ -82,26 +88,17 @@ def is_misread(image: ImageFile.ImageFile) -> bool:
     return numbers is not None and (numbers[1] in HDR_CURVES or encoding_of_numbers(*numbers) not in (None, SRGB))
 
 
-def is_for_libvips(file: str | os.PathLike | BinaryIO, error: Exception) -> bool:
-    """Whether libvips is to read a file that Pillow refuses: a TIFF, or a picture of too many pixels for Pillow.
-
-    Args:
-      file: the file; for an open one, it is False.
-      error: what Pillow raised.
-    """
+def _is_for_libvips(file, error):
+    """Whether libvips is to read a file that Pillow refuses: a TIFF, or a picture of too many pixels for Pillow."""
     if not isinstance(file, str | os.PathLike):
         return False
-    if isinstance(error, Image.DecompressionBombError):
-        return True
-    try:
-        with open(file, "rb") as opened:
-            return opened.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-    except OSError:
-        return False
+    with contextlib.suppress(OSError):
+        return isinstance(error, Image.DecompressionBombError) or kind_of(file) == "TIFF"
+    return False
 
 
 def _by_libvips(path):
-    # Imported here because libvips takes a tenth of a second to load, and most pictures need Pillow alone.
+    # Imported here because it needs `to_rgb`.
     from jaxsr.imaging.picture import open_picture
 
     picture = open_picture(path)
@@ -116,18 +113,9 @@ def _by_libvips(path):
 
 
 def photo_size(path: str | os.PathLike) -> tuple[int, int]:
-    """(height, width) of the photo that `read_photo` returns, from the header alone.
-
-    Raises:
-      InputError: the file is missing or not a picture.
-    """
-    try:
-        with Image.open(path) as image:
-            if not is_misread(image):
-                return upright_size(image)
-    except BROKEN as error:
-        if not is_for_libvips(path, error):
-            raise InputError(f"{path}: {reason(error)}") from error
+    """(height, width) of the photo that `read_photo` returns, from the header alone; raises as that does."""
+    if size := by_pillow(path, upright_size):
+        return size
     from jaxsr.imaging.picture import picture_size
 
     return picture_size(path)
@@ -160,13 +148,13 @@ def save_image(path: str | os.PathLike, image: np.ndarray) -> None:
       TypeError: the image is not uint8.
     """
     path = Path(path)
-    if path.suffix.lower() not in _FORMATS:
-        raise InputError(f"{path}: give the output a name in {', '.join(_FORMATS)}")
+    if path.suffix.lower() not in (".png", ".jpg"):
+        raise InputError(f"{path}: give the output a name in .png, .jpg")
     if image.dtype != np.uint8:
         raise TypeError(f"save_image takes uint8, not {image.dtype}")
-    name, options = _FORMATS[path.suffix.lower()]
     with replacing(path) as temporary:
-        Image.fromarray(image).save(temporary, format=name, **options)
+        # Without chroma subsampling; a PNG takes no options.
+        Image.fromarray(image).save(temporary, quality=95, subsampling=0)
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

@@ -1,8 +1,10 @@
 """Opens picture files of the common formats as rows of upright pixels in the network's colours, with libvips."""
 
+import contextlib
 import os
 import stat
 import warnings
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,29 +12,21 @@ import numpy as np
 import pyvips
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.heif import heic_size, is_heic
+from jaxsr.imaging.broken import reading
+from jaxsr.imaging.decoded import Decoded
+from jaxsr.imaging.formats import kind_of
+from jaxsr.imaging.heif import heic_size
 from jaxsr.imaging.metadata import upright
-from jaxsr.imaging.opening import Decoded, decode, head_of, without_needless_opacity
+from jaxsr.imaging.opening import decode, without_needless_opacity
 from jaxsr.imaging.photo import PHOTO_SUFFIXES
-from jaxsr.imaging.pillow_formats import known_to_libvips, pillow_reader, size_by_pillow
+from jaxsr.imaging.pillow_formats import PILLOW_READERS
 from jaxsr.imaging.pixels import LARGEST, WHITE, check_pixels
 from jaxsr.imaging.profiles import to_srgb, with_usable_profile
-from jaxsr.imaging.salvage import is_jpeg
 
 # Suffixes by which pictures are found in a folder; a file that is named itself may have any suffix.
-READ_SUFFIXES = PHOTO_SUFFIXES | {
-    ".apng",
-    ".gif",
-    ".heic",
-    ".heif",
-    ".hif",
-    ".ico",
-    ".jfif",
-    ".jpe",
-    ".pbm",
-    ".pnm",
-    ".tga",
-}
+READ_SUFFIXES = PHOTO_SUFFIXES.union(
+    (".apng", ".gif", ".heic", ".heif", ".hif", ".ico", ".jfif", ".jpe", ".pbm", ".pnm", ".tga")
+)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -72,10 +66,8 @@ class Picture(Decoded):
         return self._unit(self.opacity, self._read(self.opacity, top, bottom))
 
     def _read(self, image, top, bottom):
-        try:
+        with reading_by_libvips(self.path):
             return image.crop(0, top, image.width, bottom - top).numpy()
-        except pyvips.Error as error:
-            raise InputError(f"{self.path}: {vips_reason(self.path, error)}") from error
 
     def _unit(self, image, pixels):
         unit = pixels.astype(np.float32) / np.float32(WHITE[image.format])
@@ -102,12 +94,10 @@ def open_picture(path: str | os.PathLike, *, largest: int = LARGEST, salvage: bo
     """
     path = Path(path)
     check_file(path)
-    try:
+    with reading_by_libvips(path):
         decoded = decode(path, salvage=salvage, largest=largest)
         check_pixels(path, (decoded.stored.height, decoded.stored.width), largest=largest)
         picture = picture_of(path, replace(decoded, stored=without_needless_opacity(decoded.stored)))
-    except pyvips.Error as error:
-        raise InputError(f"{path}: {vips_reason(path, error)}") from error
     if picture.count == 1:
         return picture
     return replace(picture, notes=(*picture.notes, f"the first of {picture.count} pictures"))
@@ -133,15 +123,14 @@ def picture_size(path: str | os.PathLike) -> tuple[int, int]:
     """(height, width) of the upright picture, from the file's header alone; raises as `open_picture`."""
     path = Path(path)
     check_file(path)
-    try:
-        head = head_of(path)
-        if is_heic(head):
-            return heic_size(path)
-        if reader := pillow_reader(path, head):
-            return size_by_pillow(path, reader)
+    kind = kind_of(path)
+    if kind == "HEIC":
+        return heic_size(path)
+    if kind in PILLOW_READERS:
+        with reading(path), PILLOW_READERS[kind](path) as opened:
+            return opened.height, opened.width
+    with reading_by_libvips(path):
         image = upright(decode(path).stored)
-    except pyvips.Error as error:
-        raise InputError(f"{path}: {vips_reason(path, error)}") from error
     return image.height, image.width
 
 
@@ -151,17 +140,26 @@ def warn_of_notes(picture: Picture) -> None:
         warnings.warn(f"{picture.path}: {'; '.join(picture.notes)}", stacklevel=3)
 
 
-def vips_reason(path: Path, error: pyvips.Error) -> str:
+@contextlib.contextmanager
+def reading_by_libvips(path: Path) -> Generator[None]:
+    """Raise `InputError` with the file's name in place of what libvips raises on a broken file."""
+    try:
+        yield
+    except pyvips.Error as error:
+        raise InputError(f"{path}: {_reason(path, error)}") from error
+
+
+def _reason(path, error):
     """Why libvips cannot read a file, as words that follow the file's name."""
-    head = head_of(path)
+    kind = kind_of(path)
     # libvips keeps one text of errors for all threads, so another thread may have taken ours: then there are no lines.
     lines = [line.strip() for line in str(error.detail).splitlines() if line.strip()]
-    if not known_to_libvips(head) or (lines and "not in a known format" in lines[0]):
+    if kind is None or (lines and "not in a known format" in lines[0]):
         return "no picture in a format that can be read"
     cause = f" ({lines[0]})" if lines else ""
     # Other words of its decoder say that a JPEG is of a kind that libvips does not read, complete or not.
     decoder = [line for line in lines if line.startswith("VipsJpeg")]
-    cut_short = is_jpeg(head) and (not decoder or any("premature end of JPEG" in line for line in decoder))
+    cut_short = kind == "JPEG" and (not decoder or any("premature end of JPEG" in line for line in decoder))
     way_out = "; salvage (--salvage) reads what is there" if cut_short else ""
     return f"cannot be read as a picture{cause}{way_out}"
 

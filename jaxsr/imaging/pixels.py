@@ -17,6 +17,7 @@ SPACES: dict[tuple[Any, int], str] = {
     ("ushort", 1): "grey16",
     ("uchar", 3): "srgb",
     ("ushort", 3): "rgb16",
+    ("uchar", 4): "cmyk",
 }
 # Most pixels of a picture; a file of a few bytes can claim any size.
 LARGEST = 500_000_000
@@ -33,11 +34,7 @@ def check_pixels(path: Path, size: tuple[int, int], *, largest: int) -> None:
 
 
 def image_of(pixels: np.ndarray) -> pyvips.Image:
-    """A libvips image, gray or sRGB, of an array.
-
-    Args:
-      pixels: [H, W] or [H, W, C], uint8 or uint16; opacity is the last channel where C is 2 or 4.
-    """
+    """A libvips image, gray or sRGB, of [H, W] or [H, W, C] uint8 or uint16; with opacity where C is 2 or 4."""
     image = pyvips.Image.new_from_array(pixels)
     return image.copy(interpretation=SPACES[image.format, 3 if image.bands > 2 else 1])
 

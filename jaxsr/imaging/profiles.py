@@ -3,7 +3,7 @@
 import numpy as np
 import pyvips
 
-from jaxsr.imaging.encoding import Encoding
+from jaxsr.imaging.encoding import SRGB, Encoding, converted
 from jaxsr.imaging.metadata import attach, without
 from jaxsr.imaging.pixels import SPACES
 
@@ -11,8 +11,6 @@ from jaxsr.imaging.pixels import SPACES
 _STEPS = np.linspace(0, 255, 7).astype(np.uint8)
 _CUBE = np.stack(np.meshgrid(_STEPS, _STEPS, _STEPS), axis=-1).reshape(7, 49, 3)
 _PROFILE = "icc-profile-data"
-# libvips' colour spaces by the number of bands.
-_SPACES = {1: "b-w", 3: "srgb", 4: "cmyk"}
 
 
 def with_usable_profile(image: pyvips.Image) -> tuple[pyvips.Image, tuple[str, ...]]:
@@ -21,7 +19,7 @@ def with_usable_profile(image: pyvips.Image) -> tuple[pyvips.Image, tuple[str, .
     With such a profile, colours could perhaps be converted to sRGB, but not back for the result.
     """
     bands = image.bands - image.hasalpha()
-    if not image.get_typeof(_PROFILE) or bands not in _SPACES or _is_usable(image.get(_PROFILE), bands):
+    if not image.get_typeof(_PROFILE) or bands not in (1, 3, 4) or _is_usable(image.get(_PROFILE), bands):
         return image, ()
     read_as = "common CMYK" if is_cmyk(image) else "sRGB"
     return without(image, _PROFILE), (f"its colour profile cannot be read; the colours are read as {read_as}",)
@@ -29,7 +27,7 @@ def with_usable_profile(image: pyvips.Image) -> tuple[pyvips.Image, tuple[str, .
 
 def _is_usable(profile, bands):
     """Whether a profile converts one pixel to Lab and back to as many bands. Gray is never converted to Lab."""
-    pixel = pyvips.Image.black(1, 1, bands=bands).copy(interpretation=_SPACES[bands])
+    pixel = pyvips.Image.black(1, 1, bands=bands).copy(interpretation=SPACES["uchar", bands])
     lab = pyvips.Image.black(1, 1, bands=3).copy(interpretation="lab")
     attach(lab, _PROFILE, profile)
     attach(pixel, _PROFILE, profile)
@@ -56,7 +54,7 @@ def to_srgb(image: pyvips.Image, *, encoding: Encoding | None = None) -> pyvips.
       pyvips.Error: the pixels cannot be read.
     """
     if encoding is not None:
-        return encoding.to_srgb(image)
+        return converted(image, encoding, SRGB, bits=16)
     if image.bands == 1 or image.format == "float":
         return image
     if is_cmyk(image):
@@ -73,12 +71,12 @@ def from_srgb(
 
     Args:
       image: sRGB or gray, without opacity.
-      stored: the source picture, whose profile, if it has one, is usable.
+      stored: the source picture; its profile, if it has one, is usable.
       bits: bits per band of the result, 8 or 16.
-      encoding: as given to `to_srgb`.
+      encoding: as for `to_srgb`.
     """
     if encoding is not None:
-        return encoding.from_srgb(image, bits=bits)
+        return converted(image, SRGB, encoding, bits=bits)
     if not has_foreign_colours(stored):
         return image
     if not stored.get_typeof(_PROFILE):
@@ -92,10 +90,7 @@ def from_srgb(
 def gray_in_srgb(image: pyvips.Image, stored: pyvips.Image, *, bits: int) -> pyvips.Image:
     """Gray converted by the profile of its source to the gray of sRGB, for formats that hold no profile of gray.
 
-    Args:
-      image: one band.
-      stored: the source picture, whose profile, if it has one, is usable.
-      bits: bits of the result, 8 or 16.
+    Args are as for `from_srgb`.
     """
     if not stored.get_typeof(_PROFILE) or image.format == "float":
         return image

@@ -10,10 +10,9 @@ import numpy as np
 import pyvips
 
 from jaxsr.imaging.color import unit_of
-from jaxsr.imaging.formats import FORMATS
+from jaxsr.imaging.formats import format_of
 from jaxsr.imaging.icc import icc_profile
-from jaxsr.imaging.iptc import iptc_for
-from jaxsr.imaging.metadata import attach, field, with_metadata, without
+from jaxsr.imaging.metadata import attach, with_metadata
 from jaxsr.imaging.picture import Picture
 from jaxsr.imaging.pixels import DTYPES, SPACES, WHITE
 from jaxsr.imaging.profiles import from_srgb, gray_in_srgb, has_foreign_colours, is_cmyk
@@ -88,7 +87,7 @@ def write_raw(
 
 def target_format(picture: Picture, target: Path) -> str:
     """The depth in which `target` stores the picture, by libvips' name: "uchar", "ushort" or "float"."""
-    deep = FORMATS[target.suffix.lower()].deep
+    deep = format_of(target).deep
     wanted = picture.stored.format
     return wanted if wanted in deep else "ushort" if wanted == "float" and "ushort" in deep else "uchar"
 
@@ -102,7 +101,7 @@ def finished(raw: Raw, picture: Picture, target: Path, *, frames: int = 1) -> py
     colours = image.extract_band(0, n=count).copy(interpretation=SPACES.get((raw.format, count), "multiband"))
     format = target_format(picture, target)
     bits = 16 if format == "ushort" else 8
-    profiles = FORMATS[target.suffix.lower()].profiles
+    profiles = format_of(target).profiles
     # Gray of another encoding can also go into a file as RGB.
     own_kind = "cmyk" if is_cmyk(picture.stored) else "gray" if count == 1 and picture.encoding is None else "rgb"
     own_colours = own_kind in profiles
@@ -118,17 +117,12 @@ def finished(raw: Raw, picture: Picture, target: Path, *, frames: int = 1) -> py
             opacity = (opacity / 257).rint().cast(colours.format)
         colours = colours.bandjoin(opacity)
     ratios = width / picture.size[1], height / frames / picture.size[0]
-    finished = with_metadata(colours, picture.stored, ratios=ratios, profile=own_colours)
-    if given := field(finished, "iptc-data", b""):
-        iptc = iptc_for(given, target.suffix.lower())
-        finished = without(finished, "iptc-data")
-        if iptc:
-            attach(finished, "iptc-data", iptc)
-    if picture.encoding is not None and own_colours and target.suffix.lower() != ".png":
+    kind = format_of(target).kind
+    finished = with_metadata(colours, picture.stored, ratios=ratios, profile=own_colours, kind=kind)
+    if picture.encoding is not None and own_colours and kind != "PNG":
         gray = count == 1 and "gray" in profiles
         finished = finished if gray or count > 1 else finished.colourspace("srgb")
-        profile = icc_profile(picture.encoding, gray=gray)
-        attach(finished, "icc-profile-data", profile)
+        attach(finished, "icc-profile-data", icc_profile(picture.encoding, gray=gray))
     return finished
 
 

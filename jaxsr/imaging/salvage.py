@@ -10,27 +10,14 @@ from jaxsr.errors import InputError
 from jaxsr.imaging.pixels import check_pixels, open_image
 
 
-def is_jpeg(head: bytes) -> bool:
-    """Whether a file is a JPEG.
-
-    Args:
-      head: its first bytes.
-    """
-    return head.startswith(b"\xff\xd8")
-
-
 def salvaged(path: Path, *, largest: int) -> tuple[pyvips.Image, tuple[str, ...]]:
     """Decode a JPEG as far as it goes; the rest is gray, as libjpeg leaves it.
-
-    Args:
-      path: the file.
-      largest: most pixels.
 
     Returns:
       The picture; and a note that says how much of it is there, or no note for a complete JPEG.
 
     Raises:
-      InputError: no part of the picture is there, or it is too large.
+      InputError: no part of the picture is there, or it has more pixels than `largest`.
     """
     with contextlib.suppress(pyvips.Error):
         whole = open_image(path)

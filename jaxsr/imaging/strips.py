@@ -46,7 +46,7 @@ def resize_strips(
         start, stop = resize_reach(size[0], scales[0], span, kernel=kernel)
         part = rows(start, stop)
         down = _sparse(size[0], scales[0], span, kernel)[:, start:stop]
-        finish = to_uint8 if part.dtype == np.uint8 else _as_it_is
+        finish = to_uint8 if part.dtype == np.uint8 else np.asarray
         strip = np.empty((span[1] - top, to[1], *part.shape[2:]), np.uint8 if part.dtype == np.uint8 else np.float32)
         for (left, right), (first, last), matrix in across:
             tall = finish(_along_first(down, part[:, first:last]))
@@ -110,7 +110,3 @@ def _sparse(length, scale, span, kernel):
 def _along_first(matrix, image):
     flat = matrix @ image.reshape(len(image), -1).astype(np.float64)
     return flat.reshape(matrix.shape[0], *image.shape[1:])
-
-
-def _as_it_is(image):
-    return image

@@ -13,12 +13,7 @@ from jaxsr.imaging.broken import BROKEN
 Tags = dict[int, Any]
 
 _SUBFILE, _OLD_SUBFILE = ExifTags.Base.NewSubfileType, ExifTags.Base.SubfileType
-_READ = (
-    _SUBFILE,
-    _OLD_SUBFILE,
-    ExifTags.Base.PhotometricInterpretation,
-    ExifTags.Base.Orientation,
-)
+_READ = (_SUBFILE, _OLD_SUBFILE, ExifTags.Base.PhotometricInterpretation, ExifTags.Base.Orientation)
 _READ_AS_TUPLES = (ExifTags.Base.BitsPerSample, ExifTags.Base.SampleFormat, ExifTags.Base.SubIFDs)
 # Values of the first two: a smaller copy of another page, and a transparency mask.
 _REDUCED_OR_MASK, _OLD_REDUCED = 1 | 4, 2
@@ -38,10 +33,9 @@ def tiff_tags(path: str | os.PathLike) -> list[Tags]:
 
 
 def own_pages(tags: list[Tags]) -> list[int]:
-    """The numbers, from 0, of the pages that are neither smaller copies nor masks.
+    """The numbers, from 0, of the pages that are neither smaller copies nor masks, by their `tiff_tags`.
 
-    Args:
-      tags: from `tiff_tags`; if it is empty, the first page counts.
+    Without tags, the first page counts.
     """
     return [number for number, one in enumerate(tags or [{}]) if is_own_page(one)]
 

@@ -5,7 +5,7 @@ import errno
 import os
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyvips
@@ -14,20 +14,20 @@ from PIL import Image
 from jaxsr.errors import InputError
 from jaxsr.files import replacing, require_name
 from jaxsr.imaging.comments import comment_texts, write_comments
-from jaxsr.imaging.exif import drop_resolution, write_exif
-from jaxsr.imaging.exif_placing import insert_into_jpeg, insert_into_webp
-from jaxsr.imaging.exif_updating import updated_exif
-from jaxsr.imaging.formats import FORMATS
+from jaxsr.imaging.exif import updated_exif
+from jaxsr.imaging.exif_placing import insert_exif
+from jaxsr.imaging.formats import FORMATS, Kind, format_of
 from jaxsr.imaging.metadata import KEEP, field, written_resolution
 from jaxsr.imaging.picture import Picture
 from jaxsr.imaging.pixels import DTYPES, LARGEST
-from jaxsr.imaging.png.chunks import insert_before_pixels
 from jaxsr.imaging.png.colour import chunks_for
 from jaxsr.imaging.png.deflate import Compression
-from jaxsr.imaging.png.text import write_text
+from jaxsr.imaging.png.text import text_chunks
 from jaxsr.imaging.png.writing import write_png
 from jaxsr.imaging.raw import Raw, finished, path_of
+from jaxsr.imaging.tiff_exif import drop_resolution, write_tiff_exif
 
+WRITTEN_SUFFIXES = tuple(FORMATS)
 # Most pixels of a result: the largest picture that is read, enlarged eight times along each side.
 LARGEST_WRITTEN = 64 * LARGEST
 # A TIFF with more bytes of pixels is written as a BigTIFF; the classic format ends at 4 gigabytes.
@@ -87,47 +87,44 @@ def save(
     quality: int,
     compression: Compression = "balanced",
 ) -> None:
-    """Write an image to an open file, in the format of `target` and with the metadata of `picture`.
+    """Write an image to an empty file, open for reading and writing; see `write_picture`.
 
     Args:
-      file: an empty file, open for reading and writing.
+      file: the file.
       image: the result, from `finished`.
-      picture: its source.
-      target: the name that the file will have.
+      picture: its source, whose metadata it gets.
+      target: the name that the file will have, which decides on the format.
       quality: the quality of JPEG and WebP, 1 to 100.
       compression: the compression of PNG, see `write_png`.
 
     Raises:
       pyvips.Error: the image cannot be written.
     """
-    suffix = target.suffix.lower()
+    kind = format_of(target).kind
     # The frames of an animation lie one below the other.
     size = field(image, "page-height", image.height), image.width
-    given, resolution = field(picture.stored, "exif-data", b""), written_resolution(image)
-    exif = updated_exif(given, size=size, resolution=resolution)
-    if suffix == ".png":
+    given = field(picture.stored, "exif-data", b"")
+    exif = updated_exif(given, size=size, resolution=written_resolution(image))
+    if kind == "PNG":
+        chunks = chunks_for(picture.colour_chunks, bands=image.bands, bits=16 if image.format == "ushort" else 8)
         # A PNG has another place for the resolution.
-        options = {"exif": exif if given else b"", "resolution": resolution is not None, "compression": compression}
-        write_png(file, image, keep=KEEP, **options)
-        write_text(file, (*picture.texts, *comment_texts(picture.comments)))
-        bits = 16 if image.format == "ushort" else 8
-        insert_before_pixels(file, chunks_for(picture.colour_chunks, bands=image.bands, bits=bits))
+        chunks += [(b"eXIf", exif)] if given and exif else []
+        chunks += text_chunks((*picture.texts, *comment_texts(picture.comments)))
+        write_png(file, image, keep=KEEP, chunks=chunks, compression=compression)
     else:
-        _SAVERS[suffix](image, file, quality)
-    if suffix in (".jpg", ".jpeg"):
-        insert_into_jpeg(file, exif)
-    elif suffix == ".webp":
-        insert_into_webp(file, exif, size=size)
-    elif suffix in (".tif", ".tiff"):
+        _SAVERS[kind](image, file, quality)
+    if kind == "TIFF":
         add_exif(file, picture, size=size)
-    write_comments(file, picture.comments, suffix=suffix)
+    elif exif:
+        insert_exif(file, exif, kind=kind, size=size)
+    write_comments(file, picture.comments, kind=kind)
 
 
 def add_exif(file: BinaryIO, picture: Picture, *, size: tuple[int, int]) -> None:
     """Add the EXIF of `picture`, if it has any, to a complete TIFF of `size`, (height, width)."""
     exif = field(picture.stored, "exif-data", None)
     if exif is not None:
-        write_exif(file, exif, size=size)
+        write_tiff_exif(file, exif, size=size)
 
 
 def check_target(picture: Picture, target: Path, *, size: tuple[int, int]) -> None:
@@ -136,10 +133,8 @@ def check_target(picture: Picture, target: Path, *, size: tuple[int, int]) -> No
     It is called before the network's work, which could otherwise be lost. A name that is too long is an `OSError`.
     """
     require_name(target)
-    suffix = target.suffix.lower()
-    format = FORMATS[suffix]
-    kind = suffix.removeprefix(".").replace("jpg", "jpeg").upper()
-    height, width = size
+    format = format_of(target)
+    kind, (height, width) = format.kind, size
     if format.longest is not None and max(size) > format.longest:
         raise InputError(
             f"{target}: {kind} has at most {format.longest} pixels on a side, and the result has {width} × {height}; "
@@ -170,35 +165,25 @@ def _save_bitmap(image, file, _quality):
     Image.fromarray(image.numpy()).save(file, format="BMP", dpi=(25.4 * across, 25.4 * down))
 
 
-def _save_tiff(image, file, _quality):
-    length = image.width * image.height * image.bands * np.dtype(DTYPES[image.format]).itemsize
-    save_tiff(image, file, large=length > LARGE_TIFF)
-
-
-def save_tiff(image: pyvips.Image, file: BinaryIO, *, large: bool) -> None:
-    """Write a TIFF, or a BigTIFF if it is large, to an empty file that is open for reading and writing."""
-    predictor = "float" if image.format == "float" else "horizontal"
-    image.tiffsave(
-        path_of(file),
-        keep=KEEP,
-        compression="deflate",
-        predictor=predictor,
-        bigtiff=large,
-    )
+def save_tiff(image: pyvips.Image, file: BinaryIO, *, large: bool = False) -> None:
+    """Write a TIFF to a file that is open for reading and writing; a BigTIFF if it is `large` or has many pixels."""
+    format: Any = image.format
+    predictor = "float" if format == "float" else "horizontal"
+    length = image.width * image.height * image.bands * np.dtype(DTYPES[format]).itemsize
+    large = large or length > LARGE_TIFF
+    image.tiffsave(path_of(file), keep=KEEP, compression="deflate", predictor=predictor, bigtiff=large)
     if written_resolution(image) is None:
         drop_resolution(file)
 
 
 # Called with the image, the file and the quality. By descriptor, because libvips reads brackets in a name as options,
 # and a name need not be valid text.
-_SAVERS: dict[str, Callable[[pyvips.Image, BinaryIO, int], None]] = {
-    ".jpg": lambda image, file, quality: image.jpegsave(
+_SAVERS: dict[Kind, Callable[[pyvips.Image, BinaryIO, int], None]] = {
+    "JPEG": lambda image, file, quality: image.jpegsave(
         path_of(file), keep=KEEP, Q=quality, subsample_mode="off", optimize_coding=True
     ),
-    ".webp": lambda image, file, quality: image.webpsave(path_of(file), keep=KEEP, Q=quality),
-    ".gif": lambda image, file, _: image.gifsave(path_of(file), keep=KEEP),
-    ".bmp": _save_bitmap,
-    ".tif": _save_tiff,
+    "WEBP": lambda image, file, quality: image.webpsave(path_of(file), keep=KEEP, Q=quality),
+    "GIF": lambda image, file, _: image.gifsave(path_of(file), keep=KEEP),
+    "BMP": _save_bitmap,
+    "TIFF": lambda image, file, _: save_tiff(image, file),
 }
-_SAVERS |= {".jpeg": _SAVERS[".jpg"], ".tiff": _SAVERS[".tif"]}
-WRITTEN_SUFFIXES = (".png", *_SAVERS)

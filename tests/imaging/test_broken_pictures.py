@@ -279,12 +279,12 @@ print(read, refused)
 """
 
 
-def test_thousands_of_mutated_files_give_pictures_or_sentences(tmp_path):
+def test_mutated_files_give_pictures_or_sentences(tmp_path):
     """In a process of its own, which would show a crash of libvips."""
-    command = [sys.executable, "-c", FUZZ, str(tmp_path), "4000"]
+    command = [sys.executable, "-c", FUZZ, str(tmp_path), "1000"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     read, refused = map(int, done.stdout.split())
-    assert read + refused == 4000
-    assert min(read, refused) > 400
+    assert read + refused == 1000
+    assert min(read, refused) > 100
     assert done.stderr == ""

@@ -49,13 +49,6 @@ def test_orientation_is_honoured(tmp_path, orientation, upright, suffix):
     assert photo_size(path) == upright(ramp()).shape[:2]
 
 
-def test_orientation_of_a_jpeg(tmp_path):
-    path = oriented(tmp_path / "a.jpg", 6)
-    difference = read_photo(path).astype(int) - np.rot90(ramp(), -1)
-    assert np.abs(difference).mean() < 4
-    assert photo_size(path) == (60, 40)
-
-
 def test_gray_becomes_three_equal_channels(tmp_path):
     gray = ramp()[..., 0]
     Image.fromarray(gray).save(tmp_path / "a.png")

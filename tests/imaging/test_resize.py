@@ -30,13 +30,6 @@ def test_equal_to_matlab_bit_for_bit(name, folder, scale, border):
     np.testing.assert_array_equal(low, read(folder, name))
 
 
-def test_the_two_borders_differ():
-    hr = read("HR", "butterfly")
-    differ = resize_uint8(hr, 1 / 4) != resize_uint8(hr, 1 / 4, border="clamp")
-    assert differ.any()
-    assert not differ[2:-2, 2:-2].any()
-
-
 def test_gray_equals_each_channel():
     hr = read("HR", "head")
     low = resize_uint8(hr, 1 / 4)
@@ -46,7 +39,7 @@ def test_gray_equals_each_channel():
 
 @pytest.mark.parametrize("kernel", ["nearest", "bilinear", "bicubic"])
 @pytest.mark.parametrize("border", ["mirror", "clamp"])
-@pytest.mark.parametrize("scale", [2, 3, 4, 8, 1 / 2, 1 / 3, 1 / 4, 1 / 8])
+@pytest.mark.parametrize("scale", [3, 8, 1 / 2, 1 / 3])
 def test_jax_form_equals_the_uint8_form_up_to_its_two_roundings(scale, border, kernel):
     # Within 60 to 195 the cubic's overshoot stays inside 0 to 255, so that nothing is clipped on the way.
     image = np.random.default_rng(0).integers(60, 196, (48, 72, 3)).astype(np.uint8)

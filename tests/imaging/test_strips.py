@@ -112,7 +112,7 @@ def test_in_many_parts_it_is_still_the_whole(monkeypatch):
 def test_requests_never_go_back_whatever_the_sizes(monkeypatch, kernel):
     """Scales close to 1 and images smaller than the kernel, whose mirrored taps jump to and fro."""
     monkeypatch.setattr(strips_module, "_WIDE_SAMPLES", 1)
-    for height, to in itertools.product((1, 2, 3, 7, 50), (1, 2, 3, 7, 49, 50, 51, 200)):
+    for height, to in itertools.product((1, 2, 7, 50), (1, 3, 7, 49, 50, 51)):
         image = IMAGE[:height, :1]
         rows, asked = watched(image)
         strips = np.concatenate(list(resize_strips(rows, (height, 1), (to, 1), kernel=kernel)))

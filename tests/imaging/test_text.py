@@ -53,10 +53,10 @@ def test_xmp_of_a_png_is_no_text_and_stays_one(tmp_path):
 
 def test_texts_that_would_grow_without_end_are_left_out(tmp_path):
     text = PngImagePlugin.PngInfo()
-    for number in range(20):
-        text.add_text(f"T{number}", "é" * 400_000, zip=True)
+    for number in range(5):
+        text.add_text(f"T{number}", "é" * 3_000_000, zip=True)
     Image.fromarray(SMOOTH).save(tmp_path / "a.png", pnginfo=text)
-    assert sum(len(value) for _, value in read_text(tmp_path / "a.png")) == 800_000
+    assert sum(len(value) for _, value in read_text(tmp_path / "a.png")) == 9_000_000
     whole = (tmp_path / "a.png").read_bytes()
     (tmp_path / "b.png").write_bytes(whole + whole[8:])
     assert read_text(tmp_path / "b.png") == read_text(tmp_path / "a.png")

@@ -4,7 +4,6 @@ import io
 import os
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import BinaryIO
 
@@ -28,18 +27,6 @@ _ANIMATION, _CONTROL, _DATA = b"acTL", b"fcTL", b"fdAT"
 _FRAME = struct.Struct(">5L2H2B")
 _TO_CLEAR, _TO_PREVIOUS, _OVER = 1, 2, 1
 _ANY = 2**31 - 1
-
-
-@dataclass(frozen=True)
-class _Frame:
-    width: int
-    height: int
-    left: int
-    top: int
-    milliseconds: float
-    disposal: int
-    blending: int
-    data: bytes
 
 
 def frame_count(path: str | os.PathLike) -> int:
@@ -69,22 +56,24 @@ def read_apng(path: str | os.PathLike) -> tuple[list[np.ndarray], list[float], i
     frames = list(_frames(chunks))
     if not frames or len(frames) < count:
         raise ValueError(f"{len(frames)} of its {count} frames are there")
-    shown, canvas = [], None
-    for frame in frames:
-        if frame.left + frame.width > width or frame.top + frame.height > height:
+    shown, durations, canvas = [], [], None
+    for control, data in frames:
+        _, wide, tall, left, top, numerator, denominator, disposal, blending = _FRAME.unpack(control)
+        if left + wide > width or top + tall > height:
             raise ValueError("a frame extends beyond the picture")
-        pixels = _pixels(frame, header, shared)
+        pixels = _pixels([(b"IHDR", struct.pack(">LL", wide, tall) + header[8:]), *shared, (b"IDAT", data)])
         if canvas is None:
             canvas = np.zeros((height, width, pixels.shape[2]), pixels.dtype)
-        place = (slice(frame.top, frame.top + frame.height), slice(frame.left, frame.left + frame.width))
+        place = (slice(top, top + tall), slice(left, left + wide))
         before = canvas[place].copy()
-        canvas[place] = _over(pixels, before) if frame.blending == _OVER else pixels
+        canvas[place] = _over(pixels, before) if blending == _OVER else pixels
         shown.append(canvas.copy())
-        if frame.disposal == _TO_CLEAR or (frame.disposal == _TO_PREVIOUS and len(shown) == 1):
+        durations.append(1000 * numerator / (denominator or 100))
+        if disposal == _TO_CLEAR or (disposal == _TO_PREVIOUS and len(shown) == 1):
             canvas[place] = 0
-        elif frame.disposal == _TO_PREVIOUS:
+        elif disposal == _TO_PREVIOUS:
             canvas[place] = before
-    return shown, [frame.milliseconds for frame in frames], plays
+    return shown, durations, plays
 
 
 def add_frames(
@@ -122,13 +111,15 @@ def add_frames(
         insert_at_end(file, chunks)
 
 
-def _frames(chunks: Sequence[Chunk]) -> Iterator[_Frame]:
-    """The frames with their data. A picture before the first frame is skipped: it is for programs without animation."""
+def _frames(chunks: Sequence[Chunk]) -> Iterator[tuple[bytes, bytes]]:
+    """The control and data of each frame. A picture before the first frame is for programs without animation."""
     control, parts = None, []
     for kind, body in [*chunks, (_CONTROL, b"")]:
         if kind == _CONTROL:
             if control is not None:
-                yield _frame(control, b"".join(parts))
+                if len(control) != _FRAME.size or not any(parts):
+                    raise ValueError("a frame is cut short")
+                yield control, b"".join(parts)
             control, parts = body, []
         elif kind == b"IDAT":
             parts.append(body)
@@ -136,17 +127,8 @@ def _frames(chunks: Sequence[Chunk]) -> Iterator[_Frame]:
             parts.append(body[4:])
 
 
-def _frame(control, data):
-    if len(control) != _FRAME.size or not data:
-        raise ValueError("a frame is cut short")
-    _, width, height, left, top, numerator, denominator, disposal, blending = _FRAME.unpack(control)
-    return _Frame(width, height, left, top, 1000 * numerator / (denominator or 100), disposal, blending, data)
-
-
-def _pixels(frame, header, shared):
-    header = struct.pack(">LL", frame.width, frame.height) + header[8:]
-    parts = [(b"IHDR", header), *shared, (b"IDAT", frame.data), (b"IEND", b"")]
-    png = SIGNATURE + b"".join(chunk(*part) for part in parts)
+def _pixels(chunks):
+    png = SIGNATURE + b"".join(chunk(*one) for one in [*chunks, (b"IEND", b"")])
     pixels = pyvips.Image.new_from_buffer(png, "", fail_on="error").numpy()
     return pixels if pixels.ndim == 3 else pixels[..., None]
 

@@ -8,12 +8,13 @@ from typing import BinaryIO
 
 from zlib_ng import zlib_ng
 
+from jaxsr.files import insert
+
 Chunk = tuple[bytes, bytes]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Offset of the first byte after IHDR.
 _AFTER_HEADER = len(SIGNATURE) + 25
-_BLOCK = 2**22
 
 
 def read_chunks(path: str | os.PathLike, kinds: Collection[bytes], *, largest: int = 10**6) -> Iterator[Chunk]:
@@ -61,19 +62,3 @@ def insert_at_end(file: BinaryIO, chunks: Sequence[Chunk]) -> None:
     end = chunk(b"IEND", b"")
     file.seek(-len(end), os.SEEK_END)
     file.write(b"".join(chunk(*one) for one in chunks) + end)
-
-
-def insert(file: BinaryIO, at: int, data: bytes) -> None:
-    """Insert bytes into a file. What follows is moved a block at a time, from the end."""
-    if not data:
-        return
-    end = file.seek(0, os.SEEK_END)
-    while end > at:
-        begin = max(at, end - _BLOCK)
-        file.seek(begin)
-        block = file.read(end - begin)
-        file.seek(begin + len(data))
-        file.write(block)
-        end = begin
-    file.seek(at)
-    file.write(data)

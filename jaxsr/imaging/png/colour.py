@@ -6,12 +6,15 @@ The precedence is cICP, then iCCP, then sRGB, then gAMA and cHRM.
 import os
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyvips
 
+from jaxsr.errors import InputError
+from jaxsr.imaging.decoded import Decoded
 from jaxsr.imaging.encoding import HDR_CURVES, SRGB, SRGB_CURVE, Curve, Encoding, encoding_of_numbers
+from jaxsr.imaging.metadata import without
 from jaxsr.imaging.png.chunks import Chunk, read_chunks
 from jaxsr.imaging.primaries import SRGB_PRIMARIES
 
@@ -20,46 +23,29 @@ _KINDS = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"sBIT")
 _SRGB_GAMMA, _NEAR_GAMMA, _NEAR_POINT = 45455, 500, 0.001
 
 
-@dataclass(frozen=True)
-class PngColour:
-    """The colours of a PNG.
-
-    Attributes:
-      encoding: the meaning of its samples; None if they are sRGB or an ICC profile describes them.
-      chunks: the chunks that describe the colours and are kept, apart from iCCP.
-      profile: whether an ICC profile, if the file has one, is in force.
-      notes: what a person should know about the colours.
-    """
-
-    encoding: Encoding | None = None
-    chunks: tuple[Chunk, ...] = ()
-    profile: bool = True
-    notes: tuple[str, ...] = ()
-
-
-def read_png_colour(path: str | os.PathLike) -> PngColour:
-    """Read what a PNG says about its colours; the defaults for a file of another format.
+def with_png_colour(path: Path, image: pyvips.Image) -> Decoded:
+    """A PNG's pixels with what its chunks say about their colours. A profile that is not in force is taken out.
 
     Raises:
-      ValueError: the colours are HDR or of narrow range; the message is words that follow the file's name.
+      InputError: the colours are HDR or of narrow range.
     """
     found = dict(read_chunks(path, _KINDS))
     chunks = tuple((kind, found[kind]) for kind in _KINDS if kind in found and kind != b"iCCP")
     notes = ()
     if b"cICP" in found:
-        known, encoding = _by_numbers(found[b"cICP"])
-        if known:
-            return PngColour(None if encoding == SRGB else encoding, chunks, profile=False)
+        encoding = _by_numbers(path, found[b"cICP"])
+        if encoding is not None:
+            return Decoded(without(image, "icc-profile-data"), None if encoding == SRGB else encoding, chunks)
         notes = ("its cICP chunk has unsupported values, and is not kept",)
         chunks = tuple(one for one in chunks if one[0] != b"cICP")
     if b"iCCP" in found or b"sRGB" in found:
-        return PngColour(None, chunks, notes=notes)
+        return Decoded(image, None, chunks, notes=notes)
     try:
-        return PngColour(_by_values(found), chunks, notes=notes)
+        return Decoded(image, _by_values(found), chunks, notes=notes)
     except (ValueError, struct.error):
         kept = tuple(one for one in chunks if one[0] == b"sBIT")
         notes += ("its gAMA or cHRM chunk has unsupported values; the colours are read as sRGB",)
-        return PngColour(None, kept, notes=notes)
+        return Decoded(image, None, kept, notes=notes)
 
 
 def cicp_chunk(primaries: int, transfer: int) -> Chunk:
@@ -77,13 +63,9 @@ def significant_bits(path: str | os.PathLike) -> tuple[int, ...]:
 
 
 def significant_only(image: pyvips.Image, bits: tuple[int, ...]) -> pyvips.Image:
-    """Scale the samples of a PNG with fewer significant bits than it stores to the full range.
+    """Scale the samples of a PNG, or a frame of it, with fewer `significant_bits` than it stores to the full range.
 
     White is then white, even if the other bits were left zero.
-
-    Args:
-      image: the picture, or a frame of it.
-      bits: from `significant_bits`.
     """
     if not bits or image.format not in ("uchar", "ushort"):
         return image
@@ -103,20 +85,22 @@ def chunks_for(chunks: tuple[Chunk, ...], *, bands: int, bits: int) -> list[Chun
     return [(kind, bytes([bits] * bands) if kind == b"sBIT" else body) for kind, body in chunks]
 
 
-def _by_numbers(body):
-    """Whether a cICP chunk is valid and supported, and its encoding."""
+def _by_numbers(path, body):
+    """The encoding of a cICP chunk; None if it is invalid or unsupported."""
     if len(body) != 4 or body[2] or body[3] > 1:
-        return False, None
+        return None
     primaries, transfer, _, full = body
     if transfer in HDR_CURVES:
-        raise ValueError(
-            f"its colours are HDR ({HDR_CURVES[transfer]}, by its cICP chunk), which is not supported; convert it to "
-            "SDR"
+        name = HDR_CURVES[transfer]
+        raise InputError(
+            f"{path}: its colours are HDR ({name}, by its cICP chunk), which is not supported; convert it to SDR"
         )
     encoding = encoding_of_numbers(primaries, transfer)
     if encoding is not None and not full:
-        raise ValueError("its samples have the narrow range of video, by its cICP chunk; convert it to full range")
-    return encoding is not None, encoding
+        raise InputError(
+            f"{path}: its samples have the narrow range of video, by its cICP chunk; convert it to full range"
+        )
+    return encoding
 
 
 def _by_values(found: Mapping[bytes, bytes]) -> Encoding | None:

@@ -12,7 +12,6 @@ from jaxsr.imaging.png.filters import average, paeth
 Compression = Literal["fast", "balanced", "small"]
 # Declares a window of 32 KiB and zlib's default level.
 HEADER = b"\x78\x9c"
-_MODULUS = 65521
 # Bytes that are filtered at a time: few enough that all intermediate arrays stay in a core's cache.
 _CACHED = 2**17
 
@@ -51,22 +50,7 @@ _WORTH = {"balanced": 0.98, "small": 1.0}
 _TRIED = 32
 
 
-@dataclass(frozen=True)
-class Block:
-    """Part of a zlib stream.
-
-    Attributes:
-      data: the compressed bytes; a block ends at a byte boundary.
-      length: number of bytes before compression.
-      adler: Adler-32 of the bytes before compression.
-    """
-
-    data: bytes
-    length: int
-    adler: int
-
-
-def compressed_rows(rows: np.ndarray, *, step: int, last: bool, compression: Compression) -> Block:
+def compressed_rows(rows: np.ndarray, *, step: int, last: bool, compression: Compression) -> tuple[np.ndarray, bytes]:
     """Filter and compress some rows of a PNG.
 
     Args:
@@ -74,23 +58,12 @@ def compressed_rows(rows: np.ndarray, *, step: int, last: bool, compression: Com
       step: bytes per pixel.
       last: whether these rows end the stream.
       compression: "fast" prefers time, "small" prefers size.
+
+    Returns:
+      The filtered rows, [h, 1 + n] uint8; and these compressed, as part of a zlib stream that ends at a byte.
     """
     way = _chosen(rows, step, compression)
-    lines, data = way.compressed(rows, step, flush=zlib_ng.Z_FINISH if last else zlib_ng.Z_SYNC_FLUSH)
-    return Block(data, lines.size, zlib_ng.adler32(lines))
-
-
-def joined_adler(first: int, second: int, length: int) -> int:
-    """Adler-32 of two parts joined.
-
-    Args:
-      first: Adler-32 of the first part.
-      second: Adler-32 of the second part.
-      length: bytes in the second part.
-    """
-    low = (first & 0xFFFF) + (second & 0xFFFF) - 1
-    high = (first >> 16) + (second >> 16) + length * ((first & 0xFFFF) - 1)
-    return high % _MODULUS << 16 | low % _MODULUS
+    return way.compressed(rows, step, flush=zlib_ng.Z_FINISH if last else zlib_ng.Z_SYNC_FLUSH)
 
 
 def _chosen(rows, step, compression):

@@ -1,39 +1,38 @@
-"""Reads and writes the texts of PNG files that are not ASCII; libvips garbles these (PNG, third edition, 11.3.3)."""
+"""The texts of PNG files; libvips garbles those that are not ASCII (PNG, third edition, section 11.3.3)."""
 
 import os
 import zlib
 from collections.abc import Sequence
-from typing import BinaryIO
 
-from jaxsr.imaging.png.chunks import insert_at_end, read_chunks
+from jaxsr.imaging.png.chunks import Chunk, read_chunks
 
 # Limit for one chunk, and for all texts of a file together; more text is not a caption.
-_MOST_BYTES = 10**6
+_MOST_BYTES = 10**7
 # The keyword of XMP, which libvips reads and writes itself.
 _XMP = "XML:com.adobe.xmp"
 
 
-def read_text(path: str | os.PathLike) -> list[tuple[str, str]]:
-    """(keyword, text) of each tEXt, zTXt and iTXt chunk of a PNG that is not ASCII; broken chunks are left out."""
+def read_text(path: str | os.PathLike) -> tuple[tuple[str, str], ...]:
+    """(keyword, text) of each tEXt, zTXt and iTXt chunk of a PNG, without XMP; broken chunks are left out."""
     found, left = [], _MOST_BYTES
     for kind, body in read_chunks(path, _DECODERS, largest=_MOST_BYTES):
         keyword, text = _decoded(kind, body)
-        if 0 < len(keyword) < 80 and keyword != _XMP and len(text) <= left and not (keyword + text).isascii():
+        if 0 < len(keyword) < 80 and keyword != _XMP and len(text) <= left:
             found.append((keyword, text))
             left -= len(text)
-    return found
+    return tuple(found)
 
 
-def write_text(file: BinaryIO, texts: Sequence[tuple[str, str]]) -> None:
-    """Add texts to a complete PNG, as iTXt chunks before its end.
+def text_chunks(texts: Sequence[tuple[str, str]]) -> list[Chunk]:
+    """The chunks of (keyword, text): zTXt if both are ASCII, otherwise iTXt."""
+    return [_chunk(keyword.encode("latin-1"), text) for keyword, text in texts]
 
-    Args:
-      file: open for reading and writing.
-      texts: (keyword, text), as returned by `read_text`.
-    """
+
+def _chunk(keyword, text):
+    if keyword.isascii() and text.isascii():
+        return b"zTXt", keyword + b"\0\0" + zlib.compress(text.encode())
     # Uncompressed, without a language and without a translated keyword.
-    chunks = [(b"iTXt", keyword.encode("latin-1") + bytes(5) + text.encode()) for keyword, text in texts]
-    insert_at_end(file, chunks)
+    return b"iTXt", keyword + bytes(5) + text.encode()
 
 
 def _decoded(kind, body):

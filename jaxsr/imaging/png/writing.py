@@ -2,14 +2,17 @@
 
 import struct
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO
 
 import numpy as np
 import pyvips
+from zlib_ng import zlib_ng
 
-from jaxsr.imaging.png.chunks import SIGNATURE, chunk, chunks_of
-from jaxsr.imaging.png.deflate import HEADER, Compression, compressed_rows, joined_adler
+from jaxsr.imaging.metadata import written_resolution
+from jaxsr.imaging.png.chunks import SIGNATURE, Chunk, chunk, chunks_of
+from jaxsr.imaging.png.deflate import HEADER, Compression, compressed_rows
 
 # Bytes of pixels in a block. Blocks are compressed independently, which makes them 0.1 % larger at this size.
 _BLOCK = 2**20
@@ -20,8 +23,7 @@ def write_png(
     image: pyvips.Image,
     *,
     keep: str,
-    exif: bytes = b"",
-    resolution: bool = False,
+    chunks: Sequence[Chunk] = (),
     compression: Compression = "balanced",
 ) -> None:
     """Write a PNG of 8 or 16 bits. Pixels are computed in strips, a few megabytes per core at a time.
@@ -30,25 +32,21 @@ def write_png(
       file: an empty file, open for writing.
       image: gray or RGB, with or without opacity, "uchar" or "ushort", with its metadata.
       keep: libvips' flags for the metadata to write; libvips makes the chunks.
-      exif: EXIF without a head, which libvips would take for that of a single pixel.
-      resolution: whether to write that of the image.
+      chunks: further chunks, to write before the pixels.
       compression: "fast" takes less time than "balanced", "small" gives a smaller file.
 
     Raises:
       OSError: the file cannot be written.
       pyvips.Error: the pixels cannot be read.
     """
-    before, after = _chunks_of_libvips(image, keep, resolution)
-    file.write(SIGNATURE)
-    file.writelines(before)
-    if exif:
-        file.write(chunk(b"eXIf", exif))
+    before, after = _chunks_of_libvips(image, keep)
+    file.writelines([SIGNATURE, *before, *(chunk(*one) for one in chunks)])
     for data in _pixel_data(image, compression):
         file.write(data)
     file.writelines(after)
 
 
-def _chunks_of_libvips(image, keep, resolution):
+def _chunks_of_libvips(image, keep):
     """The chunks before and after the pixels, taken from a PNG of one pixel with the same metadata and kind."""
     encoded = image.crop(0, 0, 1, 1).pngsave_buffer(keep=keep)
     before, after = [], []
@@ -57,7 +55,7 @@ def _chunks_of_libvips(image, keep, resolution):
             body = struct.pack(">LL", image.width, image.height) + body[8:]
         if kind == b"IDAT":
             before, after = after, []
-        elif kind != b"pHYs" or resolution:
+        elif kind != b"pHYs" or written_resolution(image) is not None:
             after.append(chunk(kind, body))
     return before, after
 
@@ -67,16 +65,16 @@ def _pixel_data(image, compression):
     pixel = image.bands * (2 if image.format == "ushort" else 1)
     together = max(1, _BLOCK // (pixel * image.width))
 
-    def block_and_chunk(top):
+    def lines_and_chunk(top):
         bottom = min(top + together, image.height)
         rows, last = _rows(image, top, bottom), bottom == image.height
-        block = compressed_rows(rows, step=pixel, last=last, compression=compression)
-        return block, chunk(b"IDAT", block.data)
+        lines, data = compressed_rows(rows, step=pixel, last=last, compression=compression)
+        return lines, chunk(b"IDAT", data)
 
     adler = 1
     yield chunk(b"IDAT", HEADER)
-    for block, data in _in_order(block_and_chunk, range(0, image.height, together)):
-        adler = joined_adler(adler, block.adler, block.length)
+    for lines, data in _in_order(lines_and_chunk, range(0, image.height, together)):
+        adler = zlib_ng.adler32(lines, adler)
         yield data
     yield chunk(b"IDAT", struct.pack(">L", adler))
 
