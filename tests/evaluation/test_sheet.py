@@ -57,7 +57,7 @@ def test_cells_are_the_models_pixels():
     photo = dict(read_set(find_set(SET5)[1]))["butterfly"]
     crop = Crop("butterfly", photo, *most_detailed(photo, side=80))
     models = {"nearest": jaxsr.load("nearest"), "bicubic ×2": jaxsr.load("bicubic", scale=2)}
-    sheet = draw_sheet([crop], models, title="title")
+    sheet = draw_sheet([crop], models)
     expected = [resize_uint8(hr_and_lr(photo, scale=4)[1], 4, kernel="nearest")]
     expected += [resize_uint8(hr_and_lr(photo, scale=2)[1], 2), photo]
     for column, image in enumerate(expected, start=1):
