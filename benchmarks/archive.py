@@ -21,22 +21,11 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
 import psutil
 import tyro
-from comparison import ROOT, machine, write_json
+from comparison import ROOT, photo_crops, write_json
 from PIL import Image
 from ray.cluster_utils import Cluster
-
-
-def make_photos(folder: Path, *, count: int, side: int) -> None:
-    """Write square crops of a bundled photo."""
-    folder.mkdir()
-    pixels = np.asarray(Image.open(ROOT / "jaxsr/samples/flowers.jpg"))
-    random = np.random.default_rng(0)
-    for number in range(count):
-        top, left = (random.integers(0, length - side) for length in pixels.shape[:2])
-        Image.fromarray(pixels[top : top + side, left : left + side]).save(folder / f"{number:04d}.png")
 
 
 def start_cluster(cores: list[int]) -> Cluster:
@@ -107,7 +96,9 @@ def main(model: str = "srresnet", count: int = 48, side: int = 96, repeats: int 
     found = {"one machine, upscale.py": [], "1 worker": [], "2 workers": []}
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "photos")
-        make_photos(source, count=count, side=side)
+        source.mkdir()
+        for number, crop in enumerate(photo_crops(count, side, seed=0)):
+            Image.fromarray(crop).save(source / f"{number:04d}.png")
         cluster = start_cluster(cores)
         archive = [sys.executable, str(ROOT / "scripts/upscale_archive.py"), str(source)]
         alone = ["taskset", "-c", str(cores[0]), sys.executable, str(ROOT / "scripts/upscale.py"), str(source), "-o"]
@@ -130,9 +121,7 @@ def main(model: str = "srresnet", count: int = 48, side: int = 96, repeats: int 
         times = f"first result after {median['first']:.1f} s, all after {median['seconds']:.1f} s"
         print(f"{name}: {told(median)}; {times}")
     print(f"two workers / one: {ratio:.2f}; by the processor time that they got, {whole_cores:.2f}")
-    if json:
-        figures = {"ratio": ratio, "by_processor_time": whole_cores, "medians": medians, "runs": found}
-        write_json(json, figures | {"machine": machine()})
+    write_json(json, {"ratio": ratio, "by_processor_time": whole_cores, "medians": medians, "runs": found})
 
 
 if __name__ == "__main__":

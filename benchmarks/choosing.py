@@ -36,8 +36,7 @@ def main(*, clean: tuple[Path, ...] = (), real: tuple[Path, ...] = (), json: Pat
         shares[f"real: {folder}, as arrays, cropped"] = share([array[3:, 5:] for array in arrays], FAITHFUL[1])
     for name, (right, count) in shares.items():
         print(f"{right:4} of {count:4} right, {right / count:5.0%}  {name}")
-    if json:
-        write_json(json, {name: {"right": right, "count": count} for name, (right, count) in shares.items()})
+    write_json(json, {name: {"right": right, "count": count} for name, (right, count) in shares.items()})
 
 
 def share(pictures: list, model: str) -> tuple[int, int]:

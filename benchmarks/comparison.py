@@ -51,9 +51,7 @@ def channels_last(images: Any):
     return torch.from_numpy(np.array(images, np.float32)).to(torch.get_default_device()).permute(0, 3, 1, 2)
 
 
-def in_turns(
-    programs: dict[str, Callable[[], Any]], *, rounds: int, clock: Callable[[], float] = time.perf_counter
-) -> Seconds:
+def in_turns(programs: dict[str, Callable[[], Any]], *, rounds: int) -> Seconds:
     """Seconds of each program's timed calls: `rounds` of them, in turns, each after a call that is not timed.
 
     The first call after another program takes up to a quarter longer. In real training, an update follows an update.
@@ -62,9 +60,9 @@ def in_turns(
     for _ in range(rounds):
         for name, program in programs.items():
             program()
-            start = clock()
+            start = time.perf_counter()
             program()
-            seconds[name].append(clock() - start)
+            seconds[name].append(time.perf_counter() - start)
     return seconds
 
 
@@ -164,12 +162,18 @@ def report(compared: str, seconds: Seconds, *, json_file: Path | None, **more: A
     fastest = [min(v for name, v in medians.items() if name.startswith(who)) for who in ("jaxsr", "PyTorch")]
     ratios["ratio_fastest"] = fastest[0] / fastest[1]
     print("  " + ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in ratios.items()))
-    if json_file:
-        figures = {"compared": compared, **ratios, "medians": medians, "seconds": seconds, **more}
-        write_json(json_file, figures | {"machine": machine()})
+    write_json(json_file, {"compared": compared, **ratios, "medians": medians, "seconds": seconds, **more})
 
 
-def machine() -> dict:
+def write_json(path: Path | None, figures: dict) -> None:
+    """Write figures and the machine as JSON, completely or not at all. Without a path, nothing is written."""
+    if path is None:
+        return
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(figures | {"machine": _machine()}, indent=2) + "\n")
+
+
+def _machine():
     """Cores, processor, system and load, and the GPU if JAX has one."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -178,9 +182,3 @@ def machine() -> dict:
     if "jax" in sys.modules and on_gpu():
         found["gpu"] = sys.modules["jax"].devices()[0].device_kind
     return found
-
-
-def write_json(path: Path, figures: Any) -> None:
-    """Write figures as JSON. The file is complete or not there."""
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(figures, indent=2) + "\n")

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from comparison import CORES, machine, write_json
+from comparison import CORES, write_json
 
 from jaxsr.data.pipeline import cached, crops
 from jaxsr.data.sources import Source, open_source
@@ -100,67 +100,64 @@ def busy_step(seconds: float) -> Callable[[np.ndarray], None]:
     return consume
 
 
-def measure(options: Options) -> Iterator[dict]:
-    """Yield the rows of the table."""
-    originals = open_source(options.data)
-    with tempfile.TemporaryDirectory() as folder:
-        for name, shape in SHAPES.items():
-            on_disk = write_photos(Path(folder, name), originals, shape, options.photos)
-            for kept, per_photo in itertools.product((False, True), (1, 4, 16)):
-                source = cached(on_disk) if kept else on_disk
+def measure(options: Options, name: str, on_disk: Source) -> Iterator[dict]:
+    """Yield the rows of the table for photos of one size."""
+    for kept, per_photo in itertools.product((False, True), (1, 4, 16)):
+        source = cached(on_disk) if kept else on_disk
 
-                def batches(source=source, per_photo=per_photo):
-                    settings = {"crop": options.crop, "batch_size": options.batch_size, "seed": 0}
-                    return iter(crops(source, crops_per_photo=per_photo, **settings))
+        def batches(source=source, per_photo=per_photo):
+            return _batches(source, options, crops_per_photo=per_photo)
 
-                row = {"photos": name, "cached": kept, "crops_per_photo": per_photo}
-                # Batches that were prepared before the measurement do not count.
-                row["crops_per_second"] = crops_per_second(batches(), options.seconds, skip=5 * per_photo)
-                row["waiting_cpu"] = waiting_share(batches(), busy_step(options.cpu_step), steps=10)
-                free = lambda batch: time.sleep(options.accelerator_step)  # noqa: E731
-                row["waiting_accelerator"] = waiting_share(batches(), free, steps=200)
-                yield row
+        row = {"photos": name, "cached": kept, "crops_per_photo": per_photo}
+        # Batches that were prepared before the measurement do not count.
+        row["crops_per_second"] = crops_per_second(batches(), options.seconds, skip=5 * per_photo)
+        row["waiting_cpu"] = waiting_share(batches(), busy_step(options.cpu_step), steps=10)
+        free = lambda batch: time.sleep(options.accelerator_step)  # noqa: E731
+        row["waiting_accelerator"] = waiting_share(batches(), free, steps=200)
+        yield row
 
 
-def against_pytorch(options: Options, *, rounds: int = 3) -> dict:
-    """Crops per second from JPEG files of each size, in turns with PyTorch, and the ratio PyTorch / jaxsr."""
+def against_pytorch(options: Options, folder: Path, *, rounds: int = 3) -> dict:
+    """Crops per second from the JPEG files of a folder, in turns with PyTorch, and the ratio PyTorch / jaxsr."""
     import torch_data
 
-    found, settings = {}, {"crop": options.crop, "batch_size": options.batch_size}
-    with tempfile.TemporaryDirectory() as folder:
-        for name, shape in SHAPES.items():
-            on_disk = write_photos(Path(folder, name), open_source(options.data), shape, options.photos)
-            rates = {"1 crop a photo": [], "4 crops a photo": [], "PyTorch": []}
-            for _ in range(rounds):
-                for rate, count in zip(rates.values(), (1, 4), strict=False):
-                    ours = iter(crops(on_disk, seed=0, crops_per_photo=count, **settings))
-                    rate.append(crops_per_second(ours, options.seconds, skip=20))
-                theirs = torch_data.batches(Path(folder, name), **settings)
-                rates["PyTorch"].append(crops_per_second(theirs, options.seconds, skip=20))
-                del ours, theirs
-            medians = {who: statistics.median(values) for who, values in rates.items()}
-            ratios = {who: medians["PyTorch"] / value for who, value in medians.items() if who != "PyTorch"}
-            found[name] = {"crops_per_second": rates, "ratio": ratios["1 crop a photo"], "ratios": ratios}
-            print(f"{name}, crops/s from disk: {', '.join(f'{who} {value:,.0f}' for who, value in medians.items())}")
-            print(f"{name}, ratio of times: {', '.join(f'{who} {value:.2f}' for who, value in ratios.items())}")
-    return found
+    rates = {"1 crop a photo": [], "4 crops a photo": [], "PyTorch": []}
+    for _ in range(rounds):
+        for rate, count in zip(rates.values(), (1, 4), strict=False):
+            ours = _batches(open_source([str(folder)]), options, crops_per_photo=count)
+            rate.append(crops_per_second(ours, options.seconds, skip=20))
+        theirs = torch_data.batches(folder, crop=options.crop, batch_size=options.batch_size)
+        rates["PyTorch"].append(crops_per_second(theirs, options.seconds, skip=20))
+        del ours, theirs
+    medians = {who: statistics.median(values) for who, values in rates.items()}
+    ratios = {who: medians["PyTorch"] / value for who, value in medians.items() if who != "PyTorch"}
+    print(f"{folder.name}, crops/s from disk: {', '.join(f'{who} {value:,.0f}' for who, value in medians.items())}")
+    print(f"{folder.name}, ratio of times: {', '.join(f'{who} {value:.2f}' for who, value in ratios.items())}")
+    return {"crops_per_second": rates, "ratio": ratios["1 crop a photo"], "ratios": ratios}
+
+
+def _batches(source, options, *, crops_per_photo):
+    settings = {"crop": options.crop, "batch_size": options.batch_size, "seed": 0}
+    return iter(crops(source, crops_per_photo=crops_per_photo, **settings))
 
 
 def main(options: Options) -> None:
     print(f"{options.crop}-pixel crops, batches of {options.batch_size}, {CORES} cores")
     cpu, accelerator = f"{options.cpu_step:g} s on the CPU", f"{options.accelerator_step:g} s elsewhere"
     print(f"{'photos':>6} {'cached':>6} {'crops/photo':>11} {'crops/s':>8}   waiting, steps of {cpu} / {accelerator}")
-    rows = []
-    for row in measure(options):
-        rows.append(row)
-        print(
-            f"{row['photos']:>6} {'yes' if row['cached'] else 'no':>6} {row['crops_per_photo']:>11} "
-            f"{row['crops_per_second']:>8,.0f}   {row['waiting_cpu']:.2%} / {row['waiting_accelerator']:.2%}",
-            flush=True,
-        )
-    compared = against_pytorch(options) if options.pytorch else {}
-    if options.json:
-        write_json(options.json, {"results": rows, "pytorch": compared, "machine": machine()})
+    rows, compared, originals = [], {}, open_source(options.data)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, shape in SHAPES.items():
+            for row in measure(options, name, write_photos(Path(folder, name), originals, shape, options.photos)):
+                rows.append(row)
+                print(
+                    f"{row['photos']:>6} {'yes' if row['cached'] else 'no':>6} {row['crops_per_photo']:>11} "
+                    f"{row['crops_per_second']:>8,.0f}   {row['waiting_cpu']:.2%} / {row['waiting_accelerator']:.2%}",
+                    flush=True,
+                )
+        for name in SHAPES if options.pytorch else ():
+            compared[name] = against_pytorch(options, Path(folder, name))
+    write_json(options.json, {"results": rows, "pytorch": compared})
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ ready-made. Both start from the same weights, and their losses are compared firs
 
 import dataclasses
 from functools import partial
-from pathlib import Path
 from typing import Literal
 
 import jax
@@ -18,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import tyro
-from comparison import counted_flops, in_turns, pytorch, report, report_rates, require_equal
-from train_step import RATE, pairs_of, photo_batches
+from comparison import counted_flops, pytorch
+from train_step import RATE, UpdateOptions, compare_updates
 
 from jaxsr.errors import reported
 from jaxsr.models import SRResNet
@@ -38,29 +37,15 @@ DISCRIMINATORS = {"vgg": Discriminator, "unet": UNetDiscriminator}
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class Options(UpdateOptions):
     """What to measure."""
 
-    rounds: int = 5
-    """Timed calls of each program."""
     losses: int = 3
     """Calls before the timing. Losses of the first three updates are compared; later ones diverge by rounding."""
-    updates: int = 1
-    """Updates in one call."""
-    batch_size: int = 16
-    """Crops per update."""
-    crop: int = 96
-    """Side of the HR crops, in pixels."""
     discriminator: Literal["vgg", "unet"] = "vgg"
     """vgg is the paper's, with one logit per crop; unet that of Real-ESRGAN, with one per pixel."""
     taps: tuple[str, ...] = ("relu5_3",)
     """VGG16's feature maps in the content loss."""
-    dtypes: tuple[str, ...] = ("float32", "bfloat16")
-    """Dtypes of computation. PyTorch's bfloat16 is autocast."""
-    devices: int | None = None
-    """Devices of jaxsr (None: one per CPU core)."""
-    json: Path | None = None
-    """Write the figures here too."""
 
 
 def our_steps(dtype: str, variables: dict, judge: dict, options: Options):
@@ -149,24 +134,12 @@ def main(options: Options) -> None:
     image = jnp.zeros((1, options.crop, options.crop, 3))
     judge = DISCRIMINATORS[options.discriminator]().init(jax.random.key(1), image, train=False)
     networks = jax.tree.map(np.asarray, (variables, judge))
-    programs, differences = {}, {}
-    for dtype in options.dtypes:
-        (ours, count), theirs = our_steps(dtype, *networks, options), their_steps(dtype, *networks, options)
-        losses = []
-        for number in range(options.losses):
-            crops = photo_batches(options, options.crop, seed=number)
-            pairs = pairs_of(crops, first=number * options.updates)
-            losses += zip(ours(crops), theirs(pairs), strict=True)
-        within = 0.01 if dtype == "float32" else 0.05
-        differences[dtype] = require_equal(f"losses in {dtype}", *np.swapaxes(losses[:3], 0, 1), within=within)
-        programs[f"jaxsr {dtype}"] = partial(ours, crops)
-        programs[f"PyTorch {dtype}"] = partial(theirs, pairs)
-    seconds = in_turns(programs, rounds=options.rounds)
-    sides = f"{options.batch_size} crops of {options.crop}×{options.crop}"
-    compared = f"{options.updates} SRGAN updates of {sides}, {options.discriminator}, VGG16's {', '.join(options.taps)}"
-    amounts = {"updates": options.updates, "patches": options.updates * options.batch_size}
-    rates = report_rates(seconds, amounts=amounts, flops=options.updates * count(crops))
-    report(compared, seconds, json_file=options.json, loss_differences=differences, **rates)
+
+    def programs(dtype):
+        return *our_steps(dtype, *networks, options), their_steps(dtype, *networks, options)
+
+    network = f"SRGAN ({options.discriminator}, VGG16's {', '.join(options.taps)})"
+    compare_updates(network, programs, options, within=(0.01, 0.05), more={}, count=3)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 import train_step
 import tyro
-from comparison import CORES, in_turns, machine, photo_crops, write_json
+from comparison import CORES, in_turns, photo_crops, write_json
 
 from jaxsr.errors import reported
 from jaxsr.kernels import choice, convolution
@@ -96,8 +96,7 @@ def main(options: Options) -> None:
             for variant, seconds in figures[name].items():
                 gain = seconds / figures[name]["whole table"] - 1
                 print(f"  {variant:<48} {seconds:7.3f} s  {gain:+.1%}", flush=True)
-            if options.json:
-                write_json(options.json, {"fastest": figures, "machine": machine()})
+            write_json(options.json, {"fastest": figures})
 
 
 def _measured(new_update, rounds):

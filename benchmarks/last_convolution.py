@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import tyro
-from comparison import in_turns, machine, on_gpu, product_rate, write_json
+from comparison import in_turns, on_gpu, product_rate, write_json
 
 from jaxsr.errors import reported
 from jaxsr.models.layers import pixel_shuffle
@@ -122,9 +122,7 @@ def main(batch_size: int = 64, crop: int = 96, rounds: int = 5, json: Path | Non
         ratio = median / float(np.median(seconds["float32"]))
         share = f", {flops / median / peak:.1%} of a large bfloat16 product's rate" if peak else ""
         print(f"{name:<15} {1e3 * median:8.2f} ms, {ratio:.2f}, differs by {differences[name]:.1e}{share}")
-    if json:
-        figures = {"seconds": seconds, "differences": differences, "flops": flops, "product_rate": peak}
-        write_json(json, figures | {"machine": machine()})
+    write_json(json, {"seconds": seconds, "differences": differences, "flops": flops, "product_rate": peak})
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import tyro
-from comparison import CORES, in_turns, machine, photo_crops, write_json
+from comparison import CORES, in_turns, photo_crops, write_json
 
 import jaxsr
 from jaxsr.errors import reported
@@ -43,8 +43,7 @@ def main(
         megapixels = 1e-6 * (upscalers[name].scale * size) ** 2
         networks[name] = each | {"seconds_per_megapixel": float(np.median(seconds)) / megapixels}
         print(f"{name:<13} {each['parameters']:>10,} {networks[name]['seconds_per_megapixel']:8.3f} s per megapixel")
-    if json:
-        write_json(json, {"size": size, "networks": networks, "machine": machine(), "cores": CORES})
+    write_json(json, {"size": size, "networks": networks, "cores": CORES})
 
 
 if __name__ == "__main__":

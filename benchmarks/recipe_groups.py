@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from recipe_starts import Start, bicubic, loud_branches, papers, silent_twins
+from recipe_starts import Start, bicubic, loud_branches, randomised, silent_twins
 
 
 class Run(NamedTuple):
@@ -36,27 +36,25 @@ class Group(NamedTuple):
     scores: tuple[str, ...]
 
 
-_SCRATCH_BASE = {
-    "stage": "srresnet",
-    "steps": 400,
-    "batch-size": 4,
-    "learning-rate": 1.5e-3,
-    "schedule": "cosine",
-    "warmup": 40,
-    "crops-per-photo": 1,
-}  # fmt: skip
-
 SCRATCH = Group(
-    _SCRATCH_BASE,
+    {
+        "stage": "srresnet",
+        "steps": 400,
+        "batch-size": 4,
+        "learning-rate": 1.5e-3,
+        "schedule": "cosine",
+        "warmup": 40,
+        "crops-per-photo": 1,
+    },
     {
         "as it is": Run({}),
         "as it is, seed 1": Run({"seed": 1}),
         "as it is, seed 2": Run({"seed": 2}),
-        "start: the paper's random weights": Run({"initialisation": "paper"}),
-        "start: first convolution random": Run({}, papers("conv_first")),
+        "start: PyTorch's default initialisation": Run({"initialisation": "paper"}),
+        "start: first convolution random": Run({}, randomised("conv_first")),
         "start: residual branches not silent": Run({}, loud_branches),
-        "start: sub-pixel convolutions random": Run({}, papers("upconv")),
-        "start: last convolution random": Run({}, papers("conv_last")),
+        "start: sub-pixel convolutions random": Run({}, randomised("upconv")),
+        "start: last convolution random": Run({}, randomised("conv_last")),
         "start: last convolution silent but for R, G, B": Run({}, silent_twins),
         "start: nearly bicubic": Run({}, bicubic),
         "learning rate 1e-4": Run({"learning-rate": 1e-4}),
@@ -73,22 +71,20 @@ SCRATCH = Group(
     ("psnr_y",),
 )
 
-_CONTINUED_BASE = {
-    "stage": "srresnet",
-    "init": "srresnet",
-    "dtype": "bfloat16",
-    "steps": 150,
-    "batch-size": 16,
-    "crop": 96,
-    "learning-rate": 2e-4,
-    "schedule": "cosine",
-    "warmup": 10,
-    "ema": 0.98,
-    "crops-per-photo": 1,
-}  # fmt: skip
-
 CONTINUED = Group(
-    _CONTINUED_BASE,
+    {
+        "stage": "srresnet",
+        "init": "srresnet",
+        "dtype": "bfloat16",
+        "steps": 150,
+        "batch-size": 16,
+        "crop": 96,
+        "learning-rate": 2e-4,
+        "schedule": "cosine",
+        "warmup": 10,
+        "ema": 0.98,
+        "crops-per-photo": 1,
+    },
     {
         "as it is": Run({}),
         "as it is, seed 1": Run({"seed": 1}),
@@ -110,30 +106,28 @@ CONTINUED = Group(
     ("psnr_y",),
 )
 
-_SRGAN_BASE = {
-    "stage": "srgan",
-    "init": "srgan",
-    "dtype": "float32",
-    "steps": 80,
-    "batch-size": 6,
-    "crop": 96,
-    "learning-rate": 1e-4,
-    "discriminator-learning-rate": 4e-4,
-    "schedule": "cosine",
-    "warmup": 10,
-    "ema": 0.98,
-    "perceptual": "lpips",
-    "content-ratio": 0.5,
-    "loss": "l1",
-    "pixel-weight": 0.05,
-    "discriminator": "unet",
-    "adversarial-weight": 0.2,
-    "crops-per-photo": 1,
-}  # fmt: skip
-
 # The content loss stays as it is where content ratio and adversarial weight change together.
 SRGAN = Group(
-    _SRGAN_BASE,
+    {
+        "stage": "srgan",
+        "init": "srgan",
+        "dtype": "float32",
+        "steps": 80,
+        "batch-size": 6,
+        "crop": 96,
+        "learning-rate": 1e-4,
+        "discriminator-learning-rate": 4e-4,
+        "schedule": "cosine",
+        "warmup": 10,
+        "ema": 0.98,
+        "perceptual": "lpips",
+        "content-ratio": 0.5,
+        "loss": "l1",
+        "pixel-weight": 0.05,
+        "discriminator": "unet",
+        "adversarial-weight": 0.2,
+        "crops-per-photo": 1,
+    },
     {
         "as it is": Run({}),
         "as it is, seed 1": Run({"seed": 1}),

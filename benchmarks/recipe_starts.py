@@ -16,15 +16,15 @@ from jaxsr.models.initialisation import initialise
 from jaxsr.weights.store import Weights, save_weights
 
 Parameters = dict
-# From the parameters of the upscaler's start and of the paper's to other ones.
+# From the parameters of the upscaler's start and from random ones, PyTorch's default, to other ones.
 Start = Callable[[Parameters, Parameters], Parameters]
 
 
-def papers(*prefixes: str) -> Start:
-    """The upscaler's start, with the paper's weights in modules whose names begin with a prefix."""
+def randomised(*prefixes: str) -> Start:
+    """The upscaler's start, with random weights in modules whose names begin with a prefix."""
 
-    def changed(upscaler, paper):
-        return {name: (paper if name.startswith(prefixes) else upscaler)[name] for name in upscaler}
+    def changed(upscaler, random):
+        return {name: (random if name.startswith(prefixes) else upscaler)[name] for name in upscaler}
 
     return changed
 
@@ -35,10 +35,10 @@ def silent_twins(upscaler: Parameters, _: Parameters) -> Parameters:
     return upscaler | {"conv_last": last | {"kernel": last["kernel"].at[:, :, 3:].set(0.0)}}
 
 
-def loud_branches(upscaler: Parameters, paper: Parameters) -> Parameters:
-    """The upscaler's start, with the paper's batch norms of gain 1 in residual branches and at the body's end."""
-    loud = {name: upscaler[name] | {"norm_2": paper[name]["norm_2"]} for name in upscaler if name.startswith("block")}
-    return upscaler | loud | {"norm_body": paper["norm_body"]}
+def loud_branches(upscaler: Parameters, random: Parameters) -> Parameters:
+    """The upscaler's start, with batch norms of gain 1 in residual branches and at the body's end."""
+    loud = {name: upscaler[name] | {"norm_2": random[name]["norm_2"]} for name in upscaler if name.startswith("block")}
+    return upscaler | loud | {"norm_body": random["norm_body"]}
 
 
 def bicubic(upscaler: Parameters, _: Parameters) -> Parameters:
@@ -58,8 +58,8 @@ def bicubic(upscaler: Parameters, _: Parameters) -> Parameters:
 def write_start(path: Path, start: Start) -> Path:
     """Write the weights of a start, and return their path."""
     key, model = jax.random.key(0), SRResNet()
-    upscaler, paper = (initialise(key, model, initialisation=kind) for kind in ("upscaler", "paper"))
-    changed = upscaler | {"params": start(upscaler["params"], paper["params"])}
+    upscaler, random = (initialise(key, model, initialisation=kind) for kind in ("upscaler", "paper"))
+    changed = upscaler | {"params": start(upscaler["params"], random["params"])}
     path.parent.mkdir(parents=True, exist_ok=True)
     save_weights(path, Weights(model, changed, {}))
     return path

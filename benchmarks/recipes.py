@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 import tyro
-from comparison import ROOT, machine, write_json
+from comparison import ROOT, write_json
 from recipe_groups import GROUPS, Group, Run
 from recipe_photos import write_reduced
 from recipe_starts import write_start
@@ -55,7 +55,7 @@ def main(
         raise InputError(f"--only {only}: no run of {group} has that in its title ({'; '.join(chosen.runs)})")
     json = json or ROOT / f"docs/results/recipes_{group}.json"
     about = {"base": chosen.base, "data": [Path(name).name for name in data], "validation": Path(validation).name}
-    document = {"base": chosen.base, "runs": _kept(json, chosen, about), "machine": machine()} | about
+    document = {"base": chosen.base, "runs": _kept(json, chosen, about)} | about
     for title, run in chosen.runs.items():
         if only not in title:
             continue

@@ -24,7 +24,7 @@ import jax
 import numpy as np
 import optax
 import tyro
-from comparison import CORES, in_turns, machine, photo_crops, write_json
+from comparison import CORES, in_turns, photo_crops, write_json
 from jax.sharding import NamedSharding, PartitionSpec
 
 from jaxsr.errors import InputError, reported
@@ -184,8 +184,7 @@ def main(options: Options) -> None:
             f"{row['bytes']:,} bytes, alone {1e3 * row['exchange']:.1f} ms",
             flush=True,
         )
-    if options.json:
-        write_json(options.json, {"formula": by_the_formula(), "results": results, "machine": machine()})
+    write_json(options.json, {"formula": by_the_formula(), "results": results})
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from comparison import CORES, ROOT, in_turns, machine, write_json
+from comparison import CORES, ROOT, in_turns, write_json
 from PIL import Image
 from upscale import measure, photo, save_torch_weights
 
@@ -53,8 +53,7 @@ def main(rounds: int = 5, size: int = 256, json: Path | None = None) -> None:
         print(f"  {name:<20} {value:6.2f} s")
     ratios = {which: medians[f"jaxsr, {which}"] / medians["PyTorch"] for which in ("first", "later")}
     print(f"  ratio first {ratios['first']:.2f}, later {ratios['later']:.2f}")
-    if json:
-        write_json(json, {"ratio": ratios["later"], "ratios": ratios, "seconds": seconds, "machine": machine()})
+    write_json(json, {"ratio": ratios["later"], "ratios": ratios, "seconds": seconds})
 
 
 if __name__ == "__main__":

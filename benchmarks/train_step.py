@@ -12,6 +12,7 @@ With --degradation, jaxsr is timed a second time with that recipe, and the time 
 """
 
 import dataclasses
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +22,7 @@ import numpy as np
 import optax
 import tyro
 from comparison import (
+    Seconds,
     channels_last,
     counted_flops,
     in_turns,
@@ -47,10 +49,10 @@ RATE = 1e-4
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class UpdateOptions:
     """What to measure."""
 
-    rounds: int = 7
+    rounds: int = 5
     """Timed calls of each program."""
     losses: int = 3
     """Calls before the timing, whose losses are compared."""
@@ -64,10 +66,16 @@ class Options:
     """Dtypes of computation. PyTorch's bfloat16 is autocast."""
     devices: int | None = None
     """Devices of jaxsr (None: one per CPU core)."""
-    degradation: Degradation = "bicubic"
-    """Recipe of the second timing of jaxsr (bicubic: none)."""
     json: Path | None = None
     """Write the figures here too."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options(UpdateOptions):
+    """What to measure."""
+
+    degradation: Degradation = "bicubic"
+    """Recipe of the second timing of jaxsr (bicubic: none)."""
 
 
 def our_steps(dtype: str, variables: dict, options: Options, *, degradation: str = "bicubic"):
@@ -122,35 +130,62 @@ def main(options: Options) -> None:
     split_cpu_into_devices(options.devices)
     variables = initialise(jax.random.key(0), SRResNet(), initialisation="paper")
     variables = jax.tree.map(np.asarray, variables)
-    programs, differences = {}, {}
+
+    def programs(dtype):
+        return *our_steps(dtype, variables, options), their_steps(dtype, variables)
+
+    recipe, degraded = options.degradation, {}
+    if recipe != "bicubic":
+        crops = photo_batches(options, options.crop + 2 * margin(recipe, scale=4), seed=0)
+        for dtype in options.dtypes:
+            steps, _ = our_steps(dtype, variables, options, degradation=recipe)
+            degraded[f"{dtype}, degraded"] = partial(steps, crops)
+    seconds = compare_updates("SRResNet", programs, options, within=(0.01, 0.03), more=degraded)
+    for dtype in options.dtypes if degraded else ():
+        whole, plain = (float(np.median(seconds[name])) for name in (f"{dtype}, degraded", f"jaxsr {dtype}"))
+        print(f"  --degradation {recipe} adds {whole / plain - 1:.0%} to an update in {dtype}")
+
+
+def compare_updates(
+    network: str,
+    programs: Callable[[str], tuple[Callable, Callable, Callable]],
+    options: UpdateOptions,
+    *,
+    within: tuple[float, float],
+    more: dict[str, Callable],
+    count: int | None = None,
+) -> Seconds:
+    """Compare the losses of the first `count` updates (None: all), then time both programs in turns and report.
+
+    Args:
+      network: its name in the title.
+      programs: for a dtype, our updates of crops, the count of an update's FLOP, and PyTorch's updates of pairs.
+      options: what to measure.
+      within: largest relative differences of the losses, in float32 and in other dtypes.
+      more: programs to time with them.
+      count: number of updates.
+    """
+    timed, differences = {}, {}
     for dtype in options.dtypes:
-        ours, count = our_steps(dtype, variables, options)
-        theirs = their_steps(dtype, variables)
+        ours, flops, theirs = programs(dtype)
         losses = []
         for number in range(options.losses):
             crops = photo_batches(options, options.crop, seed=number)
             pairs = pairs_of(crops, first=number * options.updates)
             losses += zip(ours(crops), theirs(pairs), strict=True)
-        within = 0.01 if dtype == "float32" else 0.03
-        differences[dtype] = require_equal(f"losses in {dtype}", *map(list, zip(*losses, strict=True)), within=within)
-        programs[f"jaxsr {dtype}"] = partial(ours, crops)
-        programs[f"PyTorch {dtype}"] = partial(theirs, pairs)
-        if options.degradation != "bicubic":
-            degraded, _ = our_steps(dtype, variables, options, degradation=options.degradation)
-            larger = options.crop + 2 * margin(options.degradation, scale=4)
-            programs[f"{dtype}, degraded"] = partial(degraded, photo_batches(options, larger, seed=0))
-    seconds = in_turns(programs, rounds=options.rounds)
-    compared = f"{options.updates} SRResNet updates of {options.batch_size} crops of {options.crop}×{options.crop}"
-    more = {"loss_differences": differences, "losses_compared": len(losses)}
+        bound = within[dtype != "float32"]
+        differences[dtype] = require_equal(f"losses in {dtype}", *np.swapaxes(losses[:count], 0, 1), within=bound)
+        timed |= {f"jaxsr {dtype}": partial(ours, crops), f"PyTorch {dtype}": partial(theirs, pairs)}
+    seconds = in_turns(timed | more, rounds=options.rounds)
     amounts = {"updates": options.updates, "patches": options.updates * options.batch_size}
-    rates = report_rates(seconds, amounts=amounts, flops=options.updates * count(crops))
-    for dtype in options.dtypes if options.degradation != "bicubic" else ():
-        whole, plain = (float(np.median(seconds[name])) for name in (f"{dtype}, degraded", f"jaxsr {dtype}"))
-        print(f"  --degradation {options.degradation} adds {whole / plain - 1:.0%} to an update in {dtype}")
-    report(compared, seconds, json_file=options.json, **more, **rates)
+    rates = report_rates(seconds, amounts=amounts, flops=options.updates * flops(crops))
+    title = f"{options.updates} {network} updates of {options.batch_size} crops of {options.crop}×{options.crop}"
+    compared = {"loss_differences": differences, "losses_compared": len(losses[:count])}
+    report(title, seconds, json_file=options.json, **compared, **rates)
+    return seconds
 
 
-def photo_batches(options: Options, side: int, *, seed: int) -> np.ndarray:
+def photo_batches(options: UpdateOptions, side: int, *, seed: int) -> np.ndarray:
     """Crops of the bundled photos, uint8 [updates, B, side, side, 3]."""
     crops = photo_crops(options.updates * options.batch_size, side, seed=seed)
     return crops.reshape(options.updates, options.batch_size, *crops.shape[1:])

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import tyro
-from comparison import channels_last, machine, photo_crops, pytorch, write_json
+from comparison import channels_last, photo_crops, pytorch, write_json
 from tqdm import trange
 
 from jaxsr.data.augmentation import augment
@@ -24,41 +24,36 @@ from jaxsr.models.initialisation import initialise
 from jaxsr.training.state import create_state, learning_rate_schedule
 from jaxsr.training.steps import make_pixel_step
 
+# Adam's learning rate is the peak of a half cosine. The seed is that of weights, crops and augmentation.
+RECIPE = {
+    "batch_size": 4,
+    "crop": 96,
+    "learning_rate": 1.5e-3,
+    "warmup": 20,
+    "initialisation": "upscaler",
+    "seed": 0,
+}
 
-def main(
-    json: Path,
-    steps: int = 300,
-    batch_size: int = 4,
-    crop: int = 96,
-    learning_rate: float = 1.5e-3,
-    warmup: int = 20,
-    initialisation: str = "upscaler",
-    seed: int = 0,
-) -> None:
+
+def main(json: Path, steps: int = 300) -> None:
     """Train both and write both losses.
 
     Args:
       json: File for the losses.
       steps: Updates.
-      batch_size: Crops per update.
-      crop: Side of the HR crops, in pixels.
-      learning_rate: Peak of the half cosine, Adam.
-      warmup: Updates of linear warm-up.
-      initialisation: upscaler or paper.
-      seed: Seed of weights, crops and augmentation.
     """
     torch, torch_twins = pytorch()
-    model = SRResNet()
-    rate = learning_rate_schedule(learning_rate, steps, schedule="cosine", warmup=warmup)
+    model, seed, learning_rate = SRResNet(), RECIPE["seed"], RECIPE["learning_rate"]
+    rate = learning_rate_schedule(learning_rate, steps, schedule="cosine", warmup=RECIPE["warmup"])
     optimizer = optax.adam(rate)
-    variables = initialise(jax.random.key(seed), model, initialisation=initialisation)
+    variables = initialise(jax.random.key(seed), model, initialisation=RECIPE["initialisation"])
     twin = torch_twins.load(torch_twins.SRResNet(), variables).train().to(memory_format=torch.channels_last)
     adam = torch.optim.Adam(twin.parameters(), learning_rate)
     step = jax.jit(make_pixel_step(model, optimizer, seed=seed))
     pair = jax.jit(lambda key, crops: bicubic_pair(augment(key, crops), scale=model.scale))
     state, ours, theirs = create_state(variables, optimizer, ema=False), [], []
     for number in trange(steps):
-        crops = jnp.asarray(photo_crops(batch_size, crop, seed=seed + number))
+        crops = jnp.asarray(photo_crops(RECIPE["batch_size"], RECIPE["crop"], seed=seed + number))
         low, high = map(channels_last, pair(jax.random.fold_in(jax.random.key(seed), number), crops))
         state, metrics = step(state, crops)
         ours.append(float(metrics["loss"]))
@@ -70,9 +65,7 @@ def main(
         theirs.append(loss.item())
     difference = np.abs(np.divide(ours, theirs) - 1)
     print(f"relative difference of the losses: median {np.median(difference):.1e}, largest {difference.max():.1e}")
-    recipe = {"steps": steps, "batch_size": batch_size, "crop": crop, "learning_rate": learning_rate, "warmup": warmup}
-    figures = {"recipe": recipe | {"initialisation": initialisation, "seed": seed}, "jaxsr": ours, "PyTorch": theirs}
-    write_json(json, figures | {"machine": machine()})
+    write_json(json, {"recipe": {"steps": steps, **RECIPE}, "jaxsr": ours, "PyTorch": theirs})
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Upscaling: a small picture in a warm process, and photos by the command line.
 
-    python benchmarks/upscale.py [warm] [--model FILE] [--size WIDTH HEIGHT] [--tiles SIDE…] [--compiled] [--json FILE]
+    python benchmarks/upscale.py warm [--model FILE] [--size WIDTH HEIGHT] [--tiles SIDE…] [--compiled] [--json FILE]
     python benchmarks/upscale.py photos [--megapixels 0.1 1 12] [--pytorch] [--json FILE]
 
 `warm` goes from uint8 to uint8 in one process, with `jaxsr.load` and with the same weights in PyTorch (channels_last,
@@ -24,22 +24,10 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from comparison import (
-    CORES,
-    ROOT,
-    counted_flops,
-    in_turns,
-    machine,
-    pytorch,
-    report,
-    report_rates,
-    require_equal,
-    write_json,
-)
+from comparison import CORES, ROOT, counted_flops, in_turns, pytorch, report, report_rates, require_equal, write_json
 from PIL import Image
 
 _SIZES = {"SRResNet": (128, 128), "RRDBNet": (256, 256), "Compact": (640, 360)}
-_PROGRAMS = ("warm", "photos")
 
 
 def warm(
@@ -49,7 +37,6 @@ def warm(
     dtypes: tuple[str, ...] = ("float32", "bfloat16"),
     tiles: tuple[int, ...] = (),
     compiled: bool = False,
-    processor_time: bool = False,
     json: Path | None = None,
 ) -> None:
     """Compare with PyTorch in one process.
@@ -61,8 +48,6 @@ def warm(
       dtypes: Dtypes of computation. PyTorch's bfloat16 is autocast.
       tiles: Sides of tiles, in LR pixels, with which jaxsr is timed too. Otherwise it chooses them by the memory.
       compiled: Time PyTorch with torch.compile too. It needs a C++ compiler on a CPU.
-      processor_time: Measure processor seconds, for machines with other programs. Use it on one core (taskset -c 0),
-        where no thread waits for another in a busy loop.
       json: File for the figures (None: not written).
     """
     pytorch()
@@ -97,7 +82,7 @@ def warm(
         print(f"{dtype}: levels differ by {levels.max()} at most, {(levels > 0).mean():.3%} of them")
     if "float32" in dtypes:
         require_equal("PSNR", [scores["jaxsr float32"]], [scores["PyTorch float32"]], within=1e-3)
-    seconds = in_turns(programs, rounds=rounds, clock=time.process_time if processor_time else time.perf_counter)
+    seconds = in_turns(programs, rounds=rounds)
     compared = f"{Path(model).stem}, {width}×{height} to {enlarged[1]}×{enlarged[0]}, warm"
     weights = open_weights(model)
     flops = counted_flops(weights.model.apply, weights.variables, low[None].astype(np.float32))
@@ -185,12 +170,8 @@ def photos(
                 + (f", ratio {row['ratio']:.2f}" if pytorch else ""),
                 flush=True,
             )
-    if json:
-        write_json(json, {"ratio": rows[-1].get("ratio"), "results": rows, "machine": machine()})
+    write_json(json, {"ratio": rows[-1].get("ratio"), "results": rows})
 
 
 if __name__ == "__main__":
-    given = sys.argv[1:]
-    named = bool(given) and given[0] in (*_PROGRAMS, "-h", "--help")
-    programs = dict(zip(_PROGRAMS, (warm, photos), strict=True))
-    tyro.extras.subcommand_cli_from_dict(programs, description=__doc__, args=given if named else ["warm", *given])
+    tyro.extras.subcommand_cli_from_dict({"warm": warm, "photos": photos}, description=__doc__)

@@ -20,7 +20,7 @@ from pathlib import Path
 import av
 import numpy as np
 import tyro
-from comparison import channels_last, machine, pytorch, write_json
+from comparison import channels_last, pytorch, write_json
 from PIL import Image
 
 import jaxsr
@@ -77,8 +77,7 @@ def main(
                     {"program": name, "frames": count, "psnr": score} | measured(clip, encoding, programs[name])
                 )
                 print(line(rows[-1]), flush=True)
-    if json:
-        write_json(json, {"results": rows, "machine": machine()})
+    write_json(json, {"results": rows})
 
 
 def pan(path: Path, count: int) -> Path:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pyvips
 import tyro
-from comparison import CORES, ROOT, machine, write_json
+from comparison import CORES, ROOT, write_json
 from PIL import Image
 
 import jaxsr
@@ -95,8 +95,7 @@ def main(
                 results.append(json_module.loads(done.stdout))
     print(f"{megapixels:.1f} megapixels by {model}, load {os.getloadavg()[0]:.1f}; medians of {rounds}")
     figures = {count: _summary(results, megapixels) for count, results in runs.items()}
-    if json:
-        write_json(json, {"megapixels": megapixels, "model": model, "results": figures, "machine": machine()})
+    write_json(json, {"megapixels": megapixels, "model": model, "results": figures})
     for count, programs in figures.items():
         for name, rates in programs.items():
             print(f"  {count} cores  {name:<15}" + "".join(f"  {what} {rate:.3g}" for what, rate in rates.items()))

@@ -1,12 +1,12 @@
-"""The page of results, from the figures in docs/results: `python scripts/report.py`, or `page` with flags."""
+"""The page of results, from the figures in docs/results: `python scripts/report.py page`."""
 
-import sys
-from collections.abc import Callable
+import json
 from pathlib import Path
 
 import tyro
 
-import jaxsr.errors
+from jaxsr.errors import InputError, reported
+from jaxsr.files import replacing
 
 ROOT = Path(__file__).parents[1]
 FIGURES = ROOT / "docs/results"
@@ -30,9 +30,7 @@ def make_page(
     read = results.read_figures(figures)
     text = readme.read_text(encoding="utf-8") if readme else None
     if text is not None and (text.count(BEGIN), text.partition(BEGIN)[2].count(END)) != (1, 1):
-        raise jaxsr.errors.InputError(
-            f"{readme} has no place for the table: put {BEGIN} before it and {END} after it, once"
-        )
+        raise InputError(f"{readme} has no place for the table: put {BEGIN} before it and {END} after it, once")
     plots.draw_runs(output / "curves.png", read.runs)
     draw_strengths(output / "strength.png", [r for r in read.scores.values() if "strength" in (r["card"] or {})])
     paper = page.PAPERS_BATCH * max(page.PAPERS_UPDATES)
@@ -48,6 +46,8 @@ def make_page(
 def add_run(*, run: Path, name: str, title: str, command: str, figures: Path = FIGURES) -> None:
     """Record the validation scores of a training run, for its curve.
 
+    A "reference", {title: [[updates, PSNR-Y in dB], …]} of other people's runs, can be added to the file by hand.
+
     Args:
       run: Folder of the run.
       name: Name of its file in --figures.
@@ -55,23 +55,24 @@ def add_run(*, run: Path, name: str, title: str, command: str, figures: Path = F
       command: Command that started it.
       figures: Folder with runs/.
     """
-    from results_page import results
-
-    results.add_run(figures, run, name=name, title=title, command=command)
+    log = run / "metrics.jsonl"
+    if not log.is_file():
+        raise InputError(f"{run} is not the folder of a training run: it has no metrics.jsonl")
+    try:
+        scores = [row for row in map(json.loads, log.read_text().splitlines()) if "psnr_y" in row]
+    except ValueError:
+        raise InputError(f"{log} breaks off within a line: resume the run, which repairs it") from None
+    if not scores:
+        raise InputError(f"{run}: the run was not validated, so there is no curve to store")
+    document = {"title": title, "command": command, "scores": scores}
+    _write(figures / "runs" / f"{name}.json", json.dumps(document, indent=1) + "\n")
 
 
 def _write(path, text):
-    from jaxsr.files import replacing
-
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    with jaxsr.errors.reported():
-        commands: dict[str, Callable[..., None]] = {"page": make_page, "add-run": add_run}
-        # Without a command, the flags are those of `page`.
-        given = sys.argv[1:]
-        if not given or given[0] not in (*commands, "-h", "--help"):
-            given = ["page", *given]
-        tyro.extras.subcommand_cli_from_dict(commands, description=__doc__, args=given)
+    with reported():
+        tyro.extras.subcommand_cli_from_dict({"page": make_page, "add-run": add_run}, description=__doc__)

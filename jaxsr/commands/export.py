@@ -52,8 +52,7 @@ def main(
     else:
         require_new(out, source=models[0], overwrite=overwrite)
     with needing(f"--format {format} needs {{}}", _EXTRAS):
-        from jaxsr.export.files import WRITERS
-        from jaxsr.export.opening import open_network
+        from jaxsr.export.files import WRITERS, open_network
         from jaxsr.export.web import NETWORKS, write_page
 
         if format == "web":

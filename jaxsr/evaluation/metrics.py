@@ -38,18 +38,11 @@ def ssim_wang(sr: np.ndarray, hr: np.ndarray, *, peak: float | None = None) -> n
     """Structural similarity as in MATLAB's `ssim_index` (Wang et al. 2004, IEEE TIP 13(4)).
 
     The Gaussian window has 11×11 samples and σ = 1.5. Only places where it lies completely inside the image count.
-    K₁ = 0.01, K₂ = 0.03.
-
-    Args:
-      sr: [H, W] or [..., H, W, C], at least 11 samples on each side.
-      hr: the same shape.
-      peak: see `psnr`.
-
-    Returns:
-      [...] float64, 1 for equal images.
+    K₁ = 0.01, K₂ = 0.03. Arguments and shapes are those of `psnr`; the result is 1 for equal images.
 
     Raises:
       InputError: the image is smaller than the window.
+      ValueError: see `psnr`.
     """
     sr, hr, peak = _planes(sr, hr, peak)
     height, width = sr.shape[-3:-1]
@@ -69,15 +62,11 @@ def ssim_daala(sr: np.ndarray, hr: np.ndarray, *, peak: float | None = None) -> 
 
     The Gaussian window grows with the picture, σ = 1.5·H/256, and has 8-bit weights. At the borders it is cut off and
     normalised by the sum of the remaining weights, and this sum weights the place in the mean. With exact weights
-    instead of 8-bit ones, the result for the paper's bicubic rows would differ from the paper by 0.001.
+    instead of 8-bit ones, the result for the paper's bicubic rows would differ from the paper by 0.001. Arguments and
+    shapes are those of `psnr`; the result is 1 for equal images.
 
-    Args:
-      sr: [H, W] or [..., H, W, C].
-      hr: the same shape.
-      peak: see `psnr`.
-
-    Returns:
-      [...] float64, 1 for equal images.
+    Raises:
+      ValueError: see `psnr`.
     """
     sr, hr, peak = _planes(sr, hr, peak)
     height, width = sr.shape[-3:-1]

@@ -7,7 +7,6 @@ statistics as Gaussians, once for a picture's blocks and once for pristine photo
 Most clean photos have 2 to 6; blur, noise and artefacts have more. NIQE does not measure fidelity to an original.
 """
 
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,10 @@ from jaxsr.imaging.color import luma_levels
 from jaxsr.imaging.resize import resize_matrix
 
 BLOCK = 96
+_MODEL = Path(__file__).parent / "niqe_model" / "pristine.npz"
+# Shapes of generalised Gaussians, and the moments (mean |x|)² / mean x² by which a block's shape is looked up.
+_SHAPES = np.arange(0.2, 10.001, 0.001)
+_MOMENTS = gamma(2 / _SHAPES) ** 2 / (gamma(1 / _SHAPES) * gamma(3 / _SHAPES))
 
 
 def niqe(image: np.ndarray) -> float:
@@ -48,7 +51,9 @@ def niqe(image: np.ndarray) -> float:
     textured = features[np.isfinite(features).all(axis=1)]
     if len(textured) < 2:
         raise InputError(f"NIQE needs two blocks of {BLOCK}×{BLOCK} pixels that are not flat")
-    mean, covariance = _pristine()
+    # Of the features of pristine photos, as the authors published them: [36] and [36, 36].
+    with np.load(_MODEL) as model:
+        mean, covariance = model["mean"], model["covariance"]
     # As in the authors' code, the features that a flat block has count in the mean.
     away = np.nanmean(features, axis=0) - mean
     return float(np.sqrt(away @ np.linalg.pinv((covariance + np.cov(textured, rowvar=False)) / 2) @ away))
@@ -99,22 +104,8 @@ def _asymmetric_gaussian(blocks):
         ratio = left / right
         moments = np.abs(values).mean(axis=1) ** 2 / np.mean(values**2, axis=1)
         moments *= (ratio**3 + 1) * (ratio + 1) / (ratio**2 + 1) ** 2
-    shapes, expected = _moments_of_shapes()
     # The nearest tabulated shape; moments rise with the shapes. NaN gives the first, as in MATLAB.
     moments = np.nan_to_num(moments, nan=0)
-    shape = shapes[np.searchsorted((expected[1:] + expected[:-1]) / 2, moments)]
+    shape = _SHAPES[np.searchsorted((_MOMENTS[1:] + _MOMENTS[:-1]) / 2, moments)]
     spread = np.sqrt(gamma(1 / shape) / gamma(3 / shape))
     return shape, left * spread, right * spread
-
-
-@cache
-def _moments_of_shapes():
-    shapes = np.arange(0.2, 10.001, 0.001)
-    return shapes, gamma(2 / shapes) ** 2 / (gamma(1 / shapes) * gamma(3 / shapes))
-
-
-@cache
-def _pristine():
-    """Mean [36] and covariance [36, 36] of the features of pristine photos, as the authors published them."""
-    with np.load(Path(__file__).parent / "niqe_model" / "pristine.npz") as model:
-        return model["mean"], model["covariance"]

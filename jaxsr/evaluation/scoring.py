@@ -24,10 +24,8 @@ def load_models(
     *,
     scale: int | None = None,
     strengths: Sequence[float | None] = (None,),
-    base: str | None = None,
-    self_ensemble: bool = False,
-    color_lock: bool = False,
     back_project: int = 0,
+    **network_options: Any,
 ) -> dict[str, Upscaler]:
     """Load upscalers, by the names of their rows in the table. Each SRGAN is loaded once for each strength.
 
@@ -35,10 +33,8 @@ def load_models(
       names: see `jaxsr.load`.
       scale: the scale that all must have; interpolations upscale by it. None takes each network's own.
       strengths: one or more values of `strength`, see `jaxsr.load`.
-      base: see `jaxsr.load`.
-      self_ensemble: see `jaxsr.load`.
-      color_lock: see `jaxsr.load`.
       back_project: see `jaxsr.load`.
+      **network_options: other options of `jaxsr.load`, for networks only.
 
     Raises:
       InputError: an upscaler cannot be loaded, or has another scale.
@@ -48,11 +44,9 @@ def load_models(
     upscalers, given = [], []
     for name in names:
         plain = name in INTERPOLATIONS
-        options: dict[str, Any] = {"back_project": back_project}
-        if not plain:
-            options |= {"self_ensemble": self_ensemble, "color_lock": color_lock, "base": base}
+        options: dict[str, Any] = {"scale": scale} if plain else network_options
         for value in [None] if plain else strengths:
-            upscalers.append(load_named(name, scale=scale if plain else None, strength=value, **options))
+            upscalers.append(load_named(name, strength=value, back_project=back_project, **options))
             if scale not in (None, upscalers[-1].scale):
                 fitting = OF_SCALE.get(name, {}).get(scale)
                 way_out = f"name {fitting}" if fitting in bundled_names() else "name a network of that scale"

@@ -128,7 +128,7 @@ def _beside(found, folders, make, *, flags, kind):
 
 
 def _with_low(paths, folder, flag):
-    files = _by_name(paths, find_counterparts(paths, folder, flag=flag))
+    files = _counterparts(paths, folder, flag)
 
     def low(name, hr, *, scale):
         expected = (hr.shape[0] // scale, hr.shape[1] // scale)
@@ -138,7 +138,7 @@ def _with_low(paths, folder, flag):
 
 
 def _with_results(paths, folder, flag):
-    files = _by_name(paths, find_counterparts(paths, folder, flag=flag))
+    files = _counterparts(paths, folder, flag)
 
     def results(name, hr):
         return read_counterpart(files[name], hr.shape[:2], of=name, gray=hr.ndim == 2)
@@ -146,5 +146,5 @@ def _with_results(paths, folder, flag):
     return EvaluationSet(paths, reduced, PROTOCOL.replace(f"{BICUBIC}; SR", "SR as given,"), results)
 
 
-def _by_name(paths, values):
-    return dict(zip(photo_names(paths), values, strict=True))
+def _counterparts(paths, folder, flag):
+    return dict(zip(photo_names(paths), find_counterparts(paths, folder, flag=flag), strict=True))

@@ -78,14 +78,13 @@ def choose_crops(
     return [crop for _, crop in best]
 
 
-def draw_sheet(crops: Sequence[Crop], models: Mapping[str, Upscaler], *, title: str) -> np.ndarray:
+def draw_sheet(crops: Sequence[Crop], models: Mapping[str, Upscaler]) -> np.ndarray:
     """Upscale the reduced photos with every model and place the crops side by side, enlarged without smoothing.
 
     Args:
       crops: the crops, one row each.
       models: upscalers by name, of whole scales, one column each, between the whole photo on the left and the original
         on the right.
-      title: title of the sheet.
 
     Returns:
       uint8 [H, W, 3]. PSNR-Y and SSIM (Wang) of the whole photo are written under each crop.
@@ -97,6 +96,7 @@ def draw_sheet(crops: Sequence[Crop], models: Mapping[str, Upscaler], *, title: 
     width = GAP + len(names) * (CELL + GAP)
     sheet = Image.new("RGB", (width, TITLE + HEAD + len(crops) * (CELL + FOOT + GAP)), "white")
     draw = ImageDraw.Draw(sheet)
+    title = "Most detailed crops, enlarged; PSNR-Y and SSIM (Wang) of the whole photo"
     _write(draw, (GAP, TITLE / 2), title, size=20, room=width - 2 * GAP)
     for column, name in enumerate(names):
         _write(draw, (_left(column), TITLE + HEAD / 2), name, size=18, room=CELL)
@@ -132,8 +132,7 @@ def save_sheet(
     for name, each in sets.items():
         chosen = choose_crops(read_set(each.paths), count=max(1, rows // len(sets)), margin=margin)
         crops += [crop._replace(low=each.low, label=f"{crop.name}  ({name})") for crop in chosen]
-    title = "Most detailed crops, enlarged; PSNR-Y and SSIM (Wang) of the whole photo"
-    save_image(path, draw_sheet(crops, models, title=title))
+    save_image(path, draw_sheet(crops, models))
 
 
 def _most_detailed(image, side):

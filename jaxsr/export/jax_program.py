@@ -17,7 +17,7 @@ PLATFORMS = ("cpu", "cuda", "tpu")
 _CARD = "card.json"
 
 
-class JaxOperators:
+class _JaxOperators:
     """`jaxsr.export.operators.Operators` that compute. Images are arrays whose N, H and W may be symbolic.
 
     Attributes:
@@ -28,7 +28,6 @@ class JaxOperators:
         self.dtype = np.dtype(dtype)
 
     def convolution(self, x: jax.Array, kernel: np.ndarray, bias: np.ndarray, *, padded: bool = True) -> jax.Array:
-        """See `Operators`."""
         margins = [(kernel.shape[0] // 2 * padded,) * 2] * 2
         numbers = ("NCHW", "HWIO", "NCHW")
         weights = jnp.asarray(kernel, self.dtype)
@@ -36,47 +35,38 @@ class JaxOperators:
         return y + bias.astype(self.dtype)[:, None, None]
 
     def prelu(self, x: jax.Array, slope: np.ndarray) -> jax.Array:
-        """See `Operators`."""
         return jnp.where(x >= 0, x, x * self._channels(slope))
 
     def tanh(self, x: jax.Array) -> jax.Array:
-        """See `Operators`."""
         return jnp.tanh(x)
 
     def affine(self, x: jax.Array, gain: np.ndarray, offset: np.ndarray) -> jax.Array:
-        """See `Operators`."""
         return x * self._channels(gain) + self._channels(offset)
 
     def add(self, x: jax.Array, y: jax.Array) -> jax.Array:
-        """See `Operators`."""
         return x + y
 
     def side_by_side(self, images: list[jax.Array]) -> jax.Array:
-        """See `Operators`."""
         return jnp.concatenate(images, axis=1)
 
     def shuffle(self, x: jax.Array, factor: int) -> jax.Array:
-        """See `Operators`."""
         n, channels, height, width = x.shape
         channels //= factor**2
         x = x.reshape(n, channels, factor, factor, height, width)
         return x.transpose(0, 1, 4, 2, 5, 3).reshape(n, channels, height * factor, width * factor)
 
     def unshuffle(self, x: jax.Array, factor: int) -> jax.Array:
-        """See `Operators`."""
         n, channels, height, width = x.shape
         height, width = height // factor, width // factor
         x = x.reshape(n, channels, height, factor, width, factor)
         return x.transpose(0, 3, 5, 1, 2, 4).reshape(n, channels * factor**2, height, width)
 
     def repeat(self, x: jax.Array, factor: int) -> jax.Array:
-        """See `Operators`."""
         n, channels, height, width = x.shape
         x = jnp.broadcast_to(x[:, :, :, None, :, None], (n, channels, height, factor, width, factor))
         return x.reshape(n, channels, height * factor, width * factor)
 
     def mirrored_around(self, x: jax.Array, margin: int) -> jax.Array:
-        """See `Operators`."""
         for axis in (2, 3):
             length = x.shape[axis]
             first = jax.lax.slice_in_dim(x, 0, margin, axis=axis)
@@ -85,7 +75,6 @@ class JaxOperators:
         return x
 
     def mirrored_to_multiple(self, x: jax.Array, multiple: int) -> jax.Array:
-        """See `Operators`."""
         for axis in (2, 3):
             last = x.shape[axis] - 1
             index = jnp.arange((last + multiple) // multiple * multiple)
@@ -93,7 +82,6 @@ class JaxOperators:
         return x
 
     def cropped(self, y: jax.Array, x: jax.Array, scale: int) -> jax.Array:
-        """See `Operators`."""
         for axis in (2, 3):
             y = jax.lax.slice_in_dim(y, 0, x.shape[axis] * scale, axis=axis)
         return y
@@ -115,7 +103,7 @@ def exported_program(weights: Weights, *, dtype: DTypeLike = np.float32) -> jax.
     Raises:
       InputError: see `jaxsr.export.networks.network`.
     """
-    ops = JaxOperators(dtype)
+    ops = _JaxOperators(dtype)
 
     def upscale(images):
         return jnp.clip(network(ops, images.astype(dtype), weights).astype(jnp.float32), 0, 1)

@@ -19,7 +19,7 @@ from jaxsr.weights import Weights
 _OPSET, _IR_VERSION = 17, 8
 
 
-class OnnxOperators:
+class _OnnxOperators:
     """`jaxsr.export.operators.Operators` that write nodes. Images are names of values.
 
     Attributes:
@@ -34,51 +34,41 @@ class OnnxOperators:
         self.constants: list[onnx.TensorProto] = []
 
     def convolution(self, x: str, kernel: np.ndarray, bias: np.ndarray, *, padded: bool = True) -> str:
-        """See `Operators`."""
         margins = [kernel.shape[0] // 2 * padded] * 4
         constants = self.constant(kernel.transpose(3, 2, 0, 1)), self.constant(bias)
         return self.node("Conv", x, *constants, kernel_shape=kernel.shape[:2], pads=margins)
 
     def prelu(self, x: str, slope: np.ndarray) -> str:
-        """See `Operators`."""
         if np.ndim(slope):
             return self.node("PRelu", x, self.constant(slope[:, None, None]))
         return self.node("LeakyRelu", x, alpha=float(slope)) if slope else self.node("Relu", x)
 
     def tanh(self, x: str) -> str:
-        """See `Operators`."""
         return self.node("Tanh", x)
 
     def affine(self, x: str, gain: np.ndarray, offset: np.ndarray) -> str:
-        """See `Operators`."""
         gain, offset = (np.reshape(value, (-1, 1, 1)) if np.ndim(value) else value for value in (gain, offset))
         y = self.node("Mul", x, self.constant(gain))
         return self.node("Add", y, self.constant(offset)) if np.any(offset) else y
 
     def add(self, x: str, y: str) -> str:
-        """See `Operators`."""
         return self.node("Add", x, y)
 
     def side_by_side(self, images: list[str]) -> str:
-        """See `Operators`."""
         return self.node("Concat", *images, axis=1)
 
     def shuffle(self, x: str, factor: int) -> str:
-        """See `Operators`."""
         return self.node("DepthToSpace", x, blocksize=factor, mode="CRD")
 
     def unshuffle(self, x: str, factor: int) -> str:
-        """See `Operators`."""
         return self.node("SpaceToDepth", x, blocksize=factor)
 
     def repeat(self, x: str, factor: int) -> str:
-        """See `Operators`."""
         scales = self.constant([1, 1, factor, factor], dtype=np.float32)
         how = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
         return self.node("Resize", x, "", scales, **how)
 
     def mirrored_around(self, x: str, margin: int) -> str:
-        """See `Operators`."""
         # One pixel at a time, so that the image can be narrower than the margin.
         for axis in (2, 3):
             for step in range(margin):
@@ -88,13 +78,11 @@ class OnnxOperators:
         return x
 
     def mirrored_to_multiple(self, x: str, multiple: int) -> str:
-        """See `Operators`."""
         missing = self.node("Mod", self.node("Neg", self._size(x)), self.constant([multiple], dtype=np.int64))
         before = self.constant([0] * 6, dtype=np.int64)
         return self.node("Pad", x, self.node("Concat", before, missing, axis=0), mode="reflect")
 
     def cropped(self, y: str, x: str, scale: int) -> str:
-        """See `Operators`."""
         ends = self.node("Mul", self._size(x), self.constant([scale], dtype=np.int64))
         start, axes = self.constant([0, 0], dtype=np.int64), self.constant([2, 3], dtype=np.int64)
         return self.node("Slice", y, start, ends, axes)
@@ -132,7 +120,7 @@ def onnx_model(weights: Weights, *, dtype: DTypeLike = np.float32) -> onnx.Model
     Raises:
       InputError: see `jaxsr.export.networks.network`.
     """
-    ops, scale, short = OnnxOperators(dtype), weights.model.scale, np.dtype(dtype) == np.float16
+    ops, scale, short = _OnnxOperators(dtype), weights.model.scale, np.dtype(dtype) == np.float16
     x = ops.node("Cast", "input", to=TensorProto.FLOAT16) if short else "input"
     y = network(ops, x, weights)
     y = ops.node("Cast", y, to=TensorProto.FLOAT) if short else y

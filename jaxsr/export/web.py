@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jaxsr.errors import InputError
-from jaxsr.export.files import write_onnx
-from jaxsr.export.opening import open_network
+from jaxsr.export.files import open_network, write_onnx
 from jaxsr.upscaling.engine import Interpolation
 from jaxsr.weights import Weights
 from jaxsr.weights.opening import short_name

@@ -5,10 +5,10 @@ import math
 import numpy as np
 
 from jaxsr.evaluation.protocol import PROTOCOL
+from results_page.commands import COMMANDS
 from results_page.plots import slope
 from results_page.real import real_section, real_table
 from results_page.recipes import recipes_sections
-from results_page.reproduction import COMMANDS
 from results_page.results import METRICS, PUBLISHED, ROWS, SETS, Figures, generations, markdown
 
 # The training of SRResNet in Ledig et al. 2017, section 3.2.

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from jaxsr.files import replacing
 
@@ -17,8 +18,6 @@ def draw_runs(path: Path, runs: Mapping[str, dict[str, Any]]) -> None:
       runs: {name: {"title", "scores": [{"step", "psnr_y", …}], "reference": {title: [[step, dB], …]}}}; "reference"
         is optional.
     """
-    from matplotlib.figure import Figure
-
     lines, columns = -(-len(runs) // 2), 2
     figure = Figure(figsize=(6.5 * columns, 4.2 * lines), layout="constrained")
     axes = figure.subplots(lines, columns, squeeze=False).ravel()
@@ -60,8 +59,6 @@ def draw_budgets(path: Path, budgets: Mapping[str, Sequence[tuple[int, float]]],
       budgets: {network: [(crops that a run saw, PSNR-Y at its end), …]}, the shortest run first.
       until: number of crops that the dashed lines reach.
     """
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(8, 5), layout="constrained")
     axis = figure.subplots()
     for color, (network, points) in enumerate(budgets.items()):
@@ -87,8 +84,6 @@ def draw_twins(path: Path, ours: Sequence[float], theirs: Sequence[float]) -> No
       ours: our loss at each update.
       theirs: PyTorch's loss at each update.
     """
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(8, 6), layout="constrained")
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
     steps = np.arange(1, len(ours) + 1)

@@ -1,13 +1,51 @@
-"""The sections on short runs with one change each, from the files of `benchmarks/recipes.py`."""
+"""The sections on short runs with one change each, from the files of `benchmarks/recipes.py`, and their words."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from jaxsr.errors import InputError
-from results_page.recipe_groups import GROUPS
 from results_page.results import METRICS, markdown
+
+
+class _Group(NamedTuple):
+    """A group of runs, whose figures are `recipes_GROUP.json`.
+
+    Attributes:
+      introduction: what a row is. Names in braces are flags of all runs, and "data".
+      remark: what else to know of the table.
+      heading: Markdown above the section; the first group stands below that of the chapter.
+    """
+
+    introduction: str
+    remark: str
+    heading: str = ""
+
+
+_GROUPS = {
+    "scratch": _Group(
+        "Each row is a run of `srresnet` with one change: {steps} updates of {batch-size} crops at a learning rate of "
+        "{learning-rate:g}, on {data}.",
+        "An update by SOAP takes longer than one by Adam. A random layer in the initialisation also breaks the path of "
+        "the colours through the other layers.",
+    ),
+    "continued": _Group(
+        "Each row goes on from the bundled `srresnet` with one change: {steps} updates of {batch-size} crops of {crop} "
+        "pixels at a learning rate of {learning-rate:g}, averaged (EMA {ema:g}), in {dtype}, on {data}. Runs "
+        "with other crops see as many pixels. Larger crops leave out the photos that are smaller.",
+        "An update by SOAP takes longer than one by Adam.",
+        "### More updates of the bundled `srresnet`\n\n",
+    ),
+    "srgan": _Group(
+        "Each row goes on from the bundled `srgan` with one change: {steps} updates of {batch-size} crops of {crop} "
+        "pixels at a learning rate of {learning-rate:g}, averaged (EMA {ema:g}), in {dtype}, on {data}. The "
+        "discriminator, a `{discriminator}` at {discriminator-learning-rate:g}, starts from random weights. The "
+        "content loss is that of `{perceptual}`.",
+        "LPIPS is better when it is lower.",
+        "### More updates of the bundled `srgan`\n\n",
+    ),
+}
 
 # Further updates of a trained network change its scores by little.
 _FINE = {"lpips_alex": ".4f", "psnr_y": ".3f"}
@@ -19,9 +57,9 @@ def recipes_sections(groups: Mapping[str, dict[str, Any]]) -> str:
     Differences are from the mean of the runs without a change, which differ by their seed.
 
     Args:
-      groups: {group: file of that group}, see `results_page.recipe_groups`.
+      groups: {group: file of that group}, see `benchmarks/recipes.py`.
     """
-    return "\n\n".join(f"{GROUPS[group].heading}{_section(group, document)}" for group, document in groups.items())
+    return "\n\n".join(f"{_GROUPS[group].heading}{_section(group, document)}" for group, document in groups.items())
 
 
 def _section(group, document):
@@ -37,11 +75,11 @@ def _section(group, document):
     lines += [_row(title, run, forms, alike) for title, run in runs.items()]
     named = _listed([METRICS[name][0].removesuffix(" (dB)") for name in shown])
     sentences = [
-        GROUPS[group].introduction.format(**document["base"] | {"data": " ".join(document["data"])}),
+        _GROUPS[group].introduction.format(**document["base"] | {"data": " ".join(document["data"])}),
         f"{named} {'is' if len(shown) == 1 else 'are'} on {document['validation']}.",
         _spread(forms, alike),
         "A change that helps this early need not help in the end.",
-        GROUPS[group].remark,
+        _GROUPS[group].remark,
     ]
     return f"{' '.join(sentences)}\n\n{markdown(lines)}"
 

@@ -8,7 +8,7 @@ They lie in one folder, as JSON:
 - `speed.json`: `benchmarks/models.py`
 - `twins.json`: `benchmarks/twins.py`
 - `recipes_*.json`: `benchmarks/recipes.py`
-- `runs/*.json`: `add_run`
+- `runs/*.json`: `scripts/report.py add-run`
 """
 
 import json
@@ -18,8 +18,6 @@ from typing import Any, NamedTuple
 
 from jaxsr.errors import InputError
 from jaxsr.evaluation.protocol import BICUBIC, PROTOCOL
-from jaxsr.files import replacing
-from results_page.recipe_groups import GROUPS
 
 SETS = ("Set5", "Set14", "Kodak24")
 
@@ -44,6 +42,8 @@ ROWS = (
 )
 
 REAL_SETS = {f"Kodak24, LR {kind}": kind for kind in ("web", "phone", "old")}
+
+RECIPES = ("scratch", "continued", "srgan")
 
 REAL_ROWS = ("bicubic", "srresnet", "srgan", "srresnet_real", "srgan_real", "realesrgan-x4plus")
 
@@ -79,7 +79,7 @@ class Figures(NamedTuple):
       budgets: {stage: [(crops that a whole run saw, PSNR-Y on Set5), …]}, the shortest run first.
       real: {(model, kind of real photos): one of the evaluator's results}.
       recipes: {group: {"base": flags of each run, "runs": {title: {"flags", "psnr_y", …}}, "data", "validation"}}.
-      runs: {name: see `add_run`}.
+      runs: {name: {"title", "command", "scores": [{"step", "psnr_y", …}]}}, and "reference" where there is one.
     """
 
     scores: Mapping[tuple[str, str], dict[str, Any]]
@@ -104,7 +104,9 @@ def read_figures(folder: Path) -> Figures:
         raise InputError(f"{folder / 'runs'} has no run: add one by scripts/report.py add-run")
     speed = _read(folder / "speed.json", "machine", "size", "networks")
     twins = _read(folder / "twins.json", "recipe", "jaxsr", "PyTorch")
-    recipes = {group: _read(folder / f"recipes_{group}.json", "base", "runs", "data", "validation") for group in GROUPS}
+    recipes = {
+        group: _read(folder / f"recipes_{group}.json", "base", "runs", "data", "validation") for group in RECIPES
+    }
     return Figures(scores, speed, twins, _budgets(folder / "budgets.json"), real, recipes, runs)
 
 
@@ -120,34 +122,6 @@ def _budgets(path):
     if few:
         raise InputError(f"{path} has runs of only one length of {', '.join(few)}: a slope needs two lengths")
     return {stage: sorted(points) for stage, points in budgets.items()}
-
-
-def add_run(folder: Path, workdir: Path, *, name: str, title: str, command: str) -> None:
-    """Store the validation scores of a training run as `folder/runs/NAME.json`.
-
-    A "reference", {title: [[updates, PSNR-Y in dB], …]} of other people's runs, can be added to the file by hand.
-
-    Args:
-      folder: the folder of the figures.
-      workdir: the folder of the run.
-      name: name of the file, without suffix.
-      title: title above the run's curve.
-      command: the command that started the run.
-
-    Raises:
-      InputError: the folder is not that of a run, or the run was never validated.
-    """
-    log = workdir / "metrics.jsonl"
-    if not log.is_file():
-        raise InputError(f"{workdir} is not the folder of a training run: it has no metrics.jsonl")
-    try:
-        scores = [row for row in map(json.loads, log.read_text().splitlines()) if "psnr_y" in row]
-    except ValueError:
-        raise InputError(f"{log} breaks off within a line: resume the run, which repairs it") from None
-    if not scores:
-        raise InputError(f"{workdir}: the run was not validated, so there is no curve to store")
-    with replacing(folder / "runs" / f"{name}.json") as temporary:
-        temporary.write_text(json.dumps({"title": title, "command": command, "scores": scores}, indent=1) + "\n")
 
 
 def generations(card: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -14,12 +14,6 @@ def noisy_pair(*shape):
     return np.clip(hr + generator.normal(0, 20 / 255, shape), 0, 1), hr
 
 
-@pytest.mark.parametrize("peak", [1.0, 255.0])
-def test_psnr_of_a_constant_error_is_the_closed_form(peak):
-    hr = np.full((9, 7, 3), 0.25 * peak)
-    assert psnr(hr + peak / 100, hr, peak=peak) == pytest.approx(40.0)
-
-
 def test_the_package_has_them_by_either_way_of_importing():
     from jaxsr.metrics import psnr as by_path
 
@@ -54,7 +48,9 @@ def test_psnr_does_not_wrap_around_on_uint8():
 def test_psnr_equals_skimage():
     metrics = pytest.importorskip("skimage.metrics", reason="scikit-image is not installed")
     sr, hr = noisy_pair(20, 30, 3)
-    assert psnr(sr, hr) == pytest.approx(metrics.peak_signal_noise_ratio(hr, sr, data_range=1))
+    expected = metrics.peak_signal_noise_ratio(hr, sr, data_range=1)
+    assert psnr(sr, hr) == pytest.approx(expected)
+    assert psnr(sr * 255, hr * 255, peak=255.0) == pytest.approx(expected)
 
 
 def test_ssim_wang_equals_skimage_where_the_window_lies_inside():
@@ -109,7 +105,7 @@ def daala_by_the_definition(sr, hr):
     return numerator / denominator
 
 
-@pytest.mark.parametrize("shape", [(150, 20), (90, 64), (300, 12)])
+@pytest.mark.parametrize("shape", [(150, 12), (40, 9), (300, 4)])
 def test_ssim_daala_equals_its_definition(shape):
     sr, hr = noisy_pair(*shape)
     assert ssim_daala(sr, hr) == pytest.approx(daala_by_the_definition(sr, hr), abs=1e-10)

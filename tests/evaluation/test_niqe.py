@@ -8,7 +8,6 @@ from scipy.ndimage import gaussian_filter
 from test_evaluate_script import run
 
 import jaxsr
-from jaxsr.commands.evaluate import main
 from jaxsr.errors import InputError
 from jaxsr.evaluation.photos import read_set
 from jaxsr.imaging.photo import read_photo
@@ -83,17 +82,3 @@ def test_pictures_without_an_original_are_scored_as_they_are_and_upscaled(tmp_pa
     for result, model in zip(results, ("nearest", "bicubic"), strict=True):
         assert (result["model"], result["scale"]) == (model, 4)
         assert result["mean"]["niqe"] == niqe(jaxsr.load(model)(read_photo(wild / "head.png")))
-
-
-@pytest.mark.parametrize(
-    ("flags", "complaint"),
-    [
-        ({"lr": (str(DATA / "Set5/HR"),)}, "--lr and --model"),
-        ({"model": ("bicubic",)}, "--data"),
-        ({"sr": (str(DATA / "Set5/HR"),), "degrade": "real"}, "--degrade"),
-        ({"sr": (str(DATA / "Set5/LR_bicubic_X4"),)}, "LR_bicubic_X4/baby: NIQE needs two blocks .* leave it out"),
-    ],
-)
-def test_what_cannot_be_scored_alone_is_one_sentence(flags, complaint):
-    with pytest.raises(InputError, match=complaint):
-        main(**flags)

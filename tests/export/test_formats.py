@@ -15,8 +15,8 @@ from random_networks import images, random_variables
 
 from jaxsr.commands.export import main
 from jaxsr.errors import InputError
+from jaxsr.export.files import open_network
 from jaxsr.export.jax_program import exported_program
-from jaxsr.export.opening import open_network
 from jaxsr.export.state_dict import layout_of
 from jaxsr.models import ESPCN, SRCNN, Compact, MSRResNet, RRDBNet, SRResNet
 from jaxsr.weights import Weights, save_weights

@@ -1,7 +1,5 @@
 """The commands that make the figures of the page of results."""
 
-from results_page.recipe_groups import GROUPS
-
 _EVALUATE = "python scripts/evaluate.py --data tests/data/Set5 tests/data/Set14 Kodak24"
 # {what: command}.
 COMMANDS = {
@@ -56,4 +54,13 @@ COMMANDS = {
     "the curve of each training below": (
         "python scripts/report.py add-run --run RUN --name NAME --title TITLE --command COMMAND"
     ),
-} | dict(group.command for group in GROUPS.values())
+    "one change at a time": (
+        "python benchmarks/recipes.py --data wallpapers BSDS399 T91 --validation Kodak8 --devices 1"
+    ),
+    "one change at a time, from the bundled srresnet, with wallpapers reduced by half": (
+        "python benchmarks/recipes.py --group continued --data wallpapers_half BSDS399 T91 --validation Kodak8"
+    ),
+    "one change at a time, from the bundled srgan, with wallpapers reduced by half": (
+        "python benchmarks/recipes.py --group srgan --data wallpapers_half BSDS399 T91 --validation gb82"
+    ),
+}
