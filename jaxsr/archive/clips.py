@@ -87,7 +87,7 @@ def upscale_clip_on_cluster(
 
 
 def _skipped(job, why):
-    return conclude([job], [Outcome(job, "skipped", why, 0.0)], kind="clips")
+    return conclude([job], {job: Outcome(job, "skipped", why, 0.0)}, kind="clips")
 
 
 class _ClipReplica:

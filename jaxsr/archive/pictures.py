@@ -66,7 +66,7 @@ def upscale_archive(
     if existing == "keep":
         outcomes = {job: Outcome(job, "skipped", "existing", 0.0) for job in jobs if job in kept}
     left = [task for task in tasks if task.job not in outcomes]
-    with reporting(report, jobs, outcomes.values(), sizes=sizes, choices=choices):
+    with reporting(report, jobs, outcomes, sizes=sizes, choices=choices):
         try:
             if left:
                 with contextlib.closing(_stream(settings, left, cluster)) as rows:
@@ -79,14 +79,14 @@ def upscale_archive(
                             choices[job.source] = Choice(row["model"], row["why"])
                             tell(job.source, (), choices[job.source])
         except KeyboardInterrupt:
-            say_how_to_go_on(jobs, outcomes.values(), existing=existing)
+            say_how_to_go_on(jobs, outcomes, existing=existing)
             raise
         finally:
             given_up = [task.target for task in left if task.job not in outcomes]
             # An error here must not hide why the run ended.
             with contextlib.suppress(OSError):
                 clear_abandoned(destination, again + given_up)
-        code = conclude(jobs, [*outcomes.values()])
+        code = conclude(jobs, outcomes)
         written = [task.target for task in tasks if task.job in outcomes and outcomes[task.job].status != "failed"]
         _check_arrived(destination, written)
         return code

@@ -12,13 +12,13 @@ from jaxsr.archive.scratch import joined
 from jaxsr.archive.store import exists, open_store
 from jaxsr.archive.transfer import fetch, put
 from jaxsr.upscaling import load
-from jaxsr.upscaling.automatic import AUTOMATIC
 from jaxsr.upscaling.choice import Choice
 from jaxsr.upscaling.compiled import keep_compiled
 from jaxsr.upscaling.engine import INTERPOLATIONS
 from jaxsr.upscaling.files import file_stages
+from jaxsr.upscaling.loading import AUTOMATIC
 from jaxsr.upscaling.outcome import is_disk_full, timed, why_failed
-from jaxsr.upscaling.progress import megapixels
+from jaxsr.upscaling.pictures import megapixels
 from jaxsr.upscaling.size import parse_size
 from jaxsr.weights import bundled_names
 

@@ -5,9 +5,8 @@ there through `cells.py` and `tiling.py` to the network. `files.py` upscales fil
 many of them.
 """
 
-from jaxsr.upscaling.automatic import AutomaticUpscaler
 from jaxsr.upscaling.files import upscale
 from jaxsr.upscaling.loading import load
-from jaxsr.upscaling.upscaler import Upscaler
+from jaxsr.upscaling.upscaler import AutomaticUpscaler, Upscaler
 
 __all__ = ["AutomaticUpscaler", "Upscaler", "load", "upscale"]

@@ -25,24 +25,11 @@ def upscale_cell_strips(
     cell: int,
     progress: Progress | None = None,
 ) -> Iterator[np.ndarray]:
-    """`upscale_strips` for a network that unshuffles its input.
+    """`upscale_strips` for a network that unshuffles its input, with all sizes in pixels.
 
-    Args:
-      apply: the network, on tiles [h, w, cell, cell, …] of cells. The kept part is given in cells, and the result is
-        [h kept · cell · scale, …]. With cells of one pixel, `apply` is as for `upscale_strips`.
-      rows: `rows(top, bottom)` returns these rows of the image, [bottom − top, W, …].
-      size: (height, width) of the image in pixels.
-      scale: output pixels per input pixel on both axes.
-      halo: input pixels on each side that an output pixel can depend on.
-      tile: largest side of a tile in input pixels.
-      cell: side of a cell in pixels.
-      progress: called after each tile with the number of tiles done and of all tiles.
-
-    Yields:
-      [h, W·scale, …], H·scale rows in all; as `upscale_strips`.
-
-    Raises:
-      InputError: as for `upscale_strips`. With larger cells, a tile that is too small is enlarged.
+    `apply` is the network on tiles [h, w, cell, cell, …] of cells. The kept part is given in cells, and the result is
+    [h kept · cell · scale, …]. With cells of one pixel, `apply` is as for `upscale_strips`. With larger cells, a tile
+    that is too small is enlarged.
     """
     if cell == 1:
         yield from upscale_strips(apply, rows, size=size, scale=scale, halo=halo, tile=tile, progress=progress)

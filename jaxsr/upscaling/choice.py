@@ -8,7 +8,7 @@ from PIL import Image
 
 from jaxsr.imaging.picture import Picture, open_picture
 from jaxsr.imaging.quality import Traces, file_quality, jpeg_quality, traces
-from jaxsr.upscaling.pillow import arrays_of
+from jaxsr.upscaling.arrays import arrays_of
 from jaxsr.weights.store import bundled_names
 
 # JPEGs of cameras have a quality of 90 to 98. Below this threshold the loss is visible at four times the size.
@@ -17,6 +17,8 @@ HIGH_QUALITY = 95
 PLAIN_NOISE = 5.0
 # Rows and columns in the middle of a large picture that are examined.
 _MIDDLE = 1024
+
+AnyPicture = Picture | Image.Image | np.ndarray | str | os.PathLike
 
 FAITHFUL, SHARP = ("srresnet", "srresnet_real"), ("srgan", "srgan_real")
 # Bundled networks that differ in their scale, by the name that stands for all of them.
@@ -49,14 +51,10 @@ def of_scale(name: str, scale: float) -> str:
 
 
 def choose(found: Traces, *, sharp: bool) -> Choice:
-    """Choose the network for a picture by its traces.
+    """Choose the network for a picture by its traces: an SRGAN if it is to be sharp, otherwise an SRResNet.
 
     The network for real photos is chosen for a JPEG below quality 95, for the traces of one, and for plain noise.
     Every other picture counts as clean.
-
-    Args:
-      found: the traces of the picture.
-      sharp: whether to choose an SRGAN instead of an SRResNet.
     """
     clean, real = SHARP if sharp else FAITHFUL
     histories = [("JPEG", found.quality), ("traces of a JPEG", found.former_quality)]
@@ -69,13 +67,7 @@ def choose(found: Traces, *, sharp: bool) -> Choice:
     return Choice(clean, f"{known[0][0]}, no noise" if known else "no traces of JPEG or noise")
 
 
-def choose_for(
-    image: Picture | Image.Image | np.ndarray | str | os.PathLike,
-    *,
-    sharp: bool,
-    scale: float = 4,
-    to: tuple[int, int] | None = None,
-) -> Choice:
+def choose_for(image: AnyPicture, *, sharp: bool, scale: float = 4, to: tuple[int, int] | None = None) -> Choice:
     """`choose` for a picture, and `of_scale`. Only the middle of a large picture is examined.
 
     Args:

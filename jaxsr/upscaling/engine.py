@@ -74,13 +74,9 @@ def interpolation_strips(
 def make_network_strips(
     model: Network, variables: dict[str, Any], refinement: Refinement, *, tile: int | None
 ) -> tuple[Strips, int]:
-    """`Upscaler.strips` for a network, and the side of its tiles.
+    """`Upscaler.strips` for a network, refined within each tile, and the side of its tiles in LR pixels.
 
-    Args:
-      model: the network.
-      variables: its variables.
-      refinement: what is done around the network, within each tile.
-      tile: side of the tiles in LR pixels; None for `fitting_tile`.
+    Without a given side it is that of `fitting_tile`.
 
     Raises:
       InputError: the tile is too small for the network.
@@ -90,17 +86,23 @@ def make_network_strips(
         cells = fitting_tile(working_bytes(model, refinement), halo=-(-halo // cell), free=free_memory())
         tile = cells * cell
     check_tile(tile, halo=halo)
-    apply = _in_halves(model, variables) if _has_halves(model, refinement) else _in_one(model, variables, refinement)
-    return partial(_network_strips, apply, scale=model.scale, halo=halo, tile=tile, cell=cell), tile
+    if _has_halves(model, refinement):
+        apply = _in_halves(model, variables)
+    else:
+        program = jax.jit(partial(upscale_tile, model, refinement))
+        apply = cropped(partial(program, variables), scale=model.scale * cell)
+
+    def strips(rows, size, to, progress):
+        options = {"scale": model.scale, "halo": halo, "tile": tile, "cell": cell, "progress": progress}
+        upscaled = upscale_cell_strips(apply, rows, size=size, **options)
+        natural = (size[0] * model.scale, size[1] * model.scale)
+        return upscaled if to == natural else map(_clipped, resize_strips(sliding(upscaled), natural, to))
+
+    return strips, tile
 
 
 def _has_halves(model, refinement):
     return model.upsampling_halo is not None and refinement == Refinement()
-
-
-def _in_one(model, variables, refinement):
-    program = jax.jit(partial(upscale_tile, model, refinement))
-    return cropped(lambda tile: program(variables, tile), scale=model.scale * model.unshuffle)
 
 
 def _in_halves(model, variables):
@@ -138,12 +140,8 @@ def working_bytes(model: Network, refinement: Refinement) -> int:
 def fitting_tile(bytes_per_pixel: int, *, halo: int, free: int) -> int:
     """Side of the largest tile that takes at most a gigabyte and at most half of the free memory.
 
-    If none is small enough, it is the smallest tile that is worth its halo.
-
-    Args:
-      bytes_per_pixel: see `working_bytes`.
-      halo: LR pixels on each side of a tile that are not kept.
-      free: free memory in bytes.
+    If none is small enough, it is the smallest tile that is worth its halo. `bytes_per_pixel` are `working_bytes`, the
+    halo is in LR pixels, and the free memory in bytes.
     """
     # If halos took half of a tile's side, three quarters of the work would be lost.
     sides = [side for side in _TILES if side > 3 * halo] or [4 * halo]
@@ -159,12 +157,6 @@ def free_memory() -> int:
     return psutil.virtual_memory().available
 
 
-def _network_strips(apply, rows: Rows, size, to, progress, *, scale, **tiles):
-    strips = upscale_cell_strips(apply, rows, size=size, scale=scale, progress=progress, **tiles)
-    natural = (size[0] * scale, size[1] * scale)
-    return strips if to == natural else map(_clipped, resize_strips(sliding(strips), natural, to))
-
-
 def _clipped(strip):
     return strip if strip.dtype == np.uint8 else np.clip(strip, 0.0, 1.0)
 
@@ -172,15 +164,8 @@ def _clipped(strip):
 def upscale_tile(model: Network, refinement: Refinement, variables: dict[str, Any], image: jax.Array) -> jax.Array:
     """Upscale one tile; compiled as one program.
 
-    Args:
-      model: the network.
-      refinement: what is done around it.
-      variables: its variables.
-      image: [h, w] or [h, w, 3], uint8 or float32 in [0, 1]. For a network that unshuffles its input, cells of these,
-        see `jaxsr.upscaling.cells`.
-
-    Returns:
-      The tile in the same form and dtype, `scale` times as large; pixels, not cells.
+    The tile is [h, w] or [h, w, 3], uint8 or float32 in [0, 1]; for a network that unshuffles its input, cells of these
+    (`jaxsr.upscaling.cells`). The result has the same form and dtype, and `scale` times as many pixels on each axis.
     """
     image = pixels(image, cell=model.unshuffle)
     upscaled = refinement.apply(

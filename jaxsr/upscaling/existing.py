@@ -45,13 +45,7 @@ def list_jobs(
     exists: Callable[[Job], bool] = has_result,
     choose: Callable[[Path], Choice] | None = None,
 ) -> int:
-    """Print what would be done with each picture.
-
-    Args:
-      jobs: the pictures.
-      existing: what would be done with existing results.
-      exists: whether the result of a job exists.
-      choose: chooses the network for a picture, which is printed too; None if the network is named.
+    """Print what would be done with each picture, and the network that `choose` chooses for it.
 
     Returns:
       The exit code: 0, or 1 if a picture cannot be read to choose its network.

@@ -47,7 +47,7 @@ class Opened(NamedTuple):
     Attributes:
       picture: the picture, the first one of its file.
       upscaler: its upscaler.
-      choice: the network of this upscaler and why it was chosen; None if it was named.
+      choice: the network that was chosen for it and why; None if it was named.
       frames: all pictures of the file; None if there is only one, or if the first is upscaled alone.
     """
 
@@ -55,10 +55,6 @@ class Opened(NamedTuple):
     upscaler: Upscaler
     choice: Choice | None
     frames: Frames | None = None
-
-
-def _warn(opened):
-    warn_of_notes(opened.picture)
 
 
 def file_stages(
@@ -70,7 +66,7 @@ def file_stages(
     salvage: bool = False,
     keep_times: bool = False,
     first_frame: bool = False,
-    note: Callable[[Opened], None] = _warn,
+    note: Callable[[Opened], None] = lambda opened: warn_of_notes(opened.picture),
 ) -> Stages:
     """The stages that upscale files with an upscaler.
 
@@ -120,8 +116,7 @@ def file_stages(
             os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
 
     def discard(computed):
-        _, raws = computed
-        for raw in raws:
+        for raw in computed[1]:
             raw.file.close()
 
     return Stages(read, compute, write, discard)
@@ -130,14 +125,7 @@ def file_stages(
 def upscale_file(
     upscaler: AnyUpscaler, source: Path, target: Path, *, progress: Progress | None = None, **options: Any
 ) -> None:
-    """Read a picture, upscale it and write it. The target appears complete or not at all.
-
-    Args:
-      upscaler: the network or interpolation.
-      source: the picture.
-      target: the file to write.
-      progress: called after each tile with the number of tiles done and of all tiles.
-      options: options of `file_stages`.
+    """Read a picture, upscale it and write it, by the stages of `file_stages`, which explains the options.
 
     Raises:
       InputError: `source` is not a picture that can be upscaled, or `target` cannot hold the result.

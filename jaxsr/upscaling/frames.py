@@ -16,11 +16,7 @@ Compute = Callable[[Picture, Raw | None, Progress | None], Raw]
 def upscale_frames(compute: Compute, frames: Frames, *, progress: Progress | None = None) -> list[Raw]:
     """Upscale the frames of an animation or the pages of a file.
 
-    Args:
-      compute: upscales one picture.
-      frames: the pictures.
-      progress: called with the number of tiles done and of all tiles, as if each picture had as many tiles as the
-        current one.
+    Progress is told as if each picture had as many tiles as the current one.
 
     Returns:
       For an animation one `Raw`, with the frames one below the other; for pages one `Raw` each.

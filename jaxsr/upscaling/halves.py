@@ -33,10 +33,8 @@ def in_halves(
       scale: output pixels per input pixel on both axes.
       halo: LR pixels on each side that an output pixel can depend on.
       upsampling_halo: feature pixels on each side that an output pixel can depend on in the second half.
-      piece: largest side of a piece in LR pixels, without its halos. In 128 pixels the halo weighs little, and in 64
-        it still takes less than a fifth.
+      piece: largest side of a piece in LR pixels, without its halos.
     """
-
     window = partial(_window, full_halo=halo, halo=upsampling_halo, piece=piece)
 
     def apply(image, kept):

@@ -10,13 +10,14 @@ from typing import Any
 import jax.numpy as jnp
 
 from jaxsr.errors import InputError
-from jaxsr.upscaling.automatic import AUTOMATIC, AutomaticUpscaler
 from jaxsr.upscaling.choice import FAITHFUL, SHARP, Choice, of_scale
 from jaxsr.upscaling.engine import INTERPOLATIONS, Interpolation, interpolation_strips, make_network_strips
 from jaxsr.upscaling.refinement import Refinement
-from jaxsr.upscaling.upscaler import Upscaler
+from jaxsr.upscaling.upscaler import AutomaticUpscaler, Upscaler
 from jaxsr.weights.lineage import find_base, interpolated
 from jaxsr.weights.opening import open_weights, short_name
+
+AUTOMATIC = "auto"
 
 
 def load(
@@ -48,7 +49,12 @@ def load(
     if name_or_path != AUTOMATIC:
         if sharp:
             raise InputError(f"sharp (--sharp) is for the model auto: leave out either it or the model {name_or_path}")
-        return _of_its_scale(name_or_path, base=base, **options)
+        if isinstance(name_or_path, str) and scale is not None:
+            name = of_scale(name_or_path, scale)
+            if name != name_or_path:
+                choice = Choice(name, f"{name_or_path} for ×{scale:g}")
+                return replace(load_named(name, base=base, **options), choice=choice)
+        return load_named(name_or_path, base=base, **options)
     if base is not None:
         raise InputError("base (--base) needs a named network: give its SRGAN as the model too")
     sharp = sharp or strength is not None
@@ -56,14 +62,6 @@ def load(
     # Wrong options are refused now, not at the first picture.
     clean = opened((SHARP if sharp else FAITHFUL)[0])
     return AutomaticUpscaler(AUTOMATIC, clean.scale, {}, opened, sharp)
-
-
-def _of_its_scale(name_or_path, *, scale, **options):
-    name = of_scale(name_or_path, scale) if isinstance(name_or_path, str) and scale is not None else name_or_path
-    upscaler = load_named(name, scale=scale, **options)
-    if name == name_or_path:
-        return upscaler
-    return replace(upscaler, choice=Choice(name, f"{name_or_path} for ×{scale:g}"))
 
 
 def load_named(
@@ -126,10 +124,9 @@ def load_named(
     strips, tile = make_network_strips(model, weights.variables, refinement, tile=tile)
     fields = ", ".join(f"{field}={value}" for field, value in weights.card["architecture"]["fields"].items())
     kind = f"{type(model).__name__}({fields}) in {dtype.name}, tile {tile}"
-    switched_on = [f"strength {strength:g}"] if strength is not None else []
-    switched_on += [name.replace("_", " ") for name in ("self_ensemble", "color_lock") if getattr(refinement, name)]
-    switched_on += [f"back-project {back_project}"] if back_project else []
-    name = ", ".join([short_name(name_or_path), *switched_on])
+    options = {"self ensemble": self_ensemble, "color lock": color_lock, f"back-project {back_project}": back_project}
+    applied = [] if strength is None else [f"strength {strength:g}"]
+    name = ", ".join([short_name(name_or_path), *applied, *(option for option, given in options.items() if given)])
     return Upscaler(name, model.scale if scale is None else scale, weights.card, kind, strips)
 
 

@@ -46,11 +46,8 @@ def identity(path: Path | str) -> Identity:
 def reason_to_skip(job: Job, before: Identity, mine: bool, *, overwrite: bool) -> str:
     """Why a job is skipped, in a few words; "" if it is not.
 
-    Args:
-      job: the job.
-      before: identity of the result when the run began.
-      mine: whether the result could be claimed.
-      overwrite: whether to replace a result that existed when the run began.
+    `before` is the identity of its result when the run began, which `overwrite` replaces; `mine` is whether the result
+    could be claimed.
     """
     if not mine:
         return "in another process"

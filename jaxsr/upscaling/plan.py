@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from jaxsr.errors import InputError
@@ -98,10 +99,7 @@ def find_sources(
 ) -> list[Source]:
     """The named pictures and the pictures of the named folders, each once.
 
-    Args:
-      inputs: files, which need not exist, and folders.
-      recursive: whether to include the pictures in subfolders.
-      apart_from: a subfolder to leave out.
+    Files need not exist. `apart_from` is a subfolder to leave out.
 
     Raises:
       InputError: nothing is named, or a folder has no pictures.
@@ -158,39 +156,24 @@ def require_apart(jobs: Sequence[Job], *, suffixes: Sequence[str] = WRITTEN_SUFF
     Names that differ only in upper and lower case are apart, unless the file system ignores case.
     """
     sources = {os.path.realpath(job.source) for job in jobs}
-    writers: dict[str, Job] = {}
+    written, written_in_any_case = {}, {}
+    one_in_any_case = cache(ignores_case)
     for job in jobs:
-        if Path(job.target).suffix.lower() not in suffixes:
+        target = Path(job.target)
+        if target.suffix.lower() not in suffixes:
             names = ", ".join(suffixes)
             raise InputError(f"{job.target}: give the output a name in {names}, or a folder's with / at its end")
-        if os.path.realpath(job.target) in sources:
+        if os.path.realpath(target) in sources:
             raise InputError(f"{job.target}: this would replace an input; give the output another name")
-        if os.path.isdir(job.target):
+        if os.path.isdir(target):
             raise InputError(f"{job.target} is a folder, so no result can be written there; rename or remove it")
-        _require_own_name(job, writers.setdefault(str(job.target), job))
-    if len({name.casefold() for name in writers}) < len(writers):
-        _require_own_case(writers)
-
-
-def _require_own_name(job, other):
-    if other.source != job.source:
-        raise InputError(
-            f"{job.target}: both {other.source} and {job.source} would be written there; upscale them separately"
-        )
-
-
-def _require_own_case(writers):
-    """Refuse names that differ only in case, if that is nothing to the file system of their folder."""
-    seen, ignored = {}, {}
-    for name, job in writers.items():
-        other = seen.setdefault(name.casefold(), job)
-        folder = Path(job.target).parent
-        if other is job:
-            continue
-        # URIs are of file systems that cannot be tried from here.
-        if folder not in ignored:
-            ignored[folder] = isinstance(job.target, str) or ignores_case(folder)
-        if ignored[folder]:
+        other = written.setdefault(target, job)
+        if other.source != job.source:
+            raise InputError(
+                f"{job.target}: both {other.source} and {job.source} would be written there; upscale them separately"
+            )
+        other = written_in_any_case.setdefault(str(target).casefold(), job)
+        if other.target != job.target and one_in_any_case(target.parent):
             raise InputError(
                 f"{job.target}: the result of {other.source} has the same name but for upper and lower case, which may "
                 f"be one file there; rename {job.source}, or upscale it into another folder"

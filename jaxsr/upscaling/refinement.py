@@ -52,12 +52,10 @@ class Refinement:
         """`upscale(lr)` with these refinements.
 
         Args:
-          upscale: the network, from [H, W, 3] in [0, 1] to [H·scale, W·scale, 3] in about [0, 1], not clipped.
+          upscale: the network, from [H, W, 3] in [0, 1] to [H·scale, W·scale, 3] in about [0, 1], not clipped, as is
+            what is returned.
           lr: [H, W, 3] in [0, 1].
           scale: output pixels per input pixel of the network.
-
-        Returns:
-          [H·scale, W·scale, 3] in about [0, 1], not clipped.
         """
         sr = self_ensembled(upscale, lr) if self.self_ensemble else upscale(lr)
         if self.color_lock:
@@ -85,26 +83,17 @@ def back_projected(sr: jax.Array, lr: jax.Array, *, scale: int) -> jax.Array:
     input.
 
     Args:
-      sr: a result, [H·scale, W·scale, C] in about [0, 1], not clipped.
+      sr: a result, [H·scale, W·scale, C] in about [0, 1], not clipped, as is what is returned.
       lr: the input, [H, W, C] in [0, 1].
       scale: output pixels per input pixel.
-
-    Returns:
-      The shape and range of `sr`.
     """
     return sr + resize(lr - resize(sr, 1 / scale), scale)
 
 
 def color_locked(sr: jax.Array, lr: jax.Array, *, scale: int) -> jax.Array:
-    """The result with its low frequencies, by a Gaussian of 4 LR pixels, replaced by those of the input.
+    """A result with its low frequencies, by a Gaussian of 4 LR pixels, replaced by those of the input.
 
-    Args:
-      sr: a result, [H·scale, W·scale, C] in about [0, 1], not clipped.
-      lr: the input, [H, W, C] in [0, 1].
-      scale: output pixels per input pixel.
-
-    Returns:
-      The shape and range of `sr`.
+    Arguments and result are those of `back_projected`.
     """
     difference = lr - resize(sr, 1 / scale)
     rows, columns = (

@@ -5,7 +5,7 @@ import json
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -18,29 +18,26 @@ from jaxsr.upscaling.outcome import Outcome
 from jaxsr.upscaling.plan import Job
 
 
-def summary(jobs: Sequence[Job], outcomes: Collection[Outcome], *, kind: str = "pictures") -> str:
-    """The failures, one per line in the order of the jobs, and a line of counts.
+def summary(jobs: Sequence[Job], outcomes: Mapping[Job, Outcome], *, kind: str = "pictures") -> str:
+    """The failures, one per line in the order of the jobs, and a line of counts. Not all jobs need have an outcome.
 
-    Args:
-      jobs: all jobs of the run.
-      outcomes: the outcomes of those that have one.
-      kind: what the jobs are, in the plural.
+    `kind` is what the jobs are, in the plural.
     """
-    position = {job: number for number, job in enumerate(jobs)}
-    failed = sorted((o for o in outcomes if o.status == "failed"), key=lambda outcome: position[outcome.job])
-    skipped = Counter(outcome.reason for outcome in outcomes if outcome.status == "skipped")
+    ended = [outcomes[job] for job in jobs if job in outcomes]
+    failed = [outcome.reason for outcome in ended if outcome.status == "failed"]
+    skipped = Counter(outcome.reason for outcome in ended if outcome.status == "skipped")
     why = f" ({', '.join(f'{count} {reason}' for reason, count in sorted(skipped.items()))})" if skipped else ""
     counts = [
-        f"{len(outcomes) - len(failed) - skipped.total()} of {len(jobs)} {kind} upscaled",
+        f"{len(ended) - len(failed) - skipped.total()} of {len(jobs)} {kind} upscaled",
         f"{skipped.total()} skipped{why}",
         f"{len(failed)} failed",
     ]
-    left = len(jobs) - len(outcomes)
+    left = len(jobs) - len(ended)
     counts += [f"{left} not begun or given up"] if left else []
-    return "\n".join([*(f"error: {outcome.reason}" for outcome in failed), ", ".join(counts)])
+    return "\n".join([*(f"error: {reason}" for reason in failed), ", ".join(counts)])
 
 
-def conclude(jobs: Sequence[Job], outcomes: Sequence[Outcome], *, kind: str = "pictures") -> int:
+def conclude(jobs: Sequence[Job], outcomes: Mapping[Job, Outcome], *, kind: str = "pictures") -> int:
     """Print the summary, unless the only job is done. The arguments are those of `summary`.
 
     Returns:
@@ -49,14 +46,15 @@ def conclude(jobs: Sequence[Job], outcomes: Sequence[Outcome], *, kind: str = "p
     Raises:
       InputError: the only job failed.
     """
-    if len(jobs) == 1 and outcomes[0].status == "failed":
-        raise InputError(outcomes[0].reason)
-    if len(jobs) > 1 or outcomes[0].status == "skipped":
+    statuses = {outcome.status for outcome in outcomes.values()}
+    if len(jobs) == 1 and "failed" in statuses:
+        raise InputError(outcomes[jobs[0]].reason)
+    if len(jobs) > 1 or statuses != {"done"}:
         print(summary(jobs, outcomes, kind=kind), file=sys.stderr)
-    return 0 if all(outcome.status != "failed" for outcome in outcomes) else 1
+    return 1 if "failed" in statuses else 0
 
 
-def say_how_to_go_on(jobs: Sequence[Job], outcomes: Collection[Outcome], *, existing: Existing) -> None:
+def say_how_to_go_on(jobs: Sequence[Job], outcomes: Mapping[Job, Outcome], *, existing: Existing) -> None:
     """Print the summary of pictures after Ctrl-C, and what the same command does then."""
     again = "begins again" if existing == "replace" else "goes on from here with --skip-existing"
     print(f"{summary(jobs, outcomes)}\nthe same command {again}", file=sys.stderr)
@@ -98,7 +96,7 @@ def _unwritable(path, error):
 def reporting(
     path: Path | None,
     jobs: Sequence[Job],
-    outcomes: Collection[Outcome],
+    outcomes: Mapping[Job, Outcome],
     *,
     sizes: Mapping[Job, float | None],
     choices: Mapping[Path, Choice | None],
@@ -115,9 +113,9 @@ def reporting(
     Args:
       path: the JSON file; None for no report.
       jobs: all jobs of the run.
-      outcomes: the outcomes of those that have one, at the end of the context.
-      sizes: the megapixels of the inputs that are known then.
-      choices: the networks chosen by then, by the path of the source.
+      outcomes: the outcomes, known at the end of the context, as are sizes and choices.
+      sizes: the megapixels of the inputs.
+      choices: the networks that were chosen, by the path of the source.
 
     Raises:
       InputError: the report cannot be written.
@@ -136,10 +134,9 @@ def reporting(
 def _write(path, jobs, outcomes, sizes, choices):
     if path is None:
         return
-    outcome_of = {outcome.job: outcome for outcome in outcomes}
     pictures = []
     for job in jobs:
-        outcome, choice = outcome_of.get(job), choices.get(job.source)
+        outcome, choice = outcomes.get(job), choices.get(job.source)
         pictures.append(
             {
                 "source": str(job.source),

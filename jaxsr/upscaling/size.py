@@ -12,17 +12,10 @@ ResultSize = Callable[[tuple[int, int]], tuple[int, int]]
 
 
 def parse_size(text: str | None, *, scale: float | None) -> ResultSize | None:
-    """Parse "3840x2160", "3840x" or "x2160".
-
-    Args:
-      text: width and height in pixels. If one is left out, the aspect ratio is kept. None for no size.
-      scale: the scale that is given otherwise, or None. A size and a scale exclude each other.
-
-    Returns:
-      A function from (height, width) of a picture to that of its result; None without a text.
+    """Parse width and height in pixels: "3840x2160", or "3840x" or "x2160" to keep the aspect ratio. None for no size.
 
     Raises:
-      InputError: the text is not a size, or a size and a scale are given.
+      InputError: the text is not a size, or a scale is given too.
     """
     if text is None:
         return None

@@ -7,6 +7,7 @@ last tile of a row therefore lies flush with the edge, and overlaps its neighbou
 The result is yielded in strips from top to bottom, one per row of tiles, so that memory does not grow with the image.
 """
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -192,19 +193,12 @@ def _halved(tile, halo, error):
 
 
 def joined(strips: Iterator[np.ndarray], height: int) -> np.ndarray:
-    """Join strips to an array [height, W, …], without a second copy of them all.
-
-    Raises:
-      ValueError: there are no strips.
-    """
-    output, row = None, 0
-    for strip in strips:
-        if output is None:
-            output = np.empty((height, *strip.shape[1:]), strip.dtype)
+    """Join strips, one or more, to an array [height, W, …], without a second copy of them all."""
+    first = next(strips)
+    output, row = np.empty((height, *first.shape[1:]), first.dtype), 0
+    for strip in itertools.chain([first], strips):
         output[row : row + len(strip)] = strip
         row += len(strip)
-    if output is None:
-        raise ValueError("there are no strips to join")
     return output
 
 

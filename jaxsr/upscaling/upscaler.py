@@ -3,7 +3,7 @@
 import math
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -11,11 +11,10 @@ import numpy as np
 from PIL import Image
 
 from jaxsr.errors import InputError
-from jaxsr.imaging.picture import Picture, open_picture, warn_of_notes
+from jaxsr.imaging.picture import open_picture, warn_of_notes
 from jaxsr.imaging.strips import Rows
-from jaxsr.upscaling.arrays import checked_array
-from jaxsr.upscaling.choice import Choice
-from jaxsr.upscaling.pillow import arrays_of, pillow_image
+from jaxsr.upscaling.arrays import arrays_of, checked_array, pillow_image
+from jaxsr.upscaling.choice import AnyPicture, Choice, choose_for
 from jaxsr.upscaling.size import checked_size
 from jaxsr.upscaling.tiling import Progress, Strips, joined
 from jaxsr.upscaling.transparency import transparent_strips
@@ -36,9 +35,7 @@ class AnyUpscaler(ABC):
     card: dict[str, Any]
 
     @abstractmethod
-    def fitting(
-        self, image: Picture | Image.Image | np.ndarray | str | os.PathLike, *, to: tuple[int, int] | None = None
-    ) -> "tuple[Upscaler, Choice | None]":
+    def fitting(self, image: AnyPicture, *, to: tuple[int, int] | None = None) -> "tuple[Upscaler, Choice | None]":
         """The upscaler for a picture, and which network was chosen and why; None if it is the one that was named.
 
         Args:
@@ -173,6 +170,30 @@ class Upscaler(AnyUpscaler):
 
     def __repr__(self) -> str:
         return f"Upscaler({self.name!r}: ×{self.scale:g}, {self.description})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AutomaticUpscaler(AnyUpscaler):
+    """An upscaler that uses the network chosen by `jaxsr.upscaling.choice.choose` for each picture.
+
+    Each network is loaded when it is first needed. Of a batch, each image has its own.
+
+    Attributes:
+      open: returns the upscaler of a bundled name, the same object each time.
+      sharp: whether to choose among SRGANs instead of SRResNets.
+    """
+
+    open: Callable[[str], Upscaler]
+    sharp: bool
+
+    def fitting(self, image: AnyPicture, *, to: tuple[int, int] | None = None) -> tuple[Upscaler, Choice]:
+        """The upscaler that is chosen for a picture, and the reason; see `AnyUpscaler.fitting`."""
+        choice = choose_for(image, sharp=self.sharp, scale=self.scale, to=to)
+        return self.open(choice.model), choice
+
+    def __repr__(self) -> str:
+        kind = "sharp" if self.sharp else "faithful"
+        return f"AutomaticUpscaler(×{self.scale:g}, {kind}, chosen for each picture)"
 
 
 def _rows(image):

@@ -1,6 +1,5 @@
 """The description of a clip: times, colours and geometry of its frames, and which clips are refused."""
 
-import itertools
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,8 +11,8 @@ from av.stream import Disposition
 from jaxsr.errors import InputError
 from jaxsr.imaging.encoding import HDR_CURVES
 from jaxsr.video.color import BT709, UNSPECIFIED, Coding, check_matrix, usual_matrix
+from jaxsr.video.ffmpeg import decoded, opened
 from jaxsr.video.planes import PlaneLayout, layout_of
-from jaxsr.video.reading import decoded, opened
 
 LIMITED_RANGE, _FULL_RANGE = 1, 2
 # AVFieldOrder: the values above progressive are interlaced.
@@ -160,6 +159,7 @@ def _described(path, stream, frame, times, keys, last):
     full = jpeg or frame.color_range == _FULL_RANGE or (frame.color_range == 0 and layout.kind != "yuv")
     # Always name the matrix. Without it, players would assume another one for the larger result.
     tags = (_FULL_RANGE if jpeg else frame.color_range, matrix, frame.color_primaries, frame.color_trc)
+    mean_rate = Fraction(len(times), times[-1] - times[0] + last) / stream.time_base
     notes = ["transparency is not kept"] if any(c.is_alpha for c in frame.format.components) else []
     if frame.color_trc in HDR_CURVES:
         notes.append(f"HDR ({HDR_CURVES[frame.color_trc]}): upscaled as coded; mastering metadata is not copied")
@@ -173,7 +173,7 @@ def _described(path, stream, frame, times, keys, last):
         sample_aspect=stream.sample_aspect_ratio,
         display_matrix=_display_matrix(frame),
         time_base=stream.time_base,
-        rate=stream.average_rate or stream.guessed_rate or _mean_rate(times, last, stream.time_base),
+        rate=stream.average_rate or stream.guessed_rate or mean_rate,
         times=times,
         keys=keys,
         last=last,
@@ -181,15 +181,6 @@ def _described(path, stream, frame, times, keys, last):
     )
 
 
-def _mean_rate(times, last, time_base):
-    return Fraction(len(times), times[-1] - times[0] + last) / time_base
-
-
 def _display_matrix(frame):
     found = [data for data in frame.side_data if data.type.name == "DISPLAYMATRIX"]
     return tuple(map(int, np.frombuffer(bytes(found[0]), np.int32)[:9])) if found else None
-
-
-def key_before(clip: Clip, time: int) -> int:
-    """The time of the key frame at which decoding must start to reach this time."""
-    return max(itertools.takewhile(lambda key: key <= time, clip.keys), default=clip.times[0])

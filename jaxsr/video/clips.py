@@ -24,12 +24,7 @@ def upscale_clips(
 ) -> int:
     """Upscale clips one after another, with a progress bar on stderr and each result's path on stdout.
 
-    Args:
-      upscaler: the network.
-      jobs: the clips.
-      wishes: what the user wants of the results.
-      existing: what to do with results that exist.
-      report: file for a JSON report, or None.
+    `report` is the file for a JSON report, or None.
 
     Returns:
       The exit code: 0, or 1 if a clip failed.
@@ -41,11 +36,11 @@ def upscale_clips(
     if existing == "refuse":
         refuse_existing(jobs)
     before = [identity(job.target) for job in jobs]
-    outcomes, sizes, choices = [], {}, {}
+    outcomes, sizes, choices = {}, {}, {}
     with reporting(report, jobs, outcomes, sizes=sizes, choices=choices):
         try:
             for job, seen in zip(jobs, before, strict=True):
-                outcomes.append(_outcome(upscaler, job, seen, wishes, existing == "replace", sizes, choices))
+                outcomes[job] = _outcome(upscaler, job, seen, wishes, existing == "replace", sizes, choices)
         except KeyboardInterrupt:
             again = "resumes from the segments that are finished"
             if existing == "replace" and outcomes:

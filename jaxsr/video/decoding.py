@@ -8,9 +8,9 @@ from typing import NamedTuple
 import av
 
 from jaxsr.errors import InputError
-from jaxsr.video.clip import Clip, check_progressive, key_before, times_go_back
+from jaxsr.video.clip import Clip, check_progressive, times_go_back
+from jaxsr.video.ffmpeg import decoded, opened
 from jaxsr.video.planes import Planes, planes_of
-from jaxsr.video.reading import decoded, opened
 
 
 class Frame(NamedTuple):
@@ -26,15 +26,14 @@ class Frame(NamedTuple):
 
 
 def decode(clip: Clip, start: int, stop: int) -> Generator[Frame]:
-    """Yield the frames with start ≤ time < stop, in this order.
-
-    Packets that cannot be decoded are skipped, as players do.
+    """Yield the frames with start ≤ time < stop, in this order. Packets that cannot be decoded are skipped.
 
     Raises:
       InputError: a frame is interlaced, differs in size from the first, or is not later than the one before.
     """
     previous = None
-    for frame in _frames(clip, key_before(clip, start)):
+    key = max((key for key in clip.keys if key <= start), default=clip.times[0])
+    for frame in _frames(clip, key):
         check_progressive(frame, 0, clip.path)
         if frame.pts is None or (previous is not None and frame.pts <= previous):
             raise times_go_back(clip.path)

@@ -15,12 +15,15 @@ from jaxsr.files import replacing
 from jaxsr.kernels.processor import processor_features
 from jaxsr.video.clip import LIMITED_RANGE, Clip
 from jaxsr.video.color import BT709, Coding
+from jaxsr.video.ffmpeg import location, usual_priority
 from jaxsr.video.planes import PlaneLayout, Planes, frame_of
-from jaxsr.video.priority import usual_priority
-from jaxsr.video.reading import location
 
 # For each encoder, a CRF without visible loss, and its usual preset.
-_USUAL = {"libx264": ("18", "medium"), "libx265": ("20", "medium"), "libsvtav1": ("24", "8")}
+_USUAL = {
+    "libx264": {"crf": "18", "preset": "medium"},
+    "libx265": {"crf": "20", "preset": "medium"},
+    "libsvtav1": {"crf": "24", "preset": "8"},
+}
 # Seconds added to the times in a segment's file: NUT has no negative times, but decoding can start before zero.
 _LEAD = 3600
 # x265 and SVT-AV1 print past FFmpeg's log, so they must be silenced themselves: by an option, and by the environment.
@@ -30,19 +33,12 @@ os.environ.setdefault("SVT_LOG", "1")
 
 
 @dataclass(frozen=True)
-class Encoding:
-    """How frames are encoded.
+class VideoEncoding:
+    """How frames are encoded. The attributes that are not explained are those of `Clip`, of the result.
 
     Attributes:
       codec: FFmpeg's name of the encoder.
       options: options of the encoder.
-      size: (height, width).
-      layout: layout of the planes.
-      coding: coding of the colours.
-      tags: see `Clip`.
-      sample_aspect: see `Clip`.
-      time_base: see `Clip`.
-      rate: see `Clip`.
       lead: added to a frame's time in a segment's file, in units of time.
     """
 
@@ -60,7 +56,7 @@ class Encoding:
 
 def choose_encoding(
     clip: Clip, size: tuple[int, int], suffix: str, *, codec: str | None, crf: float | None, preset: str | None
-) -> Encoding:
+) -> VideoEncoding:
     """Choose how the result of a clip is encoded.
 
     Args:
@@ -83,17 +79,16 @@ def choose_encoding(
     # Of h264, for example, FFmpeg chooses the encoder.
     name = encoder.name
     layout = _layout(clip, encoder, size)
-    usual = dict(zip(("crf", "preset"), _USUAL.get(name, (None, None)), strict=True))
-    given = {"crf": None if crf is None else f"{crf:g}", "preset": preset}
-    chosen = {option: given[option] or usual[option] for option in usual}
-    options = {option: value for option, value in chosen.items() if value}
+    given = {} if crf is None else {"crf": f"{crf:g}"}
+    given |= {"preset": preset} if preset else {}
+    options = _USUAL.get(name, {}) | given
     known = {option.name for option in av.CodecContext.create(name, "w").supported_options.private}
     for option in options.keys() - known:
         raise InputError(f"--{option} {options[option]}: {name} has no such option; leave it out")
     options |= _QUIET.get(name, {})
     lead = round(_LEAD / clip.time_base) - clip.times[0]
     colors = _colors(clip, layout)
-    encoding = Encoding(name, options, size, layout, *colors, clip.sample_aspect, clip.time_base, clip.rate, lead)
+    encoding = VideoEncoding(name, options, size, layout, *colors, clip.sample_aspect, clip.time_base, clip.rate, lead)
     _try(encoding, given)
     return encoding
 
@@ -130,7 +125,7 @@ def _try(encoding, given):
     try:
         _open(av.CodecContext.create(encoding.codec, "w"), encoding)
     except (av.FFmpegError, ValueError) as error:
-        flags = " ".join(f"--{name} {value}" for name, value in given.items() if value is not None)
+        flags = " ".join(f"--{name} {value}" for name, value in given.items())
         height, width = encoding.size
         raise InputError(
             f"{encoding.codec} refuses {width} × {height} {encoding.layout.name} {flags}: "
@@ -154,7 +149,7 @@ def _open(context, encoding):
         context.open()
 
 
-def set_picture(context: av.VideoCodecContext, encoding: Encoding) -> None:
+def set_picture(context: av.VideoCodecContext, encoding: VideoEncoding) -> None:
     """Set the tags of the colours and the aspect of the pixels."""
     if encoding.sample_aspect:
         context.sample_aspect_ratio = encoding.sample_aspect
@@ -162,7 +157,7 @@ def set_picture(context: av.VideoCodecContext, encoding: Encoding) -> None:
 
 
 @contextmanager
-def segment_writer(path: Path, encoding: Encoding) -> Generator[Callable[[int, Planes], None]]:
+def segment_writer(path: Path, encoding: VideoEncoding) -> Generator[Callable[[int, Planes], None]]:
     """Give a function that writes a frame, from its time and planes. The file appears complete or not at all.
 
     The format is NUT, the only one that keeps any unit of time.
@@ -188,7 +183,7 @@ def segment_writer(path: Path, encoding: Encoding) -> Generator[Callable[[int, P
             output.mux(packet)
 
 
-def segment_packets(path: Path, encoding: Encoding) -> Iterator[tuple[int, av.Packet]]:
+def segment_packets(path: Path, encoding: VideoEncoding) -> Iterator[tuple[int, av.Packet]]:
     """Yield (time of the frame in the clip, packet) of a segment, in the order of decoding."""
     with av.open(location(path)) as container:
         for packet in container.demux(container.streams.video[0]):

@@ -18,7 +18,7 @@ from jaxsr.upscaling.upscaler import AnyUpscaler, Upscaler
 from jaxsr.video.clip import Clip, open_clip
 from jaxsr.video.color import rgb_from_planes
 from jaxsr.video.decoding import decode
-from jaxsr.video.encoding import Encoding, choose_encoding
+from jaxsr.video.encoding import VideoEncoding, choose_encoding
 from jaxsr.video.holding import check_streams
 from jaxsr.video.joining import join
 from jaxsr.video.pipeline import Tally, enlarger, upscale_segments
@@ -28,13 +28,10 @@ from jaxsr.video.trim import Span, trimmed
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the user wants of the result.
+    """What the user wants of the result. Attributes that are not explained are arguments of `choose_encoding`.
 
     Attributes:
       size: maps a clip's (height, width), as it is shown, to those of its result; None for the upscaler's scale.
-      codec: see `choose_encoding`.
-      crf: see `choose_encoding`.
-      preset: see `choose_encoding`.
       trim: the part to upscale; None for the whole clip.
       network: the options that describe the network, in JSON's types.
     """
@@ -58,14 +55,14 @@ class Planned(NamedTuple):
       encoding: encoding of the result.
       segments: all segments of the clip.
       folder: folder of the segments' files.
-      shift: see `join`.
+      shift: whether the clip was trimmed; see `join`.
     """
 
     clip: Clip
     target: Path
     upscaler: Upscaler
     choice: Choice | None
-    encoding: Encoding
+    encoding: VideoEncoding
     segments: list[Segment]
     folder: Path
     shift: bool
@@ -79,12 +76,7 @@ class Planned(NamedTuple):
 def plan_clip(upscaler: AnyUpscaler, source: Path, target: Path, wishes: Wishes, *, anew: bool = False) -> Planned:
     """Read a clip, and make the folder for its segments or find the segments of an earlier run.
 
-    Args:
-      upscaler: the network.
-      source: the clip.
-      target: the file to write.
-      wishes: what the user wants of the result.
-      anew: delete segments that were made with other wishes.
+    Segments that were made with other wishes are deleted if `anew`, and otherwise refused.
 
     Raises:
       InputError: the clip cannot be upscaled or the result cannot be written; see `open_clip`, `choose_encoding`,
@@ -108,9 +100,7 @@ def plan_clip(upscaler: AnyUpscaler, source: Path, target: Path, wishes: Wishes,
 def upscale_clip(planned: Planned, *, progress: Callable[[], object] = lambda: None) -> Tally:
     """Upscale the segments that are left, and write the result, which appears complete or not at all.
 
-    Args:
-      planned: the clip.
-      progress: called after each frame.
+    `progress` is called after each frame.
 
     Raises:
       InputError: see `decode`.

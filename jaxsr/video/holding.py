@@ -8,10 +8,9 @@ from av.stream import Stream
 
 from jaxsr.errors import InputError
 from jaxsr.video.clip import Clip
-from jaxsr.video.encoding import Encoding
+from jaxsr.video.encoding import VideoEncoding
+from jaxsr.video.ffmpeg import opened, usual_priority
 from jaxsr.video.inputs import WRITTEN_FORMATS
-from jaxsr.video.priority import usual_priority
-from jaxsr.video.reading import opened
 
 
 def is_copied(stream: Stream, format: str) -> bool:
@@ -19,7 +18,7 @@ def is_copied(stream: Stream, format: str) -> bool:
     return stream.type in ("audio", "subtitle") or (stream.type == "attachment" and format == "matroska")
 
 
-def check_streams(clip: Clip, target: Path, encoding: Encoding) -> list[str]:
+def check_streams(clip: Clip, target: Path, encoding: VideoEncoding) -> list[str]:
     """Check that the format of `target` can hold the streams of the result.
 
     Returns:

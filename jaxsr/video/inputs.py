@@ -67,10 +67,10 @@ def plan_clips(inputs: Sequence[str], output: str, *, label: str) -> list[Job]:
         raise InputError(f"{output}: name a folder to put the results of several clips in")
     else:
         sources = [Source(path, Path(path.name), True) for path in dict.fromkeys(map(Path, inputs))]
-        names = name_results(sources, output, label=label, suffix="")
-        suffixes = [s.path.suffix if s.path.suffix.lower() in WRITTEN_FORMATS else ".mkv" for s in sources]
-        targets = [name.with_name(name.name + suffix) for name, suffix in zip(names, suffixes, strict=True)]
-        jobs = [Job(source.path, target) for source, target in zip(sources, targets, strict=True)]
+        jobs = []
+        for source, name in zip(sources, name_results(sources, output, label=label, suffix=""), strict=True):
+            suffix = source.path.suffix if source.path.suffix.lower() in WRITTEN_FORMATS else ".mkv"
+            jobs.append(Job(source.path, name.with_name(name.name + suffix)))
     require_apart(jobs, suffixes=tuple(WRITTEN_FORMATS))
     require_writable(Path(jobs[0].target).parent)
     return jobs

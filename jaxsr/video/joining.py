@@ -12,10 +12,10 @@ import av
 from jaxsr.errors import InputError
 from jaxsr.files import replacing
 from jaxsr.video.clip import Clip
-from jaxsr.video.encoding import Encoding, segment_packets, set_picture
+from jaxsr.video.encoding import VideoEncoding, segment_packets, set_picture
+from jaxsr.video.ffmpeg import location, opened
 from jaxsr.video.holding import codec_of, is_copied
 from jaxsr.video.inputs import WRITTEN_FORMATS
-from jaxsr.video.reading import location, opened
 
 # Metadata that describe the file or its coding, not its content. MKVToolNix's can end in a language, as BPS-eng.
 _OWN = re.compile(
@@ -25,15 +25,11 @@ _OWN = re.compile(
 )
 
 
-def join(clip: Clip, segments: Sequence[Path], target: Path, encoding: Encoding, *, shift: bool) -> int:
-    """Write the result, complete or not at all.
+def join(clip: Clip, segments: Sequence[Path], target: Path, encoding: VideoEncoding, *, shift: bool) -> int:
+    """Write the result, complete or not at all, from the files of its segments in order.
 
-    Args:
-      clip: the clip, after trimming.
-      segments: files of the segments, in order.
-      target: the file to write.
-      encoding: encoding of the segments.
-      shift: move the first frame to time zero, and leave out sound and subtitles outside the frames' times.
+    With `shift`, for a clip that was trimmed, the first frame moves to time zero, and what other streams have outside
+    the frames' times is left out.
 
     Returns:
       The number of frames.
@@ -53,8 +49,8 @@ def join(clip: Clip, segments: Sequence[Path], target: Path, encoding: Encoding,
 
 
 def _join(clip, segments, target, encoding, shift):
-    origin = clip.times[0] * clip.time_base if shift else Fraction(0)
     name = WRITTEN_FORMATS[target.suffix.lower()]
+    begin, end = clip.times[0] * clip.time_base, (clip.times[-1] + clip.last) * clip.time_base
     _check_alike(segments)
     frames = 0
     with ExitStack() as stack:
@@ -67,15 +63,13 @@ def _join(clip, segments, target, encoding, shift):
         first = stack.enter_context(av.open(location(segments[0])))
         output.metadata.update(_described(source.metadata))
         video = _video_stream(output, first.streams.video[0], source.streams[clip.stream], clip, encoding)
-        others = {}
-        for stream in source.streams:
-            if is_copied(stream, name):
-                others[stream.index] = _copy_stream(output, stream)
-        _copy_chapters(source, output, clip, shift)
-        packets = _video_packets(clip, segments, encoding, video, origin)
+        copies = {stream.index: _copy_stream(output, stream) for stream in source.streams if is_copied(stream, name)}
+        chapters = source.chapters()
+        output.set_chapters(_trimmed_chapters(chapters, begin, end) if shift else chapters)
+        packets = _video_packets(clip, segments, encoding, video, begin if shift else 0)
         # Matroska keeps packets of the same time, such as two subtitles; the others refuse them.
         step = 0 if name in ("matroska", "webm") else 1
-        copied = _copied_packets(source, others, clip, origin, shift, step)
+        copied = _copied_packets(source, copies, (begin, end) if shift else None, step)
         for _, packet in heapq.merge(packets, copied, key=lambda pair: pair[0]):
             frames += packet.stream is video
             output.mux(packet)
@@ -127,20 +121,16 @@ def _copy_stream(output, stream):
     return copy
 
 
-def _copy_chapters(source, output, clip, shift):
-    chapters = source.chapters()
-    if shift:
-        begin, end = clip.times[0] * clip.time_base, (clip.times[-1] + clip.last) * clip.time_base
-        inside = [c for c in chapters if c["end"] * c["time_base"] > begin and c["start"] * c["time_base"] < end]
-        chapters = [
-            chapter
-            | {
-                "start": round(max(chapter["start"] * chapter["time_base"] - begin, 0) / chapter["time_base"]),
-                "end": round((min(chapter["end"] * chapter["time_base"], end) - begin) / chapter["time_base"]),
-            }
-            for chapter in inside
-        ]
-    output.set_chapters(chapters)
+def _trimmed_chapters(chapters, begin, end):
+    """The chapters between two times in seconds, counted from the first."""
+    kept = []
+    for chapter in chapters:
+        unit = chapter["time_base"]
+        start, stop = (chapter[edge] * unit for edge in ("start", "end"))
+        if stop > begin and start < end:
+            moved = round(max(start - begin, 0) / unit), round((min(stop, end) - begin) / unit)
+            kept.append(chapter | {"start": moved[0], "end": moved[1]})
+    return kept
 
 
 def _video_packets(clip, segments, encoding, video, origin) -> Iterator[tuple[Fraction, av.Packet]]:
@@ -162,25 +152,26 @@ def _video_packets(clip, segments, encoding, video, origin) -> Iterator[tuple[Fr
         yield packet.dts * clip.time_base, packet
 
 
-def _copied_packets(source, others, clip, origin, shift, step) -> Iterator[tuple[Fraction, av.Packet]]:
-    """Yield (time in seconds, packet) of the copied streams, each `step` units after the one before or later."""
+def _copied_packets(source, copies, span, step) -> Iterator[tuple[Fraction, av.Packet]]:
+    """Yield (time in seconds, packet) of the copied streams, each `step` units after the one before or later.
+
+    With a span, (begin, end) in seconds, only the packets within it are yielded, and their times are counted from its
+    begin.
+    """
     earliest = {}
-    end = (clip.times[-1] + clip.last) * clip.time_base
-    wanted = [stream for stream in source.streams if stream.index in others]
-    if not wanted:
-        return
-    for packet in source.demux(wanted):
+    for packet in source.demux(*copies) if copies else ():
         packet.pts = packet.dts if packet.pts is None else packet.pts
         packet.dts = packet.pts if packet.dts is None else packet.dts
         if packet.pts is None or not packet.size:
             continue
-        time = packet.pts * packet.time_base
-        if shift and not origin <= time < end:
-            continue
-        moved = round(origin / packet.time_base)
-        packet.pts, packet.dts = packet.pts - moved, packet.dts - moved
-        packet.dts = max(packet.dts, earliest.get(packet.stream.index, packet.dts))
+        if span is not None:
+            if not span[0] <= packet.pts * packet.time_base < span[1]:
+                continue
+            moved = round(span[0] / packet.time_base)
+            packet.pts, packet.dts = packet.pts - moved, packet.dts - moved
+        index = packet.stream.index
+        packet.dts = max(packet.dts, earliest.get(index, packet.dts))
         packet.pts = max(packet.pts, packet.dts)
-        earliest[packet.stream.index] = packet.dts + step
-        packet.stream = others[packet.stream.index]
+        earliest[index] = packet.dts + step
+        packet.stream = copies[index]
         yield packet.dts * packet.time_base, packet

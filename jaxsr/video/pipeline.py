@@ -1,15 +1,15 @@
-"""Decoding, network and encoding, each in its own thread, with short queues of frames between them."""
+"""Decoding, network and encoding, each in its own thread, with few frames between them."""
 
 import itertools
-import queue
-import threading
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,14 +17,14 @@ from jaxsr.upscaling.upscaler import Upscaler
 from jaxsr.video.clip import Clip
 from jaxsr.video.color import planes_from_rgb, rgb_from_planes
 from jaxsr.video.decoding import decode
-from jaxsr.video.encoding import Encoding, segment_writer
+from jaxsr.video.encoding import VideoEncoding, segment_writer
 from jaxsr.video.planes import Planes
 from jaxsr.video.segments import Segment, segment_file
 
 Item = TypeVar("Item")
 
-# Frames that wait at most: small ones for the network, large ones for the encoder.
-_DECODED, _UPSCALED = 8, 3
+# Frames that are computed ahead: small ones for the network, large ones for the encoder.
+_DECODED, _UPSCALED = 8, 4
 
 
 @dataclass
@@ -52,20 +52,14 @@ def upscale_segments(
     clip: Clip,
     segments: Sequence[Segment],
     enlarge: Callable[[Planes], Planes],
-    encoding: Encoding,
+    encoding: VideoEncoding,
     folder: Path,
     *,
     progress: Callable[[], object] = lambda: None,
 ) -> Tally:
-    """Upscale segments of a clip, each to its own file.
+    """Upscale segments of a clip, in ascending order, each to its own file in a folder.
 
-    Args:
-      clip: the clip.
-      segments: segments of the clip, ascending.
-      enlarge: maps planes of the clip to planes of the result, see `enlarger`.
-      encoding: encoding of the result.
-      folder: folder for the files.
-      progress: called after each frame.
+    `enlarge` is an `enlarger`, and `progress` is called after each frame.
     """
     tally = Tally()
     frames = ahead(_upscaled(ahead(_decoded(clip, segments, tally), most=_DECODED), enlarge, tally), most=_UPSCALED)
@@ -84,14 +78,8 @@ def upscale_segments(
     return tally
 
 
-def enlarger(upscaler: Upscaler, clip: Clip, encoding: Encoding) -> Callable[[Planes], Planes]:
-    """A function from the planes of a clip's frame to the planes of its result.
-
-    Args:
-      upscaler: the network.
-      clip: the clip.
-      encoding: encoding of the result.
-    """
+def enlarger(upscaler: Upscaler, clip: Clip, encoding: VideoEncoding) -> Callable[[Planes], Planes]:
+    """A function from the planes of a clip's frame to those of its result."""
 
     def enlarge(planes):
         rgb = np.asarray(rgb_from_planes(planes, clip.layout, clip.coding))
@@ -102,47 +90,20 @@ def enlarger(upscaler: Upscaler, clip: Clip, encoding: Encoding) -> Callable[[Pl
 
 
 def ahead(items: Generator[Item], *, most: int) -> Generator[Item]:
-    """Yield the same items, computed ahead in a thread. Errors of the thread are raised here.
+    """Yield the same items, of which `most` are computed ahead in a thread. Errors of the thread are raised here.
 
-    Args:
-      items: a generator. It is closed in the thread when this one is closed.
-      most: largest number of items that wait.
+    When this generator is closed, so is that of the items.
     """
-    waiting: queue.Queue = queue.Queue(most)
-    stopped = threading.Event()
-
-    def put(entry):
-        while not stopped.is_set():
-            try:
-                return waiting.put(entry, timeout=0.1)
-            except queue.Full:
-                continue
-
-    def make():
-        try:
-            for item in items:
-                put((item, None))
-                if stopped.is_set():
-                    break
-            put((None, StopIteration()))
-        except BaseException as error:
-            put((None, error))
-        finally:
-            items.close()
-
-    thread = threading.Thread(target=make, daemon=True)
-    thread.start()
+    end = object()
+    pool = ThreadPoolExecutor(max_workers=1)
     try:
-        while True:
-            item, error = waiting.get()
-            if isinstance(error, StopIteration):
-                return
-            if error is not None:
-                raise error
+        coming: deque[Future[Any]] = deque(pool.submit(next, items, end) for _ in range(most))
+        while (item := coming.popleft().result()) is not end:
+            coming.append(pool.submit(next, items, end))
             yield item
     finally:
-        stopped.set()
-        thread.join()
+        pool.shutdown(cancel_futures=True)
+        items.close()
 
 
 def _decoded(clip, segments, tally):
@@ -175,7 +136,7 @@ def _runs(segments):
 def _upscaled(frames, enlarge, tally):
     """Yield the same with the planes of the result. A frame that equals the one before is not computed again."""
     before = result = None
-    try:
+    with closing(frames):
         for number, shown, planes in frames:
             if before is not None and all(map(np.array_equal, planes, before)):
                 tally.held += 1
@@ -185,5 +146,3 @@ def _upscaled(frames, enlarge, tally):
                 tally.network += time.perf_counter() - start
                 before = planes
             yield number, shown, result
-    finally:
-        frames.close()

@@ -50,12 +50,7 @@ def layout_of(format: av.VideoFormat) -> PlaneLayout:
 
 
 def planes_of(frame: av.VideoFrame, layout: PlaneLayout) -> Planes:
-    """Copies of a frame's planes.
-
-    Args:
-      frame: a frame in any pixel format that has this layout.
-      layout: layout of the result.
-    """
+    """Copies of a frame's planes, in a layout that `layout_of` gives for its pixel format."""
     # yuvj420p is another name of yuv420p; a conversion by swscale would change it to limited range.
     if frame.format.name.replace("yuvj", "yuv") != layout.name:
         frame = frame.reformat(format=layout.name)

@@ -55,13 +55,10 @@ def segment_file(folder: Path, number: int) -> Path:
 def prepare(folder: Path, recipe: dict[str, Any], *, anew: bool) -> None:
     """Make the folder of segments, or reuse the folder of an earlier run. Segments without a recipe are deleted.
 
-    Args:
-      folder: see `work_folder`.
-      recipe: everything that the segments depend on.
-      anew: delete segments of another recipe.
+    The recipe is everything that the segments depend on. Segments of another one are deleted if `anew`.
 
     Raises:
-      InputError: the folder holds segments of another recipe.
+      InputError: the folder holds segments of another recipe, and it is not `anew`.
     """
     note = folder / "recipe.json"
     text = json.dumps(recipe, indent=1, sort_keys=True, default=str) + "\n"

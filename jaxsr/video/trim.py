@@ -29,10 +29,7 @@ def parse_trim(text: str) -> Span:
 def _seconds(text):
     if text is None:
         return None
-    total = Fraction(0)
-    for part in text.split(":"):
-        total = total * 60 + Fraction(part)
-    return total
+    return sum(60**power * Fraction(part) for power, part in enumerate(reversed(text.split(":"))))
 
 
 def trimmed(clip: Clip, span: Span) -> Clip:

@@ -3,38 +3,39 @@ import errno
 import fcntl
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
 
 import pytest
+from forked import Forked
 
 from jaxsr.files import abandoned_names, replacing
 from jaxsr.upscaling.claim import claimed
 
 HOLD = """
 import pathlib, sys, time
-from jaxsr.files import abandoned_names, replacing
+from jaxsr.files import replacing
 from jaxsr.upscaling.claim import claimed
-with claimed(pathlib.Path(sys.argv[1])) as mine, replacing(sys.argv[1]) as temporary:
-    temporary.write_bytes(b"half")
+with claimed(pathlib.Path(sys.argv[1])) as mine, replacing(sys.argv[1]):
     print(mine, flush=True)
     time.sleep(600)
 """
 
 
 @pytest.fixture
-def holder(tmp_path):
+def holder(tmp_path, tmp_path_factory):
     """A process that has claimed a.png and is writing it."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, tmp_path / "a.png"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    assert process.stdout.readline() == "True\n"
+    script = tmp_path_factory.mktemp("hold") / "hold.py"
+    script.write_text(HOLD)
+    process = Forked([sys.executable, script, tmp_path / "a.png"])
+    while len(names(tmp_path)) < 2:
+        assert process.poll() is None
+        time.sleep(0.01)
     yield process
-    process.kill()
-    process.wait()
-    process.stdout.close()
+    if process.poll() is None:
+        process.kill()
+        process.communicate()
 
 
 def names(folder):
@@ -50,7 +51,7 @@ def test_a_claim_is_one_process_s_and_leaves_nothing(tmp_path, holder):
         assert mine
     assert len(names(tmp_path)) == 2  # the other process's claim and its temporary file
     holder.send_signal(signal.SIGINT)
-    holder.wait()
+    assert holder.communicate()[0] == "True\n"
     assert names(tmp_path) == []
 
 
@@ -59,8 +60,8 @@ def test_the_claim_of_a_killed_process_is_taken_over_and_its_temporary_file_dele
     for name in others:
         (tmp_path / name).write_bytes(b"")
     before = set(names(tmp_path))
-    os.kill(holder.pid, signal.SIGKILL)
-    holder.wait()
+    holder.kill()
+    holder.communicate()
     assert set(names(tmp_path)) == before
     assert len(before) == len(others) + 2
     with claimed(tmp_path / "a.png") as mine:

@@ -1,5 +1,6 @@
 import errno
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -101,7 +102,7 @@ def test_what_another_process_wrote_meanwhile_is_not_done_again(jobs):
             jobs[-1].target.write_bytes(b"from elsewhere")
         return stages.read(source)
 
-    outcomes = run(jobs, Stages(read, stages.compute, stages.write, stages.discard), overwrite=True)
+    outcomes = run(jobs, replace(stages, read=read), overwrite=True)
     assert statuses(outcomes) == ["done"] * 11 + ["skipped"]
     assert outcomes[11].reason == "written by another process"
     assert jobs[-1].target.read_bytes() == b"from elsewhere"
@@ -116,7 +117,7 @@ def test_a_failure_of_any_kind_is_that_picture_s(jobs):
     def compute(opened, target, progress):
         return 1 // 0 if opened.picture.path == jobs[6].source else stages.compute(opened, target, progress)
 
-    outcomes = run(jobs, Stages(stages.read, compute, stages.write, stages.discard), overwrite=True)
+    outcomes = run(jobs, replace(stages, compute=compute), overwrite=True)
 
     assert statuses(outcomes) == ["done"] * 3 + ["failed"] * 4 + ["done"] * 5
     assert all(str(jobs[number].source) in outcomes[number].reason for number in (3, 5, 6))
@@ -134,7 +135,7 @@ def test_a_full_disk_ends_the_run(jobs):
             file.write(b"picture")
 
     stages = file_stages(jaxsr.load("bicubic"))
-    outcomes = run(jobs, Stages(stages.read, stages.compute, write, stages.discard))
+    outcomes = run(jobs, replace(stages, write=write))
     assert set(statuses(outcomes)) == {"failed"}
     assert len(outcomes) <= WRITERS
     assert "No space left" in outcomes.popitem()[1].reason
@@ -157,6 +158,6 @@ def test_what_was_computed_when_the_run_ends_is_let_go(jobs):
         assert second.wait(timeout=60)
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    assert set(statuses(run(jobs, Stages(stages.read, compute, write, stages.discard)))) == {"failed"}
+    assert set(statuses(run(jobs, replace(stages, compute=compute, write=write)))) == {"failed"}
     assert len(computed) >= 2
     assert all(raw.file.closed for _, (raw,) in computed)

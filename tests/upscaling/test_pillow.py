@@ -8,6 +8,7 @@ from PIL import Image
 
 import jaxsr
 from jaxsr.errors import InputError
+from jaxsr.upscaling import AutomaticUpscaler
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (9, 14, 3), dtype=np.uint8)
 
@@ -23,7 +24,7 @@ def test_what_has_no_pixels_is_refused():
 
 @pytest.mark.parametrize("size", [40, (40.0, 50.0), (40.5, 50), (4, 5, 3), "40x50"])
 def test_what_is_no_size_is_refused(size):
-    for upscaler in (jaxsr.load("nearest"), jaxsr.load()):
+    for upscaler in (jaxsr.load("nearest"), AutomaticUpscaler("auto", 4, {}, pytest.fail, sharp=False)):
         for picture in (PHOTO, Image.fromarray(PHOTO)):
             with pytest.raises(InputError, match=r"size .*: give \(height, width\), two whole numbers of pixels"):
                 upscaler(picture, size=size)

@@ -6,7 +6,7 @@ from PIL import Image
 
 import jaxsr
 from jaxsr.errors import InputError
-from jaxsr.upscaling.plan import Job, find_sources, plan
+from jaxsr.upscaling.plan import find_sources, plan
 
 
 @pytest.fixture
@@ -170,7 +170,3 @@ def test_no_source_is_replaced(photos):
 def test_a_folder_that_cannot_be_is_refused(photos):
     with pytest.raises(InputError, match=r"a\.png is a file"):
         targets([photos], "photos/a.png/new/")
-
-
-def test_jobs_are_pairs(photos):
-    assert plan(["photos/a.png"], "b.png", label="x4") == [Job(Path("photos/a.png"), Path("b.png"))]

@@ -7,7 +7,7 @@ from random_networks import random_variables
 
 import jaxsr
 from jaxsr.imaging.resize import resize_uint8
-from jaxsr.models import SRResNet
+from jaxsr.models import ESPCN
 from jaxsr.weights import Weights, save_weights
 
 
@@ -44,7 +44,7 @@ def test_no_fringe_of_what_was_hidden(hidden, background):
 
 
 def test_a_network_has_no_fringe_either(tmp_path):
-    model = SRResNet(features=8, blocks=2)
+    model = ESPCN()
     save_weights(tmp_path / "net.safetensors", Weights(model, random_variables(model), {}))
     network = jaxsr.load(tmp_path / "net.safetensors")
     pictures = [np.asarray(network(Image.fromarray(disc(40, hidden=hidden)))) for hidden in ((0, 255, 0), (0, 0, 0))]

@@ -1,4 +1,4 @@
-"""scripts/upscale.py as a person runs it."""
+"""scripts/upscale.py as a person runs it, and the command that it calls."""
 
 import json
 import os
@@ -10,10 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import safetensors.numpy
+import tyro
 from forked import run
 from PIL import Image
 
 import jaxsr
+from jaxsr.commands.upscale import main
+from jaxsr.errors import reported
 from jaxsr.models import ESPCN
 from jaxsr.weights import Weights, save_weights
 
@@ -41,14 +44,26 @@ def photo(tmp_path):
     return path
 
 
-def refused(result, *words):
-    """Whether the script ended with one sentence that has these words, and exit code 2."""
-    lines = result.stderr.splitlines()
-    assert len(lines) == 1, result.stderr
-    assert lines[0].startswith("error: ")
-    assert all(str(word) in lines[0] for word in words), lines[0]
-    assert result.stdout == ""
-    return result.returncode == 2
+def upscale_here(*arguments):
+    """The exit code of the command, in this process."""
+    with reported():
+        return tyro.cli(main, args=[*map(str, arguments), "--no-cache"])
+
+
+@pytest.fixture
+def refused(capsys):
+    """Whether the command ends with one sentence that has these words, and exit code 2."""
+
+    def _refused(*arguments, words):
+        with pytest.raises(SystemExit) as ended:
+            upscale_here(*arguments)
+        told = capsys.readouterr()
+        assert (told.out, told.err.count("\n")) == ("", 1)
+        assert told.err.startswith("error: ")
+        assert all(str(word) in told.err for word in words), told.err
+        return ended.value.code == 2
+
+    return _refused
 
 
 def test_a_picture_becomes_a_larger_picture(tmp_path, photo, weights):
@@ -86,7 +101,7 @@ def test_several_pictures_go_into_a_folder_past_the_bad_ones(tmp_path, photo):
 
 
 def test_a_jpeg_has_full_colour_resolution(tmp_path, photo):
-    assert upscale(photo, "-o", tmp_path / "larger.JPG", "--model", "nearest").returncode == 0
+    assert upscale_here(photo, "-o", tmp_path / "larger.JPG", "--model", "nearest") == 0
     with Image.open(tmp_path / "larger.JPG") as written:
         assert (written.format, written.size) == ("JPEG", (280, 200))
         # All components are sampled alike: 4:4:4.
@@ -95,51 +110,54 @@ def test_a_jpeg_has_full_colour_resolution(tmp_path, photo):
 
 def test_bad_pictures_are_refused_in_one_sentence(tmp_path, photo):
     output = tmp_path / "larger.png"
-    assert refused(upscale(tmp_path / "absent.png", "-o", output, "--model", "bicubic"), "absent.png", "No such file")
-    broken = tmp_path / "broken.png"
-    broken.write_bytes(photo.read_bytes()[:2000])
-    assert refused(upscale(broken, "-o", output, "--model", "bicubic"), broken)
+    result = upscale(tmp_path / "absent.png", "-o", output, "--model", "bicubic")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == f"error: {tmp_path}/absent.png: No such file or directory\n"
     assert not output.exists()
 
 
-def test_unusable_outputs_are_refused_in_one_sentence(tmp_path, photo):
-    before = photo.read_bytes()
+def test_unusable_pictures_and_outputs_are_refused_in_one_sentence(tmp_path, photo, refused):
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(photo.read_bytes()[:2000])
+    before = {path: path.read_bytes() for path in (photo, broken)}
     bicubic = ("--model", "bicubic")
-    assert refused(upscale(photo, "-o", photo / "x.png", *bicubic), photo, "is a file")
-    assert refused(upscale(photo, "-o", photo, *bicubic), photo, "replace an input")
-    assert refused(upscale(photo, "-o", tmp_path / "larger.xyz", *bicubic), "larger.xyz", ".png, .jpg")
-    assert photo.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [photo]
+    assert refused(broken, "-o", tmp_path / "larger.png", *bicubic, words=[broken])
+    assert refused(photo, "-o", photo / "x.png", *bicubic, words=[photo, "is a file"])
+    assert refused(photo, "-o", photo, *bicubic, words=[photo, "replace an input"])
+    assert refused(photo, "-o", tmp_path / "larger.xyz", *bicubic, words=["larger.xyz", ".png, .jpg"])
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_unusable_weights_are_refused_in_one_sentence(tmp_path, photo, weights):
+def test_unusable_weights_are_refused_in_one_sentence(tmp_path, photo, weights, refused):
     output = tmp_path / "larger.png"
-    assert refused(upscale(photo, "-o", output, "--model", "srresmet"), "srresmet", "bundled: ")
-    assert refused(upscale(photo, "-o", output, "--model", photo), photo, "not a readable safetensors file")
+    assert refused(photo, "-o", output, "--model", "srresmet", words=["srresmet", "bundled: "])
+    assert refused(photo, "-o", output, "--model", photo, words=[photo, "not a readable safetensors file"])
     other = tmp_path / "other.safetensors"
     card = {"format": "jaxsr", "architecture": {"name": "srresnet", "fields": {"scale": 2}}}
     tensors = safetensors.numpy.load_file(weights)
     other.write_bytes(safetensors.numpy.save(tensors, metadata={"card": json.dumps(card)}))
-    assert refused(upscale(photo, "-o", output, "--model", other), other, "srresnet ×2", "missing", "unexpected")
+    assert refused(photo, "-o", output, "--model", other, words=[other, "srresnet ×2", "missing", "unexpected"])
     assert not output.exists()
 
 
-def test_a_dry_run_takes_no_report_and_a_size_has_one_name(tmp_path, photo):
+def test_a_dry_run_takes_no_report_and_a_size_has_one_name(tmp_path, photo, refused, capsys):
     command = (photo, "-o", f"{tmp_path}/out/", "--model", "bicubic", "--size", " 5X7", "--dry-run")
-    assert upscale(*command).stdout == f"upscale: {photo} -> {tmp_path}/out/photo_5x7.png\n"
-    assert refused(upscale(*command, "--json", tmp_path / "report.json"), "--dry-run writes no report")
+    assert upscale_here(*command) == 0
+    assert capsys.readouterr().out == f"upscale: {photo} -> {tmp_path}/out/photo_5x7.png\n"
+    assert refused(*command, "--json", tmp_path / "report.json", words=["--dry-run writes no report"])
 
 
-def test_quality_is_what_is_asked_for(tmp_path, photo):
+def test_quality_is_what_is_asked_for(tmp_path, photo, refused, capsys):
     steps = []
     for quality in (40, 95):
         options = ("--model", "bicubic", "--quality", quality)
-        assert upscale(photo, "-o", tmp_path / f"{quality}.jpg", *options).returncode == 0
+        assert upscale_here(photo, "-o", tmp_path / f"{quality}.jpg", *options) == 0
         with Image.open(tmp_path / f"{quality}.jpg") as written:
             steps.append(written.quantization[0][0])
     # The tables of libjpeg: at quality 40 a step of 20 in the first place of luma, at 95 one of 2.
     assert steps == [20, 2]
-    assert refused(upscale(photo, "-o", tmp_path / "0.jpg", "--quality", 0), "--quality 0", "1 to 100")
+    capsys.readouterr()
+    assert refused(photo, "-o", tmp_path / "0.jpg", "--quality", 0, words=["--quality 0", "1 to 100"])
 
 
 def test_an_animation_a_jpeg_cut_short_and_times_in_a_folder(tmp_path):

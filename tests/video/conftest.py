@@ -90,13 +90,17 @@ def clip_file(tmp_path):
 
 @pytest.fixture
 def with_packets():
-    """A function that writes a copy of a clip, with the packets of its video that `change` makes of (number, bytes)."""
+    """A function that writes a copy of a clip's video, with the packets that `change` makes of (number, bytes).
+
+    `prepare` is called with the new file and its stream, and the options are those of `av.open`.
+    """
     return _with_packets
 
 
-def _with_packets(whole, path, change):
-    with av.open(str(whole)) as clip, av.open(str(path), "w") as output:
+def _with_packets(whole, path, change=lambda number, packet: packet, *, prepare=lambda output, stream: None, **options):
+    with av.open(str(whole)) as clip, av.open(str(path), "w", **options) as output:
         stream = output.add_stream_from_template(clip.streams.video[0])
+        prepare(output, stream)
         for number, packet in enumerate(clip.demux(video=0)):
             if packet.size and (content := change(number, bytes(packet))):
                 copy = av.Packet(content)

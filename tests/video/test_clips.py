@@ -36,6 +36,12 @@ def upscale(upscaler, source, target, **wishes):
     return upscale_clip(plan_clip(upscaler, source, target, Wishes(**wishes)))
 
 
+def beside_swscale(before, after):
+    """The differences of a frame's RGB from libswscale's RGB of the frame before, enlarged by our bicubic."""
+    theirs = np.asarray(resize(before.to_ndarray(format="rgb24").astype(np.float32)[None], 2))[0]
+    return after.to_ndarray(format="rgb24") - np.clip(theirs, 0, 255)
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 def test_times_sound_and_rotation_are_kept(tmp_path, clip_file, read, bicubic, suffix):
     options = {"codec": "libx264", "options": {"bf": "2"}, "matrix": QUARTER, "sound": True, "held": (3, 4)}
@@ -89,9 +95,8 @@ def test_colours_bits_and_tags_are_kept(tmp_path, clip_file, read, bicubic, pixe
     before, after = (read(path)["frames"][1] for path in (source, tmp_path / "larger.mkv"))
     assert after.format.name == pixels
     assert tuple(getattr(after, name) for name in names) == tags
-    # By libswscale's conversion and our bicubic of its RGB; it places chroma elsewhere, hence means.
-    theirs = np.asarray(resize(before.to_ndarray(format="rgb24").astype(np.float32)[None], 2))[0]
-    difference = after.to_ndarray(format="rgb24") - np.clip(theirs, 0, 255)
+    # It places chroma elsewhere, hence means.
+    difference = beside_swscale(before, after)
     assert np.abs(difference.mean((0, 1))).max() < 0.7
     assert np.abs(difference).mean() < 3
 
@@ -101,10 +106,9 @@ def test_rgb_and_jpeg_become_what_players_play(tmp_path, clip_file, read, bicubi
     source = clip_file("clip.mkv", codec=codec, pixels=pixels, frames=2)
     upscale(bicubic, source, tmp_path / "larger.mp4", crf=1)
     before, after = (read(path)["frames"][1] for path in (source, tmp_path / "larger.mp4"))
-    theirs = np.asarray(resize(before.to_ndarray(format="rgb24").astype(np.float32)[None], 2))[0]
     # libswscale itself is up to one and a half levels too dark on the way back from luma and chroma.
     assert after.format.name in ("yuv420p", "yuvj420p")
-    assert np.abs((after.to_ndarray(format="rgb24") - np.clip(theirs, 0, 255)).mean((0, 1))).max() < 2
+    assert np.abs(beside_swscale(before, after).mean((0, 1))).max() < 2
 
 
 def test_gray_keeps_its_contrast_where_there_is_no_gray(tmp_path, clip_file, read, bicubic):
@@ -112,8 +116,7 @@ def test_gray_keeps_its_contrast_where_there_is_no_gray(tmp_path, clip_file, rea
     upscale(bicubic, source, tmp_path / "larger.webm", codec="libsvtav1", crf=5)
     before, after = (read(path)["frames"][1] for path in (source, tmp_path / "larger.webm"))
     assert (after.format.name, after.color_range, after.colorspace) == ("yuv420p", 1, 1)
-    theirs = np.asarray(resize(before.to_ndarray(format="rgb24").astype(np.float32)[None], 2))[0]
-    difference = after.to_ndarray(format="rgb24") - np.clip(theirs, 0, 255)
+    difference = beside_swscale(before, after)
     assert np.abs(difference.mean((0, 1))).max() < 2
     assert np.abs(difference).mean() < 4
 

@@ -23,16 +23,10 @@ def upscale(source, target, **wishes):
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".avi"])
-def test_metadata_in_other_letters_than_utf8_are_copied(tmp_path, clip_file, suffix):
+def test_metadata_in_other_letters_than_utf8_are_copied(tmp_path, clip_file, with_packets, suffix):
     whole = clip_file(f"whole{suffix}", codec="libx264", frames=2, options={"bf": "0"})
-    source = tmp_path / f"latin{suffix}"
-    with av.open(str(whole)) as clip, av.open(str(source), "w", metadata_encoding="latin-1") as output:
-        stream = output.add_stream_from_template(clip.streams.video[0])
-        output.metadata["title"] = "Grünes Häuschen"
-        for packet in clip.demux(video=0):
-            if packet.size:
-                packet.stream = stream
-                output.mux(packet)
+    name = lambda output, _: output.metadata.update(title="Grünes Häuschen")  # noqa: E731
+    source = with_packets(whole, tmp_path / f"latin{suffix}", prepare=name, metadata_encoding="latin-1")
     for target in (tmp_path / "larger.mkv", tmp_path / "larger.mp4"):
         upscale(source, target, codec="libx264")
         with av.open(str(target), metadata_encoding="latin-1") as result:
@@ -41,7 +35,7 @@ def test_metadata_in_other_letters_than_utf8_are_copied(tmp_path, clip_file, suf
 
 @pytest.mark.parametrize("suffix", [".mov", ".mp4", ".mkv"])
 @pytest.mark.parametrize("phone", [True, False])
-def test_what_a_phone_says_of_itself_is_copied(tmp_path, clip_file, suffix, phone):
+def test_what_a_phone_says_of_itself_is_copied(tmp_path, clip_file, with_packets, suffix, phone):
     usual = {"title": "Garden", "creation_time": "2024-05-01T10:00:00.000000Z", "location": "+52.5000+013.4000/"}
     apple = {
         "com.apple.quicktime.make": "Apple",
@@ -49,20 +43,14 @@ def test_what_a_phone_says_of_itself_is_copied(tmp_path, clip_file, suffix, phon
         "com.apple.quicktime.creationdate": "2024-05-01T12:00:00+0200",
         "com.apple.quicktime.location.ISO6709": "+52.5000+013.4000/",
     }
-    plain, source = clip_file("plain.mov", codec="libx264", frames=2), tmp_path / "clip.mov"
-    with av.open(str(plain)) as clip, av.open(str(source), "w", options={"movflags": "use_metadata_tags"}) as output:
-        stream = output.add_stream_from_template(clip.streams.video[0])
-        output.metadata.update(usual | (apple if phone else {}))
-        for packet in clip.demux(video=0):
-            if packet.size:
-                packet.stream = stream
-                output.mux(packet)
-    target = tmp_path / f"larger{suffix}"
-    upscale(source, target, codec="libx264")
+    said = usual | (apple if phone else {})
+    plain, target = clip_file("plain.mov", codec="libx264", frames=2), tmp_path / f"larger{suffix}"
+    options = {"prepare": lambda output, _: output.metadata.update(said), "options": {"movflags": "use_metadata_tags"}}
+    upscale(with_packets(plain, tmp_path / "clip.mov", **options), target, codec="libx264")
     with av.open(str(target)) as result:
         # Matroska's names of keys are upper case.
         found = {key.lower(): value for key, value in result.metadata.items()}
-    for key, value in (usual | (apple if phone else {})).items():
+    for key, value in said.items():
         assert found[key.lower()] == value
     assert "encoder" in found
     # Apple's place for keys, beside which there is no other, is for such clips alone.
@@ -91,32 +79,21 @@ def test_a_clip_damaged_from_its_middle_on_keeps_its_beginning(tmp_path, clip_fi
         open_clip(nothing)
 
 
-def test_fonts_are_copied_to_matroska_and_told_of_elsewhere(tmp_path, clip_file):
-    plain, source = clip_file("plain.mkv", codec="libx264", frames=2), tmp_path / "fonts.mkv"
-    with av.open(str(plain)) as clip, av.open(str(source), "w") as output:
-        stream = output.add_stream_from_template(clip.streams.video[0])
-        output.add_attachment("a.ttf", "application/x-truetype-font", b"a font")
-        for packet in clip.demux(video=0):
-            if packet.size:
-                packet.stream = stream
-                output.mux(packet)
+def test_fonts_are_copied_to_matroska_and_told_of_elsewhere(tmp_path, clip_file, with_packets):
+    attach = lambda output, _: output.add_attachment("a.ttf", "application/x-truetype-font", b"a font")  # noqa: E731
+    source = with_packets(clip_file("plain.mkv", codec="libx264", frames=2), tmp_path / "fonts.mkv", prepare=attach)
     for suffix, notes in ((".mkv", ()), (".mp4", ("stream 1 (attachment) is not copied",))):
         planned, _ = upscale(source, tmp_path / f"larger{suffix}", codec="libx264")
         assert planned.clip.notes == notes
         assert (b"a font" in planned.target.read_bytes()) == (not notes)
 
 
-def test_statistics_of_the_old_video_are_not_copied(tmp_path, clip_file):
-    plain, source = clip_file("plain.mkv", codec="libx264", frames=2), tmp_path / "clip.mkv"
+def test_statistics_of_the_old_video_are_not_copied(tmp_path, clip_file, with_packets):
     # As MKVToolNix writes them.
     statistics = ("BPS", "BPS-eng", "DURATION-eng", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES-eng", "_STATISTICS_TAGS-eng")
-    with av.open(str(plain)) as clip, av.open(str(source), "w") as output:
-        stream = output.add_stream_from_template(clip.streams.video[0])
-        stream.metadata.update(dict.fromkeys(statistics, "1000") | {"title": "Garden", "BPM": "120"})
-        for packet in clip.demux(video=0):
-            if packet.size:
-                packet.stream = stream
-                output.mux(packet)
+    said = dict.fromkeys(statistics, "1000") | {"title": "Garden", "BPM": "120"}
+    plain, source = clip_file("plain.mkv", codec="libx264", frames=2), tmp_path / "clip.mkv"
+    with_packets(plain, source, prepare=lambda _, stream: stream.metadata.update(said))
     upscale(source, tmp_path / "larger.mkv", codec="libx264")
     with av.open(str(tmp_path / "larger.mkv")) as result:
         assert result.streams[0].metadata.keys() == {"title", "BPM", "DURATION"}

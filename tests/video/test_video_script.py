@@ -36,7 +36,16 @@ def test_clips_go_to_a_folder(tmp_path, clip_file, read):
     assert len(read(tmp_path / "out/a_x4.mkv")["frames"]) == 2
 
 
-def test_frames_that_cannot_be_decoded_are_counted(tmp_path, clip_file, with_packets, read):
+def reported(source, target, **wishes):
+    """What the report of a run says of its only clip."""
+    report = target.with_name("report.json")
+    jobs = [Job(source, target)]
+    assert clips.upscale_clips(jaxsr.load("bicubic"), jobs, Wishes(**wishes), existing="refuse", report=report) == 0
+    (picture,) = json.loads(report.read_text())["pictures"]
+    return picture
+
+
+def test_frames_that_cannot_be_decoded_are_counted(tmp_path, clip_file, with_packets, read, capsys):
     whole = clip_file("whole.mkv", codec="mjpeg", pixels="yuvj420p", frames=9)
 
     def damage(number, packet):
@@ -45,11 +54,9 @@ def test_frames_that_cannot_be_decoded_are_counted(tmp_path, clip_file, with_pac
         return {0: bytes(len(packet)), 6: packet[:at] + b"\x31" + packet[at + 1 :]}.get(number, packet)
 
     damaged = with_packets(whole, tmp_path / "damaged.mkv", damage)
-    report, target = tmp_path / "report.json", tmp_path / "larger.mkv"
-    result = upscale(damaged, "-o", target, "--model", "bicubic", "--json", report)
-    assert result.returncode == 0, result.stderr
-    assert "damaged.mkv: 2 of 9 packets gave no frame (damaged, or" in result.stderr
-    assert json.loads(report.read_text())["pictures"][0]["reason"].startswith("2 of 9 packets gave no frame")
+    target = tmp_path / "larger.mkv"
+    assert reported(damaged, target)["reason"].startswith("2 of 9 packets gave no frame")
+    assert "damaged.mkv: 2 of 9 packets gave no frame (damaged, or" in capsys.readouterr().err
     shown = [frame.pts for number, frame in enumerate(read(whole)["frames"]) if number not in (0, 6)]
     assert [frame.pts for frame in read(target)["frames"]] == shown
 
@@ -63,10 +70,8 @@ def test_what_is_never_to_be_shown_is_not_called_lost(tmp_path, clip_file, with_
     hidden = with_packets(whole, tmp_path / "hidden.mkv", hide)
     assert len(read(hidden)["frames"]) == 7
     assert len(read(hidden)["packets"][0]) == 9
-    report, target = tmp_path / "report.json", tmp_path / "larger.mkv"
-    result = upscale(hidden, "-o", target, "--model", "bicubic", "--codec", "libx264", "--json", report)
-    assert result.returncode == 0, result.stderr
-    assert json.loads(report.read_text())["pictures"][0]["reason"] is None
+    target = tmp_path / "larger.mkv"
+    assert reported(hidden, target, codec="libx264")["reason"] is None
     assert [frame.pts for frame in read(target)["frames"]] == [frame.pts for frame in read(hidden)["frames"]]
 
 
