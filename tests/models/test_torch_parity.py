@@ -26,8 +26,7 @@ def twin_output(twin, x):
         return twin(torch.from_numpy(x.transpose(0, 3, 1, 2).copy())).numpy().transpose(0, 2, 3, 1)
 
 
-@pytest.mark.parametrize("output", ["linear", "tanh"])
-@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize(("scale", "output"), [(2, "linear"), (3, "linear"), (4, "tanh"), (8, "linear")])
 def test_srresnet_in_inference_mode(scale, output):
     options = {"scale": scale, "output": output, **SMALL}
     variables, x = random_variables(SRResNet(**options)), images(2, 11, 13)
@@ -36,12 +35,10 @@ def test_srresnet_in_inference_mode(scale, output):
     np.testing.assert_allclose(ours, twin_output(twin, x), atol=2e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("scale", SCALES)
-def test_srresnet_in_training_mode_and_its_running_statistics(scale):
-    options = {"scale": scale, **SMALL}
-    variables, x = random_variables(SRResNet(**options)), images(3, 11, 13)
-    twin = torch_twins.load(torch_twins.SRResNet(**options), variables).train()
-    train = partial(SRResNet(**options).apply, train=True, mutable=["batch_stats"])
+def test_srresnet_in_training_mode_and_its_running_statistics():
+    variables, x = random_variables(SRResNet(**SMALL)), images(3, 11, 13)
+    twin = torch_twins.load(torch_twins.SRResNet(**SMALL), variables).train()
+    train = partial(SRResNet(**SMALL).apply, train=True, mutable=["batch_stats"])
     ours, updated = jax.jit(train)(variables, x)
     np.testing.assert_allclose(ours, twin_output(twin, x), atol=5e-5, rtol=1e-4)
 
@@ -71,8 +68,9 @@ def test_espcn(scale):
     np.testing.assert_allclose(our_output(ESPCN(scale=scale), variables, x), twin_output(twin, x), atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("kernels", [(9, 1, 5), (9, 5, 5)], ids=str)
-@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize(
+    ("scale", "kernels"), [(2, (9, 1, 5)), (3, (9, 5, 5)), (4, (9, 1, 5)), (8, (9, 5, 5))], ids=str
+)
 def test_srcnn(scale, kernels):
     model = SRCNN(scale=scale, kernels=kernels)
     variables, x = random_variables(model), images(2, 11, 13)
