@@ -29,15 +29,8 @@ Method = Literal["xla", "turned xla", "onednn", "two kernels", "winograd", "phas
 class Case(NamedTuple):
     """The properties of a convolution that the choice depends on.
 
-    Attributes:
-      dtype: dtype of the images, "float32" or "bfloat16".
-      result: dtype of the result.
-      side: side of the kernel.
-      stride: stride along both axes.
-      inputs: channels of the images.
-      outputs: channels of the result.
-      pixels: number of pixels of an image.
-      may_tile: whether the rounding of a pixel may depend on its place in the image.
+    The dtypes are those of the images and of the result, "float32" or "bfloat16". `side` is the kernel's, `inputs` and
+    `outputs` are channels, and `pixels` is the number of an image's. `may_tile` is `Convolution`'s.
     """
 
     dtype: str
@@ -51,14 +44,9 @@ class Case(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """One row of the table.
+    """One row of the table: the method for a part, if it is available and worth its cost for a case.
 
-    Attributes:
-      part: what is computed.
-      method: what computes it.
-      applies: whether the method is available and worth its cost for a case.
-      why: the cases, and the reason.
-      gain: the measured gain.
+    `why` names the cases and the reason, `gain` what was measured.
     """
 
     part: Part

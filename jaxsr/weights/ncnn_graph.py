@@ -19,14 +19,9 @@ _SLOPE = _RESIDUAL = Fraction(1, 5)
 
 
 class Layer(NamedTuple):
-    """A line of a .param file.
+    """A line of a .param file: an operation, such as "Convolution", its name, those of its inputs and outputs, options.
 
-    Attributes:
-      kind: the operation, such as "Convolution".
-      name: the layer's name.
-      inputs: names of its inputs.
-      outputs: names of its outputs.
-      options: {number: value, or several values}.
+    The options are {number: value, or several values}.
     """
 
     kind: str
