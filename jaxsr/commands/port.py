@@ -8,8 +8,8 @@ import tyro
 from jaxsr.errors import InputError
 from jaxsr.files import require_new
 from jaxsr.weights.architecture import architecture
-from jaxsr.weights.generators import port_generator
 from jaxsr.weights.layouts import LAYOUTS
+from jaxsr.weights.opening import port_generator
 from jaxsr.weights.store import save_weights
 from jaxsr.weights.vgg import VGG_LAYOUTS, port_vgg, save_vgg
 

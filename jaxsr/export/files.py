@@ -81,8 +81,8 @@ def write_pth(path: Path, weights: Weights, *, dtype: str) -> str:
     The returned words name the program whose layout the file has.
     """
     from jaxsr.export.state_dict import layout_of, state_dict, torch_file
-    from jaxsr.weights.generators import port_generator
     from jaxsr.weights.layouts import LAYOUTS
+    from jaxsr.weights.opening import port_generator
 
     name, written = layout_of(weights), flatten_dict(weights.variables, sep="/")
     layout = LAYOUTS[name]

@@ -12,7 +12,7 @@ The variable is read when a program is traced; whether it is `untried` is read o
 
 import os
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +21,7 @@ from jaxsr.errors import InputError
 from jaxsr.kernels import onednn
 
 VARIABLE = "JAXSR_KERNELS"
-Setting = Literal["auto", "xla", "untried"]
+SETTINGS = ("auto", "xla", "untried")
 Part = Literal["forward", "input gradient", "weight gradient"]
 Method = Literal["xla", "turned xla", "onednn", "two kernels", "winograd", "phases", "products", "flat products"]
 
@@ -29,15 +29,8 @@ Method = Literal["xla", "turned xla", "onednn", "two kernels", "winograd", "phas
 class Case(NamedTuple):
     """The properties of a convolution that the choice depends on.
 
-    Attributes:
-      dtype: dtype of the images, "float32" or "bfloat16".
-      result: dtype of the result.
-      side: side of the kernel.
-      stride: stride along both axes.
-      inputs: channels of the images.
-      outputs: channels of the result.
-      pixels: number of pixels of an image.
-      may_tile: whether the rounding of a pixel may depend on its place in the image.
+    The dtypes are those of the images and of the result, "float32" or "bfloat16". `side` is the kernel's, `inputs` and
+    `outputs` are channels, and `pixels` is the number of an image's. `may_tile` is `Convolution`'s.
     """
 
     dtype: str
@@ -49,28 +42,18 @@ class Case(NamedTuple):
     pixels: int
     may_tile: bool
 
-    @property
-    def exact(self) -> bool:
-        """Whether the images are bfloat16 and the kernel is float32, as in the last convolution of a network."""
-        return self.result != self.dtype
-
 
 class Rule(NamedTuple):
-    """One row of the table.
+    """One row of the table: the method for a part, if it is available and worth its cost for a case.
 
-    Attributes:
-      part: what is computed.
-      method: what computes it.
-      applies: whether the method is available and worth its cost for a case.
-      why: the cases, and the reason.
-      gain: the measured gain.
+    `why` names the cases and the reason, `gain` what was measured.
     """
 
     part: Part
     method: Method
     applies: Callable[[Case], bool]
     why: str
-    gain: str
+    gain: str = ""
 
 
 def _onednn(case):
@@ -103,8 +86,8 @@ RULES = (
     Rule(
         "forward",
         "two kernels",
-        lambda case: case.exact and onednn.AMX,
-        "bfloat16 images and a float32 kernel with AMX: the kernel is the sum of two in bfloat16",
+        lambda case: case.result != case.dtype and onednn.AMX,
+        "bfloat16 images and a float32 kernel (the last one) with AMX: it is the sum of two in bfloat16",
         "36 to 8.3 ms for the last convolution",
     ),
     Rule(
@@ -114,7 +97,7 @@ RULES = (
         "forward", "winograd", _tiles, "3×3, 64 to 128 channels or more, 12 to 48 pixels a side", "SRGAN 1.74 to 1.57 s"
     ),
     Rule("forward", "onednn", _onednn, "XLA computes in float32 only, and slowly with AMX", "60 to 6.7 ms in bfloat16"),
-    Rule("forward", "xla", lambda case: True, "oneDNN is not available", ""),
+    Rule("forward", "xla", lambda case: True, "oneDNN is not available"),
     Rule("input gradient", "winograd", _tiles, "as forward", "as forward"),
     Rule(
         "input gradient",
@@ -123,14 +106,8 @@ RULES = (
         "one convolution of the gradient for each phase of the stride",
         "34 to 8 ms in bfloat16, stride 2",
     ),
-    Rule("input gradient", "xla", lambda case: case.stride > 1, "strides that phases do not take", ""),
-    Rule(
-        "input gradient",
-        "turned xla",
-        lambda case: True,
-        "the kernel turned by 180°, as XLA does",
-        "",
-    ),
+    Rule("input gradient", "xla", lambda case: case.stride > 1, "strides that phases do not take"),
+    Rule("input gradient", "turned xla", lambda case: True, "the kernel turned by 180°, as XLA does"),
     Rule(
         "weight gradient",
         "flat products",
@@ -138,7 +115,7 @@ RULES = (
         "large kernels in bfloat16: shifting whole blocks of memory",
         "74 to 29 ms for the last convolution",
     ),
-    Rule("weight gradient", "xla", lambda case: case.stride > 1 and not _onednn(case), "strides without oneDNN", ""),
+    Rule("weight gradient", "xla", lambda case: case.stride > 1 and not _onednn(case), "strides without oneDNN"),
     Rule(
         "weight gradient",
         "products",
@@ -149,23 +126,21 @@ RULES = (
 )
 
 
-def setting() -> Setting:
+def setting() -> str:
     """The value of JAXSR_KERNELS.
 
     Raises:
       InputError: the setting is unknown.
     """
-    settings: tuple[Setting, ...] = get_args(Setting)
     value = os.environ.get(VARIABLE) or "auto"
-    for known in settings:
-        if value == known:
-            return known
-    raise InputError(f"{VARIABLE}={value} is unknown: choose {', '.join(settings)}")
+    if value not in SETTINGS:
+        raise InputError(f"{VARIABLE}={value} is unknown: choose {', '.join(SETTINGS)}")
+    return value
 
 
-def case_of(x: jax.Array, kernel: jax.Array, *, stride: int, may_tile: bool, dtype: Any) -> Case:
-    """The case of images x [N, H, W, C] and a kernel [k, k, C, D], with a result of `dtype`."""
-    names = jnp.dtype(x.dtype).name, jnp.dtype(dtype).name
+def case_of(x: jax.Array, kernel: jax.Array, stride: int, may_tile: bool) -> Case:
+    """The case of images x [N, H, W, C] and a kernel [k, k, C, D], whose dtype is that of the result."""
+    names = jnp.dtype(x.dtype).name, jnp.dtype(kernel.dtype).name
     return Case(*names, kernel.shape[0], stride, *kernel.shape[2:], x.shape[1] * x.shape[2], may_tile)
 
 

@@ -66,7 +66,7 @@ def added(x: jax.Array, kernel: jax.Array, y: jax.Array, *, stride: int = 1, may
     if y.shape != result or not x.dtype == kernel.dtype == y.dtype:
         parts = ", ".join(f"{part.dtype} {part.shape}" for part in (x, kernel, y))
         raise ValueError(f"images, kernel and sum do not fit: {parts}; the sum must have the shape {result}")
-    if not _ours(x) or not x.size or not kernel.size or chosen("forward", _case(x, kernel, stride, False)) == "xla":
+    if not _ours(x) or not x.size or not kernel.size or chosen("forward", case_of(x, kernel, stride, False)) == "xla":
         return y + convolved(x, kernel, stride=stride, may_tile=may_tile, dtype=x.dtype)
     return _added(x, kernel, y, stride, may_tile)
 
@@ -88,10 +88,6 @@ def _ours(x):
     return setting() != "xla" and can_split(x)
 
 
-def _case(x, kernel, stride, may_tile):
-    return case_of(x, kernel, stride=stride, may_tile=may_tile, dtype=kernel.dtype)
-
-
 def _by_xla(x, kernel, stride):
     edges = [(kernel.shape[0] // 2,) * 2] * 2
     return lax.conv_general_dilated(x.astype(kernel.dtype), kernel, (stride, stride), edges, dimension_numbers=_NUMBERS)
@@ -105,7 +101,7 @@ def _forward(x, kernel, stride, may_tile):
         "onednn": lambda x, kernel: by_onednn(x.astype(kernel.dtype), kernel),
         "winograd": images_apart(winograd.convolved),
         "two kernels": _by_two_kernels,
-    }[chosen("forward", _case(x, kernel, stride, may_tile))]
+    }[chosen("forward", case_of(x, kernel, stride, may_tile))]
     return by_xla(x, kernel) if on_cpu is by_xla else lax.platform_dependent(x, kernel, cpu=on_cpu, default=by_xla)
 
 
@@ -126,7 +122,7 @@ def _forward_added(x, kernel, y, stride, may_tile):
 def _backward(stride, may_tile, saved, gradient):
     x, kernel = saved
     # For bfloat16 images and a float32 kernel, a CPU computes the gradients from values rounded to bfloat16.
-    case, short = _case(x, kernel, stride, may_tile), x.dtype
+    case, short = case_of(x, kernel, stride, may_tile), x.dtype
     rounded = lambda gradient: gradient.astype(short)  # noqa: E731
     to_x = lax.platform_dependent(
         gradient,

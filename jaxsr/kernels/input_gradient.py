@@ -1,7 +1,4 @@
-"""The input gradient of a convolution, as convolutions by oneDNN on x86 processors.
-
-docs/design/cpu-convolutions.md has the measurements.
-"""
+"""The input gradient of a convolution, as convolutions by oneDNN on x86 processors."""
 
 import jax
 import jax.numpy as jnp

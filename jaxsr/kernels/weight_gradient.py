@@ -1,7 +1,6 @@
 """The weight gradient of a convolution as matrix products, for CPUs.
 
 XLA's CPU backend is slow at weight gradients, and jaxlib offers no call of oneDNN's.
-docs/design/cpu-convolutions.md has the measurements.
 """
 
 import math

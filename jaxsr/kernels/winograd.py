@@ -2,7 +2,6 @@
 
 Each square of 2×2 outputs is computed from a tile of 4×4 inputs, with 16 products of transformed inputs and kernels
 instead of 36. oneDNN computes the products, so these functions work on one device and have no derivative.
-docs/design/cpu-convolutions.md has the measurements.
 """
 
 import jax

@@ -1,6 +1,6 @@
-"""Layers' weights that carry R, G and B through a network and interpolate them.
+"""Parameters of layers that carry R, G and B through a network and interpolate them.
 
-A convolution's weights are {"kernel": [h, w, C, D], "bias": [D]}. Colours travel in channels 0–2.
+Those of a convolution are {"kernel": [h, w, C, D], "bias": [D]}. Colours travel in channels 0–2.
 """
 
 import jax
@@ -9,10 +9,10 @@ import numpy as np
 
 from jaxsr.imaging.resize import Kernel, resize_matrix
 
-Layer = dict[str, jax.Array]
+Params = dict[str, jax.Array]
 
 
-def carry_rgb(conv: Layer, *, gain: float = 1.0, bias: float = 0.0) -> Layer:
+def carry_rgb(conv: Params, *, gain: float = 1.0, bias: float = 0.0) -> Params:
     """The convolution with output channels 0–2 set to gain × input channels 0–2 + bias. Other outputs stay."""
     height, width = conv["kernel"].shape[:2]
     kernel = conv["kernel"].at[..., :3].set(0)
@@ -20,7 +20,7 @@ def carry_rgb(conv: Layer, *, gain: float = 1.0, bias: float = 0.0) -> Layer:
     return {"kernel": kernel, "bias": conv["bias"].at[:3].set(bias)}
 
 
-def read_rgb(conv: Layer, kernel: np.ndarray, *, bias: float) -> Layer:
+def read_rgb(conv: Params, kernel: np.ndarray, *, bias: float) -> Params:
     """The convolution with a kernel [h, w, 3, D] for input channels 0–2 and weight zero for the others."""
     return {
         "kernel": jnp.zeros_like(conv["kernel"]).at[:, :, :3].set(kernel),
@@ -28,7 +28,7 @@ def read_rgb(conv: Layer, kernel: np.ndarray, *, bias: float) -> Layer:
     }
 
 
-def nearest(conv: Layer, factor: int) -> Layer:
+def nearest(conv: Params, factor: int) -> Params:
     """A convolution before a pixel shuffle that upscales by nearest neighbour and carries R, G and B.
 
     All factor² sub-pixels of a channel get the same filter ("ICNR").
@@ -38,13 +38,13 @@ def nearest(conv: Layer, factor: int) -> Layer:
     return {name: jnp.repeat(value, factor**2, axis=-1) for name, value in carried.items()}
 
 
-def twins(conv: Layer, count: int, factor: int) -> Layer:
+def twins(conv: Params, count: int, factor: int) -> Params:
     """A convolution before a pixel shuffle whose `count` channels after R, G and B are repeated in the next `count`."""
     first, second, end = (factor**2 * (3 + n * count) for n in (0, 1, 2))
     return {name: value.at[..., second:end].set(value[..., first:second]) for name, value in conv.items()}
 
 
-def silenced(norm: Layer) -> Layer:
+def silenced(norm: Params) -> Params:
     """A batch norm {"scale", "bias"} with scale zero."""
     return {**norm, "scale": jnp.zeros_like(norm["scale"])}
 

@@ -36,15 +36,7 @@ def pixel_shuffle(x: jax.Array, factor: int) -> jax.Array:
 
 
 def pixel_unshuffle(x: jax.Array, factor: int) -> jax.Array:
-    """The inverse of `pixel_shuffle`, in PyTorch's channel order.
-
-    Args:
-      x: [N, H·factor, W·factor, C].
-      factor: reduction along each axis.
-
-    Returns:
-      [N, H, W, C·factor²].
-    """
+    """The inverse of `pixel_shuffle`, from [N, H·factor, W·factor, C] to [N, H, W, C·factor²]."""
     n, height, width, channels = x.shape
     x = x.reshape(n, height // factor, factor, width // factor, factor, channels)
     return x.transpose(0, 1, 3, 5, 2, 4).reshape(n, height // factor, width // factor, channels * factor**2)

@@ -37,11 +37,7 @@ class AlexNet(nn.Module):
 
 
 class LPIPS(nn.Module):
-    """Distance between two images in the features of a trained network.
-
-    Attributes:
-      backbone: "alex" or "vgg16".
-    """
+    """Distance between two images in the features of a trained network."""
 
     backbone: Backbone = "alex"
 

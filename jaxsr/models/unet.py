@@ -13,12 +13,7 @@ from jaxsr.kernels.convolution import convolved
 
 
 class Halving(nn.Module):
-    """A 4×4 convolution with stride 2 and PyTorch's padding of 1, without bias.
-
-    Attributes:
-      features: output channels.
-      dtype: dtype of computation.
-    """
+    """A 4×4 convolution with stride 2 and PyTorch's padding of 1, without bias."""
 
     features: int
     dtype: Any = jnp.float32

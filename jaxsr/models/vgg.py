@@ -16,16 +16,16 @@ _CONVOLUTIONS = {16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 _CAFFE = (103.939, 116.779, 123.68)
 
 
-def layers(depth: int) -> list[tuple[str, int]]:
-    """(name, channels) of each convolution in order, from ("conv1_1", 64) to ("conv5_4", 512) for VGG19."""
-    return [
-        (f"conv{stage}_{i}", min(64 * 2 ** (stage - 1), 512))
+def convolutions(depth: int) -> dict[str, int]:
+    """The output channels of each convolution in order, from {"conv1_1": 64} to {"conv5_4": 512} for VGG19."""
+    return {
+        f"conv{stage}_{i}": min(64 * 2 ** (stage - 1), 512)
         for stage, count in enumerate(_CONVOLUTIONS[depth], start=1)
         for i in range(1, count + 1)
-    ]
+    }
 
 
-def needed_layers(depth: int, taps: tuple[str, ...]) -> list[str]:
+def needed_convolutions(depth: int, taps: tuple[str, ...]) -> list[str]:
     """Names of the convolutions up to the last tap.
 
     Args:
@@ -35,7 +35,7 @@ def needed_layers(depth: int, taps: tuple[str, ...]) -> list[str]:
     Raises:
       InputError: the network has no such feature map, or none is named.
     """
-    names = [name for name, _ in layers(depth)]
+    names = [*convolutions(depth)]
     known = {tap: i for i, name in enumerate(names) for tap in (name, name.replace("conv", "relu"))}
     unknown = [tap for tap in taps if tap not in known]
     if unknown or not taps:
@@ -65,13 +65,12 @@ class VGG(nn.Module):
     @nn.compact
     def __call__(self, images: jax.Array) -> dict[str, jax.Array]:
         """Map RGB [N, H, W, 3] in [−1, 1] to {tap: float32 [N, h, w, c]}, in the network's order."""
-        needed = needed_layers(self.depth, self.taps)
         x = self._normalised(images)
-        features = {}
-        for name, channels in layers(self.depth)[: len(needed)]:
+        channels, features = convolutions(self.depth), {}
+        for name in needed_convolutions(self.depth, self.taps):
             if name.endswith("_1") and name != "conv1_1":
                 x = _pooled(x)
-            x = Convolution(channels, 3, may_tile=True, dtype=self.dtype, name=name)(x)
+            x = Convolution(channels[name], 3, may_tile=True, dtype=self.dtype, name=name)(x)
             features[name] = x
             x = nn.relu(x)
             features[name.replace("conv", "relu")] = x

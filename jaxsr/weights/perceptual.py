@@ -8,9 +8,9 @@ import jax.numpy as jnp
 
 from jaxsr.errors import InputError
 from jaxsr.models.lpips import LPIPSFeatures
-from jaxsr.models.vgg import VGG, layers, needed_layers
+from jaxsr.models.vgg import VGG, convolutions, needed_convolutions
 from jaxsr.weights.fetching import fetch_vgg19
-from jaxsr.weights.lpips import read_lpips, read_vgg16
+from jaxsr.weights.lpips import read_lpips
 from jaxsr.weights.vgg import read_vgg
 
 _VGG16: dict[str, Any] = {"name": "vgg16", "depth": 16, "normalisation": "imagenet", "layout": "lpips-vgg16"}
@@ -40,13 +40,13 @@ def load_perceptual(
             raise InputError(f"--taps {' '.join(sorted(unknown))}: LPIPS has {', '.join(LPIPSFeatures.taps)}")
         return module, _of_taps(read_lpips("vgg16")["params"], module.taps), card
     if name == "vgg16":
-        params, card = read_vgg16(), _VGG16
+        params, card = read_lpips("vgg16")["params"]["backbone"], _VGG16
     else:
         path = fetch_vgg19() if name == "vgg19" else Path(name)
-        params, card = read_vgg(path, flag=f"--perceptual {name}")
+        params, card = read_vgg(path)
     depth = card["depth"]
-    taps = taps or (f"relu{layers(depth)[-1][0].removeprefix('conv')}",)
-    needed = needed_layers(depth, taps)
+    taps = taps or (f"relu{list(convolutions(depth))[-1].removeprefix('conv')}",)
+    needed = needed_convolutions(depth, taps)
     module = VGG(depth, taps, normalisation=card["normalisation"], dtype=dtype)
     return module, {layer: params[layer] for layer in needed}, card
 
@@ -54,5 +54,5 @@ def load_perceptual(
 def _of_taps(params, taps):
     """The parameters of LPIPS up to the last tap, and the heads of the taps."""
     heads = {f"head_{LPIPSFeatures.taps.index(tap)}" for tap in taps}
-    backbone = {layer: params["backbone"][layer] for layer in needed_layers(16, taps)}
+    backbone = {layer: params["backbone"][layer] for layer in needed_convolutions(16, taps)}
     return {"backbone": backbone} | {head: params[head] for head in heads}

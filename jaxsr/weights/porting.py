@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import safetensors
 from flax.traverse_util import unflatten_dict
 
 from jaxsr.errors import InputError, first_line
 from jaxsr.weights.ncnn import read_pair
+from jaxsr.weights.safetensors_file import read_safetensors
 from jaxsr.weights.shapes import listed
-from jaxsr.weights.store import read_safetensors
 from jaxsr.weights.torch_file import read_torch_file
 
 
@@ -68,10 +67,7 @@ def read_tensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
     if suffix == ".param":
         return read_pair(path)
     if suffix == ".safetensors":
-        try:
-            return read_safetensors(path)[0]
-        except safetensors.SafetensorError as error:
-            raise InputError(f"{path}: not a readable safetensors file ({error})") from error
+        return read_safetensors(path)[0]
     return _read_torch(path)
 
 
@@ -123,10 +119,10 @@ def port(
     return unflatten_dict({name: np.asarray(value, np.float32) for name, value in moved.items()}, sep="/")
 
 
-def file_hash(path: str | os.PathLike) -> str:
-    """SHA-256 of a file, in hex."""
+def file_hash(path: str | os.PathLike, *, method: str = "sha256") -> str:
+    """Hash of a file, in hex."""
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, method).hexdigest()
 
 
 def _read_torch(path):

@@ -4,7 +4,6 @@ Tensor names are the paths in the variables, joined by "/" ("params/conv_first/k
 """
 
 import dataclasses
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import safetensors
-import safetensors.numpy
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from jaxsr.errors import InputError
-from jaxsr.files import replacing
 from jaxsr.models.network import Network
 from jaxsr.weights.architecture import architecture, build_model
+from jaxsr.weights.safetensors_file import read_safetensors, write_safetensors
 from jaxsr.weights.shapes import listed, shapes_of
 
 BUNDLED = Path(__file__).parent / "bundled"
@@ -77,11 +74,8 @@ def load_weights(name_or_path: str | os.PathLike, *, dtype: Any = jnp.float32) -
         network on its card.
     """
     path = _find(name_or_path)
-    try:
-        tensors, metadata = read_safetensors(path)
-    except safetensors.SafetensorError as error:
-        raise InputError(f"{path}: not a readable safetensors file ({error}); it may be cut short") from error
-    card = _card(path, metadata)
+    tensors, card = read_safetensors(path)
+    _check_card(path, card)
     try:
         model = build_model(card["architecture"], dtype=dtype)
     except (InputError, RecursionError) as error:
@@ -93,37 +87,6 @@ def load_weights(name_or_path: str | os.PathLike, *, dtype: Any = jnp.float32) -
     # NumPy converts them, because JAX would compile a program for it.
     tensors = jax.device_put({name: np.asarray(value, np.float32) for name, value in tensors.items()})
     return Weights(model, unflatten_dict(tensors, sep="/"), card)
-
-
-def write_safetensors(path: str | os.PathLike, tensors: dict[str, np.ndarray], card: dict[str, Any]) -> None:
-    """Write a safetensors file with a card in its metadata, completely or not at all.
-
-    Raises:
-      ValueError: the card contains NaN or infinity.
-      OSError: the file cannot be written.
-    """
-    # A single key, since safetensors writes several in random order.
-    text = json.dumps(card, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    with replacing(path) as temporary:
-        temporary.write_bytes(safetensors.numpy.save(tensors, metadata={"card": text}))
-
-
-def read_safetensors(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Read the tensors and the metadata of a safetensors file.
-
-    Raises:
-      InputError: the file has tensors of a dtype that NumPy lacks.
-      safetensors.SafetensorError: the file is broken.
-    """
-    tensors = {}
-    with safetensors.safe_open(path, framework="numpy") as file:
-        for name in file.offset_keys():
-            if (dtype := file.get_slice(name).get_dtype()).startswith(("F8_", "F6_", "F4")):
-                raise InputError(
-                    f"{path}: its numbers are {dtype}, which is not read; store them as float16 or float32"
-                )
-            tensors[name] = file.get_tensor(name)
-        return tensors, file.metadata() or {}
 
 
 def bundled_names() -> list[str]:
@@ -148,13 +111,8 @@ def _find(name_or_path):
     raise InputError(f"{name_or_path}: no such weights file, training run or bundled weights (bundled: {names})")
 
 
-def _card(path, metadata):
-    try:
-        card = json.loads(metadata["card"])
-        known = card["format"] == "jaxsr" and "architecture" in card
-    except (KeyError, TypeError, ValueError, RecursionError):
-        known = False
-    if not known:
+def _check_card(path, card):
+    if card.get("format") != "jaxsr" or "architecture" not in card:
         raise InputError(f"{path}: no jaxsr model card in its metadata, so its network is unknown")
     generation = card
     while generation:
@@ -162,7 +120,6 @@ def _card(path, metadata):
             if not isinstance(generation.get(key, kind()), kind):
                 raise InputError(f"{path}: the {key} on its card cannot be {type(generation[key]).__name__}")
         generation = generation.get("lineage")
-    return card
 
 
 def _check(path, model, tensors):

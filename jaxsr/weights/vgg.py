@@ -1,18 +1,16 @@
 """The parameters of a trained VGG: port them from other libraries' files, write and read them."""
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
 from flax.traverse_util import unflatten_dict
 
 from jaxsr.errors import InputError
-from jaxsr.models.vgg import layers
+from jaxsr.models.vgg import convolutions
 from jaxsr.weights.porting import Place, file_hash, kernel_place, port, read_tensors
-from jaxsr.weights.store import read_safetensors, write_safetensors
+from jaxsr.weights.safetensors_file import read_safetensors, write_safetensors
 
 # {layout: (depth, the normalisation that the weights were trained with)}.
 VGG_LAYOUTS = {
@@ -54,25 +52,17 @@ def save_vgg(path: str | os.PathLike, params: dict[str, Any], card: dict[str, An
     write_safetensors(path, tensors, card | {"format": "jaxsr-vgg"})
 
 
-def read_vgg(path: str | os.PathLike, *, flag: str = "") -> tuple[dict[str, Any], dict[str, Any]]:
+def read_vgg(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Any]]:
     """Read the parameters and the card of a file that `save_vgg` wrote.
-
-    Args:
-      path: the file.
-      flag: the flag that named the file, for errors.
 
     Raises:
       InputError: the file does not exist, is another kind of file, or its tensors do not match its card.
     """
-    what = flag or str(path)
+    what = f"--perceptual {path}"
     if not Path(path).is_file():
         raise InputError(f"{what}: choose vgg19, vgg16, lpips or a file that `jaxsr port` wrote")
-    try:
-        tensors, metadata = read_safetensors(path)
-        card = json.loads(metadata.get("card", "{}"))
-    except (safetensors.SafetensorError, ValueError, RecursionError) as error:
-        raise InputError(f"{what}: not a readable safetensors file ({error}); port it again") from error
-    if not isinstance(card, dict) or card.get("format") != "jaxsr-vgg":
+    tensors, card = read_safetensors(path)
+    if card.get("format") != "jaxsr-vgg":
         raise InputError(f"{what}: not a VGG; port one with `jaxsr port --layout torchvision-vgg19`")
     depth, normalisation = card.get("depth"), card.get("normalisation")
     if (depth, normalisation) not in VGG_LAYOUTS.values():
@@ -88,7 +78,7 @@ def read_vgg(path: str | os.PathLike, *, flag: str = "") -> tuple[dict[str, Any]
 
 def _shapes(depth):
     shapes, width = {}, 3
-    for name, channels in layers(depth):
+    for name, channels in convolutions(depth).items():
         shapes |= {f"{name}/kernel": (3, 3, width, channels), f"{name}/bias": (channels,)}
         width = channels
     return shapes
@@ -96,7 +86,7 @@ def _shapes(depth):
 
 def _torchvision(depth):
     places, index, stage = {}, 0, "1"
-    for name, _ in layers(depth):
+    for name in convolutions(depth):
         # A pooling layer between two stages, and a ReLU after every convolution, take an index each.
         index += name[4] != stage
         stage = name[4]
@@ -109,6 +99,6 @@ def _torchvision(depth):
 def _keras(depth):
     return {
         f"block{name[4]}_conv{name[6]}/{part}": Place(f"{name}/{part}")
-        for name, _ in layers(depth)
+        for name in convolutions(depth)
         for part in ("kernel", "bias")
     }

@@ -16,7 +16,7 @@ from jaxsr.imaging.color import signed_from_unit, unit_from_uint8
 from jaxsr.imaging.resize import resize_uint8
 from jaxsr.models.lpips import imagenet_from_signed
 from jaxsr.training.losses import content_loss
-from jaxsr.weights.lpips import read_lpips, read_vgg16
+from jaxsr.weights.lpips import read_lpips
 from jaxsr.weights.perceptual import load_perceptual
 
 SET5 = Path(__file__).parents[1] / "data" / "Set5"
@@ -61,7 +61,7 @@ def test_images_of_a_batch_do_not_mix():
 @with_weights
 def test_vgg16_has_the_published_number_of_parameters():
     # Convolutions of configuration D: 138,357,544 in all, without the three dense layers' 123,642,856.
-    assert sum(leaf.size for leaf in jax.tree.leaves(read_vgg16())) == 14_714_688
+    assert sum(leaf.size for leaf in jax.tree.leaves(read_lpips("vgg16")["params"]["backbone"])) == 14_714_688
 
 
 @with_weights

@@ -52,16 +52,9 @@ def test_without_kernels_everything_is_xlas(network, monkeypatch):
     assert "onednn" not in text
 
 
-def test_an_unknown_setting_is_refused(network, monkeypatch):
-    model, variables, low = network
+def test_an_unknown_setting_is_refused_at_once(monkeypatch):
     monkeypatch.setenv(VARIABLE, "fastest")
     with pytest.raises(InputError, match="JAXSR_KERNELS=fastest is unknown: choose auto, xla, untried"):
-        model.apply(variables, low)
-
-
-def test_a_command_refuses_an_unknown_setting_at_once(monkeypatch):
-    monkeypatch.setenv(VARIABLE, "fastest")
-    with pytest.raises(InputError, match="JAXSR_KERNELS=fastest is unknown"):
         use_kernels(None)
     with pytest.raises(InputError, match=r"^JAXSR_KERNELS=fastest is unknown"):
         jaxsr.load("espcn")
@@ -79,12 +72,11 @@ def test_every_rule_says_why_and_what_it_gains():
 
 
 @pytest.mark.skipif(not onednn.DTYPES, reason="oneDNN is not there")
-def test_the_trial_finds_that_this_jaxlib_agrees():
-    environment = {name: value for name, value in os.environ.items() if name != VARIABLE}
-    command = [sys.executable, "-m", "jaxsr.kernels.trial"]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-    assert result.returncode == 0, result.stderr
-    assert "results agree with XLA's" in result.stdout
+def test_the_trial_finds_that_this_jaxlib_agrees(monkeypatch, capsys):
+    # What it sets for the process of its own that it starts.
+    monkeypatch.setenv(VARIABLE, "untried")
+    assert trial.main() == 0
+    assert "results agree with XLA's" in capsys.readouterr().out
 
 
 def test_the_trial_has_a_case_of_each_method(monkeypatch):

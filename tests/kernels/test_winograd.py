@@ -36,7 +36,7 @@ def test_whole_numbers_come_out_exactly(inputs, outputs, height, width):
     """The transforms add, subtract and halve: of small whole numbers nothing is rounded."""
     x, kernel = whole_numbers(2, height, width, inputs, seed=0), whole_numbers(3, 3, inputs, outputs, seed=1)
     weights = whole_numbers(2, height, width, outputs, seed=2)
-    case = case_of(x, kernel, stride=1, may_tile=True, dtype=jnp.float32)
+    case = case_of(x, kernel, stride=1, may_tile=True)
     assert {chosen(part, case) for part in ("forward", "input gradient")} == {"winograd"}
     ours = value_and_gradients(lambda *arrays: convolved(*arrays, may_tile=True), x, kernel, weights)
     jax.tree.map(np.testing.assert_array_equal, ours, value_and_gradients(by_lax, x, kernel, weights))
@@ -79,7 +79,7 @@ def test_two_devices_exchange_the_kernels_gradient_alone():
 )
 def test_it_is_left_alone_where_it_does_not_pay(dtype, shape, channels, stride):
     x, kernel = jax.ShapeDtypeStruct((2, *shape, channels[0]), dtype), jax.ShapeDtypeStruct((3, 3, *channels), dtype)
-    case = case_of(x, kernel, stride=stride, may_tile=True, dtype=dtype)
+    case = case_of(x, kernel, stride=stride, may_tile=True)
     assert "winograd" not in {chosen(part, case) for part in get_args(Part)}
 
 

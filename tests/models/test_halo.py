@@ -5,10 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxsr.models import ESPCN, SRCNN, SRResNet
+from jaxsr.models import ESPCN, SRCNN, Compact, MSRResNet, RRDBNet, SRResNet
 from jaxsr.upscaling.engine import Interpolation
 
-SCALES = [2, 3, 4, 8]
+EXACT = [SRResNet(scale, 4, blocks) for scale, blocks in ((2, 1), (3, 2), (4, 1), (8, 2))]
+EXACT += [MSRResNet(scale, 4, blocks) for scale, blocks in ((2, 2), (3, 1), (4, 1))]
+EXACT += [ESPCN(2), ESPCN(8), Compact(3, 4, 2), RRDBNet(4, 4, 2, 1), Interpolation("bicubic")]
 
 
 def reach(model):
@@ -35,32 +37,18 @@ def reach(model):
     return distances.max()
 
 
-@pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize("blocks", [1, 2])
-def test_srresnet_reaches_exactly_as_far_as_its_halo(scale, blocks):
-    model = SRResNet(scale=scale, features=4, blocks=blocks)
+@pytest.mark.parametrize("model", EXACT, ids=lambda model: f"{type(model).__name__} ×{model.scale}")
+def test_a_network_reaches_exactly_as_far_as_its_halo(model):
     assert reach(model) == model.halo
 
 
-def test_srresnet_as_deep_as_the_papers_reaches_40_pixels():
+def test_the_papers_srresnet_reaches_40_pixels():
     assert SRResNet().halo == 40
-    assert reach(SRResNet(features=2)) == 40
-
-
-@pytest.mark.parametrize("scale", SCALES)
-def test_espcn_reaches_exactly_as_far_as_its_halo(scale):
-    model = ESPCN(scale=scale)
-    assert reach(model) == model.halo == 4
 
 
 @pytest.mark.parametrize("kernels", [(9, 1, 5), (9, 5, 5)], ids=str)
-@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("scale", [2, 3, 4, 8])
 def test_srcnn_reaches_no_further_than_its_halo(scale, kernels):
     model = SRCNN(scale=scale, kernels=kernels)
     # The sum of two reaches rounded up: one pixel too many where the roundings coincide.
     assert model.halo - 1 <= reach(model) <= model.halo
-
-
-def test_bicubic_as_a_network_reaches_exactly_as_far_as_its_halo():
-    model = Interpolation("bicubic")
-    assert reach(model) == model.halo

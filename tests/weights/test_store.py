@@ -9,7 +9,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from jaxsr.errors import InputError
 from jaxsr.models import ESPCN, SRCNN, SRResNet
-from jaxsr.weights import Weights, architecture, build_model, load_weights, save_weights
+from jaxsr.weights import Weights, load_weights, save_weights
 from jaxsr.weights.vgg import read_vgg
 
 MODELS = [SRResNet(features=8, blocks=2, scale=s) for s in (2, 3, 4, 8)]
@@ -234,12 +234,6 @@ def test_weights_that_could_not_be_loaded_are_not_written(tmp_path, weights):
             save_weights(path, Weights(model, variables, {}))
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("model", MODELS, ids=str)
-def test_an_architecture_is_json_and_builds_the_same_network(model):
-    described = json.loads(json.dumps(architecture(model)))
-    assert build_model(described, dtype=jnp.bfloat16) == model.clone(dtype=jnp.bfloat16)
 
 
 def test_a_file_that_cannot_be_made_is_named_as_it_was_given(tmp_path):

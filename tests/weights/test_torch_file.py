@@ -85,9 +85,9 @@ def test_nothing_beside_a_storage_is_read(tmp_path):
     for offset, size, stride in [*wrong, (0, (3, 3), (0, 0))]:
         with pytest.raises(InputError, match="a tensor"):
             read_tensors(stored(tmp_path / "bad.pth", tensor(offset, size, stride)))
-    for content in (b"", b"no pickle", good.read_bytes()[:200]):
+    for content, words in ((b"", ""), (b"no pickle", ""), (good.read_bytes()[:200], ".*may be cut short")):
         (tmp_path / "broken.pth").write_bytes(content)
-        with pytest.raises(InputError, match=r"broken\.pth: cannot be opened as tensors alone"):
+        with pytest.raises(InputError, match=rf"broken\.pth: cannot be opened as tensors alone{words}"):
             read_tensors(tmp_path / "broken.pth")
 
 
