@@ -40,10 +40,12 @@ def fetch_vgg19(*, url: str = KERAS_URL, md5: str = KERAS_MD5, folder: str | os.
     way_out = f"put {fetched.name} ({url}) into {folder} yourself, or use --perceptual vgg16"
     try:
         if not (fetched.is_file() and file_hash(fetched, method="md5") == md5):
-            _fetch_rest(url, fetched)
-            if file_hash(fetched, method="md5") != md5:
-                fetched.unlink()
+            part = fetched.with_name(f"{fetched.name}.part")
+            _fetch_rest(url, part)
+            if file_hash(part, method="md5") != md5:
+                part.unlink()
                 raise InputError(f"{url}: the fetched file is not the expected one (its md5 differs); {way_out}")
+            part.replace(fetched)
     except OSError as error:
         raise InputError(f"VGG19's weights cannot be fetched ({error}); {way_out}") from error
     params, card = port_vgg(fetched, "keras-vgg19")
@@ -67,7 +69,7 @@ def _fetch_rest(url, path):
         # A server without ranges sends all of it.
         have = have if response.status == 206 else 0
         total = have + int(response.headers.get("Content-Length", 0))
-        bar = tqdm(total=total or None, initial=have, unit="B", unit_scale=True, desc=path.name)
+        bar = tqdm(total=total or None, initial=have, unit="B", unit_scale=True, desc=path.stem)
         with bar, path.open("ab" if have else "wb") as file:
             while block := response.read(2**18):
                 file.write(block)

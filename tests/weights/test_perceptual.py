@@ -154,6 +154,7 @@ def test_a_broken_transfer_goes_on_where_it_stopped_and_is_converted_once(server
     server.send = 10_000_000
     with pytest.raises(InputError, match=f"broke off after 10000000 of.*{tmp_path}.*--perceptual vgg16"):
         fetch_vgg19(url=server.url, md5=server.md5, folder=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["vgg19_notop.h5.part"]
     server.send = None
     path = fetch_vgg19(url=server.url, md5=server.md5, folder=tmp_path)
     assert server.ranges == [0, 10_000_000]
