@@ -18,7 +18,7 @@ from jaxsr.errors import InputError
 from jaxsr.upscaling import load
 from jaxsr.upscaling.claim import claimed
 from jaxsr.upscaling.compiled import keep_compiled
-from jaxsr.upscaling.existing import Existing, list_jobs, refuse_existing
+from jaxsr.upscaling.existing import Existing, refuse_existing
 from jaxsr.upscaling.outcome import Outcome, identity, reason_to_skip
 from jaxsr.upscaling.plan import Job
 from jaxsr.upscaling.report import conclude, tell
@@ -36,7 +36,6 @@ def upscale_clip_on_cluster(
     wishes: Wishes,
     *,
     existing: Existing,
-    dry_run: bool,
     cache: bool,
     **cluster: Any,
 ) -> int:
@@ -50,7 +49,6 @@ def upscale_clip_on_cluster(
       options: keyword arguments of `jaxsr.load`.
       wishes: what the user wants of the result.
       existing: what to do with a result that exists.
-      dry_run: only list what would be done.
       cache: keep compiled programs.
       cluster: arguments of `jaxsr.archive.cluster.connected`.
 
@@ -61,8 +59,6 @@ def upscale_clip_on_cluster(
       InputError: see `plan_clip` and `connected`; or all replicas died, or their segments are not seen here.
       OSError: the result cannot be written.
     """
-    if dry_run:
-        return list_jobs([job], existing=existing)
     if existing == "refuse":
         refuse_existing([job])
     before = identity(job.target)
@@ -71,7 +67,7 @@ def upscale_clip_on_cluster(
     warnings.filterwarnings("ignore", message="os.fork", category=RuntimeWarning)
     with claimed(target) as mine, contextlib.redirect_stdout(sys.stderr):
         if skip := reason_to_skip(job, before, mine, overwrite=existing == "replace"):
-            return _skipped(job, skip)
+            return conclude([job], [Outcome(job, "skipped", skip, 0.0)], kind="clips")
         planned = plan_clip(load(model, **options), source, target, wishes, anew=existing == "replace")
         tell(source, planned.clip.notes, planned.choice)
         if planned.left:
@@ -84,10 +80,6 @@ def upscale_clip_on_cluster(
             print(f"{planned.clip.path}: {lost}", file=sys.stderr)
     print(job.target, file=stdout)
     return 0
-
-
-def _skipped(job, why):
-    return conclude([job], [Outcome(job, "skipped", why, 0.0)], kind="clips")
 
 
 class _ClipReplica:

@@ -3,12 +3,13 @@
 import logging
 import math
 import os
+import pickle
 import signal
 import socket
 import warnings
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ray
@@ -16,7 +17,7 @@ import ray.data
 from ray.data import ActorPoolStrategy
 from ray.exceptions import RayError
 
-from jaxsr.archive.replica import Replica, Settings, row_of
+from jaxsr.archive.replica import Answer, Replica, Settings
 from jaxsr.errors import InputError, first_line
 
 # An archive is divided into about this many calls. Ray lists all calls, and reports a call's results when it ends.
@@ -116,7 +117,7 @@ def resources(replicas: Replicas) -> dict[str, Any]:
     return {"num_cpus": replicas.cores, "runtime_env": {"env_vars": limits}}
 
 
-def stream(settings: Settings, rows: dict[int, dict[str, Any]], replicas: Replicas) -> Iterator[dict[str, Any]]:
+def stream(settings: Settings, rows: dict[int, dict[str, Any]], replicas: Replicas) -> Iterator[Answer]:
     """Upscale pictures on the replicas. Only names are yielded and held in memory, never pictures.
 
     When a machine or process dies, other replicas get its pictures, one at a time. A picture whose replica dies again
@@ -128,8 +129,7 @@ def stream(settings: Settings, rows: dict[int, dict[str, Any]], replicas: Replic
       replicas: the replicas.
 
     Yields:
-      The result of `Replica` for each picture, once and in any order. `again` is added: whether a replica got the
-      picture more than once.
+      The answer for each picture, once and in any order.
 
     Raises:
       InputError: the replicas cannot start.
@@ -137,9 +137,10 @@ def stream(settings: Settings, rows: dict[int, dict[str, Any]], replicas: Replic
     left, alone = dict(rows), False
     while left:
         before = len(left)
-        for outcome in _one_pass(settings, list(left.values()), replicas, alone=alone):
-            if left.pop(outcome["number"], None) is not None:
-                yield outcome | {"again": alone}
+        for row in _one_pass(settings, list(left.values()), replicas, alone=alone):
+            answer = pickle.loads(row["answer"])
+            if left.pop(answer.number, None) is not None:
+                yield replace(answer, again=alone)
         if left and alone and len(left) == before:
             break
         if left:
@@ -149,7 +150,7 @@ def stream(settings: Settings, rows: dict[int, dict[str, Any]], replicas: Replic
         replicas = fitting_replicas(workers=replicas.count, cores=replicas.cores) if left else replicas
     for number in left:
         reason = "two processes died while upscaling it; if memory was short, try a smaller --tile or more --cores"
-        yield row_of(number, "failed", reason) | {"again": True}
+        yield Answer(number, "failed", reason, again=True)
 
 
 def _one_pass(settings, rows, replicas, *, alone):
@@ -179,8 +180,6 @@ def _one_pass(settings, rows, replicas, *, alone):
     try:
         yield from results.iter_rows()
     except RayError as error:
-        raise InputError(f"the replicas cannot start: {_last_words(error)}") from error
-
-
-def _last_words(error):
-    return [line for line in str(error).splitlines() if line.strip()][-1].strip()
+        # The lines before it are Ray's trace.
+        cause = str(error).strip().splitlines()[-1].strip()
+        raise InputError(f"the replicas cannot start: {cause}") from error

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import math
 import os
 import sys
 from collections.abc import Sequence
@@ -18,8 +17,7 @@ from jaxsr.archive.scratch import run_folder
 from jaxsr.archive.store import Store, existing_places
 from jaxsr.archive.transfer import check_writable, clear_abandoned
 from jaxsr.errors import InputError
-from jaxsr.upscaling.choice import Choice
-from jaxsr.upscaling.existing import Existing, list_jobs, refuse_existing
+from jaxsr.upscaling.existing import list_jobs, refuse_existing
 from jaxsr.upscaling.outcome import Outcome
 from jaxsr.upscaling.report import conclude, reporting, say_how_to_go_on, tell
 
@@ -29,7 +27,6 @@ def upscale_archive(
     tasks: Sequence[Task],
     destination: Store,
     *,
-    existing: Existing,
     dry_run: bool,
     report: Path | None,
     **cluster: Any,
@@ -40,7 +37,6 @@ def upscale_archive(
       settings: settings of all replicas.
       tasks: the pictures.
       destination: folder of the results.
-      existing: what to do with results that exist.
       dry_run: only list what would be done.
       report: file for a JSON report, or None.
       cluster: arguments of `jaxsr.archive.cluster.connected`.
@@ -58,28 +54,28 @@ def upscale_archive(
     there = existing_places(destination, [task.target for task in tasks])
     kept = {task.job for task in tasks if task.target in there}
     if dry_run:
-        return list_jobs(jobs, existing=existing, exists=kept.__contains__)
-    if existing == "refuse":
+        return list_jobs(jobs, existing=settings.existing, exists=kept.__contains__)
+    if settings.existing == "refuse":
         refuse_existing(jobs, exists=kept.__contains__)
     check_writable(destination)
     outcomes, sizes, again, choices = {}, {}, [], {}
-    if existing == "keep":
+    if settings.existing == "keep":
         outcomes = {job: Outcome(job, "skipped", "existing", 0.0) for job in jobs if job in kept}
     left = [task for task in tasks if task.job not in outcomes]
     with reporting(report, jobs, outcomes.values(), sizes=sizes, choices=choices):
         try:
             if left:
-                with contextlib.closing(_stream(settings, left, cluster)) as rows:
-                    for task, row in rows:
+                with contextlib.closing(_stream(settings, left, cluster)) as answers:
+                    for task, answer in answers:
                         job = task.job
-                        outcomes[job] = Outcome(job, row["status"], os.fsdecode(row["reason"]), row["seconds"])
-                        sizes[job] = None if math.isnan(row["megapixels"]) else row["megapixels"]
-                        again += [task.target] if row["again"] else []
-                        if row["model"]:
-                            choices[job.source] = Choice(row["model"], row["why"])
-                            tell(job.source, (), choices[job.source])
+                        outcomes[job] = Outcome(job, answer.status, answer.reason, answer.seconds)
+                        sizes[job] = answer.megapixels
+                        again += [task.target] if answer.again else []
+                        if answer.choice:
+                            choices[job.source] = answer.choice
+                            tell(job.source, (), answer.choice)
         except KeyboardInterrupt:
-            say_how_to_go_on(jobs, outcomes.values(), existing=existing)
+            say_how_to_go_on(jobs, outcomes.values(), existing=settings.existing)
             raise
         finally:
             given_up = [task.target for task in left if task.job not in outcomes]
@@ -104,13 +100,13 @@ def _stream(settings, tasks, cluster):
         where = "a GPU" if replicas.cores is None else f"{replicas.cores} of a machine's cores"
         print(f"{replicas.count} × the network, each on {where}", file=sys.stderr)
         with tqdm(total=len(tasks), unit=" pictures", disable=None, smoothing=0.1) as bar:
-            for row in stream(settings, rows, replicas):
-                task = tasks[row["number"]]
-                yield task, row
+            for answer in stream(settings, rows, replicas):
+                task = tasks[answer.number]
+                yield task, answer
                 bar.update()
-                if row["status"] == "done":
+                if answer.status == "done":
                     tqdm.write(str(task.job.target), file=stdout)
-                if row["disk_full"]:
+                if answer.disk_full:
                     return
 
 

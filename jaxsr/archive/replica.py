@@ -1,12 +1,12 @@
 """One copy of the network in a process of the cluster, which upscales one picture after another."""
 
-import math
 import os
+import pickle
 import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from jaxsr.archive.scratch import joined
 from jaxsr.archive.store import exists, open_store
@@ -16,6 +16,7 @@ from jaxsr.upscaling.automatic import AUTOMATIC
 from jaxsr.upscaling.choice import Choice
 from jaxsr.upscaling.compiled import keep_compiled
 from jaxsr.upscaling.engine import INTERPOLATIONS
+from jaxsr.upscaling.existing import Existing
 from jaxsr.upscaling.files import file_stages
 from jaxsr.upscaling.outcome import is_disk_full, timed, why_failed
 from jaxsr.upscaling.progress import megapixels
@@ -33,7 +34,7 @@ class Settings:
       model: see `jaxsr.load`. A path must be valid on all machines.
       options: keyword arguments of `jaxsr.load`.
       size: see `jaxsr.upscaling.size.parse_size`.
-      overwrite: replace results that exist.
+      existing: what to do with results that exist.
       cache: keep compiled programs.
       first_frame: upscale only the first picture of an animation or of several pages.
       scratch: see `jaxsr.archive.scratch.joined`.
@@ -44,10 +45,33 @@ class Settings:
     model: str
     options: dict[str, Any]
     size: str | None
-    overwrite: bool
+    existing: Existing
     cache: bool
     first_frame: bool = False
     scratch: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a picture, as a replica says it.
+
+    Attributes:
+      number: number of the picture.
+      status, reason, seconds: see `jaxsr.upscaling.outcome.Outcome`.
+      megapixels: of the picture; None if unknown.
+      disk_full: whether it failed because the disk is full.
+      choice: the network that was chosen for it, and the reason; None if the network was named.
+      again: whether a replica got the picture more than once.
+    """
+
+    number: int
+    status: Literal["done", "skipped", "failed"]
+    reason: str
+    seconds: float = 0.0
+    megapixels: float | None = None
+    disk_full: bool = False
+    choice: Choice | None = None
+    again: bool = False
 
 
 def absolute_model(name: str) -> str:
@@ -67,7 +91,7 @@ class Replica:
         if settings.cache:
             keep_compiled()
         self._source, self._destination = open_store(settings.source), open_store(settings.destination)
-        self._overwrite = settings.overwrite
+        self._overwrite = settings.existing == "replace"
         self._scratch = joined(settings.scratch)
         upscaler = load(settings.model, **settings.options)
         size = parse_size(settings.size, scale=settings.options.get("scale"))
@@ -81,11 +105,7 @@ class Replica:
           row: number of the picture, and the places of source and target as bytes, since names need not be text.
 
         Returns:
-          number: as in the row.
-          status, reason (as bytes), seconds: see `jaxsr.upscaling.outcome.Outcome`.
-          megapixels: of the picture; NaN if unknown.
-          disk_full: whether it failed because the disk is full.
-          model, why: the network that was chosen for it and the reason; empty if the network was named.
+          A row with the pickled `Answer`, as answer.
         """
         source, target = Path(os.fsdecode(row["source"])), Path(os.fsdecode(row["target"]))
         times, size, full, choice = [], None, False, None
@@ -116,30 +136,8 @@ class Replica:
                 status, reason, full = "failed", why_failed(error, local), is_disk_full(error)
                 for path, label in ((local, self._source.label(source)), (result, self._destination.label(target))):
                     reason = reason.replace(str(path), str(label))
-        return row_of(row["number"], status, reason, seconds=sum(times), megapixels=size, disk_full=full, choice=choice)
-
-
-def row_of(
-    number: int,
-    status: str,
-    reason: str,
-    *,
-    seconds: float = 0.0,
-    megapixels: float | None = None,
-    disk_full: bool = False,
-    choice: Choice | None = None,
-) -> dict[str, Any]:
-    """What `Replica` returns for a picture."""
-    return {
-        "number": number,
-        "status": status,
-        "reason": os.fsencode(reason),
-        "seconds": seconds,
-        "megapixels": math.nan if megapixels is None else megapixels,
-        "disk_full": disk_full,
-        "model": choice.model if choice else "",
-        "why": choice.reason if choice else "",
-    }
+        answer = Answer(row["number"], status, reason, sum(times), size, full, choice)
+        return {"answer": pickle.dumps(answer)}
 
 
 def _here(store, place, folder):
