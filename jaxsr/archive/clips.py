@@ -4,16 +4,14 @@ import contextlib
 import os
 import sys
 import warnings
-from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import ray
-from ray.exceptions import RayActorError, RayTaskError
 from tqdm import tqdm
 
-from jaxsr.archive.cluster import Replicas, connected, resources
+from jaxsr.archive.cluster import Replicas, connected
+from jaxsr.archive.stream import stream
 from jaxsr.errors import InputError
 from jaxsr.upscaling import load
 from jaxsr.upscaling.claim import claimed
@@ -56,7 +54,7 @@ def upscale_clip_on_cluster(
       The exit code, 0.
 
     Raises:
-      InputError: see `plan_clip` and `connected`; or all replicas died, or their segments are not seen here.
+      InputError: see `plan_clip` and `connected`; or a segment killed two processes, or is not seen here.
       OSError: the result cannot be written.
     """
     if existing == "refuse":
@@ -94,43 +92,28 @@ class _ClipReplica:
         assert isinstance(upscaler, Upscaler), model
         self._enlarge = enlarger(upscaler, clip, encoding)
 
-    def upscale(self, segment):
+    def __call__(self, segment):
         """The number of frames that the segment's file has."""
         return upscale_segments(self._clip, [segment], self._enlarge, self._encoding, self._folder).frames
 
 
 def _upscaled(planned: Planned, model, options, replicas: Replicas, cache) -> Iterator[Segment]:
-    """Yield the segments that are left, as each is finished. Another replica gets the segment of one that died."""
+    """Yield the segments that are left, as each is finished."""
     if planned.choice is not None:
         model, options = planned.choice.model, {name: value for name, value in options.items() if name != "sharp"}
-    left = deque(planned.left)
-    kind = ray.remote(_ClipReplica).options(**resources(replicas))
-    arguments = planned.clip, planned.encoding, planned.folder, model, options, cache
-    idle: list[Any] = [kind.remote(*arguments) for _ in range(min(replicas.count, len(left)))]
-    busy = {}
-    while left or busy:
-        while left and idle:
-            replica, segment = idle.pop(), left.popleft()
-            busy[replica.upscale.remote(segment)] = replica, segment
-        if not busy:
+    left, arguments = planned.left, (planned.clip, planned.encoding, planned.folder, model, options, cache)
+    # One segment at a time, since each takes all of a replica's cores.
+    for number, frames, _ in stream(_ClipReplica, arguments, left, replicas, calls=1, unit="segments"):
+        segment = left[number]
+        if frames is None:
             raise InputError(
-                f"{planned.clip.path}: all replicas died; if memory was short, try a smaller --tile or more --cores"
+                f"{planned.clip.path}: two processes died while upscaling segment {segment.number}; if memory was "
+                "short, try a smaller --tile or more --cores"
             )
-        (ended,), _ = ray.wait(list(busy))
-        replica, segment = busy.pop(ended)
-        try:
-            frames = ray.get(ended)
-        except RayActorError:
-            left.appendleft(segment)
-            tqdm.write(f"a process or machine died; another one gets segment {segment.number}", file=sys.stderr)
-        except RayTaskError as error:
-            raise error.cause from error
-        else:
-            # Listed, since network file systems remember for a while that a file was not there.
-            if frames and segment_file(planned.folder, segment.number).name not in os.listdir(planned.folder):
-                raise InputError(
-                    f"{planned.folder}: segment {segment.number} is missing here; give the result a folder that all "
-                    "machines of the cluster share"
-                )
-            idle.append(replica)
-            yield segment
+        # Listed, since network file systems remember for a while that a file was not there.
+        if frames and segment_file(planned.folder, segment.number).name not in os.listdir(planned.folder):
+            raise InputError(
+                f"{planned.folder}: segment {segment.number} is missing here; give the result a folder that all "
+                "machines of the cluster share"
+            )
+        yield segment

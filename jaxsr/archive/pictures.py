@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,11 +9,12 @@ from typing import Any
 
 from tqdm import tqdm
 
-from jaxsr.archive.cluster import connected, stream
+from jaxsr.archive.cluster import connected
 from jaxsr.archive.plan import Task
-from jaxsr.archive.replica import Settings
+from jaxsr.archive.replica import Answer, Replica, Settings
 from jaxsr.archive.scratch import run_folder
 from jaxsr.archive.store import Store, existing_places
+from jaxsr.archive.stream import stream
 from jaxsr.archive.transfer import check_writable, clear_abandoned
 from jaxsr.errors import InputError
 from jaxsr.upscaling.existing import list_jobs, refuse_existing
@@ -66,11 +66,11 @@ def upscale_archive(
         try:
             if left:
                 with contextlib.closing(_stream(settings, left, cluster)) as answers:
-                    for task, answer in answers:
+                    for task, answer, repeated in answers:
                         job = task.job
                         outcomes[job] = Outcome(job, answer.status, answer.reason, answer.seconds)
                         sizes[job] = answer.megapixels
-                        again += [task.target] if answer.again else []
+                        again += [task.target] if repeated else []
                         if answer.choice:
                             choices[job.source] = answer.choice
                             tell(job.source, (), answer.choice)
@@ -89,10 +89,8 @@ def upscale_archive(
 
 
 def _stream(settings, tasks, cluster):
-    rows = {
-        number: {"number": number, "source": os.fsencode(task.source), "target": os.fsencode(task.target)}
-        for number, task in enumerate(tasks)
-    }
+    places = [(str(task.source), str(task.target)) for task in tasks]
+    died = "two processes died while upscaling it; if memory was short, try a smaller --tile or more --cores"
     stdout = sys.stdout
     # Ray prints to stdout.
     with contextlib.redirect_stdout(sys.stderr), run_folder() as scratch, connected(**cluster) as replicas:
@@ -100,9 +98,9 @@ def _stream(settings, tasks, cluster):
         where = "a GPU" if replicas.cores is None else f"{replicas.cores} of a machine's cores"
         print(f"{replicas.count} × the network, each on {where}", file=sys.stderr)
         with tqdm(total=len(tasks), unit=" pictures", disable=None, smoothing=0.1) as bar:
-            for answer in stream(settings, rows, replicas):
-                task = tasks[answer.number]
-                yield task, answer
+            for number, answer, again in stream(Replica, (settings,), places, replicas, calls=3, unit="pictures"):
+                task, answer = tasks[number], answer or Answer("failed", f"{tasks[number].job.source}: {died}")
+                yield task, answer, again
                 bar.update()
                 if answer.status == "done":
                     tqdm.write(str(task.job.target), file=stdout)

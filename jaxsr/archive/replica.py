@@ -1,7 +1,6 @@
 """One copy of the network in a process of the cluster, which upscales one picture after another."""
 
 import os
-import pickle
 import tempfile
 import threading
 from dataclasses import dataclass
@@ -56,22 +55,18 @@ class Answer:
     """What became of a picture, as a replica says it.
 
     Attributes:
-      number: number of the picture.
       status, reason, seconds: see `jaxsr.upscaling.outcome.Outcome`.
       megapixels: of the picture; None if unknown.
       disk_full: whether it failed because the disk is full.
       choice: the network that was chosen for it, and the reason; None if the network was named.
-      again: whether a replica got the picture more than once.
     """
 
-    number: int
     status: Literal["done", "skipped", "failed"]
     reason: str
     seconds: float = 0.0
     megapixels: float | None = None
     disk_full: bool = False
     choice: Choice | None = None
-    again: bool = False
 
 
 def absolute_model(name: str) -> str:
@@ -98,16 +93,9 @@ class Replica:
         self._stages = file_stages(upscaler, size=size, first_frame=settings.first_frame)
         self._reading, self._computing, self._writing = (threading.Lock() for _ in range(3))
 
-    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Upscale one picture.
-
-        Args:
-          row: number of the picture, and the places of source and target as bytes, since names need not be text.
-
-        Returns:
-          A row with the pickled `Answer`, as answer.
-        """
-        source, target = Path(os.fsdecode(row["source"])), Path(os.fsdecode(row["target"]))
+    def __call__(self, places: tuple[str, str]) -> Answer:
+        """Upscale one picture, by the places of source and target."""
+        source, target = map(Path, places)
         times, size, full, choice = [], None, False, None
         with tempfile.TemporaryDirectory(prefix="jaxsr-archive-", dir=self._scratch) as scratch:
             local = _here(self._source, source, Path(scratch, "source"))
@@ -136,8 +124,7 @@ class Replica:
                 status, reason, full = "failed", why_failed(error, local), is_disk_full(error)
                 for path, label in ((local, self._source.label(source)), (result, self._destination.label(target))):
                     reason = reason.replace(str(path), str(label))
-        answer = Answer(row["number"], status, reason, sum(times), size, full, choice)
-        return {"answer": pickle.dumps(answer)}
+        return Answer(status, reason, sum(times), size, full, choice)
 
 
 def _here(store, place, folder):

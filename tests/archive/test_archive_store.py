@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import json
 import os
-import pickle
 import secrets
 import subprocess
 import sys
@@ -122,20 +121,15 @@ def listing(store):
     return store.remote.get_file_info(fs.FileSelector(f"{store.root}/sub"))
 
 
-def answer(replica, number, source, target):
-    row = replica({"number": number, "source": source.encode(), "target": target.encode()})
-    return pickle.loads(row["answer"])
-
-
 def test_a_replica_skips_what_was_written_meanwhile_and_names_what_is_bad(photos, tmp_path):
     put_any(photos, "bad.png", b"no picture")
     name = photos.name
     replica = Replica(Settings(name, f"{name}/out", "bicubic", {"scale": 2}, None, "refuse", False))
-    done, failed = answer(replica, 3, "a.png", "g.png"), answer(replica, 5, "bad.png", "h.png")
-    assert (done.number, done.status, done.reason, done.megapixels) == (3, "done", "", 1.6e-05)
+    done, failed = replica(("a.png", "g.png")), replica(("bad.png", "h.png"))
+    assert (done.status, done.reason, done.megapixels) == ("done", "", 1.6e-05)
     assert failed.reason == f"{name}/bad.png: no picture in a format that can be read"
     assert failed.megapixels is None
-    assert answer(replica, 3, "a.png", "g.png") == Answer(3, "skipped", "written meanwhile")
+    assert replica(("a.png", "g.png")) == Answer("skipped", "written meanwhile")
     out = inside(photos, "out")
     assert existing_places(out, [Path("g.png"), Path("h.png")]) == {Path("g.png")}
     got = Path(out.path(Path("g.png")))
@@ -239,8 +233,8 @@ def test_the_only_picture_that_fails_ends_it_as_on_one_machine(tmp_path, monkeyp
     (tmp_path / "a.png").write_bytes(b"no picture")
     stores = open_store(str(tmp_path)), open_store(str(tmp_path / "out"))
     tasks, settings = plan_archive(*stores, label="x4"), Settings(str(tmp_path), str(tmp_path / "out"), *OPTIONS)
-    failed = answer(Replica(settings), 0, "a.png", "a_x4.png")
-    monkeypatch.setattr(pictures, "_stream", lambda settings, left, cluster: ((task, failed) for task in left))
+    failed = Replica(settings)(("a.png", "a_x4.png"))
+    monkeypatch.setattr(pictures, "_stream", lambda settings, left, cluster: ((task, failed, False) for task in left))
     with pytest.raises(InputError) as there:
         pictures.upscale_archive(settings, tasks, stores[1], dry_run=False, report=None)
     with pytest.raises(InputError) as here:
@@ -278,7 +272,7 @@ def test_half_files_go_on_every_way_out(way_out, tmp_path, monkeypatch):
         out.mkdir()
         (out / ".b_x4.abcd_123.partial.png").write_bytes(b"half")
         (out / ".c_x4.abcd_123.partial.png").write_bytes(b"of another")
-        yield left[0], Answer(0, "failed", "the disk is full", disk_full=True)
+        yield left[0], Answer("failed", "the disk is full", disk_full=True), False
         if way_out:
             raise way_out
 
@@ -315,7 +309,7 @@ def test_a_report_that_fails_hides_no_interrupt(tmp_path, monkeypatch, capsys):
     tasks = plan_archive(*stores, label="x4")
 
     def interrupted(settings, left, cluster):
-        yield left[0], Answer(0, "done", "", seconds=1.0, megapixels=1.6e-5)
+        yield left[0], Answer("done", "", seconds=1.0, megapixels=1.6e-5), False
         raise KeyboardInterrupt
 
     monkeypatch.setattr(pictures, "_stream", interrupted)
