@@ -70,7 +70,7 @@ def processor_seconds(pid: int) -> dict[int, float]:
     for process in psutil.process_iter(["cmdline"]):
         with contextlib.suppress(psutil.NoSuchProcess):
             command = " ".join(process.info["cmdline"] or [])
-            if command.startswith("ray::MapWorker(Map(Replica))") or (process.pid == pid and "/upscale.py" in command):
+            if command.startswith("ray::MapWorker(Map(_Process))") or (process.pid == pid and "/upscale.py" in command):
                 seconds[process.pid] = sum(process.cpu_times()[:2])
     return seconds
 

@@ -15,6 +15,8 @@ from jaxsr.errors import InputError
 
 # Most bytes of a file's name on the usual file systems.
 LONGEST_NAME = 255
+# A temporary name: its random characters, and what is the same in all such names of one file.
+_TEMPORARY = re.compile(r"(\..*\.)[a-z0-9_]{8}(\.partial(?:\.[^.]*)?)", re.DOTALL)
 
 
 @contextlib.contextmanager
@@ -48,7 +50,7 @@ def replacing(path: str | os.PathLike[str]) -> Generator[Path]:
 
 def temporary_name(path: PurePath) -> str:
     """A new name for a temporary file beside `path`, which keeps its suffix and shortens a long stem."""
-    before, after = _around(path)
+    before, after = temporary_ends(path)
     return f"{before}{secrets.token_hex(4)}{after}"
 
 
@@ -63,20 +65,20 @@ def remove_abandoned(path: str | os.PathLike[str]) -> None:
     Call this only when no other process is writing `path`.
     """
     path = Path(path)
-    name = abandoned_names(path)
+    ends = temporary_ends(path)
     for entry in os.scandir(path.parent):
-        if name.fullmatch(entry.name):
+        if ends_of(entry.name) == ends:
             Path(entry).unlink(missing_ok=True)
 
 
-def abandoned_names(path: str | os.PathLike[str]) -> re.Pattern[str]:
-    """A pattern of the names that `temporary_name` gives to temporary files for `path`."""
-    before, after = _around(Path(path))
-    return re.compile(re.escape(before) + "[a-z0-9_]{8}" + re.escape(after))
+def ends_of(name: str) -> tuple[str, ...]:
+    """The `temporary_ends` of a temporary name; () for any other name."""
+    found = _TEMPORARY.fullmatch(name)
+    return found.groups() if found else ()
 
 
-def _around(path):
-    """What stands before and after the eight random characters of a temporary name."""
+def temporary_ends(path: PurePath) -> tuple[str, str]:
+    """What stands before and after the eight random characters of the temporary names for `path`."""
     after = f".partial{path.suffix}"
     return f".{shortened(path.stem, room=LONGEST_NAME - len(os.fsencode(f'..{after}')) - 8)}.", after
 

@@ -2,6 +2,6 @@
 
 This package needs the extra `ray`.
 
-Start with `pictures.py`, or with `clips.py` for a clip. Both send work to the replicas (`replica.py`) of a cluster
-(`cluster.py`).
+Start with `pictures.py`, or with `clips.py` for a clip. Both send tasks (`stream.py`) to the replicas of a cluster
+(`cluster.py`); `replica.py` is one for pictures.
 """

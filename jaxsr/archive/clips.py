@@ -4,21 +4,19 @@ import contextlib
 import os
 import sys
 import warnings
-from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import ray
-from ray.exceptions import RayActorError, RayTaskError
 from tqdm import tqdm
 
-from jaxsr.archive.cluster import Replicas, connected, resources
+from jaxsr.archive.cluster import Replicas, connected
+from jaxsr.archive.stream import stream
 from jaxsr.errors import InputError
 from jaxsr.upscaling import load
 from jaxsr.upscaling.claim import claimed
 from jaxsr.upscaling.compiled import keep_compiled
-from jaxsr.upscaling.existing import Existing, list_jobs, refuse_existing
+from jaxsr.upscaling.existing import Existing, refuse_existing
 from jaxsr.upscaling.outcome import Outcome, identity, reason_to_skip
 from jaxsr.upscaling.plan import Job
 from jaxsr.upscaling.report import conclude, tell
@@ -36,7 +34,6 @@ def upscale_clip_on_cluster(
     wishes: Wishes,
     *,
     existing: Existing,
-    dry_run: bool,
     cache: bool,
     **cluster: Any,
 ) -> int:
@@ -50,7 +47,6 @@ def upscale_clip_on_cluster(
       options: keyword arguments of `jaxsr.load`.
       wishes: what the user wants of the result.
       existing: what to do with a result that exists.
-      dry_run: only list what would be done.
       cache: keep compiled programs.
       cluster: arguments of `jaxsr.archive.cluster.connected`.
 
@@ -58,11 +54,9 @@ def upscale_clip_on_cluster(
       The exit code, 0.
 
     Raises:
-      InputError: see `plan_clip` and `connected`; or all replicas died, or their segments are not seen here.
+      InputError: see `plan_clip` and `connected`; or a segment killed two processes, or is not seen here.
       OSError: the result cannot be written.
     """
-    if dry_run:
-        return list_jobs([job], existing=existing)
     if existing == "refuse":
         refuse_existing([job])
     before = identity(job.target)
@@ -71,7 +65,7 @@ def upscale_clip_on_cluster(
     warnings.filterwarnings("ignore", message="os.fork", category=RuntimeWarning)
     with claimed(target) as mine, contextlib.redirect_stdout(sys.stderr):
         if skip := reason_to_skip(job, before, mine, overwrite=existing == "replace"):
-            return _skipped(job, skip)
+            return conclude([job], {job: Outcome(job, "skipped", skip, 0.0)}, kind="clips")
         planned = plan_clip(load(model, **options), source, target, wishes, anew=existing == "replace")
         tell(source, planned.clip.notes, planned.choice)
         if planned.left:
@@ -86,10 +80,6 @@ def upscale_clip_on_cluster(
     return 0
 
 
-def _skipped(job, why):
-    return conclude([job], {job: Outcome(job, "skipped", why, 0.0)}, kind="clips")
-
-
 class _ClipReplica:
     """The network in one process of the cluster."""
 
@@ -102,43 +92,28 @@ class _ClipReplica:
         assert isinstance(upscaler, Upscaler), model
         self._enlarge = enlarger(upscaler, clip, encoding)
 
-    def upscale(self, segment):
+    def __call__(self, segment):
         """The number of frames that the segment's file has."""
         return upscale_segments(self._clip, [segment], self._enlarge, self._encoding, self._folder).frames
 
 
 def _upscaled(planned: Planned, model, options, replicas: Replicas, cache) -> Iterator[Segment]:
-    """Yield the segments that are left, as each is finished. Another replica gets the segment of one that died."""
+    """Yield the segments that are left, as each is finished."""
     if planned.choice is not None:
         model, options = planned.choice.model, {name: value for name, value in options.items() if name != "sharp"}
-    left = deque(planned.left)
-    kind = ray.remote(_ClipReplica).options(**resources(replicas))
-    arguments = planned.clip, planned.encoding, planned.folder, model, options, cache
-    idle: list[Any] = [kind.remote(*arguments) for _ in range(min(replicas.count, len(left)))]
-    busy = {}
-    while left or busy:
-        while left and idle:
-            replica, segment = idle.pop(), left.popleft()
-            busy[replica.upscale.remote(segment)] = replica, segment
-        if not busy:
+    left, arguments = planned.left, (planned.clip, planned.encoding, planned.folder, model, options, cache)
+    # One segment at a time, since each takes all of a replica's cores.
+    for number, frames, _ in stream(_ClipReplica, arguments, left, replicas, calls=1, unit="segments"):
+        segment = left[number]
+        if frames is None:
             raise InputError(
-                f"{planned.clip.path}: all replicas died; if memory was short, try a smaller --tile or more --cores"
+                f"{planned.clip.path}: two processes died while upscaling segment {segment.number}; if memory was "
+                "short, try a smaller --tile or more --cores"
             )
-        (ended,), _ = ray.wait(list(busy))
-        replica, segment = busy.pop(ended)
-        try:
-            frames = ray.get(ended)
-        except RayActorError:
-            left.appendleft(segment)
-            tqdm.write(f"a process or machine died; another one gets segment {segment.number}", file=sys.stderr)
-        except RayTaskError as error:
-            raise error.cause from error
-        else:
-            # Listed, since network file systems remember for a while that a file was not there.
-            if frames and segment_file(planned.folder, segment.number).name not in os.listdir(planned.folder):
-                raise InputError(
-                    f"{planned.folder}: segment {segment.number} is missing here; give the result a folder that all "
-                    "machines of the cluster share"
-                )
-            idle.append(replica)
-            yield segment
+        # Listed, since network file systems remember for a while that a file was not there.
+        if frames and segment_file(planned.folder, segment.number).name not in os.listdir(planned.folder):
+            raise InputError(
+                f"{planned.folder}: segment {segment.number} is missing here; give the result a folder that all "
+                "machines of the cluster share"
+            )
+        yield segment

@@ -1,27 +1,18 @@
-"""A Ray cluster, replicas on it, and a stream of pictures through them that survives the loss of machines."""
+"""A Ray cluster, and the replicas for which it has room."""
 
 import logging
-import math
 import os
 import signal
 import socket
-import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import ray
-import ray.data
-from ray.data import ActorPoolStrategy
-from ray.exceptions import RayError
 
-from jaxsr.archive.replica import Replica, Settings, row_of
 from jaxsr.errors import InputError, first_line
 
-# An archive is divided into about this many calls. Ray lists all calls, and reports a call's results when it ends.
-_CALLS = 10_000
-_MOST_PER_CALL = 16
 _DEFAULT_CORES = 4
 
 
@@ -114,73 +105,3 @@ def resources(replicas: Replicas) -> dict[str, Any]:
     # XLA reads the number of cores from NPROC.
     limits = {"NPROC": str(replicas.cores), "VIPS_CONCURRENCY": str(replicas.cores), "JAX_PLATFORMS": "cpu"}
     return {"num_cpus": replicas.cores, "runtime_env": {"env_vars": limits}}
-
-
-def stream(settings: Settings, rows: dict[int, dict[str, Any]], replicas: Replicas) -> Iterator[dict[str, Any]]:
-    """Upscale pictures on the replicas. Only names are yielded and held in memory, never pictures.
-
-    When a machine or process dies, other replicas get its pictures, one at a time. A picture whose replica dies again
-    counts as failed.
-
-    Args:
-      settings: settings of all replicas.
-      rows: arguments of `Replica` for each picture, by number.
-      replicas: the replicas.
-
-    Yields:
-      The result of `Replica` for each picture, once and in any order. `again` is added: whether a replica got the
-      picture more than once.
-
-    Raises:
-      InputError: the replicas cannot start.
-    """
-    left, alone = dict(rows), False
-    while left:
-        before = len(left)
-        for outcome in _one_pass(settings, list(left.values()), replicas, alone=alone):
-            if left.pop(outcome["number"], None) is not None:
-                yield outcome | {"again": alone}
-        if left and alone and len(left) == before:
-            break
-        if left:
-            warnings.warn(f"a process or machine died; others get the {len(left)} pictures that are left", stacklevel=2)
-        # One picture at a time, so that a picture that kills its replica does not take others with it.
-        alone = True
-        replicas = fitting_replicas(workers=replicas.count, cores=replicas.cores) if left else replicas
-    for number in left:
-        reason = "two processes died while upscaling it; if memory was short, try a smaller --tile or more --cores"
-        yield row_of(number, "failed", reason) | {"again": True}
-
-
-def _one_pass(settings, rows, replicas, *, alone):
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.max_errored_blocks = -1
-    per_call = 1 if alone else max(1, min(_MOST_PER_CALL, len(rows) // _CALLS))
-    calls = 1 if alone else 3
-    pool = ActorPoolStrategy(
-        size=min(replicas.count, len(rows)),
-        max_concurrent_calls_per_actor=calls,
-        max_tasks_in_flight_per_actor=1 if alone else 2 * calls,
-        enable_true_multi_threading=True,
-    )
-    with warnings.catch_warnings():
-        # The deprecated argument sets `max_task_retries`, and there is no other way yet. With retries, Ray holds back
-        # the pictures of a dead replica until there is room to start it again, possibly forever.
-        warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated")
-        results = ray.data.from_items(rows, override_num_blocks=math.ceil(len(rows) / per_call)).map(
-            # ray.data accepts a class whose instances are called with rows; its stubs do not say so.
-            Replica,  # ty: ignore[invalid-argument-type]
-            fn_constructor_args=(settings,),
-            compute=pool,
-            max_task_retries=0,
-            **resources(replicas),
-        )
-    try:
-        yield from results.iter_rows()
-    except RayError as error:
-        raise InputError(f"the replicas cannot start: {_last_words(error)}") from error
-
-
-def _last_words(error):
-    return [line for line in str(error).splitlines() if line.strip()][-1].strip()

@@ -2,8 +2,6 @@
 
 import contextlib
 import dataclasses
-import math
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,15 +9,15 @@ from typing import Any
 
 from tqdm import tqdm
 
-from jaxsr.archive.cluster import connected, stream
+from jaxsr.archive.cluster import connected
 from jaxsr.archive.plan import Task
-from jaxsr.archive.replica import Settings
+from jaxsr.archive.replica import Answer, Replica, Settings
 from jaxsr.archive.scratch import run_folder
 from jaxsr.archive.store import Store, existing_places
+from jaxsr.archive.stream import stream
 from jaxsr.archive.transfer import check_writable, clear_abandoned
 from jaxsr.errors import InputError
-from jaxsr.upscaling.choice import Choice
-from jaxsr.upscaling.existing import Existing, list_jobs, refuse_existing
+from jaxsr.upscaling.existing import list_jobs, refuse_existing
 from jaxsr.upscaling.outcome import Outcome
 from jaxsr.upscaling.report import conclude, reporting, say_how_to_go_on, tell
 
@@ -29,7 +27,6 @@ def upscale_archive(
     tasks: Sequence[Task],
     destination: Store,
     *,
-    existing: Existing,
     dry_run: bool,
     report: Path | None,
     **cluster: Any,
@@ -40,7 +37,6 @@ def upscale_archive(
       settings: settings of all replicas.
       tasks: the pictures.
       destination: folder of the results.
-      existing: what to do with results that exist.
       dry_run: only list what would be done.
       report: file for a JSON report, or None.
       cluster: arguments of `jaxsr.archive.cluster.connected`.
@@ -58,28 +54,28 @@ def upscale_archive(
     there = existing_places(destination, [task.target for task in tasks])
     kept = {task.job for task in tasks if task.target in there}
     if dry_run:
-        return list_jobs(jobs, existing=existing, exists=kept.__contains__)
-    if existing == "refuse":
+        return list_jobs(jobs, existing=settings.existing, exists=kept.__contains__)
+    if settings.existing == "refuse":
         refuse_existing(jobs, exists=kept.__contains__)
     check_writable(destination)
     outcomes, sizes, again, choices = {}, {}, [], {}
-    if existing == "keep":
+    if settings.existing == "keep":
         outcomes = {job: Outcome(job, "skipped", "existing", 0.0) for job in jobs if job in kept}
     left = [task for task in tasks if task.job not in outcomes]
     with reporting(report, jobs, outcomes, sizes=sizes, choices=choices):
         try:
             if left:
-                with contextlib.closing(_stream(settings, left, cluster)) as rows:
-                    for task, row in rows:
+                with contextlib.closing(_stream(settings, left, cluster)) as answers:
+                    for task, answer, repeated in answers:
                         job = task.job
-                        outcomes[job] = Outcome(job, row["status"], os.fsdecode(row["reason"]), row["seconds"])
-                        sizes[job] = None if math.isnan(row["megapixels"]) else row["megapixels"]
-                        again += [task.target] if row["again"] else []
-                        if row["model"]:
-                            choices[job.source] = Choice(row["model"], row["why"])
-                            tell(job.source, (), choices[job.source])
+                        outcomes[job] = Outcome(job, answer.status, answer.reason, answer.seconds)
+                        sizes[job] = answer.megapixels
+                        again += [task.target] if repeated else []
+                        if answer.choice:
+                            choices[job.source] = answer.choice
+                            tell(job.source, (), answer.choice)
         except KeyboardInterrupt:
-            say_how_to_go_on(jobs, outcomes, existing=existing)
+            say_how_to_go_on(jobs, outcomes, existing=settings.existing)
             raise
         finally:
             given_up = [task.target for task in left if task.job not in outcomes]
@@ -93,10 +89,8 @@ def upscale_archive(
 
 
 def _stream(settings, tasks, cluster):
-    rows = {
-        number: {"number": number, "source": os.fsencode(task.source), "target": os.fsencode(task.target)}
-        for number, task in enumerate(tasks)
-    }
+    places = [(str(task.source), str(task.target)) for task in tasks]
+    died = "two processes died while upscaling it; if memory was short, try a smaller --tile or more --cores"
     stdout = sys.stdout
     # Ray prints to stdout.
     with contextlib.redirect_stdout(sys.stderr), run_folder() as scratch, connected(**cluster) as replicas:
@@ -104,13 +98,13 @@ def _stream(settings, tasks, cluster):
         where = "a GPU" if replicas.cores is None else f"{replicas.cores} of a machine's cores"
         print(f"{replicas.count} × the network, each on {where}", file=sys.stderr)
         with tqdm(total=len(tasks), unit=" pictures", disable=None, smoothing=0.1) as bar:
-            for row in stream(settings, rows, replicas):
-                task = tasks[row["number"]]
-                yield task, row
+            for number, answer, again in stream(Replica, (settings,), places, replicas, calls=3, unit="pictures"):
+                task, answer = tasks[number], answer or Answer("failed", f"{tasks[number].job.source}: {died}")
+                yield task, answer, again
                 bar.update()
-                if row["status"] == "done":
+                if answer.status == "done":
                     tqdm.write(str(task.job.target), file=stdout)
-                if row["disk_full"]:
+                if answer.disk_full:
                     return
 
 

@@ -1,12 +1,11 @@
 """One copy of the network in a process of the cluster, which upscales one picture after another."""
 
-import math
 import os
 import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from jaxsr.archive.scratch import joined
 from jaxsr.archive.store import exists, open_store
@@ -15,6 +14,7 @@ from jaxsr.upscaling import load
 from jaxsr.upscaling.choice import Choice
 from jaxsr.upscaling.compiled import keep_compiled
 from jaxsr.upscaling.engine import INTERPOLATIONS
+from jaxsr.upscaling.existing import Existing
 from jaxsr.upscaling.files import file_stages
 from jaxsr.upscaling.loading import AUTOMATIC
 from jaxsr.upscaling.outcome import is_disk_full, timed, why_failed
@@ -33,7 +33,7 @@ class Settings:
       model: see `jaxsr.load`. A path must be valid on all machines.
       options: keyword arguments of `jaxsr.load`.
       size: see `jaxsr.upscaling.size.parse_size`.
-      overwrite: replace results that exist.
+      existing: what to do with results that exist.
       cache: keep compiled programs.
       first_frame: upscale only the first picture of an animation or of several pages.
       scratch: see `jaxsr.archive.scratch.joined`.
@@ -44,10 +44,29 @@ class Settings:
     model: str
     options: dict[str, Any]
     size: str | None
-    overwrite: bool
+    existing: Existing
     cache: bool
     first_frame: bool = False
     scratch: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a picture, as a replica says it.
+
+    Attributes:
+      status, reason, seconds: see `jaxsr.upscaling.outcome.Outcome`.
+      megapixels: of the picture; None if unknown.
+      disk_full: whether it failed because the disk is full.
+      choice: the network that was chosen for it, and the reason; None if the network was named.
+    """
+
+    status: Literal["done", "skipped", "failed"]
+    reason: str
+    seconds: float = 0.0
+    megapixels: float | None = None
+    disk_full: bool = False
+    choice: Choice | None = None
 
 
 def absolute_model(name: str) -> str:
@@ -67,27 +86,16 @@ class Replica:
         if settings.cache:
             keep_compiled()
         self._source, self._destination = open_store(settings.source), open_store(settings.destination)
-        self._overwrite = settings.overwrite
+        self._overwrite = settings.existing == "replace"
         self._scratch = joined(settings.scratch)
         upscaler = load(settings.model, **settings.options)
         size = parse_size(settings.size, scale=settings.options.get("scale"))
         self._stages = file_stages(upscaler, size=size, first_frame=settings.first_frame)
         self._reading, self._computing, self._writing = (threading.Lock() for _ in range(3))
 
-    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Upscale one picture.
-
-        Args:
-          row: number of the picture, and the places of source and target as bytes, since names need not be text.
-
-        Returns:
-          number: as in the row.
-          status, reason (as bytes), seconds: see `jaxsr.upscaling.outcome.Outcome`.
-          megapixels: of the picture; NaN if unknown.
-          disk_full: whether it failed because the disk is full.
-          model, why: the network that was chosen for it and the reason; empty if the network was named.
-        """
-        source, target = Path(os.fsdecode(row["source"])), Path(os.fsdecode(row["target"]))
+    def __call__(self, places: tuple[str, str]) -> Answer:
+        """Upscale one picture, by the places of source and target."""
+        source, target = map(Path, places)
         times, size, full, choice = [], None, False, None
         with tempfile.TemporaryDirectory(prefix="jaxsr-archive-", dir=self._scratch) as scratch:
             local = _here(self._source, source, Path(scratch, "source"))
@@ -116,30 +124,7 @@ class Replica:
                 status, reason, full = "failed", why_failed(error, local), is_disk_full(error)
                 for path, label in ((local, self._source.label(source)), (result, self._destination.label(target))):
                     reason = reason.replace(str(path), str(label))
-        return row_of(row["number"], status, reason, seconds=sum(times), megapixels=size, disk_full=full, choice=choice)
-
-
-def row_of(
-    number: int,
-    status: str,
-    reason: str,
-    *,
-    seconds: float = 0.0,
-    megapixels: float | None = None,
-    disk_full: bool = False,
-    choice: Choice | None = None,
-) -> dict[str, Any]:
-    """What `Replica` returns for a picture."""
-    return {
-        "number": number,
-        "status": status,
-        "reason": os.fsencode(reason),
-        "seconds": seconds,
-        "megapixels": math.nan if megapixels is None else megapixels,
-        "disk_full": disk_full,
-        "model": choice.model if choice else "",
-        "why": choice.reason if choice else "",
-    }
+        return Answer(status, reason, sum(times), size, full, choice)
 
 
 def _here(store, place, folder):

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import secrets
-from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
@@ -11,11 +10,8 @@ from pyarrow import fs
 
 from jaxsr.archive.store import Store
 from jaxsr.errors import InputError
-from jaxsr.files import abandoned_names, temporary_name
+from jaxsr.files import ends_of, temporary_ends, temporary_name
 from jaxsr.upscaling.plan import require_writable
-
-# Characters that a temporary name shares with that of its file, even where it is shortened.
-_START = 40
 
 
 def fetch(store: Store, place: Path, to: Path) -> None:
@@ -76,15 +72,10 @@ def check_writable(store: Store) -> None:
 
 def clear_abandoned(store: Store, places: Iterable[Path]) -> None:
     """Delete the temporary files of killed processes that were writing these places. Nobody may be writing them now."""
-    # By the start of the name, since compiling a pattern for each of a million places would take minutes.
-    places_of = defaultdict(list)
-    for place in places:
-        places_of[os.path.dirname(store.path(place)), place.stem[:_START]].append(place)
-    for folder in {folder for folder, _ in places_of}:
+    abandoned = {(os.path.dirname(store.path(place)), temporary_ends(place)) for place in places}
+    for folder in {folder for folder, _ in abandoned}:
         for name in _names(store, folder):
-            # A dot, the stem, and a dot with eight characters.
-            stem = name.rpartition(".partial")[0][1:-9]
-            if any(abandoned_names(place).fullmatch(name) for place in places_of.get((folder, stem[:_START]), ())):
+            if (folder, ends_of(name)) in abandoned:
                 _delete(store, f"{folder}/{name}")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import tyro
 
 import jaxsr
-from jaxsr.commands.flags import ClipFlags, NetworkFlags, PictureFormat, RunFlags
+from jaxsr.commands.flags import ClipFlags, FormatFlags, NetworkFlags, RunFlags
 from jaxsr.errors import InputError, needing
 
 
@@ -29,11 +29,10 @@ def main(
     source: tyro.conf.Positional[str],
     destination: tyro.conf.Positional[str],
     *,
-    format: PictureFormat | None = None,
-    first_frame: bool = False,
     run: tyro.conf.OmitArgPrefixes[RunFlags],
     cluster: tyro.conf.OmitArgPrefixes[ClusterFlags],
     network: tyro.conf.OmitArgPrefixes[NetworkFlags],
+    pictures: tyro.conf.OmitArgPrefixes[FormatFlags],
     clips: tyro.conf.OmitArgPrefixes[ClipFlags],
 ) -> int:
     """Upscale the pictures of a folder, or a clip, on a Ray cluster.
@@ -46,12 +45,10 @@ def main(
         Or a clip, by a path that all machines share.
       destination: Folder for the results, a path or a URI; it gets NAME_x4.png for each picture.
         For a clip, the file to write.
-      format: File format of the results of pictures. None: png.
-      first_frame: Upscale only the first picture of an animation or of a TIFF with several pages.
-        Otherwise all are upscaled. Animations are written as .gif, .webp or .png (APNG), pages as .tif.
       run: Which pictures are upscaled, and what the run leaves behind.
       cluster: The Ray cluster, and the copies of the network on it.
       network: The network, the size of its results, and how it computes.
+      pictures: The format of pictures' results, and what of a file is upscaled.
       clips: How the results of clips are encoded.
     """
     with needing("an archive needs {}", dict.fromkeys(("ray", "pyarrow", "fsspec", "pandas"), "ray")):
@@ -61,9 +58,8 @@ def main(
         from jaxsr.archive.store import open_store
     import jax
 
-    from jaxsr.upscaling.existing import existing_results
+    from jaxsr.upscaling.existing import list_jobs
     from jaxsr.upscaling.plan import require_names
-    from jaxsr.upscaling.report import check_report
     from jaxsr.upscaling.size import parse_size, size_label
     from jaxsr.video.inputs import are_clips, check_flags, import_clips, plan_clips
 
@@ -71,8 +67,7 @@ def main(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     require_names([source], destination)
     size = parse_size(network.size, scale=network.scale)
-    existing = existing_results(skip=run.skip_existing, overwrite=run.overwrite)
-    check_report(run.json)
+    existing = run.existing()
     for flag, value in (("--workers", cluster.workers), ("--cores", cluster.cores)):
         if value is not None and value < 1:
             raise InputError(f"{flag} {value}: must be at least 1")
@@ -83,41 +78,28 @@ def main(
     options: dict[str, Any] = network.options() | {"tile": network.tile}
     flags = dataclasses.asdict(clips)
     clip = are_clips([source])
-    of_pictures = {"json": run.json, "recursive": run.recursive, "format": format, "first_frame": first_frame}
-    check_flags(clip, flags, of_pictures)
+    check_flags(clip, flags, dataclasses.asdict(pictures) | {"json": run.json, "recursive": run.recursive})
     label = size_label(network.size) if network.size else f"x{jaxsr.load(model, **options).scale:g}"
     if clip:
         wishes = import_clips().wishes_of(flags, size, network.options())
         from jaxsr.archive.clips import upscale_clip_on_cluster
 
-        (job,) = plan_clips([source], destination, label=label)
-        return upscale_clip_on_cluster(
-            job,
-            model,
-            options,
-            wishes,
-            existing=existing,
-            dry_run=run.dry_run,
-            cache=run.cache,
-            **dataclasses.asdict(cluster),
-        )
+        jobs = plan_clips([source], destination, label=label)
+        if run.dry_run:
+            return list_jobs(jobs, existing=existing)
+        where = dataclasses.asdict(cluster)
+        return upscale_clip_on_cluster(jobs[0], model, options, wishes, existing=existing, cache=run.cache, **where)
     stores = open_store(source), open_store(destination)
-    tasks = plan_archive(*stores, label=label, recursive=run.recursive, suffix=f".{format or 'png'}")
-    return upscale_archive(
-        Settings(
-            source=stores[0].everywhere,
-            destination=stores[1].everywhere,
-            model=model,
-            options=options,
-            size=network.size,
-            overwrite=run.overwrite,
-            cache=run.cache,
-            first_frame=first_frame,
-        ),
-        tasks,
-        stores[1],
+    tasks = plan_archive(*stores, label=label, recursive=run.recursive, suffix=f".{pictures.format or 'png'}")
+    settings = Settings(
+        source=stores[0].everywhere,
+        destination=stores[1].everywhere,
+        model=model,
+        options=options,
+        size=network.size,
         existing=existing,
-        dry_run=run.dry_run,
-        report=run.json,
-        **dataclasses.asdict(cluster),
+        cache=run.cache,
+        first_frame=pictures.first_frame,
     )
+    where = dataclasses.asdict(cluster)
+    return upscale_archive(settings, tasks, stores[1], dry_run=run.dry_run, report=run.json, **where)

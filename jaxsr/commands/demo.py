@@ -41,8 +41,8 @@ def main(
 
     # SIGTERM and a closed terminal end the process as Ctrl-C does, so that everything is cleaned up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    # Windows has no SIGHUP, and under nohup it must stay ignored.
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+    # Under nohup it stays ignored.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     limits = Limits(megapixels=max_megapixels, megabytes=max_megabytes, keep_minutes=keep_minutes)
     serve(host=host, port=port, models=models or default_models(), limits=limits, announce=announce)

@@ -4,9 +4,14 @@ import dataclasses
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
+
+from jaxsr.errors import InputError
+
+if TYPE_CHECKING:
+    from jaxsr.upscaling.existing import Existing
 
 Kernels = Annotated[
     Literal["auto", "xla"] | None,
@@ -15,7 +20,6 @@ Kernels = Annotated[
         "None: JAXSR_KERNELS, or auto."
     ),
 ]
-# The formats of pictures that --format offers.
 PictureFormat = Literal["png", "jpg", "webp", "gif", "tif"]
 
 
@@ -76,6 +80,31 @@ class RunFlags:
     cache: bool = True
     """Keep compiled programs in your cache folder, so that the next run starts faster (not on x86 processors
     under Linux, where compiling is quick)."""
+
+    def existing(self) -> "Existing":
+        """What to do with results that exist. The report is checked too.
+
+        Raises:
+          InputError: two flags exclude each other, or the report cannot be written.
+        """
+        from jaxsr.upscaling.existing import existing_results
+        from jaxsr.upscaling.report import check_report
+
+        if self.dry_run and self.json is not None:
+            raise InputError("--dry-run writes no report: leave out --json")
+        check_report(self.json)
+        return existing_results(skip=self.skip_existing, overwrite=self.overwrite)
+
+
+@dataclass(frozen=True)
+class FormatFlags:
+    """The format of pictures' results, and what of a file is upscaled."""
+
+    format: PictureFormat | None = None
+    """File format of results in a folder. None: png."""
+    first_frame: bool = False
+    """Upscale only the first picture of an animation or of a TIFF with several pages.
+    Otherwise all are upscaled. Animations are written as .gif, .webp or .png (APNG), pages as .tif."""
 
 
 @dataclass(frozen=True)

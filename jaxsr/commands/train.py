@@ -1,7 +1,4 @@
-"""Train a network on photos: `jaxsr train --stage srresnet --data PHOTOS --validation PHOTOS --workdir RUN`.
-
-The same command resumes a run from its last checkpoint, whatever stopped it.
-"""
+"""Train a network on photos: `jaxsr train --stage srresnet --data PHOTOS --validation PHOTOS --workdir RUN`."""
 
 import argparse
 import dataclasses
@@ -76,15 +73,14 @@ def main(arguments: Annotated[Arguments, tyro.conf.arg(name="")]) -> int:
     The same command resumes a run from its last checkpoint, whatever stopped it.
     """
     use_kernels(arguments.kernels)
-    values = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(TrainConfig)}
+    config = TrainConfig(**{field.name: getattr(arguments, field.name) for field in dataclasses.fields(TrainConfig)})
 
     def task() -> int:
         from jaxsr.processes.distributed import Cluster
         from jaxsr.training.start import start
 
         place = Cluster(arguments.coordinator, arguments.process_count, arguments.process_index)
-        cluster = place if arguments.distributed else None
-        return start(TrainConfig(**values), check_only=arguments.check_data, cluster=cluster)
+        return start(config, check_only=arguments.check_data, cluster=place if arguments.distributed else None)
 
     if not arguments.distributed:
         for name in ("coordinator", "process_count", "process_index"):

@@ -6,16 +6,14 @@ from typing import Annotated, Literal
 import tyro
 
 import jaxsr
-from jaxsr.commands.flags import ClipFlags, Kernels, NetworkFlags, PictureFormat, RunFlags, use_kernels
+from jaxsr.commands.flags import ClipFlags, FormatFlags, Kernels, NetworkFlags, RunFlags, use_kernels
 from jaxsr.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
-class PictureFlags:
+class PictureFlags(FormatFlags):
     """How pictures are read and how their results are written."""
 
-    format: PictureFormat | None = None
-    """File format of results in a folder. None: png."""
     quality: int = 95
     """Quality of JPEG and WebP results, from 1 to 100."""
     compression: Literal["fast", "balanced", "small"] = "balanced"
@@ -25,9 +23,6 @@ class PictureFlags:
     """Give each result the access and modification times of its picture."""
     salvage: bool = False
     """Upscale what is left of a truncated JPEG, and report how much that is."""
-    first_frame: bool = False
-    """Upscale only the first picture of an animation or of a TIFF with several pages.
-    Otherwise all are upscaled. Animations are written as .gif, .webp or .png (APNG), pages as .tif."""
 
 
 def main(
@@ -57,10 +52,9 @@ def main(
     """
     from jaxsr.imaging.picture import open_picture
     from jaxsr.upscaling.compiled import keep_compiled
-    from jaxsr.upscaling.existing import existing_results, list_jobs
+    from jaxsr.upscaling.existing import list_jobs
     from jaxsr.upscaling.pictures import upscale_pictures
     from jaxsr.upscaling.plan import plan
-    from jaxsr.upscaling.report import check_report
     from jaxsr.upscaling.size import parse_size, size_label
     from jaxsr.upscaling.upscaler import Upscaler
     from jaxsr.video.inputs import are_clips, check_flags, import_clips, plan_clips
@@ -74,12 +68,9 @@ def main(
     if run.cache:
         keep_compiled()
     size = parse_size(network.size, scale=network.scale)
-    existing = existing_results(skip=run.skip_existing, overwrite=run.overwrite)
+    existing = run.existing()
     if not 1 <= pictures.quality <= 100:
         raise InputError(f"--quality {pictures.quality}: give a number from 1 to 100")
-    if run.dry_run and run.json is not None:
-        raise InputError("--dry-run writes no report: leave out --json")
-    check_report(run.json)
     upscaler = jaxsr.load(network.model, tile=network.tile, **network.options())
     label = f"x{upscaler.scale:g}" if network.size is None else size_label(network.size)
     if video:

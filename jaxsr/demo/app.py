@@ -98,7 +98,7 @@ async def _sweep(queue, seconds):
 
 async def _options(request: Request) -> Response:
     models = [
-        {"name": offer.name, "scale": offer.scale, "strength": offer.strength}
+        {"name": offer.name, "scale": offer.scale, "strength": offer.has_strength}
         for offer in request.app.state.offers.values()
     ]
     samples = sorted(path.relative_to(SAMPLES).as_posix() for path in SAMPLES.rglob("*.[jp][pn]g"))
@@ -118,16 +118,14 @@ def _job(request):
 
 async def _status(request: Request) -> Response:
     job = _job(request)
-    status = {
-        name: getattr(job, name) for name in ("state", "stage", "done", "total", "error", "note", "model", "strength")
-    }
-    status |= {"name": job.source.name, "ahead": request.app.state.queue.ahead(job), "tile": TILE, "pictures": {}}
+    status = {name: getattr(job, name) for name in ("state", "stage", "done", "total", "error", "note", "strength")}
+    status |= {"name": job.source.name, "model": job.offer.name, "ahead": request.app.state.queue.ahead(job)}
     if job.state == "done":
-        status |= {"file": job.result.name, "bytes": job.result.stat().st_size}
-        status["pictures"] = {
-            name: {"width": pyramid.width, "height": pyramid.height, "levels": pyramid.levels}
+        pictures = {
+            name: {"width": pyramid.width, "height": pyramid.height, "levels": pyramid.levels, "tile": TILE}
             for name, pyramid in job.pyramids.items()
         }
+        status |= {"file": job.result.name, "bytes": job.result.stat().st_size, "pictures": pictures}
     return JSONResponse(status)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from jaxsr.demo.models import Offer
 from jaxsr.demo.view import Pyramid
 from jaxsr.errors import InputError
 
@@ -30,7 +31,7 @@ class PageJob:
     Attributes:
       folder: private folder of the job, with the upload and everything made from it.
       source: the upload.
-      model: name of the model among those offered.
+      offer: the model.
       strength: strength of the model, in [0, 1]; None if it has none.
       token: secret that a request must name to reach the job.
       state: state in the queue.
@@ -47,7 +48,7 @@ class PageJob:
 
     folder: Path
     source: Path
-    model: str
+    offer: Offer
     strength: float | None
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     state: State = "queued"

@@ -22,13 +22,13 @@ class Offer:
       name: name that the page shows and sends.
       source: argument of `jaxsr.load`.
       scale: output pixels per input pixel on both axes.
-      strength: whether the model has a strength.
+      has_strength: whether the model has a strength.
     """
 
     name: str
     source: str
     scale: int
-    strength: bool
+    has_strength: bool
 
 
 def default_models() -> list[str]:

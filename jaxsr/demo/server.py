@@ -7,7 +7,6 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -43,7 +42,7 @@ def serve(*, host: str, port: int, models: Sequence[str], limits: Limits, announ
         address, bound = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         hosts = [*LOOPBACK, shown, address] if ipaddress.ip_address(address).is_loopback else ["*"]
-        queue = Queue(Path(folder), partial(upscale_job, offers=offers))
+        queue = Queue(Path(folder), upscale_job)
         app = create_app(queue, offers=offers, limits=limits, hosts=hosts)
         # An open request delays the end of the server by at most two seconds.
         config = uvicorn.Config(
@@ -58,9 +57,8 @@ def serve(*, host: str, port: int, models: Sequence[str], limits: Limits, announ
 
 def _close(queue):
     # A signal cannot end the tile, and would leave pictures behind.
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     # A closed terminal takes no text.
     with contextlib.suppress(OSError):
         if queue.waiting():

@@ -24,29 +24,27 @@ async def submit(request: Request) -> Response:
       InputError: the model or strength is not offered, or the picture is beyond the limits or cannot be read.
     """
     state = request.app.state
-    model, strength = _chosen(request.query_params, state.offers)
+    offer, strength = _chosen(request.query_params, state.offers)
     if (waiting := state.queue.waiting() + state.receiving) >= _MOST_WAITING:
         raise HTTPException(503, f"{waiting} pictures are already waiting; try again in a few minutes")
     # Those that are still arriving have a place too.
     state.receiving += 1
     try:
-        return await _received(request, state.queue, state.limits, model, strength)
+        return await _received(request, state.queue, state.limits, offer, strength)
     finally:
         state.receiving -= 1
 
 
-async def _received(request, queue, limits, model, strength):
+async def _received(request, queue, limits, offer, strength):
     folder = None
     try:
         folder = queue.new_folder()
         # A separate folder, so that the upload's name cannot collide with the names of results.
         source = folder / "upload" / safe_name(request.query_params.get("name", ""))
         source.parent.mkdir()
-        length = request.headers.get("content-length", "")
-        announced = int(length) if length.isdecimal() else None
         # So that stalled senders do not keep their places.
         async with asyncio.timeout(60 * limits.keep_minutes):
-            await receive(request.stream(), source, limits=limits, announced=announced)
+            await receive(request.stream(), source, limits=limits)
         try:
             await run_in_threadpool(check_megapixels, source, limits=limits)
         except InputError as error:
@@ -65,22 +63,24 @@ async def _received(request, queue, limits, model, strength):
         if isinstance(error, OSError):
             raise HTTPException(507, f"the server cannot store the picture ({error.strerror})") from error
         raise
-    job = PageJob(folder, source, model, strength)
+    job = PageJob(folder, source, offer, strength)
     queue.add(job)
     return JSONResponse({"token": job.token}, 201)
 
 
 def _chosen(parameters, offers):
-    """(model, strength) of a request. Raises `InputError` if they are not offered."""
+    """(offer, strength) of a request. Raises `InputError` if they are not offered."""
     offer = offers.get(parameters.get("model", next(iter(offers))))
     if offer is None:
         raise InputError(f"model: choose one of {', '.join(offers)}")
     if "strength" not in parameters:
-        return offer.name, None
+        return offer, None
     try:
         strength = float(parameters["strength"])
     except ValueError:
         strength = -1.0
-    if not offer.strength or not 0 <= strength <= 1:
-        raise InputError(f"strength: {'must be from 0 to 1' if offer.strength else f'{offer.name} has none'}")
-    return offer.name, strength
+    if not offer.has_strength:
+        raise InputError(f"strength: {offer.name} has none")
+    if not 0 <= strength <= 1:
+        raise InputError("strength: must be from 0 to 1")
+    return offer, strength

@@ -47,32 +47,23 @@ def safe_name(name: str) -> str:
     return f"{stem[:_LONGEST_STEM]}.{suffix[:8]}" if dot else name[:_LONGEST_STEM]
 
 
-async def receive(chunks: AsyncIterator[bytes], path: Path, *, limits: Limits, announced: int | None = None) -> None:
-    """Write the body of a request to `path`. Stop as soon as it is too large.
-
-    Args:
-      chunks: the body.
-      path: a new file.
-      limits: limits on the picture.
-      announced: length in bytes that the sender states; None if it states none.
+async def receive(chunks: AsyncIterator[bytes], path: Path, *, limits: Limits) -> None:
+    """Write the body of a request to a new file.
 
     Raises:
-      TooLarge: the received or the announced length exceeds the limit.
-      InputError: the body is empty.
+      TooLarge: it exceeds the limit, beyond which nothing is read.
+      InputError: it is empty.
     """
     received, most = 0, limits.megabytes * 1e6
     with path.open("xb") as file:
-        if announced is None or announced <= most:
-            async for chunk in chunks:
-                received += len(chunk)
-                if received > most:
-                    break
-                file.write(chunk)
-    if max(received, announced or 0) > most:
-        raise TooLarge(
-            f"{path.name} is larger than the {limits.megabytes:g} megabytes that this page accepts; "
-            "save it smaller, or start the page with a larger --max-megabytes"
-        )
+        async for chunk in chunks:
+            received += len(chunk)
+            if received > most:
+                raise TooLarge(
+                    f"{path.name} is larger than the {limits.megabytes:g} megabytes that this page accepts; "
+                    "save it smaller, or start the page with a larger --max-megabytes"
+                )
+            file.write(chunk)
     if not received:
         raise InputError(f"{path.name}: the file is empty")
 

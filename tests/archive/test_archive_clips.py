@@ -1,9 +1,5 @@
 """A clip on a cluster whose machines do not see the same folder, in this process."""
 
-from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -19,19 +15,6 @@ from jaxsr.errors import InputError
 from jaxsr.video.files import Wishes, plan_clip
 
 
-@dataclass
-class Remote:
-    """What Ray makes of a class or a method, without other processes: each call is done at once."""
-
-    call: Any
-
-    def options(self, **_):
-        return self
-
-    def remote(self, *arguments):
-        return self.call(*arguments)
-
-
 @pytest.mark.parametrize("shared", [True, False])
 def test_a_segment_that_is_not_seen_here_is_told(tmp_path, monkeypatch, shared):
     with av.open(str(tmp_path / "clip.mkv"), "w") as output:
@@ -40,14 +23,12 @@ def test_a_segment_that_is_not_seen_here_is_told(tmp_path, monkeypatch, shared):
         output.mux(stream.encode())
     planned = plan_clip(jaxsr.load("nearest"), tmp_path / "clip.mkv", tmp_path / "out.mkv", Wishes(codec="ffv1"))
 
-    def replica(clip, encoding, folder, *rest):
-        made = clips._ClipReplica(clip, encoding, folder if shared else tmp_path / "elsewhere", *rest)
-        return SimpleNamespace(upscale=Remote(made.upscale))
+    def stream(kind, arguments, tasks, replicas, **_):
+        clip, encoding, folder, *rest = arguments
+        replica = kind(clip, encoding, folder if shared else tmp_path / "elsewhere", *rest)
+        return ((number, replica(task), False) for number, task in enumerate(tasks))
 
-    ray = SimpleNamespace(
-        remote=lambda _: Remote(replica), wait=lambda calls: (calls[:1], calls[1:]), get=lambda made: made
-    )
-    monkeypatch.setattr(clips, "ray", ray)
+    monkeypatch.setattr(clips, "stream", stream)
     segments = clips._upscaled(planned, "nearest", {}, Replicas(1, 1), False)
     if shared:
         assert list(segments) == planned.segments

@@ -11,7 +11,6 @@ import zipfile
 from pathlib import Path
 
 import forked
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -20,7 +19,7 @@ pytest.importorskip("ray")
 import jaxsr
 from jaxsr.archive import pictures
 from jaxsr.archive.plan import plan_archive
-from jaxsr.archive.replica import Replica, Settings, absolute_model, row_of
+from jaxsr.archive.replica import Answer, Replica, Settings, absolute_model
 from jaxsr.archive.scratch import joined, run_folder
 from jaxsr.archive.store import Store, existing_places, exists, find_pictures, open_store
 from jaxsr.archive.transfer import check_writable, clear_abandoned, fetch, put
@@ -30,7 +29,7 @@ from jaxsr.upscaling.pictures import upscale_pictures
 from jaxsr.upscaling.plan import Job, plan
 
 SCRIPT = Path(__file__).parents[2] / "scripts/upscale_archive.py"
-OPTIONS = ("nearest", {}, None, False, False)
+OPTIONS = ("nearest", {}, None, "refuse", False)
 NAMES = ("a.png", "a.jpg", "sub/B.PNG", "sub/.hidden/c.png", ".d.png", "texts/e.txt", "out/f_x4.png")
 
 
@@ -125,13 +124,12 @@ def listing(store):
 def test_a_replica_skips_what_was_written_meanwhile_and_names_what_is_bad(photos, tmp_path):
     put_any(photos, "bad.png", b"no picture")
     name = photos.name
-    replica = Replica(Settings(name, f"{name}/out", "bicubic", {"scale": 2}, None, False, False))
-    rows = [{"number": n, "source": s, "target": t} for n, s, t in [(3, b"a.png", b"g.png"), (5, b"bad.png", b"h.png")]]
-    done, failed = map(replica, rows)
-    assert (done["number"], done["status"], done["reason"], done["megapixels"]) == (3, "done", b"", 1.6e-05)
-    assert failed["reason"].decode() == f"{name}/bad.png: no picture in a format that can be read"
-    assert np.isnan(failed["megapixels"])
-    assert (replica(rows[0])["status"], replica(rows[0])["reason"]) == ("skipped", b"written meanwhile")
+    replica = Replica(Settings(name, f"{name}/out", "bicubic", {"scale": 2}, None, "refuse", False))
+    done, failed = replica(("a.png", "g.png")), replica(("bad.png", "h.png"))
+    assert (done.status, done.reason, done.megapixels) == ("done", "", 1.6e-05)
+    assert failed.reason == f"{name}/bad.png: no picture in a format that can be read"
+    assert failed.megapixels is None
+    assert replica(("a.png", "g.png")) == Answer("skipped", "written meanwhile")
     out = inside(photos, "out")
     assert existing_places(out, [Path("g.png"), Path("h.png")]) == {Path("g.png")}
     got = Path(out.path(Path("g.png")))
@@ -187,23 +185,18 @@ def test_a_model_means_the_same_in_every_folder(tmp_path, monkeypatch):
     assert absolute_model("own") == str(tmp_path / "own")
 
 
-def run(*arguments, before="pass"):
-    """The script in a process, after a line of Python."""
-    code = f"import runpy, sys; {before}; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
-    command = [sys.executable, "-c", code, SCRIPT, *arguments, "--model", "bicubic"]
-    return subprocess.run([str(word) for word in command], capture_output=True, text=True)
-
-
-def test_without_pyav_the_way_to_get_it_is_told(tmp_path):
-    process = run("clip.mp4", tmp_path / "out.mp4", before="sys.modules['av'] = None")
-    assert (process.returncode, process.stdout) == (2, "")
-    assert process.stderr == 'error: clips need PyAV: pip install "jaxsr[video]"\n'
-
-
-def test_without_ray_the_way_to_get_it_is_told(tmp_path):
-    process = run(tmp_path, tmp_path, before="sys.modules['ray'] = None")
-    assert (process.returncode, process.stdout) == (2, "")
-    assert process.stderr == 'error: an archive needs ray: pip install "jaxsr[ray]"\n'
+@pytest.mark.parametrize(
+    ("package", "source", "told"),
+    [
+        ("av", "clip.mp4", 'clips need PyAV: pip install "jaxsr[video]"'),
+        ("ray", ".", 'an archive needs ray: pip install "jaxsr[ray]"'),
+    ],
+)
+def test_without_a_package_the_way_to_get_it_is_told(package, source, told, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(f"import sys; sys.modules[{package!r}] = None; from jaxsr.commands import run; run('archive')")
+    ended = forked.run([sys.executable, script, source, tmp_path / "out.mp4", "--model", "bicubic"])
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", f"error: {told}\n")
 
 
 def test_mistakes_are_told_before_a_cluster_is_started(tmp_path):
@@ -240,10 +233,10 @@ def test_the_only_picture_that_fails_ends_it_as_on_one_machine(tmp_path, monkeyp
     (tmp_path / "a.png").write_bytes(b"no picture")
     stores = open_store(str(tmp_path)), open_store(str(tmp_path / "out"))
     tasks, settings = plan_archive(*stores, label="x4"), Settings(str(tmp_path), str(tmp_path / "out"), *OPTIONS)
-    row = Replica(settings)({"number": 0, "source": b"a.png", "target": b"a_x4.png"}) | {"again": False}
-    monkeypatch.setattr(pictures, "_stream", lambda settings, left, cluster: ((task, row) for task in left))
+    failed = Replica(settings)(("a.png", "a_x4.png"))
+    monkeypatch.setattr(pictures, "_stream", lambda settings, left, cluster: ((task, failed, False) for task in left))
     with pytest.raises(InputError) as there:
-        pictures.upscale_archive(settings, tasks, stores[1], existing="refuse", dry_run=False, report=None)
+        pictures.upscale_archive(settings, tasks, stores[1], dry_run=False, report=None)
     with pytest.raises(InputError) as here:
         upscale_pictures(jaxsr.load("nearest"), [tasks[0].job], existing="refuse", report=None)
     assert str(there.value) == str(here.value) == f"{tmp_path}/a.png: no picture in a format that can be read"
@@ -261,7 +254,7 @@ def test_of_a_clip_that_is_skipped_as_much_is_said_as_on_one_machine(why, tmp_pa
         job.target.touch()
         held = contextlib.nullcontext()
     with held:
-        there = upscale_clip_on_cluster(job, "nearest", {}, None, existing="keep", dry_run=False, cache=False)
+        there = upscale_clip_on_cluster(job, "nearest", {}, None, existing="keep", cache=False)
         told = capsys.readouterr()
         here = upscale_clips(jaxsr.load("nearest"), [job], None, existing="keep", report=None)
     assert (there, told) == (here, capsys.readouterr())
@@ -279,14 +272,14 @@ def test_half_files_go_on_every_way_out(way_out, tmp_path, monkeypatch):
         out.mkdir()
         (out / ".b_x4.abcd_123.partial.png").write_bytes(b"half")
         (out / ".c_x4.abcd_123.partial.png").write_bytes(b"of another")
-        yield left[0], row_of(0, "failed", "the disk is full", disk_full=True) | {"again": False}
+        yield left[0], Answer("failed", "the disk is full", disk_full=True), False
         if way_out:
             raise way_out
 
     monkeypatch.setattr(pictures, "_stream", ended)
     settings = Settings(str(tmp_path), str(out), *OPTIONS)
     with pytest.raises(way_out) if way_out else contextlib.nullcontext():
-        pictures.upscale_archive(settings, tasks, stores[1], existing="refuse", dry_run=False, report=None)
+        pictures.upscale_archive(settings, tasks, stores[1], dry_run=False, report=None)
     assert [path.name for path in out.iterdir()] == [".c_x4.abcd_123.partial.png"]
 
 
@@ -316,12 +309,11 @@ def test_a_report_that_fails_hides_no_interrupt(tmp_path, monkeypatch, capsys):
     tasks = plan_archive(*stores, label="x4")
 
     def interrupted(settings, left, cluster):
-        row = {"status": "done", "reason": b"", "seconds": 1.0, "megapixels": 1.6e-5, "again": False, "model": ""}
-        yield left[0], row
+        yield left[0], Answer("done", "", seconds=1.0, megapixels=1.6e-5), False
         raise KeyboardInterrupt
 
     monkeypatch.setattr(pictures, "_stream", interrupted)
-    options = {"existing": "refuse", "dry_run": False, "address": None, "workers": None, "cores": None}
+    options = {"dry_run": False, "address": None, "workers": None, "cores": None}
     settings = Settings(str(tmp_path), str(tmp_path / "out"), *OPTIONS)
     (tmp_path / "file").write_text("")
     reports = tmp_path / "report.json", tmp_path / "file/report.json"

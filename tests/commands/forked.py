@@ -12,34 +12,53 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_COMMANDS = [f"jaxsr.commands.{name}" for name in ("evaluate", "train", "upscale")]
-_LATER = ["jaxsr.training.start", "matplotlib.backends.backend_agg", "matplotlib.figure", "tensorboardX", "tyro"]
+_COMMANDS = [f"jaxsr.commands.{name}" for name in ("demo", "evaluate", "train", "upscale")]
+_LATER = [
+    "jaxsr.demo.server",
+    "jaxsr.training.start",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.figure",
+    "tensorboardX",
+    "tyro",
+]
 _CONTEXT.set_forkserver_preload(_COMMANDS + _LATER)
 
 
 class Forked:
     """A command that runs, as `subprocess.Popen` has it."""
 
-    def __init__(self, line: Sequence[Any], *, cwd: Path | None = None, env: dict[str, str] | None = None):
+    def __init__(
+        self,
+        line: Sequence[Any],
+        *,
+        cwd: Path | None = None,
+        env: dict[str, str] | None = None,
+        ignored: Iterable[signal.Signals] = (),
+    ):
         """Start `python SCRIPT FLAGS …`, where the python of `line` is that of the tests.
 
         Args:
           line: as for `subprocess.Popen`.
           cwd: folder to run in. None: that of the tests.
           env: as for `subprocess.Popen`; JAX's own variables were read before.
+          ignored: signals that it ignores from the start, as under nohup.
         """
         assert line[0] == sys.executable
         self._folder = tempfile.TemporaryDirectory(prefix="jaxsr-forked-")
         self._outputs = [Path(self._folder.name, name) for name in ("stdout", "stderr")]
+        for path in self._outputs:
+            path.touch()
         arguments = [os.fspath(word) for word in line[1:]]
-        values = (arguments, str(cwd or Path.cwd()), dict(env or os.environ), [str(path) for path in self._outputs])
+        outputs = [str(path) for path in self._outputs]
+        values = (arguments, str(cwd or Path.cwd()), dict(env or os.environ), outputs, tuple(ignored))
         self._process = _CONTEXT.Process(target=_command, args=values, daemon=True)
         # What a test that failed leaves behind ends with the tests.
         self._process.start()
@@ -51,6 +70,13 @@ class Forked:
 
     def poll(self) -> int | None:
         return self.returncode
+
+    def first_line(self) -> str:
+        """The first line on stdout, once it is there."""
+        while "\n" not in (written := self._outputs[0].read_text()):
+            assert self.poll() is None, self._outputs[1].read_text()
+            time.sleep(0.02)
+        return written.partition("\n")[0]
 
     def send_signal(self, number: int) -> None:
         os.kill(self.pid, number)
@@ -76,12 +102,16 @@ def run(line: Sequence[Any], **options: Any) -> subprocess.CompletedProcess[str]
     return subprocess.CompletedProcess(line, process.returncode, out, err)
 
 
-def _command(arguments, folder, environment, outputs):
+def _command(arguments, folder, environment, outputs, ignored):
     os.setsid()
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
     os.chdir(folder)
     os.environ.clear()
     # glibc read its settings when the first process began, so a restart for others would only import all again.
     os.environ.update(environment | {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=0"})
+    # Not the folder of the first process.
+    tempfile.tempdir = None
     for number, path in enumerate(outputs, start=1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
     sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1, closefd=False) for number in (1, 2))

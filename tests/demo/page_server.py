@@ -5,12 +5,13 @@ import http.client
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
+
+from forked import Forked
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,7 +26,7 @@ class Server:
       temporary: the folder in which it makes its private one.
     """
 
-    process: subprocess.Popen
+    process: Forked
     url: str
     temporary: Path
 
@@ -73,11 +74,10 @@ def is_done(status):
 def serving(temporary, *arguments, **options):
     """A server of these arguments, ended by SIGTERM. The options are of its process."""
     command = [sys.executable, ROOT / "scripts/demo.py", "--port", "0", *map(str, arguments)]
-    environment = os.environ | {"TMPDIR": str(temporary), "JAX_PLATFORMS": "cpu"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment, **options)
-    with process:
-        try:
-            yield Server(process, process.stdout.readline().strip(), temporary)
-        finally:
+    process = Forked(command, cwd=ROOT, env=os.environ | {"TMPDIR": str(temporary)}, **options)
+    try:
+        yield Server(process, process.first_line(), temporary)
+    finally:
+        if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-            process.wait(60)
+            process.communicate(60)

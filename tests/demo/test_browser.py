@@ -15,6 +15,8 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not 
 pytest.importorskip("starlette", reason='the page needs pip install "jaxsr[demo]"')
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
 SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
+# Of a test for which the size of the window matters.
+on_both = pytest.mark.parametrize("page", SIZES, indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -23,17 +25,18 @@ def playwright():
         yield it
 
 
-@pytest.fixture(params=SIZES)
+@pytest.fixture
 def page(request, playwright, server, tmp_path):
     """The page in an empty browser; at the end, that it asked nobody but its server and ran into no error."""
-    width, height = SIZES[request.param]
+    size = getattr(request, "param", "desktop")
+    width, height = SIZES[size]
     context = playwright.chromium.launch_persistent_context(
         tmp_path / "profile",
         executable_path=CHROMIUM,
         headless=True,
         args=QUIET,
         viewport={"width": width, "height": height},
-        has_touch=request.param == "phone",
+        has_touch=size == "phone",
         accept_downloads=True,
     )
     asked, wrong = [], []
@@ -63,6 +66,7 @@ def seen(page):
     return np.asarray(Image.open(io.BytesIO(page.locator("#stage").screenshot())).convert("RGB")).astype(int)
 
 
+@on_both
 def test_a_photo_is_compared_and_downloaded(page, photo, tmp_path):
     expected = {name: np.asarray(jaxsr.load(name)(photo)).astype(int) for name in ("espcn", "bicubic", "nearest")}
     drop(page, "my dog.png", photo.read_bytes())
@@ -109,6 +113,7 @@ def test_a_photo_is_compared_and_downloaded(page, photo, tmp_path):
     assert (tmp_path / "downloaded.png").read_bytes() == (tmp_path / "expected.png").read_bytes()
 
 
+@on_both
 def test_zoom_and_pan_by_wheel_buttons_and_keys(page, photo):
     drop(page, "dog.png", photo.read_bytes())
     finish(page)
@@ -174,6 +179,7 @@ def test_a_photo_dropped_on_a_page_without_models_is_one_sentence(page, photo):
     assert page.locator("body").get_attribute("data-state") == "empty"
 
 
+@on_both
 def test_strength_is_there_for_models_that_have_one(page, photo):
     strength = page.get_by_label("Strength")
     assert not strength.is_visible()

@@ -95,7 +95,7 @@ function result(job, mine) {
   const pictures = {};
   for (const [name, picture] of Object.entries(job.pictures)) {
     const tileUrl = (level, column, row) => `jobs/${mine}/tiles/${name}/${level}/${column}/${row}`;
-    pictures[name] = { ...picture, tile: job.tile, tileUrl };
+    pictures[name] = { ...picture, tileUrl };
   }
   return {
     pictures, model: job.model, strength: job.strength, note: job.note, bytes: job.bytes, name: job.file,
