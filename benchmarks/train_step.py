@@ -8,7 +8,7 @@ with one thread per core, or the GPU if JAX has one. Both start from the same we
 first.
 
 With --updates, each call makes that many updates: in one dispatch in jaxsr, and without waiting in between in PyTorch.
-With --degradation, jaxsr is timed a second time with that recipe, and the time that it adds is printed.
+With --degradation, jaxsr is timed a second time with it, and the time that it adds is printed.
 """
 
 import dataclasses
@@ -65,7 +65,7 @@ class Options:
     devices: int | None = None
     """Devices of jaxsr (None: one per CPU core)."""
     degradation: Degradation = "bicubic"
-    """Recipe of the second timing of jaxsr (bicubic: none)."""
+    """Degradation of the second timing of jaxsr (bicubic: none)."""
     json: Path | None = None
     """Write the figures here too."""
 

@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -77,33 +78,28 @@ def look_at(photos: Sequence[Photo], *, full: bool | Sequence[bool] = False, kep
         each = threads.map(look, photos, paths, marks, np.broadcast_to(full, len(photos)).tolist())
         looks = list(tqdm(each, "Checking photos", len(photos), unit="photo", delay=1, leave=False))
     if kept:
-        seen = zip(paths, marks, looks, strict=True)
         # A problem may have been the disk's, so such a file is read again.
         settled = {
             path: (mark, look)
-            for path, mark, look in seen
+            for path, mark, look in zip(paths, marks, looks, strict=True)
             if mark and max(mark[1:]) < began - _TICK and not look.problem
         }
-        if {path: mark for path, (mark, _) in known.items()} != {path: mark for path, (mark, _) in settled.items()}:
+        if settled != known:
             # Without the file, photos are only read again. A full disk is reported where it matters.
             with contextlib.suppress(OSError):
                 _write(kept, settled)
     return looks
 
 
-def digest_of(photo: Photo) -> str:
-    """The hash of a photo's bytes, as in `Look`.
+def digest_of(file: Path | BinaryIO) -> str:
+    """The hash of a file's bytes, as in `Look`. An open file is read from its beginning, and set back to it.
 
     Raises:
       OSError: the file cannot be read.
     """
-    return _digest(photo.file())
-
-
-def _digest(file):
     if isinstance(file, Path):
         with file.open("rb") as opened:
-            return _digest(opened)
+            return digest_of(opened)
     found = hashlib.file_digest(file, "sha256").hexdigest()[:32]
     file.seek(0)
     return found
@@ -112,7 +108,7 @@ def _digest(file):
 def _look(photo, *, full):
     file = photo.file()
     try:
-        digest = _digest(file)
+        digest = digest_of(file)
     except OSError as error:
         return Look(problem=f"unreadable: {reason(error)}")
     try:
