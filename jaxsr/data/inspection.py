@@ -81,7 +81,9 @@ def inspect(
     for index, (other, scale) in low.items():
         problems[index] = f"looks like the LR file of {names[other]}, at ×{scale}"
     # Of several copies, the largest is kept.
-    left = sorted((index for index in left if index not in problems), key=lambda index: -np.prod(looks[index].size))
+    left = sorted(
+        (index for index in left if index not in problems), key=lambda index: -np.prod(looks[index].size or 0)
+    )
     for place, other in copies([looks[index] for index in left]).items():
         problems[left[place]] = f"duplicate of {names[left[other]]}"
 

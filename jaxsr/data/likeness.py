@@ -114,7 +114,7 @@ def pair_of_folders(high: Path, low: Path) -> tuple[Path, Path] | None:
 
 
 def hr_folder_beside(folder: Path, paths: Sequence[Path]) -> Path | None:
-    """Find the folder of HR photos whose LR files seem to be in this folder, by names and sizes; None if there is none.
+    """Find the folder of HR photos whose LR files, by names and sizes, the photos of this folder seem to be.
 
     The candidates are the parent folder, and folders called HR, GT or original beside this folder and its parent.
     """

@@ -13,7 +13,6 @@ import zipfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -91,15 +90,15 @@ def look_at(photos: Sequence[Photo], *, full: bool | Sequence[bool] = False, kep
     return looks
 
 
-def digest_of(file: Path | BinaryIO) -> str:
-    """The hash of a file's bytes, as in `Look`. An open file is read from its beginning, and set back to it.
+def digest_of(photo: Photo) -> str:
+    """The hash of a photo's bytes, as in `Look`; raises `OSError` if they cannot be read."""
+    return _digest(photo.file())
 
-    Raises:
-      OSError: the file cannot be read.
-    """
+
+def _digest(file):
     if isinstance(file, Path):
         with file.open("rb") as opened:
-            return digest_of(opened)
+            return _digest(opened)
     found = hashlib.file_digest(file, "sha256").hexdigest()[:32]
     file.seek(0)
     return found
@@ -108,7 +107,7 @@ def digest_of(file: Path | BinaryIO) -> str:
 def _look(photo, *, full):
     file = photo.file()
     try:
-        digest = digest_of(file)
+        digest = _digest(file)
     except OSError as error:
         return Look(problem=f"unreadable: {reason(error)}")
     try:

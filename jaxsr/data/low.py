@@ -28,7 +28,7 @@ def with_low(
       data: the folders that contain the photos.
       low: the folder of LR files for each folder of `data`.
       scale: HR pixels per LR pixel; HR may have up to scale − 1 more rows and columns than LR covers.
-      full: decode every LR file completely, see `look_at`.
+      full: see `look_at`.
       kept: see `look_at`; not the file that stores the looks at the HR photos.
 
     Returns:

@@ -34,7 +34,7 @@ def training_photos(source: Source) -> list[Named]:
     return [
         Named(
             photo.name,
-            _joined(each.digest or digest_of(each.file()) for each in (photo, photo.low) if each is not None),
+            _joined(each.digest or digest_of(each) for each in (photo, photo.low) if each is not None),
         )
         for photo in source.photos
     ]

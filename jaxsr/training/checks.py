@@ -22,18 +22,15 @@ _ADVERSARIAL = (
 )
 USED_BY = _NETWORKS | dict.fromkeys(_ADVERSARIAL.split(), ("srgan",))
 
-_AT_LEAST_ONE = (
+_COUNTS = (
     "steps batch_size crop crops_per_photo checkpoint_every validate_every features growth convolutions "
     "steps_per_dispatch devices early_stop"
 )
+_RATES = "learning_rate discriminator_learning_rate feature_scale content_ratio"
 _RANGES = (
-    (_AT_LEAST_ONE, lambda value: value >= 1, "must be at least 1"),
+    (_COUNTS, lambda value: value >= 1, "must be at least 1"),
+    (_RATES, lambda value: 0 < value < math.inf, "must be above 0"),
     ("blocks warmup pixel_weight adversarial_weight", lambda value: 0 <= value < math.inf, "must be at least 0"),
-    (
-        "learning_rate discriminator_learning_rate feature_scale content_ratio",
-        lambda value: 0 < value < math.inf,
-        "must be above 0",
-    ),
     ("label_smoothing", lambda value: 0 <= value < 0.5, "must be at least 0 and below 0.5"),
     ("ema", lambda value: 0 <= value < 1, "must be at least 0 and below 1"),
 )

@@ -17,7 +17,6 @@ from jaxsr.data.degradation.ranges import WANG_2021
 from jaxsr.data.degradation.sharpening import sharpened
 from jaxsr.data.pipeline import crops
 from jaxsr.data.sources import open_source
-from jaxsr.errors import InputError
 from jaxsr.imaging.resize import resize
 from jaxsr.processes.devices import make_mesh
 
@@ -154,8 +153,3 @@ def test_all_products_ask_for_full_precision(function):
     program = jax.make_jaxpr(function)(jax.random.key(0), jnp.zeros((2, READ, READ, 3), jnp.uint8))
     precisions = {product.params["precision"] for product in products(program.jaxpr)}
     assert precisions == {(jax.lax.Precision.HIGHEST,) * 2}
-
-
-def test_unknown_degradations_are_refused():
-    with pytest.raises(InputError, match="choose bicubic, real"):
-        make_degradation("jpeg", scale=4)
