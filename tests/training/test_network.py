@@ -34,7 +34,7 @@ def started(files, stage, **values):
         ("srgan", {"init": "espcn"}, "another network .*espcn"),
         ("srgan", {"from_scratch": True}, "--from-scratch .*--init .*srresnet.safetensors"),
         ("srgan", {"scale": 2}, "upscales by 4, .*--stage srresnet --scale 2"),
-        ("srgan", {"init": None}, "--init is missing .*--from-scratch"),
+        ("srgan", {"init": None}, "--init is missing: .*--from-scratch"),
     ],
 )
 def test_starts_that_do_not_fit_are_refused(files, stage, values, words):
