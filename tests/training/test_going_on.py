@@ -42,7 +42,10 @@ def again(stopped, tmp_path):
 def test_photos_that_moved_are_the_same_and_changed_ones_are_named(photos, again, tmp_path):  # noqa: F811
     moved = shutil.copytree(photos, tmp_path / "elsewhere")
     line = command(*HALF, "--steps", 60, "--data", "elsewhere/train", "--validation", moved / "validation")
-    line += ["--workdir", str(again)]
+    line += ["--workdir", str(again), "--growth", "16"]
+    # With a setting of no use, which earlier versions let pass, the run goes on too.
+    settings = json.loads((again / "config.json").read_text())
+    (again / "config.json").write_text(json.dumps(settings | {"growth": 16}))
     done = run(line, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "resuming" in done.stdout

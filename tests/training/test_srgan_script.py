@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 from forked import run
-from test_train_script import assert_refused, command, killed, photos, uninterrupted  # noqa: F401
+from test_train_script import TINY, assert_refused, command, killed, photos  # noqa: F401
 
 from jaxsr.imaging.photo import read_photo
 from jaxsr.weights.store import load_weights
@@ -20,15 +20,24 @@ STEPS = ["--steps", 8, "--checkpoint-every", 4, "--validate-every", 4]
 
 
 @pytest.fixture(scope="module")
-def srgan(uninterrupted, photos, tmp_path_factory):  # noqa: F811
+def srresnet(photos, tmp_path_factory):  # noqa: F811
+    """The run to start from."""
+    workdir = tmp_path_factory.mktemp("srresnet") / "run"
+    done = run(command(*TINY, "--steps", 2, photos=photos, workdir=workdir))
+    assert done.returncode == 0, done.stderr
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def srgan(srresnet, photos, tmp_path_factory):  # noqa: F811
     workdir = tmp_path_factory.mktemp("srgan") / "run"
-    line = command(*SRGAN, *STEPS, "--init", uninterrupted, photos=photos, workdir=workdir, stage="srgan")
+    line = command(*SRGAN, *STEPS, "--init", srresnet, photos=photos, workdir=workdir, stage="srgan")
     done = run(line)
     assert done.returncode == 0, done.stderr
     return workdir
 
 
-def test_a_run_shows_losses_and_lpips_and_says_what_it_used(srgan, uninterrupted):  # noqa: F811
+def test_a_run_shows_losses_and_lpips_and_says_what_it_used(srgan, srresnet):
     rows = [json.loads(line) for line in (srgan / "metrics.jsonl").read_text().splitlines()]
     scored = {row["step"]: row["lpips_alex"] for row in rows if "lpips_alex" in row}
     assert list(scored) == [0, 4, 8]
@@ -51,11 +60,11 @@ def test_a_run_shows_losses_and_lpips_and_says_what_it_used(srgan, uninterrupted
     assert best["steps"] == min(scored, key=scored.get)
     assert card["lineage"]["recipe"]["stage"] == "srresnet"
     start = load_weights(srgan / "start.safetensors")
-    assert start.card["steps"] == load_weights(uninterrupted).card["steps"]
+    assert start.card["steps"] == load_weights(srresnet).card["steps"]
 
 
-def test_the_strip_has_a_row_more_than_srresnets(srgan, uninterrupted):  # noqa: F811
-    ours, theirs = (read_photo(folder / "strips" / "step-000000.png") for folder in (srgan, uninterrupted))
+def test_the_strip_has_a_row_more_than_srresnets(srgan, srresnet):
+    ours, theirs = (read_photo(folder / "strips" / "step-000000.png") for folder in (srgan, srresnet))
     assert ours.shape[1] == theirs.shape[1]
     pitch = ours.shape[0] - theirs.shape[0]
     head = ours.shape[0] - 4 * pitch
@@ -66,10 +75,10 @@ def test_the_strip_has_a_row_more_than_srresnets(srgan, uninterrupted):  # noqa:
     assert not np.array_equal(before[:, :names], now[:, :names])
 
 
-def test_a_killed_run_ends_with_the_same_bits(srgan, uninterrupted, photos, tmp_path):  # noqa: F811
+def test_a_killed_run_ends_with_the_same_bits(srgan, srresnet, photos, tmp_path):  # noqa: F811
     workdir, init = tmp_path / "run", tmp_path / "start"
     init.mkdir()
-    (init / "best.safetensors").write_bytes((uninterrupted / "best.safetensors").read_bytes())
+    (init / "best.safetensors").write_bytes((srresnet / "best.safetensors").read_bytes())
     line = command(*SRGAN, *STEPS, "--init", init, photos=photos, workdir=workdir, stage="srgan")
     killed(line, workdir, 5)
     # What it started from is in the run itself.

@@ -68,7 +68,7 @@ def wait_for_step(workdir, step, process):
 def uninterrupted(photos, tmp_path_factory):
     workdir = tmp_path_factory.mktemp("uninterrupted") / "run"
     schedule = ["--steps", 120, "--checkpoint-every", 20, "--validate-every", 60]
-    done = alone(command(*TINY, *schedule, photos=photos, workdir=workdir))
+    done = run(command(*TINY, *schedule, photos=photos, workdir=workdir))
     assert done.returncode == 0, done.stderr
     return workdir
 
