@@ -8,7 +8,7 @@ with one thread per core, or the GPU if JAX has one. Both start from the same we
 first.
 
 With --updates, each call makes that many updates: in one dispatch in jaxsr, and without waiting in between in PyTorch.
-With --degradation, jaxsr is timed a second time with that recipe, and the time that it adds is printed.
+With --degradation, jaxsr is timed a second time with it, and the time that it adds is printed.
 """
 
 import dataclasses
@@ -75,7 +75,7 @@ class Options(UpdateOptions):
     """What to measure."""
 
     degradation: Degradation = "bicubic"
-    """Recipe of the second timing of jaxsr (bicubic: none)."""
+    """Degradation of the second timing of jaxsr (bicubic: none)."""
 
 
 def our_steps(dtype: str, variables: dict, options: Options, *, degradation: str = "bicubic"):
@@ -134,16 +134,16 @@ def main(options: Options) -> None:
     def programs(dtype):
         return *our_steps(dtype, variables, options), their_steps(dtype, variables)
 
-    recipe, degraded = options.degradation, {}
-    if recipe != "bicubic":
-        crops = photo_batches(options, options.crop + 2 * margin(recipe, scale=4), seed=0)
+    degradation, degraded = options.degradation, {}
+    if degradation != "bicubic":
+        crops = photo_batches(options, options.crop + 2 * margin(degradation, scale=4), seed=0)
         for dtype in options.dtypes:
-            steps, _ = our_steps(dtype, variables, options, degradation=recipe)
+            steps, _ = our_steps(dtype, variables, options, degradation=degradation)
             degraded[f"{dtype}, degraded"] = partial(steps, crops)
     seconds = compare_updates("SRResNet", programs, options, within=(0.01, 0.03), more=degraded)
     for dtype in options.dtypes if degraded else ():
         whole, plain = (float(np.median(seconds[name])) for name in (f"{dtype}, degraded", f"jaxsr {dtype}"))
-        print(f"  --degradation {recipe} adds {whole / plain - 1:.0%} to an update in {dtype}")
+        print(f"  --degradation {degradation} adds {whole / plain - 1:.0%} to an update in {dtype}")
 
 
 def compare_updates(

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal
 
-# The recipes of `jaxsr.data.degradation`, as flags name them.
+# `jaxsr.data.degradation.DEGRADATIONS`, for flags.
 Degradation = Literal["bicubic", "real", "wang2021"]
 
 

@@ -83,7 +83,7 @@ def main(
     if not -(2**31) <= seed < 2**32:
         raise InputError(f"--seed {seed}: must fit into 32 bits, so from {-(2**31)} to {2**32 - 1}")
     check_report(json)
-    sets = open_sets(data, low=lr, results=sr, recipe=degrade, seed=seed) if data else {}
+    sets = open_sets(data, low=lr, results=sr, degradation=degrade, seed=seed) if data else {}
     strengths = scoring.parse_strengths(strength)
     if curve and "alex" not in lpips:
         raise InputError(f"--curve {curve} shows LPIPS on AlexNet: add alex to --lpips")

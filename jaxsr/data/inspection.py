@@ -74,22 +74,18 @@ def inspect(
         if look.size and min(look.size) < crop:
             height, width = look.size
             problems.setdefault(index, f"too small: {width}×{height}, a crop needs {crop}")
-    for index, other in _same_files(looks, problems, originals=validation_looks).items():
-        problems[index] = f"also in the validation set: {validation_names[other]}"
-    held_out = [index for index, look in enumerate(validation_looks) if look.thumbnail is not None]
-    comparable = _comparable(looks, problems)
-    leaks = copies([looks[i] for i in comparable], originals=[validation_looks[i] for i in held_out])
-    for position, other in leaks.items():
-        problems[comparable[position]] = f"also in the validation set: {validation_names[held_out[other]]}"
+    left = [index for index in range(len(looks)) if index not in problems]
+    for place, other in copies([looks[index] for index in left], originals=validation_looks).items():
+        problems[left[place]] = f"also in the validation set: {validation_names[other]}"
     low = low_files(source.photos, looks)
     for index, (other, scale) in low.items():
         problems[index] = f"looks like the LR file of {names[other]}, at ×{scale}"
-    for index, other in _same_files(looks, problems).items():
-        problems[index] = f"duplicate of {names[other]}"
     # Of several copies, the largest is kept.
-    comparable = sorted(_comparable(looks, problems), key=lambda index: -np.prod(looks[index].size))
-    for position, other in copies([looks[i] for i in comparable]).items():
-        problems[comparable[position]] = f"duplicate of {names[comparable[other]]}"
+    left = sorted(
+        (index for index in left if index not in problems), key=lambda index: -np.prod(looks[index].size or 0)
+    )
+    for place, other in copies([looks[index] for index in left]).items():
+        problems[left[place]] = f"duplicate of {names[left[other]]}"
 
     rows = [Problem(names[index], problems[index]) for index in sorted(problems)]
     rows += [
@@ -137,25 +133,3 @@ def _hint(names, low):
         else f"{len(low)} photos look like LR files of others"
     )
     return f"{look}; to train on pairs: {how}"
-
-
-def _same_files(looks, problems, *, originals=None):
-    """{index: index of an original, or of an earlier photo, with the same bytes}, of photos without a problem.
-
-    Photos of which only the header was read can be compared in this way alone.
-    """
-    found, same = {}, {}
-    for index, look in enumerate(originals or []):
-        found.setdefault(look.digest, index)
-    for index, look in enumerate(looks):
-        if index in problems or look.digest is None:
-            continue
-        if look.digest in found:
-            same[index] = found[look.digest]
-        elif originals is None:
-            found[look.digest] = index
-    return same
-
-
-def _comparable(looks, problems):
-    return [index for index, look in enumerate(looks) if index not in problems and look.thumbnail is not None]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxsr.data.looks import Look, look_at
+from jaxsr.data.looks import SIDE, Look, look_at
 from jaxsr.data.pairing import bare_name
 from jaxsr.data.sources import Photo, file_photos
 from jaxsr.imaging.folders import find_photos
@@ -27,35 +27,41 @@ _HR_NAME = re.compile(r"(^|[._-])(hr|gt|originals?|high)($|[._-])", re.IGNORECAS
 
 
 def copies(looks: Sequence[Look], *, originals: Sequence[Look] | None = None) -> dict[int, int]:
-    """Find copies.
+    """Find photos with the same bytes, or with similar thumbnails and shapes.
 
     Args:
-      looks: all with thumbnails.
-      originals: looks to compare with, all with thumbnails; None compares with the earlier entries of `looks`.
+      looks: what is known of the photos. Those without a thumbnail are compared by their bytes alone.
+      originals: looks to compare with; None compares with the earlier entries of `looks`.
 
     Returns:
       {position of a copy in `looks`: position of its original}.
     """
-    if not looks or (originals is not None and not originals):
-        return {}
-    levels, units, aspects = _features(looks)
-    other_levels, other_units, other_aspects = _features(looks if originals is None else originals)
-    found = {}
+    others = looks if originals is None else originals
+
+    def comes_before(other, place):
+        return originals is not None or other < place
+
+    first = {look.digest: place for place, look in reversed(list(enumerate(others))) if look.digest}
+    same = {place: first[look.digest] for place, look in enumerate(looks) if look.digest in first}
+    found = {place: other for place, other in same.items() if comes_before(other, place)}
+    ours, theirs = ([i for i, look in enumerate(each) if look.thumbnail is not None] for each in (looks, others))
+    levels, units, aspects = _features([looks[place] for place in ours])
+    other_levels, other_units, other_aspects = _features([others[place] for place in theirs])
     chunk = 1024
-    for start in range(0, len(looks), chunk):
+    for start in range(0, len(ours), chunk):
         here = slice(start, start + chunk)
         alike = units[here] @ other_units.T > _CORRELATION
         alike &= np.abs(aspects[here, None] - other_aspects) < _ASPECT
-        for row, other in np.argwhere(alike):
-            row = start + row
-            earlier = originals is not None or other < row
-            if earlier and row not in found and np.abs(levels[row] - other_levels[other]).mean() < _LEVELS:
-                found[int(row)] = int(other)
+        for row, column in np.argwhere(alike):
+            place, other = ours[start + row], theirs[column]
+            new = place not in found and comes_before(other, place)
+            if new and np.abs(levels[start + row] - other_levels[column]).mean() < _LEVELS:
+                found[place] = other
     return found
 
 
 def _features(looks):
-    levels = np.stack([look.thumbnail for look in looks]).reshape(len(looks), -1).astype(np.float32)
+    levels = np.array([look.thumbnail for look in looks], np.float32).reshape(len(looks), 3 * SIDE**2)
     contrast = levels - levels.mean(axis=1, keepdims=True)
     units = contrast / np.maximum(np.linalg.norm(contrast, axis=1, keepdims=True), 1e-6)
     return levels, units, np.log([look.size[0] / look.size[1] for look in looks])
@@ -66,9 +72,7 @@ def low_files(photos: Sequence[Photo], looks: Sequence[Look]) -> dict[int, tuple
 
     If thumbnails are missing, a few of these pairs are decoded. If all of those match, the others are assumed to match.
 
-    Args:
-      photos: photos from files; records of TFDS have no names to compare and are skipped.
-      looks: one per photo.
+    Records of TFDS have no names to compare and are skipped.
 
     Returns:
       {position: (position of HR, scale)}.
@@ -84,16 +88,14 @@ def low_files(photos: Sequence[Photo], looks: Sequence[Look]) -> dict[int, tuple
             for other in group[:place]:
                 scale = _whole_scale(looks[index].size, looks[other].size)
                 pair = [looks[index], looks[other]]
-                if scale and all(look.thumbnail is not None for look in pair) and copies(pair[:1], originals=pair[1:]):
+                if scale and copies(pair[:1], originals=pair[1:]):
                     found.setdefault(index, (other, scale))
                 elif scale and any(look.thumbnail is None for look in pair):
                     unseen.setdefault(index, (other, scale))
     unseen = {index: pair for index, pair in unseen.items() if index not in found}
     sample = list(unseen)[:: max(1, len(unseen) // _SAMPLE)][:_SAMPLE]
     decoded = look_at([photos[i] for index in sample for i in (index, unseen[index][0])], full=True)
-    if all(look.thumbnail is not None for look in decoded) and all(
-        copies([low], originals=[high]) for low, high in zip(decoded[::2], decoded[1::2], strict=True)
-    ):
+    if all(copies([low], originals=[high]) for low, high in zip(decoded[::2], decoded[1::2], strict=True)):
         found |= unseen
     return dict(sorted(found.items()))
 
@@ -112,7 +114,7 @@ def pair_of_folders(high: Path, low: Path) -> tuple[Path, Path] | None:
 
 
 def hr_folder_beside(folder: Path, paths: Sequence[Path]) -> Path | None:
-    """Find the folder of HR photos whose LR files seem to be in this folder, by names and sizes; None if there is none.
+    """Find the folder of HR photos whose LR files, by names and sizes, the photos of this folder seem to be.
 
     The candidates are the parent folder, and folders called HR, GT or original beside this folder and its parent.
     """

@@ -77,14 +77,13 @@ def look_at(photos: Sequence[Photo], *, full: bool | Sequence[bool] = False, kep
         each = threads.map(look, photos, paths, marks, np.broadcast_to(full, len(photos)).tolist())
         looks = list(tqdm(each, "Checking photos", len(photos), unit="photo", delay=1, leave=False))
     if kept:
-        seen = zip(paths, marks, looks, strict=True)
         # A problem may have been the disk's, so such a file is read again.
         settled = {
             path: (mark, look)
-            for path, mark, look in seen
+            for path, mark, look in zip(paths, marks, looks, strict=True)
             if mark and max(mark[1:]) < began - _TICK and not look.problem
         }
-        if {path: mark for path, (mark, _) in known.items()} != {path: mark for path, (mark, _) in settled.items()}:
+        if settled != known:
             # Without the file, photos are only read again. A full disk is reported where it matters.
             with contextlib.suppress(OSError):
                 _write(kept, settled)
@@ -92,11 +91,7 @@ def look_at(photos: Sequence[Photo], *, full: bool | Sequence[bool] = False, kep
 
 
 def digest_of(photo: Photo) -> str:
-    """The hash of a photo's bytes, as in `Look`.
-
-    Raises:
-      OSError: the file cannot be read.
-    """
+    """The hash of a photo's bytes, as in `Look`; raises `OSError` if they cannot be read."""
     return _digest(photo.file())
 
 

@@ -28,7 +28,7 @@ def with_low(
       data: the folders that contain the photos.
       low: the folder of LR files for each folder of `data`.
       scale: HR pixels per LR pixel; HR may have up to scale − 1 more rows and columns than LR covers.
-      full: decode every LR file completely, see `look_at`.
+      full: see `look_at`.
       kept: see `look_at`; not the file that stores the looks at the HR photos.
 
     Returns:
@@ -60,8 +60,7 @@ def with_low(
                 continue
             path = files[partners[name]]
             look = looks[str(path)]
-            problem = _problem(photo, path, look, scale)
-            if problem:
+            if problem := _problem(photo, path, look, scale):
                 rows.append(Problem(photo.name, problem))
             else:
                 partner = Photo(str(path), partial(Path, path), look.size, digest=look.digest)
@@ -79,9 +78,7 @@ def with_low(
 def _problem(photo, path, look, scale):
     if look.problem:
         return f"its LR file {path} cannot be read ({look.problem.removeprefix('unreadable: ')})"
-    size = look.size
-    expected = (photo.size[0] // scale, photo.size[1] // scale)
-    if size != expected:
-        asked = f"{expected[1]}×{expected[0]}"
-        return f"its LR file {path} has {size[1]}×{size[0]} pixels, and ×{scale} needs {asked}"
+    (height, width), size = look.size, (photo.size[0] // scale, photo.size[1] // scale)
+    if (height, width) != size:
+        return f"its LR file {path} has {width}×{height} pixels, and ×{scale} needs {size[1]}×{size[0]}"
     return None

@@ -78,15 +78,10 @@ def files_by_name(folder: str | Path, *, recursive: bool) -> dict[str, Path]:
 
 
 def find_counterparts(paths: Sequence[Path], folder: str | Path, *, flag: str) -> list[Path]:
-    """Find the counterpart of each photo in another folder.
-
-    Args:
-      paths: photos of one folder.
-      folder: the other folder; its subfolders are not searched.
-      flag: the flag that named the folder, for errors.
+    """Find the counterpart of each photo of a folder in another one, whose subfolders are not searched.
 
     Raises:
-      InputError: a photo has no counterpart; the message names the first.
+      InputError: a photo has no counterpart; the message names the first, and the flag that named the folder.
     """
     others = files_by_name(folder, recursive=False)
     found = counterparts([path.stem for path in paths], others)
@@ -100,13 +95,10 @@ def find_counterparts(paths: Sequence[Path], folder: str | Path, *, flag: str) -
 
 
 def read_counterpart(path: Path, expected: tuple[int, int], *, of: str, gray: bool = False) -> np.ndarray:
-    """Read the pixels of a counterpart: uint8 [H, W, 3], or [H, W] if its photo is gray.
+    """Read the pixels of the counterpart `of` a photo, which should have this (height, width).
 
-    Args:
-      path: the counterpart.
-      expected: the (height, width) that it should have.
-      of: the photo that it belongs to.
-      gray: whether that photo is gray; the result is then BT.601 full-range luma.
+    Returns:
+      uint8 [H, W, 3], or BT.601 full-range luma [H, W] if the photo is gray.
 
     Raises:
       InputError: the file cannot be read, or has another size than expected.

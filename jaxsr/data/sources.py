@@ -95,7 +95,10 @@ def open_source(
         elif name == "samples":
             photos += file_photos(find_photos(SAMPLES, recursive=False), headers=headers)
         else:
-            photos += _folder_photos(name, headers)
+            paths = find_photos(name, follow=True)
+            if not paths:
+                raise InputError(f"{name}: no photos in this folder ({', '.join(sorted(PHOTO_SUFFIXES))})")
+            photos += file_photos(paths, headers=headers)
     if not photos:
         raise InputError("no photos were named; give a folder, tfds:SET or samples")
     return Source(tuple(photos))
@@ -106,13 +109,6 @@ def file_photos(paths: Sequence[Path], *, headers: bool = True) -> list[Photo]:
     with ThreadPoolExecutor() as threads:
         sizes = threads.map(_size_if_readable, paths) if headers else [None] * len(paths)
         return [Photo(str(path), partial(Path, path), size) for path, size in zip(paths, sizes, strict=True)]
-
-
-def _folder_photos(folder, headers):
-    paths = find_photos(folder, follow=True)
-    if not paths:
-        raise InputError(f"{folder}: no photos in this folder ({', '.join(sorted(PHOTO_SUFFIXES))})")
-    return file_photos(paths, headers=headers)
 
 
 def _size_if_readable(path):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from jaxsr.data.degradation.pairs import require_recipe
+from jaxsr.data.degradation.pairs import require_degradation
 from jaxsr.data.degradation.photos import degrade_photo
 from jaxsr.data.likeness import hr_folder_beside, low_among
 from jaxsr.data.pairing import find_counterparts, read_counterpart
@@ -43,7 +43,7 @@ def open_sets(
     *,
     low: Sequence[str] = (),
     results: Sequence[str] = (),
-    recipe: str | None = None,
+    degradation: str | None = None,
     seed: int = 0,
     flags: tuple[str, str] = ("--data", "--lr"),
 ) -> dict[str, EvaluationSet]:
@@ -53,14 +53,14 @@ def open_sets(
       data: folders of HR photos, see `find_set`.
       low: folders of LR files, one for each of `data`, or several for a single one.
       results: folders of SR files, one for each of `data`, or several for a single one.
-      recipe: degradation that makes LR from HR, one of `jaxsr.data.degradation.RECIPE_NAMES`.
+      degradation: how LR is made from HR, one of `jaxsr.data.degradation.DEGRADATIONS`.
       seed: seed of the degradation.
       flags: the flags for `data` and `low`, for errors and warnings.
 
     Raises:
       InputError: a folder cannot be used, files do not match, or more than one source of pictures is named.
     """
-    given = {"--lr": low, "--sr": results, "--degrade": [recipe] if recipe else []}
+    given = {"--lr": low, "--sr": results, "--degrade": [degradation] if degradation else []}
     named = [flag for flag, values in given.items() if values]
     if len(named) > 1:
         raise InputError(f"{' and '.join(named)} exclude each other: each names a source of pictures; give only one")
@@ -71,31 +71,32 @@ def open_sets(
         return _beside(found, low, _with_low, flags=flags, kind="LR")
     if results:
         return _beside(found, results, _with_results, flags=(flags[0], "--sr"), kind="SR")
-    if recipe and recipe != "bicubic":
-        require_recipe(recipe)
-        protocol = PROTOCOL.replace(BICUBIC, f"LR by the degradation {recipe}, seed {seed}")
-        make_low = partial(degraded, recipe=recipe, seed=seed)
+    if degradation and degradation != "bicubic":
+        require_degradation(degradation)
+        protocol = PROTOCOL.replace(BICUBIC, f"LR by the degradation {degradation}, seed {seed}")
+        make_low = partial(degraded, degradation=degradation, seed=seed)
         sets = [
-            (f"{name}, {recipe}", EvaluationSet(paths, make_low(photo_names(paths)), protocol)) for name, paths in found
+            (f"{name}, {degradation}", EvaluationSet(paths, make_low(photo_names(paths)), protocol))
+            for name, paths in found
         ]
     else:
         sets = [(name, EvaluationSet(paths)) for name, paths in found]
     return distinct(sets, list(data))
 
 
-def degraded(names: Sequence[str], *, recipe: str, seed: int = 0) -> Made:
+def degraded(names: Sequence[str], *, degradation: str, seed: int = 0) -> Made:
     """Make the function `low` of an `EvaluationSet` with LR by a degradation.
 
     Args:
       names: the photos, which differ in their random keys.
-      recipe: one of `jaxsr.data.degradation.RECIPE_NAMES`.
+      degradation: one of `jaxsr.data.degradation.DEGRADATIONS`.
       seed: seed of the degradation.
     """
     numbers = {name: number for number, name in enumerate(names)}
 
     def low(name, hr, *, scale):
         key = jax.random.fold_in(jax.random.key(seed), numbers[name])
-        return degrade_photo(key, hr, recipe=recipe, scale=scale)
+        return degrade_photo(key, hr, degradation=degradation, scale=scale)
 
     return low
 

@@ -12,13 +12,10 @@ from jaxsr.errors import InputError
 
 
 def split_cpu_into_devices(devices: int | None) -> None:
-    """Make JAX see one CPU device per core. Call this before the first computation of JAX.
+    """Make JAX see so many CPU devices, None for one per core. Call this before the first computation of JAX.
 
     XLA runs many of its loops on one thread, so a batch that is split over one device per core trains faster than one
     device with all cores. Accelerators stay as they are.
-
-    Args:
-      devices: number of CPU devices (None: one per core).
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     jax.config.update("jax_num_cpu_devices", devices or cores)

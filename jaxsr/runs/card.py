@@ -40,7 +40,7 @@ def training_card(
     used: dict[str, Any],
     extended: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
-    """The part of the card that is known before the first update.
+    """The part of the card that is known before the first update, as JSON.
 
     Args:
       config: settings of the run.
@@ -48,9 +48,6 @@ def training_card(
       started_from: the weights that `--init` named, whose lineage the card continues, or None.
       used: what the stage adds to the recipe: its losses, and the values measured for them.
       extended: earlier values of the recipe, see `workdir.extensions`.
-
-    Returns:
-      The card, which can be written as JSON.
     """
     recipe = ("batch_size", "crop", "degradation", "loss", "optimizer", "learning_rate", "schedule", "warmup", "ema")
     recipe += ("seed", "dtype", "sampling")

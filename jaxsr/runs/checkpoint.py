@@ -42,7 +42,7 @@ def save_checkpoint(checkpoints: ocp.training.Checkpointer, state: Any, progress
     """Write one checkpoint. It counts only when it is complete, so a kill in the middle loses nothing older.
 
     Args:
-      checkpoints: from `open_checkpoints`.
+      checkpoints: the folder, from `open_checkpoints`.
       state: the training state, with a `step`.
       progress: the other values that the run must remember, as JSON: data position, best score.
 
@@ -81,13 +81,9 @@ def abstract(state: Any) -> Any:
 
 
 def restore_newest(checkpoints: ocp.training.Checkpointer, template: Any) -> tuple[Any, dict[str, Any], str | None]:
-    """Read the newest checkpoint that can be read, the same in all processes of a run.
+    """Read the newest checkpoint that can be read, the same in all processes of a run. There must be one or more.
 
     Newer checkpoints, which cannot be read, are moved into the folder `DAMAGED` beside the checkpoints.
-
-    Args:
-      checkpoints: from `open_checkpoints`, with at least one checkpoint.
-      template: see `restore_checkpoint`.
 
     Returns:
       State and progress as from `restore_checkpoint`, and a sentence that names what was moved, or None.
@@ -137,12 +133,7 @@ def set_aside(checkpoints: ocp.training.Checkpointer, steps: Sequence[int]) -> P
 def restore_checkpoint(
     checkpoints: ocp.training.Checkpointer, template: Any, *, step: int
 ) -> tuple[Any, dict[str, Any]]:
-    """Read one checkpoint.
-
-    Args:
-      checkpoints: from `open_checkpoints`.
-      template: `abstract` of a state of the same structure.
-      step: one of `saved_steps`.
+    """Read the checkpoint of one of the `saved_steps`. The template is `abstract` of a state of the same structure.
 
     Returns:
       The state, placed on devices as the template says, and the progress that was saved with it.

@@ -116,7 +116,7 @@ def strip(rows: Sequence[tuple[str, Sequence[np.ndarray]]], *, title: str) -> np
     return np.asarray(image)
 
 
-def draw_degraded(path: Path, degrade: Degrade, crops: np.ndarray, *, scale: int, recipe: str) -> None:
+def draw_degraded(path: Path, degrade: Degrade, crops: np.ndarray, *, scale: int, degradation: str) -> None:
     """Write a PNG of training pairs: LR, enlarged with the nearest neighbour, above HR.
 
     Args:
@@ -124,7 +124,7 @@ def draw_degraded(path: Path, degrade: Degrade, crops: np.ndarray, *, scale: int
       degrade: from `jaxsr.data.degradation.make_degradation`.
       crops: uint8 [B, S, S, 3]. They are degraded again until the picture is full.
       scale: factor between LR and HR.
-      recipe: name of the degradation, for the title.
+      degradation: its name, for the title.
     """
     rows, degrade = [], jax.jit(degrade)
     for number in range(ROWS):
@@ -133,4 +133,4 @@ def draw_degraded(path: Path, degrade: Degrade, crops: np.ndarray, *, scale: int
         low, high = (np.asarray(uint8_from_unit(images)) for images in (low, unit_from_signed(high)))
         rows.append(("LR\n(nearest)", [resize_uint8(image, scale, kernel="nearest") for image in low]))
         rows.append(("HR", list(high)))
-    save_image(path, strip(rows, title=f"crops as the network sees them: --degradation {recipe}"))
+    save_image(path, strip(rows, title=f"crops as the network sees them: --degradation {degradation}"))

@@ -65,10 +65,4 @@ def _last(rows, name, steps):
     """Values of the last `steps` steps; none while the log is shorter."""
     if not rows or rows[-1]["step"] < steps:
         return np.array([])
-    recent = []
-    for row in reversed(rows):
-        if row["step"] <= rows[-1]["step"] - steps:
-            break
-        if name in row:
-            recent.append(row[name])
-    return np.array(recent)
+    return np.array([row[name] for row in rows if name in row and row["step"] > rows[-1]["step"] - steps])

@@ -32,7 +32,10 @@ def training_photos(source: Source) -> list[Named]:
       OSError: a photo that has no digest yet cannot be read.
     """
     return [
-        Named(photo.name, _joined(each.digest or digest_of(each) for each in (photo, photo.low) if each is not None))
+        Named(
+            photo.name,
+            _joined(each.digest or digest_of(each) for each in (photo, photo.low) if each is not None),
+        )
         for photo in source.photos
     ]
 
@@ -52,39 +55,25 @@ def difference(theirs: Sequence[Named], ours: Sequence[Named]) -> str | None:
     theirs, ours = [Named(*photo) for photo in theirs], [Named(*photo) for photo in ours]
     if [photo.digest for photo in theirs] == [photo.digest for photo in ours]:
         return None
-    gone, new = _missing(theirs, ours), _missing(ours, theirs)
-    by_name = Counter(Path(photo.name).name for photo in gone) & Counter(Path(photo.name).name for photo in new)
-    changed, gone = _divided(gone, by_name)
-    _, new = _divided(new, by_name)
+    gone, new = _lacking(theirs, ours), _lacking(ours, theirs)
+    changed = gone & new
     parts = [
         _part(changed, "has", "have", "other contents"),
-        _part(gone, "is", "are", "missing"),
-        _part(new, "is", "are", "new"),
+        _part(gone - changed, "is", "are", "missing"),
+        _part(new - changed, "is", "are", "new"),
     ]
     return ", ".join(filter(None, parts)) or "they are in another order"
 
 
-def _missing(photos, others):
-    """The photos whose contents the others lack. A photo appears as often as it is lacking."""
-    left, missing = Counter(photo.digest for photo in others), []
-    for photo in photos:
-        if left[photo.digest]:
-            left[photo.digest] -= 1
-        else:
-            missing.append(photo)
-    return missing
+def _lacking(photos, others):
+    """The file names of the photos whose contents the others lack, each as often as it is lacking."""
+    names = {photo.digest: Path(photo.name).name for photo in photos}
+    lacking = Counter(photo.digest for photo in photos) - Counter(photo.digest for photo in others)
+    return Counter(names[digest] for digest in lacking.elements())
 
 
-def _divided(photos, names):
-    """File names of the photos that are counted in `names`, and of the others."""
-    left, inside, outside = Counter(names), [], []
-    for name in (Path(photo.name).name for photo in photos):
-        (inside if left[name] else outside).append(name)
-        left[name] -= bool(left[name])
-    return inside, outside
-
-
-def _part(names, one, many, what):
+def _part(counted, one, many, what):
+    names = list(counted.elements())
     if not names:
         return None
     listed = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")

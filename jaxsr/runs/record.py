@@ -111,14 +111,9 @@ class Record:
 
 @contextlib.contextmanager
 def open_record(workdir: Path, *, until: int, total: int, title: str, writes: bool = True) -> Generator[Record]:
-    """Open the record of a run that is at step `until`, and remove the rows that an earlier start wrote after it.
+    """Open the record of a run of `total` updates that is at step `until`; see `Record` for the rest.
 
-    Args:
-      workdir: folder of the run.
-      until: updates done.
-      total: updates of the whole run.
-      title: title of the curves.
-      writes: whether to write the record. Otherwise it is only kept in memory.
+    The rows that an earlier start wrote after that step are removed.
     """
     # A run at step 0 validates again, so the row of that step goes too.
     rows = read_log(workdir / "metrics.jsonl", until=until or -1, rewrite=writes)

@@ -33,23 +33,10 @@ EXACT = 100.0
 TILE = 256
 
 
-def require_room(photos: Mapping[str, np.ndarray], *, scale: int, lpips: bool) -> None:
-    """Refuse photos that are too small for the metrics.
-
-    Args:
-      photos: {name: HR [H, W, 3] or [H, W]}.
-      scale: upscaling factor of the network.
-      lpips: whether LPIPS is measured too.
-
-    Raises:
-      InputError: a photo is too small; the message names the first one.
-    """
-    least = (32 if lpips else 11) + 3 * scale
-    for name, photo in photos.items():
-        if min(photo.shape[:2]) < least:
-            raise InputError(
-                f"{name}: {photo.shape[1]}×{photo.shape[0]} pixels are too few for validation; leave it out"
-            )
+def require_room(name: str, photo: np.ndarray, *, scale: int, lpips: bool) -> None:
+    """Raise `InputError` if a photo, HR [H, W, …], is too small for the metrics, of which LPIPS needs most."""
+    if min(photo.shape[:2]) < (32 if lpips else 11) + 3 * scale:
+        raise InputError(f"{name}: {photo.shape[1]}×{photo.shape[0]} pixels are too few for validation; leave it out")
 
 
 def make_validation(
@@ -62,7 +49,7 @@ def make_validation(
     losses: Mapping[str, Callable[[Any, Any], Any]] | None = None,
     started_from: Mapping[str, dict[str, Any]] | None = None,
 ) -> Callable[[Any, Any], dict[str, float]]:
-    """Make the function that the loop calls every `validate_every` updates.
+    """Make the function that scores the network on whole images.
 
     Args:
       model: the network. Its batch norms use their running statistics.
@@ -98,8 +85,8 @@ def make_validation(
         # On one device, since a replicated program would do the same work on each.
         variables = jax.device_put(jax.device_get(state.exported()), jax.local_devices()[0])
         scores, shown = [], []
-        for i, photo in enumerate(photos):
-            high, reduced = pair(photo)
+        for i, name in enumerate(photos):
+            high, reduced = pair(name)
             images = upscale(variables, reduced)
             upscaled = _picture(images, gray=high.ndim == 2)
             scored = score(upscaled, high, scale=model.scale, distances=distances)

@@ -52,9 +52,10 @@ def recorded_run(workdir: Path) -> dict[str, Any] | None:
       InputError: there are checkpoints, and their settings are missing or cannot be read.
     """
     # A start that failed before its first checkpoint has claimed nothing.
-    if any(path.name.isdigit() for path in (workdir / "checkpoints").glob("*")):
-        return _read(workdir / "config.json")
-    return None
+    if not any(path.name.isdigit() for path in (workdir / "checkpoints").glob("*")):
+        return None
+    # A run that is older than a flag used what is now its default.
+    return json.loads(json.dumps(dataclasses.asdict(TrainConfig()))) | _read(workdir / "config.json")
 
 
 def _read(path):
@@ -75,7 +76,7 @@ def check_settings(workdir: Path, config: TrainConfig) -> None:
       InputError: the folder belongs to a run with other settings (the message shows the difference), there is no run
         to extend, or the run to extend has done more steps already.
     """
-    theirs = _recorded_settings(workdir) if config.resume else None
+    theirs = recorded_run(workdir) if config.resume else None
     if theirs is None:
         if config.extend:
             raise InputError(f"--extend: there is no run in --workdir {workdir} to go on with; leave --extend out")
@@ -104,19 +105,11 @@ def extensions(workdir: Path, config: TrainConfig) -> list[dict[str, Any]]:
     Returns:
       [{"at": updates done, "was": {setting: value until then}}], the earliest extension first.
     """
-    theirs = _recorded_settings(workdir) if config.resume else None
+    theirs = recorded_run(workdir) if config.resume else None
     if theirs is None:
         return []
     was = {key: theirs[key] for key in sorted(_EXTENDED) if theirs[key] != getattr(config, key)}
     return theirs.get("extended", []) + ([{"at": _steps_done(workdir), "was": was}] if was else [])
-
-
-def _recorded_settings(workdir):
-    recorded = recorded_run(workdir)
-    if recorded is None:
-        return None
-    # A run that is older than a flag used what is now its default.
-    return json.loads(json.dumps(dataclasses.asdict(TrainConfig()))) | recorded
 
 
 def _steps_done(workdir):

@@ -28,16 +28,13 @@ def calibrated_feature_scale(
     """The feature scale for which the content loss starts at `ratio · adversarial_weight · ln 2`.
 
     An undecided discriminator's loss is ln 2, so the content loss starts at `ratio` times the weighted adversarial
-    loss. It is measured on the generator before its first update.
+    loss. It is measured on the generator with these variables, which has made no update yet.
 
     Args:
       generator: network with a `scale`.
-      features: see `make_gan_step`.
+      features: network of the content loss, with parameters `frozen`.
       losses: the losses; their `feature_scale` is ignored.
-      variables: variables of the generator.
-      frozen: parameters of `features`.
       batches: each uint8 [B, S, S, 3].
-      ratio: content loss : weighted adversarial loss.
       degrade: function from crops to LR and HR; None for the bicubic reduction, without flips and turns.
     """
     degrade = degrade or (lambda key, crops: bicubic_pair(crops, scale=generator.scale))

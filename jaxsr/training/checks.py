@@ -22,35 +22,35 @@ _ADVERSARIAL = (
 )
 USED_BY = _NETWORKS | dict.fromkeys(_ADVERSARIAL.split(), ("srgan",))
 
+_COUNTS = (
+    "steps batch_size crop crops_per_photo checkpoint_every validate_every features growth convolutions "
+    "steps_per_dispatch devices early_stop"
+)
+_RATES = "learning_rate discriminator_learning_rate feature_scale content_ratio"
+_RANGES = (
+    (_COUNTS, lambda value: value >= 1, "must be at least 1"),
+    (_RATES, lambda value: 0 < value < math.inf, "must be above 0"),
+    ("blocks warmup pixel_weight adversarial_weight", lambda value: 0 <= value < math.inf, "must be at least 0"),
+    ("label_smoothing", lambda value: 0 <= value < 0.5, "must be at least 0 and below 0.5"),
+    ("ema", lambda value: 0 <= value < 1, "must be at least 0 and below 1"),
+)
+
 
 def check(config: TrainConfig, *, begun: bool = False) -> None:
-    """Refuse settings that no training run can have.
+    """Raise `InputError`, with the flag and its possible values, if no training run can have these settings.
 
-    Args:
-      config: settings of the run.
-      begun: whether the run goes on. Then it may have settings that change nothing, as runs of earlier versions do.
-
-    Raises:
-      InputError: a setting is impossible. The message names the flag and its possible values.
+    A run that has `begun` may go on with settings that change nothing, as runs of earlier versions do.
     """
     *first, last = build(config).scales
     if config.scale not in (*first, last):
         raise InputError(f"--scale {config.scale}: choose {', '.join(map(str, first))} or {last}")
     if config.crop % config.scale:
         raise InputError(f"--crop {config.crop} is not a multiple of --scale {config.scale}")
-    at_least_one = ("steps", "batch_size", "crop", "crops_per_photo", "checkpoint_every", "validate_every")
-    at_least_one += ("features", "growth", "convolutions")
-    for name in (*at_least_one, "steps_per_dispatch", "devices", "early_stop"):
-        value = getattr(config, name)
-        if value is not None and value < 1:
-            raise InputError(f"--{name.replace('_', '-')} {value}: must be at least 1")
-    for name in ("blocks", "warmup", "pixel_weight", "adversarial_weight"):
-        if not 0 <= getattr(config, name) < math.inf:
-            raise InputError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be at least 0")
-    for name in ("learning_rate", "discriminator_learning_rate", "feature_scale", "content_ratio"):
-        value = getattr(config, name)
-        if value is not None and not 0 < value < math.inf:
-            raise InputError(f"--{name.replace('_', '-')} {value}: must be above 0")
+    for names, possible, what in _RANGES:
+        for name in names.split():
+            value = getattr(config, name)
+            if value is not None and not possible(value):
+                raise InputError(f"--{name.replace('_', '-')} {value}: {what}")
     if config.tap_weights and not (min(config.tap_weights) >= 0 and 0 < sum(config.tap_weights) < math.inf):
         raise InputError(f"--tap-weights {config.tap_weights}: must be at least 0, and one of them above 0")
     if any(side < 1 or not side % 2 for side in config.kernel_sides):
@@ -60,12 +60,8 @@ def check(config: TrainConfig, *, begun: bool = False) -> None:
         raise InputError(f"--seed {config.seed}: must fit into 32 bits, so from {-(2**31)} to {2**32 - 1}")
     if config.stage == "srgan":
         _check_srgan(config)
-    if not 0 <= config.label_smoothing < 0.5:
-        raise InputError(f"--label-smoothing {config.label_smoothing}: must be at least 0 and below 0.5")
     if config.tap_weights and len(config.tap_weights) != len(config.taps):
         raise InputError(f"--tap-weights has {len(config.tap_weights)} values for {len(config.taps)} --taps")
-    if not 0 <= config.ema < 1:
-        raise InputError(f"--ema {config.ema}: must be at least 0 and below 1")
     if config.early_stop is not None and not config.validation:
         raise InputError(f"--early-stop {config.early_stop} counts validations; name photos for them with --validation")
     if config.extend and not config.resume:

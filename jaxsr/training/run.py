@@ -24,9 +24,8 @@ from jaxsr.runs.card import training_card
 from jaxsr.runs.drawing import draw_degraded
 from jaxsr.runs.faults import adversarial_warnings
 from jaxsr.runs.photos import summary, training_photos, validation_photos
-from jaxsr.runs.validation import make_validation, require_room
+from jaxsr.runs.validation import make_validation
 from jaxsr.runs.workdir import await_claim, claim, extensions, recorded_run
-from jaxsr.training.checks import check
 from jaxsr.training.loop import fit
 from jaxsr.training.network import starting_point
 from jaxsr.training.stages import adversarial_stage, degrade_of, pixel_stage
@@ -39,34 +38,32 @@ def train(
     source: Source,
     validation: Mapping[str, np.ndarray],
     *,
-    low: Mapping[str, np.ndarray] | None = None,
+    low: Mapping[str, np.ndarray],
 ) -> bool:
     """Train the network of `config.stage`, from the last checkpoint in the workdir if there is one.
 
     Args:
-      config: settings of the run. The caller must hold its workdir (`workdir.held`).
-      source: training photos, see `jaxsr.data.sources`. Each side has at least `read_crop(config)` pixels.
-      validation: {name: HR uint8 [H, W, 3]}; may be empty.
+      config: settings that `checks.check` accepts. The caller must hold the workdir (`workdir.held`).
+      source: training photos. Each side has at least `read_crop(config)` pixels.
+      validation: {name: HR uint8 [H, W, 3]} that `require_room` accepts; may be empty.
       low: {name: LR} of `validation`, see `make_validation`.
 
     Returns:
       True if the run is finished, False if it was interrupted and saved.
 
     Raises:
-      InputError: the settings are impossible, or do not fit the workdir or the weights to start from.
+      InputError: the settings do not fit the processes, the devices, the workdir or the weights to start from.
     """
-    check(config)
     if config.optimizer == "soap" and jax.process_count() > 1:
         raise InputError(
             "--optimizer soap is for one process, since its bases depend on rounding; use adam for several"
         )
     workdir, adversarial = Path(config.workdir), config.stage == "srgan"
-    photos = {"training": training_photos(source), "validation": validation_photos(validation, low or {})}
+    photos = {"training": training_photos(source), "validation": validation_photos(validation, low)}
     mesh = make_mesh(config.devices, batch_size=config.batch_size)
     _require_agreement(config, photos)
     connect(mesh)
     # All refusals come before `claim`, which may remove an earlier run.
-    require_room(validation, scale=config.scale, lpips=adversarial)
     distances = lpips_metrics(["alex"]) if adversarial and validation else None
     recorded = recorded_run(workdir) if config.resume else None
     extended = extensions(workdir, config)
@@ -136,7 +133,7 @@ def _claim_together(config, photos, used, start, crops_of_all):
         if config.degradation != "bicubic":
             first = np.concatenate(list(islice(crops_of_all(), 2)))
             picture = workdir / "strips" / "degraded.png"
-            draw_degraded(picture, degrade_of(config), first, scale=config.scale, recipe=config.degradation)
+            draw_degraded(picture, degrade_of(config), first, scale=config.scale, degradation=config.degradation)
     wait_for_all()
     if not is_writer():
         await_claim(workdir)

@@ -46,13 +46,7 @@ class Stage(NamedTuple):
 
 
 def pixel_stage(config: TrainConfig, model: Network, variables: dict[str, Any]) -> Stage:
-    """Make the stage with a pixel loss only (Ledig et al. 2017, section 2.2.1, equation 4).
-
-    Args:
-      config: settings of the run.
-      model: the network.
-      variables: its weights before the first update.
-    """
+    """Make the stage with a pixel loss only, from the first weights (Ledig et al. 2017, section 2.2.1, equation 4)."""
     optimizer = {"adam": optax.adam, "soap": soap}[config.optimizer](_schedule(config, config.learning_rate))
     degrade = degrade_of(config)
     step = make_pixel_step(model, optimizer, seed=config.seed, degrade=degrade, loss=config.loss, ema=config.ema)
@@ -74,7 +68,7 @@ def adversarial_stage(
     Args:
       config: settings of the run.
       model: the generator.
-      variables: its weights before the first update.
+      variables: weights of the generator before the first update.
       crops: batches of the run, not divided among processes. The first ones measure the feature scale.
       mesh: the devices of the run.
       used: `Stage.used` as it was recorded when the run began, or None if it begins now.

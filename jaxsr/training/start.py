@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-from functools import partial
 from pathlib import Path
 
 from jaxsr.config import TrainConfig
@@ -80,16 +79,20 @@ def _validation_photos(config):
     folders = [name for name in config.validation if not name.startswith("tfds:")]
     if config.validation_lr and len(folders) < len(config.validation):
         raise InputError("--validation-lr needs folders, but --validation names a tfds: set; leave one of them out")
-    recipe = None if config.validation_lr else config.degradation
+    degradation = None if config.validation_lr else config.degradation
     records = [open_source([name]) for name in dict.fromkeys(config.validation) if name.startswith("tfds:")]
     flags = ("--validation", "--validation-lr")
-    return records, open_sets(folders, low=config.validation_lr, recipe=recipe, flags=flags) if folders else {}
+    sets = open_sets(folders, low=config.validation_lr, degradation=degradation, flags=flags) if folders else {}
+    return records, sets
 
 
 def _validation_pixels(config, records, sets):
     """({name: HR}, {name: LR}) with full names; gray photos are [H, W]."""
-    # The validation itself reduces records bicubically.
-    make_low = partial(degraded, recipe=config.degradation) if config.degradation != "bicubic" else lambda names: None
+
+    def make_low(names):
+        # The validation itself reduces records bicubically.
+        return None if config.degradation == "bicubic" else degraded(names, degradation=config.degradation)
+
     found = [
         *(("", zip(each.names, each, strict=True), make_low(each.names)) for each in records),
         *((f"{name}/", read_set(each.paths), each.low) for name, each in sets.items()),
@@ -97,7 +100,7 @@ def _validation_pixels(config, records, sets):
     photos, low = {}, {}
     for folder, named, low_of in found:
         for name, photo in named:
-            require_room({folder + name: photo}, scale=config.scale, lpips=config.stage == "srgan")
+            require_room(folder + name, photo, scale=config.scale, lpips=config.stage == "srgan")
             photos[folder + name] = photo
             if low_of is not None:
                 low[folder + name] = low_of(name, modcrop(photo, scale=config.scale), scale=config.scale)

@@ -30,7 +30,6 @@ def write_pairs(folder, high, low, *, scale, size=(402, 322)):
         save(folder / low.format(name), hr_and_lr(picture, scale=scale)[1])
 
 
-@pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize(
     ("high", "low", "options"),
     [
@@ -42,9 +41,9 @@ def write_pairs(folder, high, low, *, scale, size=(402, 322)):
         ("HR/{}.png", "LR/{}x2.png", {"scale": 2, "size": (2403, 2001)}),
     ],
 )
-def test_pairs_in_one_folder_are_known_for_what_they_are(tmp_path, high, low, options, full):
+def test_pairs_in_one_folder_are_known_for_what_they_are(tmp_path, high, low, options):
     write_pairs(tmp_path, high, low, **options)
-    found = inspect([str(tmp_path)], crop=96, full=full)
+    found = inspect([str(tmp_path)], crop=96)
     assert sorted(found.usable.names) == [str(tmp_path / high.format(name)) for name in SAMPLES]
     assert {row.name: row.problem for row in found.rows} == {
         str(tmp_path / low.format(name)): (

@@ -1,4 +1,4 @@
-"""Whole recipes: where LR lies on HR, what stays clean, and what depends on what."""
+"""Whole degradations: where LR lies on HR, what stays clean, and what depends on what."""
 
 from functools import partial
 
@@ -13,11 +13,10 @@ from jaxsr.data.augmentation import augment
 from jaxsr.data.degradation import make_degradation, margin
 from jaxsr.data.degradation.bicubic import bicubic_pair
 from jaxsr.data.degradation.pairs import degraded_by
-from jaxsr.data.degradation.recipes import WANG_2021
+from jaxsr.data.degradation.ranges import WANG_2021
 from jaxsr.data.degradation.sharpening import sharpened
 from jaxsr.data.pipeline import crops
 from jaxsr.data.sources import open_source
-from jaxsr.errors import InputError
 from jaxsr.imaging.resize import resize
 from jaxsr.processes.devices import make_mesh
 
@@ -36,7 +35,7 @@ def really():
     return jax.jit(make_degradation("real", scale=SCALE))
 
 
-def recipe(**changes):
+def only(**changes):
     rounds = tuple(round._replace(**(NOTHING | changes)) for round in WANG_2021.rounds)
     return WANG_2021._replace(rounds=rounds, last_sinc=0.0, sharpening=0.0, clean=0.0)
 
@@ -53,7 +52,7 @@ def test_low_resolution_lies_where_high_resolution_is(changes):
     ramp = jnp.broadcast_to(jnp.concatenate([ramp, ramp[..., :1]], -1)[None] / 255, (8, READ, READ, 3))
     sides = READ // SCALE
     expected = np.asarray(ramp).reshape(8, sides, SCALE, sides, SCALE, 3).mean(axis=(2, 4))
-    low = degraded_by(jax.random.key(1), ramp, jnp.asarray(expected), recipe=recipe(**changes), scale=SCALE)
+    low = degraded_by(jax.random.key(1), ramp, jnp.asarray(expected), ranges=only(**changes), scale=SCALE)
     assert np.abs(inside(low) - inside(expected)).max() * 255 < 1
 
 
@@ -62,8 +61,7 @@ def test_every_part_changes_the_picture(photos, fault):
     unit = photos.astype(jnp.float32) / 255
     reduced, _ = bicubic_pair(photos, scale=SCALE)
     plain, faulty = (
-        inside(degraded_by(jax.random.key(2), unit, reduced, recipe=recipe(**each), scale=SCALE))
-        for each in ({}, fault)
+        inside(degraded_by(jax.random.key(2), unit, reduced, ranges=only(**each), scale=SCALE)) for each in ({}, fault)
     )
     changed = np.abs(plain - faulty).mean(axis=(1, 2, 3)) * 255
     assert (changed > 0.5).sum() >= 6
@@ -76,7 +74,7 @@ def test_the_margin_keeps_what_blurs_take_from_the_opposite_edge_out(photos, sca
     crops = photos[:, : 32 + 2 * cut, : 32 + 2 * cut]
     # Of the last rows, only blurs that wrap around can reach the first; the tails of two of them together, by a level.
     changed = crops.at[:, -cut:].set(255 - crops[:, -cut:])
-    degrade_crops = jax.jit(partial(degraded_by, recipe=recipe(blur=1.0), scale=scale))
+    degrade_crops = jax.jit(partial(degraded_by, ranges=only(blur=1.0), scale=scale))
     found = [
         degrade_crops(jax.random.key(5), images.astype(jnp.float32) / 255, bicubic_pair(images, scale=scale)[0])
         for images in (crops, changed)
@@ -89,7 +87,7 @@ def test_the_margin_keeps_what_blurs_take_from_the_opposite_edge_out(photos, sca
 def test_crops_of_an_odd_side_are_not_interpolated_twice(photos, scale):
     images = photos[:, : 23 * scale, : 23 * scale].astype(jnp.float32) / 255
     blocks = images.reshape(8, 23, scale, 23, scale, 3).mean(axis=(2, 4))
-    low = degraded_by(jax.random.key(4), images, blocks, recipe=recipe(), scale=scale)
+    low = degraded_by(jax.random.key(4), images, blocks, ranges=only(), scale=scale)
     plain = [blocks, *(resize(images, 1 / scale, kernel=kernel).clip(0, 1) for kernel in ("bilinear", "bicubic"))]
     off = [np.abs(inside(low) - inside(each)).max(axis=(1, 2, 3)) * 255 for each in plain]
     # Each picture is one plain reduction, rounded to whole levels.
@@ -155,8 +153,3 @@ def test_all_products_ask_for_full_precision(function):
     program = jax.make_jaxpr(function)(jax.random.key(0), jnp.zeros((2, READ, READ, 3), jnp.uint8))
     precisions = {product.params["precision"] for product in products(program.jaxpr)}
     assert precisions == {(jax.lax.Precision.HIGHEST,) * 2}
-
-
-def test_unknown_recipes_are_refused():
-    with pytest.raises(InputError, match="choose bicubic, real"):
-        make_degradation("jpeg", scale=4)

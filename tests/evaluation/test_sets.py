@@ -90,7 +90,7 @@ def test_several_folders_of_one_set_and_wrong_counts(photos):
     with pytest.raises(InputError, match="--validation-lr has 1 folders for 2 of --validation"):
         open_sets([hr, sr], low=[lr], flags=("--validation", "--validation-lr"))
     with pytest.raises(InputError, match="--lr and --degrade exclude"):
-        open_sets([hr], low=[lr], recipe="real")
+        open_sets([hr], low=[lr], degradation="real")
 
 
 def test_wrong_sizes_and_missing_files_are_named(photos):
@@ -117,7 +117,7 @@ def test_gray_photos_get_gray_counterparts(photos):
 def test_degraded_photos_are_those_of_the_seed_and_worse_than_reduced_ones(photos):
     hr = dict(read_set(find_set(photos / "hr")[1]))["woman"]
     first, again, other = (
-        open_sets([str(photos / "hr")], recipe="real", seed=seed)["hr, real"].low("woman", hr, scale=4)
+        open_sets([str(photos / "hr")], degradation="real", seed=seed)["hr, real"].low("woman", hr, scale=4)
         for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(first, again)
@@ -125,5 +125,5 @@ def test_degraded_photos_are_those_of_the_seed_and_worse_than_reduced_ones(photo
     assert np.abs(first.astype(int) - other).mean() > 1
     reduced = hr_and_lr(hr, scale=4)[1]
     assert 1 < np.abs(first.astype(int) - reduced).mean() < 30
-    (bicubic,) = open_sets([str(photos / "hr")], recipe="bicubic").values()
+    (bicubic,) = open_sets([str(photos / "hr")], degradation="bicubic").values()
     np.testing.assert_array_equal(bicubic.low("woman", hr, scale=4), reduced)

@@ -106,7 +106,7 @@ def _blue(image):
 def test_the_picture_shows_the_pairs_that_degrade_gives(tmp_path):
     crops = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8).repeat(4, 1).repeat(4, 2)
     degrade = make_degradation("bicubic", scale=4)
-    draw_degraded(tmp_path / "degraded.png", degrade, crops, scale=4, recipe="bicubic")
+    draw_degraded(tmp_path / "degraded.png", degrade, crops, scale=4, degradation="bicubic")
     picture = np.asarray(Image.open(tmp_path / "degraded.png"))
     low, high = degrade(jax.random.key(0), np.take(crops, range(COLUMNS), axis=0, mode="wrap"))
     height, width = picture.shape[0] - 34, picture.shape[1] - 110

@@ -55,6 +55,23 @@ def test_another_configuration_is_refused_with_the_difference(tmp_path):
         check_settings(tmp_path, dataclasses.replace(config, learning_rate=0.1))
 
 
+def test_an_extension_names_a_run_and_no_fewer_steps_than_it_has_done(tmp_path):
+    config = TrainConfig(data=("a",), workdir=str(tmp_path), steps=100)
+    longer = dataclasses.replace(config, steps=120, extend=True)
+    with pytest.raises(InputError, match="--extend: there is no run in --workdir"):
+        check_settings(tmp_path, longer)
+    claim(tmp_path, config, PHOTOS)
+    (tmp_path / "checkpoints" / "100").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"steps: 100 there, 120 here.*--extend to go on"):
+        check_settings(tmp_path, dataclasses.replace(longer, extend=False))
+    claim(tmp_path, longer, PHOTOS)
+    # The run is now one of 120 steps, with and without the flag.
+    for extend in (False, True):
+        check_settings(tmp_path, dataclasses.replace(longer, extend=extend))
+    with pytest.raises(InputError, match=r"--steps 90: .* has done 100 already"):
+        check_settings(tmp_path, dataclasses.replace(longer, steps=90))
+
+
 def test_photos_are_what_is_in_them_and_other_ones_are_named(tmp_path):
     config = TrainConfig(data=("a",), workdir=str(tmp_path))
     claim(tmp_path, config, PHOTOS)

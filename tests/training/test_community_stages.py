@@ -8,11 +8,8 @@ import jax
 import numpy as np
 import pytest
 from forked import run
-from test_train_script import assert_refused, command, photos  # noqa: F401
+from test_train_script import command, photos  # noqa: F401
 
-from jaxsr.config import TrainConfig
-from jaxsr.errors import InputError
-from jaxsr.training.checks import check
 from jaxsr.weights.opening import open_weights
 from jaxsr.weights.store import load_weights
 
@@ -84,21 +81,3 @@ def test_srgan_takes_the_generator_that_its_start_is(theirs, photos, tmp_path): 
     assert end["name"] == "compact"
     rows = [json.loads(row) for row in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert any("weighted_adversarial" in row for row in rows)
-
-
-def test_srgan_refuses_a_start_of_another_scale(theirs, photos, tmp_path):  # noqa: F811
-    line = command("--init", theirs / "rrdbnet.pth", "--scale", 2, photos=photos, workdir=tmp_path, stage="srgan")
-    assert_refused(run([*line, "--crop", "32"]), "another network", '"scale": 4', '"scale": 2')
-
-
-@pytest.mark.parametrize(
-    ("values", "words"),
-    [
-        ({"stage": "rrdbnet", "scale": 3}, "--scale 3: choose 1, 2 or 4"),
-        ({"stage": "compact", "convolutions": 0}, "--convolutions 0: must be at least 1"),
-        ({"stage": "rrdbnet", "growth": 0}, "--growth 0: must be at least 1"),
-    ],
-)
-def test_fields_that_no_network_has_are_refused(values, words):
-    with pytest.raises(InputError, match=words):
-        check(TrainConfig(**values))

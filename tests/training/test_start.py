@@ -6,10 +6,19 @@ from PIL import Image
 
 from jaxsr.config import TrainConfig
 from jaxsr.data.sources import SAMPLES, open_source
+from jaxsr.errors import InputError
 from jaxsr.evaluation.sets import open_sets
 from jaxsr.imaging.resize import resize_uint8
 from jaxsr.runs.card import training_card
-from jaxsr.training.start import _validation_pixels
+from jaxsr.training.start import _validation_pixels, start
+
+
+@pytest.mark.parametrize(
+    ("values", "words"), [({}, "--data is missing"), ({"data": ("samples",)}, "--workdir is missing")]
+)
+def test_a_run_without_photos_or_without_a_folder_is_refused(values, words):
+    with pytest.raises(InputError, match=words):
+        start(TrainConfig(**values))
 
 
 def test_validation_records_are_degraded_as_the_run_degrades(tmp_path):
@@ -36,9 +45,9 @@ def test_the_card_of_a_run_on_pairs_names_their_folders_and_no_degradation():
     assert (recipe["lr"], recipe["degradation"]) == (["small"], None)
 
 
-@pytest.mark.parametrize("recipe", ["bicubic", "real"])
+@pytest.mark.parametrize("degradation", ["bicubic", "real"])
 @pytest.mark.parametrize("low", [(), ("tests/data/Set5/LR_bicubic_X4",)])
-def test_the_card_says_the_protocol_of_the_evaluation_that_validates(recipe, low):
-    card = training_card(TrainConfig(degradation=recipe, validation_lr=low), photos={}, started_from=None, used={})
-    (evaluated,) = open_sets(["tests/data/Set5"], low=low, recipe=None if low else recipe).values()
+def test_the_card_says_the_protocol_of_the_evaluation_that_validates(degradation, low):
+    card = training_card(TrainConfig(degradation=degradation, validation_lr=low), photos={}, started_from=None, used={})
+    (evaluated,) = open_sets(["tests/data/Set5"], low=low, degradation=None if low else degradation).values()
     assert card["protocol"] == evaluated.protocol

@@ -1,8 +1,8 @@
 """Degradations of real photos, batched and inside the compiled training step: crops in, training pairs out.
 
-Start with `pairs.py`. `recipes.py` has the ranges from which `draws.py` draws.
+Start with `pairs.py`. `draws.py` draws from the ranges in `ranges.py`.
 """
 
-from jaxsr.data.degradation.pairs import RECIPE_NAMES, Degrade, make_degradation, make_paired, margin
+from jaxsr.data.degradation.pairs import DEGRADATIONS, Degrade, make_degradation, make_paired, margin
 
-__all__ = ["RECIPE_NAMES", "Degrade", "make_degradation", "make_paired", "margin"]
+__all__ = ["DEGRADATIONS", "Degrade", "make_degradation", "make_paired", "margin"]

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from jaxsr.data.degradation.products import exact_einsum
 from jaxsr.errors import InputError
 from jaxsr.imaging.color import signed_from_unit, unit_from_uint8
 from jaxsr.imaging.resize import resize_matrix
@@ -28,14 +29,10 @@ def bicubic_pair(hr: jax.Array, *, scale: int) -> tuple[jax.Array, jax.Array]:
         raise InputError(f"the crop of {hr.shape[1]} pixels must be a multiple of the scale, {scale}")
     height, width = hr.shape[1:3]
     levels = hr.astype(jnp.float32)
-    levels = _round(_product("ih,bhwc->biwc", resize_matrix(height, 1 / scale), levels))
-    levels = _round(_product("jw,bhwc->bhjc", resize_matrix(width, 1 / scale), levels))
+    down, across = (jnp.float32(resize_matrix(side, 1 / scale)) for side in (height, width))
+    levels = _round(exact_einsum("ih,bhwc->biwc", down, levels))
+    levels = _round(exact_einsum("jw,bhwc->bhjc", across, levels))
     return levels / 255, signed_from_unit(unit_from_uint8(hr))
-
-
-def _product(axes, matrix, levels):
-    # Full precision, because the default on some accelerators is off by whole levels.
-    return jnp.einsum(axes, jnp.asarray(matrix, jnp.float32), levels, precision=jax.lax.Precision.HIGHEST)
 
 
 def _round(levels):

@@ -1,11 +1,11 @@
-"""The random choices of a recipe, one for each image of a batch."""
+"""The random choices of a degradation, one for each image of a batch."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxsr.data.degradation.kernels import SIDE, gaussian_family, identity, sharpening, sinc
-from jaxsr.data.degradation.recipes import Recipe, Round
+from jaxsr.data.degradation.ranges import Ranges, Round
 
 # Places in `Round.shapes`.
 _ANISOTROPIC, _GENERALISED, _PLATEAU, _SINC = (1, 3, 5), (2, 3), (4, 5), 6
@@ -32,14 +32,14 @@ def kernels(key: jax.Array, count: int, round: Round) -> jax.Array:
     return _sometimes(next(keys), round.blur, drawn)
 
 
-def last_kernels(key: jax.Array, count: int, recipe: Recipe) -> jax.Array:
-    """Draw the filters [count, SIDE, SIDE] at the end of a recipe: a sinc, unsharp masking, or the identity."""
+def last_kernels(key: jax.Array, count: int, ranges: Ranges) -> jax.Array:
+    """Draw the filters [count, SIDE, SIDE] at the end of a degradation: a sinc, unsharp masking, or the identity."""
     ring, widths, cutoffs, sharpen, amounts, sigmas = jax.random.split(key, 6)
     side = _sides(widths, count)
     low = _uniform(cutoffs, (count,), (np.pi / 3, np.pi))
-    drawn = _sometimes(ring, recipe.last_sinc, sinc(low, side))
-    sharp = sharpening(_uniform(amounts, (count,), recipe.sharpening_amount), _uniform(sigmas, (count,), (0.5, 2.0)))
-    return jnp.where(_chance(sharpen, count, recipe.sharpening)[:, None, None], sharp, drawn)
+    drawn = _sometimes(ring, ranges.last_sinc, sinc(low, side))
+    sharp = sharpening(_uniform(amounts, (count,), ranges.sharpening_amount), _uniform(sigmas, (count,), (0.5, 2.0)))
+    return jnp.where(_chance(sharpen, count, ranges.sharpening)[:, None, None], sharp, drawn)
 
 
 def factor(key: jax.Array, count: int, round: Round) -> jax.Array:

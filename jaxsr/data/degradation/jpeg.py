@@ -1,11 +1,10 @@
 """JPEG's losses as array arithmetic (ITU-T T.81), with the choices that libjpeg makes."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxsr.data.degradation.products import exact_matmul
 from jaxsr.imaging.jpeg_tables import CHROMA_TABLE, COSINES, LUMA_TABLE
 from jaxsr.imaging.resize import doubled
 
@@ -13,8 +12,6 @@ _TABLES = np.stack([LUMA_TABLE, CHROMA_TABLE]).astype(np.float32)
 # From R, G and B to Y, Cb and Cr in full range (JFIF, section 7).
 _TO_YCBCR = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)
 _MIDDLE = np.array([0, 128, 128], np.float32)
-# Full precision, because the default on some accelerators is off by whole levels.
-_product = partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
 
 
 def compressed(images: jax.Array, quality: jax.Array, subsampled: jax.Array) -> jax.Array:
@@ -29,7 +26,7 @@ def compressed(images: jax.Array, quality: jax.Array, subsampled: jax.Array) -> 
       The same shape, whole multiples of 1/255.
     """
     levels = jnp.round(255 * jnp.clip(images, 0, 1))
-    ycbcr = jnp.round(_product(levels, _TO_YCBCR.T)) + _MIDDLE
+    ycbcr = jnp.round(exact_matmul(levels, _TO_YCBCR.T)) + _MIDDLE
     tables = quantisation_tables(quality)
     luma = _coded(ycbcr[..., 0], tables[:, 0])
     # Both chroma planes of an image are coded in the same way: [B, 2, H, W] as [2B, H, W].
@@ -40,7 +37,7 @@ def compressed(images: jax.Array, quality: jax.Array, subsampled: jax.Array) -> 
     planes = jnp.where(halved, small, _coded(planes, chroma_tables))
     chroma = planes.reshape(chroma.shape).transpose(0, 2, 3, 1)
     decoded = jnp.concatenate([luma[..., None], chroma], -1) - _MIDDLE
-    return jnp.clip(jnp.round(_product(decoded, np.linalg.inv(_TO_YCBCR).T)), 0, 255) / 255
+    return jnp.clip(jnp.round(exact_matmul(decoded, np.linalg.inv(_TO_YCBCR).T)), 0, 255) / 255
 
 
 def quantisation_tables(quality: jax.Array) -> jax.Array:
@@ -53,10 +50,10 @@ def _coded(planes, tables):
     """Quantise levels [N, H, W] with tables [N, 8, 8] and decode them."""
     # One product per axis for all blocks at once is faster than one per block of eight.
     down, across = (_block_cosines(side) for side in planes.shape[1:])
-    coefficients = _product(_product(down, planes - 128), across.T)
+    coefficients = exact_matmul(exact_matmul(down, planes - 128), across.T)
     table = jnp.tile(tables, (1, planes.shape[1] // 8, planes.shape[2] // 8))
     coefficients = table * jnp.round(coefficients / table)
-    return jnp.clip(jnp.round(_product(_product(down.T, coefficients), across) + 128), 0, 255)
+    return jnp.clip(jnp.round(exact_matmul(exact_matmul(down.T, coefficients), across) + 128), 0, 255)
 
 
 def _block_cosines(side):

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxsr.data.degradation.products import exact_einsum
+
 # Side of all kernels; smaller ones are surrounded by zeros (Wang et al. 2021, Real-ESRGAN, section 4.1).
 SIDE = 21
 _OFFSETS = np.arange(SIDE) - SIDE // 2
@@ -95,20 +97,20 @@ def filtered(images: jax.Array, kernels: jax.Array) -> jax.Array:
     half = width // 2 + 1
     across = across[:, :, :half]
     planes = images.transpose(0, 3, 1, 2)
-    real, imaginary = _turned(down, *(_product("bchw,wf->bchf", planes, part) for part in across), "bchf,hg->bcgf")
+    real, imaginary = _turned(down, *(exact_einsum("bchw,wf->bchf", planes, part) for part in across), "bchf,hg->bcgf")
     response = _response(kernels, height, width, half)
     real, imaginary = real * response[0] - imaginary * response[1], real * response[1] + imaginary * response[0]
     real, imaginary = _turned((down[0], -down[1]), real, imaginary, "bcgf,gh->bchf")
     # The frequencies that are not computed are the conjugates of the computed ones.
     twice = np.where((np.arange(half) == 0) | (2 * np.arange(half) == width), 1, 2) / (height * width)
     back = (across * np.float32(twice)).transpose(0, 2, 1)
-    filtered = _product("bchf,fw->bchw", real, back[0]) + _product("bchf,fw->bchw", imaginary, back[1])
+    filtered = exact_einsum("bchf,fw->bchw", real, back[0]) + exact_einsum("bchf,fw->bchw", imaginary, back[1])
     return filtered.transpose(0, 2, 3, 1)
 
 
 def _response(kernels, height, width, half):
     down, across = (_fourier(side, _OFFSETS) for side in (height, width))
-    rows = (_product("byx,xf->byf", kernels, part[:, :half]) for part in across)
+    rows = (exact_einsum("byx,xf->byf", kernels, part[:, :half]) for part in across)
     return [part[:, None] for part in _turned(down, *rows, "byf,yg->bgf")]
 
 
@@ -120,13 +122,8 @@ def _fourier(side, places):
 
 def _turned(matrix, real, imaginary, axes):
     """A complex product, computed with real products."""
-    (a, b), product = matrix, partial(_product, axes)
+    (a, b), product = matrix, partial(exact_einsum, axes)
     return product(real, a) - product(imaginary, b), product(real, b) + product(imaginary, a)
-
-
-def _product(axes, x, matrix):
-    # Full precision, because the default on some accelerators is off by whole levels.
-    return jnp.einsum(axes, x, matrix, precision=jax.lax.Precision.HIGHEST)
 
 
 def _cut(values, side):

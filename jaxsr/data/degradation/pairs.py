@@ -1,4 +1,4 @@
-"""From HR crops to training pairs by one of the recipes: `degrade(key, crops) -> LR, HR`."""
+"""From HR crops to training pairs by one of the degradations: `degrade(key, crops) -> LR, HR`."""
 
 import math
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from jaxsr.data.degradation.bicubic import bicubic_pair
 from jaxsr.data.degradation.jpeg import compressed
 from jaxsr.data.degradation.kernels import SIDE, filtered
 from jaxsr.data.degradation.noise import noisy
-from jaxsr.data.degradation.recipes import RECIPES, Recipe
+from jaxsr.data.degradation.ranges import RANGES, Ranges
 from jaxsr.data.degradation.resampling import KERNELS, resampled
 from jaxsr.errors import InputError
 from jaxsr.imaging.color import signed_from_unit, unit_from_uint8
@@ -22,33 +22,33 @@ from jaxsr.imaging.color import signed_from_unit, unit_from_uint8
 # A function from a key and crops, or pairs of crops, to LR and HR.
 Degrade = Callable[[jax.Array, Any], tuple[jax.Array, jax.Array]]
 
-RECIPE_NAMES = ("bicubic", *RECIPES)
+DEGRADATIONS = ("bicubic", *RANGES)
 # Side of JPEG's blocks with 4:2:0, and thus the step between places where a block can begin.
 _GRID = 16
 
 
-def require_recipe(name: str) -> None:
-    """Raise `InputError` if no recipe has this name."""
-    if name not in RECIPE_NAMES:
-        raise InputError(f"degradation {name} is unknown: choose {', '.join(RECIPE_NAMES)}")
+def require_degradation(name: str) -> None:
+    """Raise `InputError` if no degradation has this name."""
+    if name not in DEGRADATIONS:
+        raise InputError(f"degradation {name} is unknown: choose {', '.join(DEGRADATIONS)}")
 
 
-def margin(recipe: str, *, scale: int) -> int:
-    """HR pixels on each side of a crop that a recipe reads and then cuts off, a multiple of the scale.
+def margin(degradation: str, *, scale: int) -> int:
+    """HR pixels on each side of a crop that a degradation reads and then cuts off, a multiple of the scale.
 
     Raises:
-      InputError: the recipe is unknown.
+      InputError: the degradation is unknown.
     """
-    require_recipe(recipe)
+    require_degradation(degradation)
     # Blurs wrap around, so that their half kernels at the edges must be cut off.
-    return 0 if recipe == "bicubic" else scale * max(8, -(-(SIDE // 2) // scale))
+    return 0 if degradation == "bicubic" else scale * max(8, -(-(SIDE // 2) // scale))
 
 
-def make_degradation(recipe: str, *, scale: int) -> Degrade:
+def make_degradation(name: str, *, scale: int) -> Degrade:
     """Make the pure function that turns crops into training pairs, including flips and quarter turns.
 
     Args:
-      recipe: "bicubic", MATLAB's reduction alone; "real", tuned on everyday photos; or "wang2021", the published
+      name: "bicubic", MATLAB's reduction alone; "real", tuned on everyday photos; or "wang2021", the published
         ranges.
       scale: the reduction.
 
@@ -57,20 +57,20 @@ def make_degradation(recipe: str, *, scale: int) -> Degrade:
       and HR [B, s, s, 3] float32 in [−1, 1], where s = S − 2 · `margin`.
 
     Raises:
-      InputError: the recipe is unknown.
+      InputError: the degradation is unknown.
     """
-    if recipe == "bicubic":
+    if name == "bicubic":
         return lambda key, crops: bicubic_pair(augment(key, crops), scale=scale)
-    cut = margin(recipe, scale=scale)
+    cut = margin(name, scale=scale)
 
-    def degrade_really(key, crops):
+    def degrade(key, crops):
         turn, draw = jax.random.split(key)
         crops = augment(turn, crops)
         reduced, high = bicubic_pair(crops, scale=scale)
-        low = degraded_by(draw, unit_from_uint8(crops), reduced, recipe=RECIPES[recipe], scale=scale)
+        low = degraded_by(draw, unit_from_uint8(crops), reduced, ranges=RANGES[name], scale=scale)
         return _inside(low, cut // scale), _inside(high, cut)
 
-    return degrade_really
+    return degrade
 
 
 def make_paired(*, scale: int) -> Degrade:
@@ -93,14 +93,14 @@ def make_paired(*, scale: int) -> Degrade:
     return turned
 
 
-def degraded_by(key: jax.Array, images: jax.Array, reduced: jax.Array, *, recipe: Recipe, scale: int) -> jax.Array:
-    """Make LR images by a recipe of two rounds (Wang et al. 2021, Real-ESRGAN, figure 2).
+def degraded_by(key: jax.Array, images: jax.Array, reduced: jax.Array, *, ranges: Ranges, scale: int) -> jax.Array:
+    """Make LR images by two rounds of degradation (Wang et al. 2021, Real-ESRGAN, figure 2).
 
     Args:
       key: random key.
       images: HR [B, S, S, 3] in [0, 1].
       reduced: [B, S/scale, S/scale, 3] in [0, 1], the images only reduced: LR of the crops that stay clean.
-      recipe: ranges and probabilities.
+      ranges: ranges and probabilities of the rounds, and of what follows.
       scale: the reduction.
 
     Returns:
@@ -122,7 +122,7 @@ def degraded_by(key: jax.Array, images: jax.Array, reduced: jax.Array, *, recipe
     # blocks begin at any pixel of the image.
     count, side = images.shape[:2]
     keys = iter(jax.random.split(key, 20))
-    first, last = recipe.rounds
+    first, last = ranges.rounds
     centre = jnp.full((count, 2), (side - 1) / 2)
 
     blurred = filtered(images, draws.kernels(next(keys), count, first))
@@ -147,10 +147,10 @@ def degraded_by(key: jax.Array, images: jax.Array, reduced: jax.Array, *, recipe
     x = jnp.where(early, compress(x), x)
     start, final = draws.corner(next(keys), count, small, canvas, grid=_GRID)
     x = _resized(next(keys), x, 1 / relative, canvas, middle, final)
-    x = jnp.clip(filtered(x, draws.last_kernels(next(keys), count, recipe)), 0, 1)
+    x = jnp.clip(filtered(x, draws.last_kernels(next(keys), count, ranges)), 0, 1)
 
     kind = jax.random.uniform(next(keys), (count, 1, 1, 1))
-    clean, plain = kind < recipe.clean, (kind >= recipe.clean) & (kind < recipe.clean + recipe.compressed)
+    clean, plain = kind < ranges.clean, (kind >= ranges.clean) & (kind < ranges.clean + ranges.compressed)
     # Pasted into the degraded surroundings, so that no block at its edge contains the canvas's edge.
     framed = jax.vmap(lambda x, low, at: jax.lax.dynamic_update_slice(x, low, (*at, 0)))(x, reduced, start)
     x = jnp.where(plain, framed, x)

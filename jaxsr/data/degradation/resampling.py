@@ -1,9 +1,9 @@
 """Resize each image by its own factor, inside a compiled program, where array sizes cannot change."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
+
+from jaxsr.data.degradation.products import exact_einsum
 
 KERNELS = ("area", "bilinear", "bicubic")
 
@@ -39,9 +39,7 @@ def resampled(
         _weights(length, size, factor, kernel, centre_in[:, axis], centre_out[:, axis])
         for axis, length in enumerate(images.shape[1:3])
     )
-    # Full precision, because the default on some accelerators is off by whole levels.
-    product = partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
-    return product("bjw,biwc->bijc", columns, product("bih,bhwc->biwc", rows, images))
+    return exact_einsum("bjw,biwc->bijc", columns, exact_einsum("bih,bhwc->biwc", rows, images))
 
 
 def _weights(length, size, factor, kernel, centre_in, centre_out):

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxsr.data.degradation.products import exact_einsum
 from jaxsr.imaging.resize import gaussian_matrix
 
 RADIUS, SIGMA = 25, 8.0
@@ -25,8 +26,7 @@ def sharpened(images: jax.Array) -> jax.Array:
     rows, columns = (np.float32(gaussian_matrix(side, sigma=SIGMA, reach=RADIUS)) for side in images.shape[1:3])
 
     def blurred(values):
-        # Full precision, because the default on some accelerators is off by whole levels.
-        return jnp.einsum("ih,bhwc,jw->bijc", rows, values, columns, precision=jax.lax.Precision.HIGHEST)
+        return exact_einsum("ih,bhwc,jw->bijc", rows, values, columns)
 
     taken = images - blurred(images)
     mask = blurred(jnp.float32(jnp.abs(taken) * 255 > THRESHOLD))

@@ -1,4 +1,4 @@
-"""Recipes that degrade photos, as plain data: ranges and probabilities of two rounds."""
+"""The ranges and probabilities of the degradations, as plain data."""
 
 from typing import NamedTuple
 
@@ -44,7 +44,7 @@ class Round(NamedTuple):
     subsampled: float = 1.0
 
 
-class Recipe(NamedTuple):
+class Ranges(NamedTuple):
     """Two rounds, and the steps after them.
 
     Attributes:
@@ -52,7 +52,7 @@ class Recipe(NamedTuple):
       last_sinc: probability of a sinc filter at the end, before or after the last compression.
       sharpening: probability that the picture is sharpened at the end.
       sharpening_amount: strength of the unsharp masking.
-      clean: fraction of the crops that are only reduced, as by the `bicubic` recipe.
+      clean: fraction of the crops that are only reduced, as by `bicubic`.
       compressed: fraction of the crops that are reduced in this way and then only compressed, as in the last round.
     """
 
@@ -68,7 +68,7 @@ class Recipe(NamedTuple):
 _SHAPES_2021 = (0.405, 0.225, 0.108, 0.027, 0.108, 0.027, 0.1)
 # The published ranges. The published program sharpens the originals first, and it reduces by bilinear and bicubic
 # interpolation without antialiasing (bicubic with a = −0.75), where these reductions are antialiased with a = −0.5.
-WANG_2021 = Recipe(
+WANG_2021 = Ranges(
     rounds=(
         Round(
             shapes=_SHAPES_2021,
@@ -95,7 +95,7 @@ WANG_2021 = Recipe(
 # Milder, and most steps, but not the last JPEG, are left out more often than not, because most photos have only one or
 # two of these faults. The first round has the faults from before the reduction, the second those that arose at the size
 # of LR.
-REAL = Recipe(
+REAL = Ranges(
     rounds=(
         Round(
             blur=0.45,
@@ -128,4 +128,4 @@ REAL = Recipe(
     compressed=0.3,
 )
 
-RECIPES = {"real": REAL, "wang2021": WANG_2021}
+RANGES = {"real": REAL, "wang2021": WANG_2021}

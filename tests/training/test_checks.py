@@ -2,6 +2,7 @@
 
 import dataclasses
 import typing
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -43,6 +44,13 @@ def test_a_workdir_where_no_photos_are_searched_is_accepted(data, workdir):
         ({"blocks": -1}, "--blocks -1"),
         ({"warmup": -5}, "--warmup -5"),
         ({"seed": 2**32}, "--seed 4294967296: must fit into 32 bits"),
+        ({"steps_per_dispatch": -1}, "--steps-per-dispatch -1: must be at least 1"),
+        ({"batch_size": 0}, "--batch-size 0: must be at least 1"),
+        ({"scale": 5}, "--scale 5: choose 2, 3, 4 or 8"),
+        ({"stage": "rrdbnet", "scale": 3}, "--scale 3: choose 1, 2 or 4"),
+        ({"stage": "rrdbnet", "growth": 0}, "--growth 0: must be at least 1"),
+        ({"stage": "compact", "convolutions": 0}, "--convolutions 0: must be at least 1"),
+        ({"crop": 50}, "--crop 50 is not a multiple of --scale 4"),
         ({"crop": 72}, "--crop 72: .* multiple of 16"),
         ({"crop": 76, "discriminator": "unet"}, "--crop 76: .* multiple of 8"),
         ({"perceptual": "lpips", "content_loss": "l1"}, "--content-loss l1: LPIPS"),
@@ -56,12 +64,15 @@ def test_a_workdir_where_no_photos_are_searched_is_accepted(data, workdir):
         ({"discriminator_learning_rate": 0.0}, "--discriminator-learning-rate 0"),
         ({"feature_scale": 0.0}, "--feature-scale 0"),
         ({"content_ratio": float("nan")}, "--content-ratio nan"),
+        ({"label_smoothing": 0.7}, "--label-smoothing 0.7: must be at least 0 and below 0.5"),
+        ({"ema": 1.0}, "--ema 1.0: must be at least 0 and below 1"),
         ({"pixel_weight": -1.0}, "--pixel-weight -1"),
         ({"optimizer": "soap"}, "--optimizer soap: .* adam"),
         ({"extend": True, "resume": False}, "--extend .* --no-resume"),
         ({"early_stop": 3}, "--early-stop 3 .* --validation"),
         ({"early_stop": 0, "validation": ("samples",)}, "--early-stop 0"),
         ({"adversarial_weight": 0.0}, "set --feature-scale"),
+        ({"taps": ("conv1_1",), "tap_weights": (1.0, 2.0)}, "--tap-weights has 2 values for 1 --taps"),
         ({"taps": ("conv1_1",), "tap_weights": (0.0,)}, "--tap-weights"),
         ({"taps": ("conv1_1", "conv1_2"), "tap_weights": (2.0, -1.0)}, "--tap-weights"),
     ],
@@ -90,6 +101,20 @@ def test_settings_that_would_change_nothing_are_refused_of_new_runs(values, word
     check(TrainConfig(**values), begun=True)
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--stage", "fsrcnn"], "--stage fsrcnn is unknown"),
+        # A recipe is no stage.
+        (["--stage", "srgan_short"], "--stage srgan_short .* srresnet, srgan, espcn, srcnn, rrdbnet, compact"),
+        (["--config", "fsrcnn"], "--config fsrcnn .*srgan_short"),
+    ],
+)
+def test_unknown_stages_and_recipes_are_refused(words, sentence):
+    with pytest.raises(InputError, match=sentence):
+        chosen_config(words)
+
+
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_all_recipes_pass_and_name_only_what_their_stage_uses(recipe):
     config, usual = chosen_config(["--config", recipe]), TrainConfig()
@@ -107,8 +132,8 @@ def test_networks_have_the_fields_that_their_stages_use():
 
 def test_the_u_net_takes_crops_that_it_can_halve_three_times():
     check(TrainConfig(stage="srgan", crop=72, discriminator="unet"))
-    judged = UNetDiscriminator(4).init_with_output(jax.random.key(0), jnp.zeros((1, 72, 72, 3)), train=False)[0]
-    assert judged.shape == (1, 72, 72)
+    judged = partial(UNetDiscriminator(4).init_with_output, train=False)
+    assert jax.eval_shape(judged, jax.random.key(0), jnp.zeros((1, 72, 72, 3)))[0].shape == (1, 72, 72)
 
 
 def test_an_adversarial_weight_of_zero_is_for_a_fixed_feature_scale():
