@@ -191,7 +191,7 @@ def test_what_is_no_vgg_is_refused(tmp_path):
     with pytest.raises(InputError, match="--perceptual nothing: choose vgg19, vgg16, lpips or a file"):
         load_perceptual("nothing")
     (tmp_path / "broken.safetensors").write_bytes(b"x" * 20)
-    with pytest.raises(InputError, match="not a readable safetensors file"):
+    with pytest.raises(InputError, match=r"^--perceptual .*broken\.safetensors: not a readable .*; port it again$"):
         load_perceptual(str(tmp_path / "broken.safetensors"))
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["block1_conv1/strange"] = np.zeros((2, 2))
