@@ -61,7 +61,10 @@ def read_vgg(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Any]]:
     what = f"--perceptual {path}"
     if not Path(path).is_file():
         raise InputError(f"{what}: choose vgg19, vgg16, lpips or a file that `jaxsr port` wrote")
-    tensors, card = read_safetensors(path)
+    try:
+        tensors, card = read_safetensors(path)
+    except InputError as error:
+        raise InputError(f"--perceptual {error}; port it again") from error
     if card.get("format") != "jaxsr-vgg":
         raise InputError(f"{what}: not a VGG; port one with `jaxsr port --layout torchvision-vgg19`")
     depth, normalisation = card.get("depth"), card.get("normalisation")

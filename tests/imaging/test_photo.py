@@ -49,6 +49,12 @@ def test_orientation_is_honoured(tmp_path, orientation, upright, suffix):
     assert photo_size(path) == upright(ramp()).shape[:2]
 
 
+def test_orientation_of_a_jpeg(tmp_path):
+    path = oriented(tmp_path / "a.jpg", 6)
+    assert np.abs(read_photo(path).astype(int) - np.rot90(ramp(), -1)).mean() < 4
+    assert photo_size(path) == (60, 40)
+
+
 def test_gray_becomes_three_equal_channels(tmp_path):
     gray = ramp()[..., 0]
     Image.fromarray(gray).save(tmp_path / "a.png")

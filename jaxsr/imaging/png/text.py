@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from jaxsr.imaging.png.chunks import Chunk, read_chunks
 
-# Limit for one chunk, and for all texts of a file together; more text is not a caption.
-_MOST_BYTES = 10**7
+# Limit for one chunk, and for all texts of a file together. Whole workflows and pictures are kept as text; Pillow opens
+# no file with more than 64 MiB of it, nor one with a packed text of more than 1 MiB.
+_MOST_BYTES = 5 * 10**7
+_MOST_PACKED = 2**20
 # The keyword of XMP, which libvips reads and writes itself.
 _XMP = "XML:com.adobe.xmp"
 
@@ -24,15 +26,18 @@ def read_text(path: str | os.PathLike) -> tuple[tuple[str, str], ...]:
 
 
 def text_chunks(texts: Sequence[tuple[str, str]]) -> list[Chunk]:
-    """The chunks of (keyword, text): zTXt if both are ASCII, otherwise iTXt."""
+    """The chunks of (keyword, text): zTXt if both are ASCII, or tEXt if the text is long; otherwise iTXt."""
     return [_chunk(keyword.encode("latin-1"), text) for keyword, text in texts]
 
 
 def _chunk(keyword, text):
-    if keyword.isascii() and text.isascii():
-        return b"zTXt", keyword + b"\0\0" + zlib.compress(text.encode())
-    # Uncompressed, without a language and without a translated keyword.
-    return b"iTXt", keyword + bytes(5) + text.encode()
+    data = text.encode()
+    if not (keyword.isascii() and text.isascii()):
+        # Uncompressed, without a language and without a translated keyword.
+        return b"iTXt", keyword + bytes(5) + data
+    if len(data) > _MOST_PACKED:
+        return b"tEXt", keyword + b"\0" + data
+    return b"zTXt", keyword + b"\0\0" + zlib.compress(data)
 
 
 def _decoded(kind, body):
