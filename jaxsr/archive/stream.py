@@ -2,6 +2,7 @@
 
 import math
 import pickle
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -59,7 +60,7 @@ def stream(
         if left and alone and len(left) == before:
             break
         if left:
-            warnings.warn(f"a process or machine died; others get the {len(left)} {unit} that are left", stacklevel=2)
+            warnings.warn(f"a process or machine died; {unit} left for others: {len(left)}", stacklevel=2)
             replicas = fitting_replicas(workers=replicas.count, cores=replicas.cores)
         # One at a time, so that a picture that kills its replica does not take others with it.
         alone = True
@@ -77,6 +78,8 @@ class _Process:
         try:
             answer = self._replica(pickle.loads(row["task"]))
         except Exception as error:
+            # What is raised again elsewhere no longer knows where it came from.
+            error.add_note(traceback.format_exc())
             answer = error
         return {"number": row["number"], "answer": pickle.dumps(answer)}
 
