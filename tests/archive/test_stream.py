@@ -41,11 +41,14 @@ def test_what_died_is_done_alone_and_what_dies_again_has_no_answer(passes):
     assert passes == [([0, 0, 1, 9], 3), ([1, 9], 1), ([9], 1)]
 
 
-def test_an_error_of_a_replica_is_raised_here_and_tells_where_it_was(passes):
-    def replica(task):
-        raise OSError(28, "No space left on device", "/out/a.nut")
+def raise_full(*_):
+    raise OSError(28, "No space left on device", "/out/a.nut")
 
+
+# If it is made before its first task and its process dies of that, Ray starts it again without end.
+@pytest.mark.parametrize("kind", [lambda: raise_full, raise_full], ids=["for a task", "from its making"])
+def test_an_error_of_a_replica_is_raised_here_and_tells_where_it_was(passes, kind):
     with pytest.raises(OSError, match="No space left") as raised:
-        answers(lambda: replica, [0])
+        answers(kind, [0])
     assert raised.value.filename == "/out/a.nut"
-    assert "in replica" in raised.value.__notes__[0]
+    assert "in raise_full" in raised.value.__notes__[0]
