@@ -127,7 +127,7 @@ def lanczos(clip, encoding):
     scale, sink = graph.add("scale", f"{width}:{height}:flags=lanczos"), graph.add("buffersink")
     graph.link_nodes(source, scale, sink).configure()
 
-    def enlarge(planes):
+    def enlarge(planes, _=None):
         graph.push(frame_of(planes, clip.layout))
         return planes_of(graph.pull(), encoding.layout)
 

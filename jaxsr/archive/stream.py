@@ -2,6 +2,8 @@
 
 import math
 import pickle
+import threading
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -45,7 +47,7 @@ def stream(
 
     Raises:
       InputError: the replicas cannot start.
-      Exception: the replica's own, for a task.
+      Exception: the replica's own, from its making or for a task.
     """
     left, alone = {number: pickle.dumps(task) for number, task in enumerate(tasks)}, False
     while left:
@@ -59,7 +61,7 @@ def stream(
         if left and alone and len(left) == before:
             break
         if left:
-            warnings.warn(f"a process or machine died; others get the {len(left)} {unit} that are left", stacklevel=2)
+            warnings.warn(f"a process or machine died; {unit} left for others: {len(left)}", stacklevel=2)
             replicas = fitting_replicas(workers=replicas.count, cores=replicas.cores)
         # One at a time, so that a picture that kills its replica does not take others with it.
         alone = True
@@ -68,15 +70,25 @@ def stream(
 
 
 class _Process:
-    """A replica as Ray Data calls it: with rows of tables, which do not hold all names and objects."""
+    """A replica as Ray Data calls it: with rows of tables, which do not hold all names and objects.
+
+    It is made for its first task, which is lost if its process dies of that, so that tasks that are lost again end the
+    stream. A process that dies before its first task would be started again and again by Ray.
+    """
 
     def __init__(self, kind, arguments):
-        self._replica = kind(*arguments)
+        self._kind, self._arguments = kind, arguments
+        self._replica, self._making = None, threading.Lock()
 
     def __call__(self, row):
         try:
+            with self._making:
+                if self._replica is None:
+                    self._replica = self._kind(*self._arguments)
             answer = self._replica(pickle.loads(row["task"]))
         except Exception as error:
+            # What is raised again elsewhere no longer knows where it came from.
+            error.add_note(traceback.format_exc())
             answer = error
         return {"number": row["number"], "answer": pickle.dumps(answer)}
 

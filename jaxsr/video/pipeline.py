@@ -1,11 +1,12 @@
 """Decoding, network and encoding, each in its own thread, with few frames between them."""
 
 import itertools
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from jaxsr.upscaling.tiling import Progress
 from jaxsr.upscaling.upscaler import Upscaler
 from jaxsr.video.clip import Clip
 from jaxsr.video.color import planes_from_rgb, rgb_from_planes
@@ -51,7 +53,7 @@ class Tally:
 def upscale_segments(
     clip: Clip,
     segments: Sequence[Segment],
-    enlarge: Callable[[Planes], Planes],
+    enlarge: Callable[[Planes, Progress], Planes],
     encoding: VideoEncoding,
     folder: Path,
     *,
@@ -61,10 +63,13 @@ def upscale_segments(
 
     `enlarge` is an `enlarger`, and `progress` is called after each frame.
     """
-    tally = Tally()
-    frames = ahead(_upscaled(ahead(_decoded(clip, segments, tally), most=_DECODED), enlarge, tally), most=_UPSCALED)
-    # Close the frames even if the encoder fails, so that the threads end.
-    with closing(frames):
+    tally, stopped = Tally(), threading.Event()
+    decoded = ahead(_decoded(clip, segments, tally), most=_DECODED)
+    frames = ahead(_upscaled(decoded, enlarge, tally, stopped), most=_UPSCALED)
+    # Close the frames even if the encoder fails, so that the threads end, the network's within a tile.
+    with ExitStack() as stack:
+        stack.enter_context(closing(frames))
+        stack.callback(stopped.set)
         for number, group in itertools.groupby(frames, key=itemgetter(0)):
             with segment_writer(segment_file(folder, number), encoding) as write:
                 for _, shown, planes in group:
@@ -78,12 +83,12 @@ def upscale_segments(
     return tally
 
 
-def enlarger(upscaler: Upscaler, clip: Clip, encoding: VideoEncoding) -> Callable[[Planes], Planes]:
-    """A function from the planes of a clip's frame to those of its result."""
+def enlarger(upscaler: Upscaler, clip: Clip, encoding: VideoEncoding) -> Callable[..., Planes]:
+    """A function from the planes of a clip's frame, and perhaps a `Progress`, to the planes of its result."""
 
-    def enlarge(planes):
+    def enlarge(planes, progress=None):
         rgb = np.asarray(rgb_from_planes(planes, clip.layout, clip.coding))
-        larger = upscaler(rgb, size=encoding.size)
+        larger = upscaler(rgb, size=encoding.size, progress=progress)
         return tuple(map(np.asarray, planes_from_rgb(larger, encoding.layout, encoding.coding)))
 
     return enlarge
@@ -133,16 +138,21 @@ def _runs(segments):
     return runs
 
 
-def _upscaled(frames, enlarge, tally):
+def _upscaled(frames, enlarge, tally, stopped):
     """Yield the same with the planes of the result. A frame that equals the one before is not computed again."""
     before = result = None
+
+    def check(done, total):
+        if stopped.is_set():
+            raise CancelledError
+
     with closing(frames):
         for number, shown, planes in frames:
             if before is not None and all(map(np.array_equal, planes, before)):
                 tally.held += 1
             else:
                 start = time.perf_counter()
-                result = enlarge(planes)
+                result = enlarge(planes, check)
                 tally.network += time.perf_counter() - start
                 before = planes
             yield number, shown, result

@@ -5,7 +5,9 @@ import time
 
 import pytest
 
-from jaxsr.video.pipeline import ahead
+import jaxsr
+from jaxsr.video.files import Wishes, plan_clip
+from jaxsr.video.pipeline import ahead, enlarger, upscale_segments
 
 
 def test_items_come_in_order_and_few_wait():
@@ -51,3 +53,29 @@ def test_all_threads_end_with_the_last_part():
     items.close()
     assert closed == [True]
     assert threading.active_count() == before
+
+
+def test_a_frame_that_is_being_computed_is_given_up_after_a_tile(tmp_path, clip_file):
+    source, upscaler = clip_file("clip.mkv", codec="ffv1", frames=3), jaxsr.load("nearest")
+    planned = plan_clip(upscaler, source, tmp_path / "out.mkv", Wishes(codec="ffv1"))
+    whole, given_up = enlarger(upscaler, planned.clip, planned.encoding), []
+
+    def enlarge(planes, progress):
+        result = whole(planes, progress)
+        deadline = time.monotonic() + 20
+        try:
+            # The second frame has no end.
+            while given_up and time.monotonic() < deadline:
+                progress(1, 2)
+                time.sleep(0.001)
+        finally:
+            given_up.append(time.monotonic() < deadline)
+        return result
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        upscale_segments(planned.clip, planned.segments, enlarge, planned.encoding, planned.folder, progress=interrupt)
+    assert given_up == [True, True]
+    assert not list(planned.folder.glob("*.nut"))
