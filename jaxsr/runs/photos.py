@@ -32,10 +32,7 @@ def training_photos(source: Source) -> list[Named]:
       OSError: a photo that has no digest yet cannot be read.
     """
     return [
-        Named(
-            photo.name,
-            _joined(each.digest or digest_of(each) for each in (photo, photo.low) if each is not None),
-        )
+        Named(photo.name, _joined(each.digest or digest_of(each) for each in (photo, photo.low) if each is not None))
         for photo in source.photos
     ]
 
@@ -67,9 +64,13 @@ def difference(theirs: Sequence[Named], ours: Sequence[Named]) -> str | None:
 
 def _lacking(photos, others):
     """The file names of the photos whose contents the others lack, each as often as it is lacking."""
-    names = {photo.digest: Path(photo.name).name for photo in photos}
-    lacking = Counter(photo.digest for photo in photos) - Counter(photo.digest for photo in others)
-    return Counter(names[digest] for digest in lacking.elements())
+    left, names = Counter(photo.digest for photo in others), []
+    for photo in photos:
+        left[photo.digest] -= 1
+        # Copies have the same contents and names of their own.
+        if left[photo.digest] < 0:
+            names.append(Path(photo.name).name)
+    return Counter(names)
 
 
 def _part(counted, one, many, what):

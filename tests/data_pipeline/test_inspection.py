@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 from jaxsr.data.inspection import format_table, inspect
 from jaxsr.data.looks import look_at
 from jaxsr.data.pipeline import crops
-from jaxsr.data.sources import SAMPLES, open_source
+from jaxsr.data.sources import SAMPLES, file_photos, open_source
 
 
 def picture(name):
@@ -252,6 +252,17 @@ def test_files_that_have_not_changed_are_not_read_again(folders, tmp_path, opene
     ]
     kept.write_bytes(b"torn")
     assert look()[1] == photos
+
+
+def test_a_photo_of_an_earlier_quick_look_is_decoded_once(tmp_path, opened, monkeypatch):
+    path, kept = tmp_path / "city.jpg", tmp_path / "looks.npz"
+    path.write_bytes((SAMPLES / path.name).read_bytes())
+    later = path.stat().st_ctime_ns + 2_100_000_000
+    monkeypatch.setattr("jaxsr.data.looks.time", SimpleNamespace(time_ns=lambda: later))
+    for full, read in ((False, True), (True, True), (True, False), (False, False)):
+        opened.clear()
+        (look,) = look_at(file_photos([path], headers=False), full=full, kept=kept)
+        assert (str(path) in opened, look.whole or not full) == (read, True)
 
 
 def test_a_long_table_is_cut(tmp_path):

@@ -83,6 +83,7 @@ def test_photos_are_what_is_in_them_and_other_ones_are_named(tmp_path):
         ([Named(photo.name, photo.digest * 2) for photo in moved], r"3 have other contents \(x.png, y.png, z.png\)"),
         ([*moved[:2], Named("b/n.png", "n")], r"1 is missing \(z.png\), 1 is new \(n.png\)"),
         ([*moved, moved[0]], r"1 is new \(x.png\)"),
+        ([*moved, Named("b/n.png", "n"), Named("b/m.png", "n")], r"2 are new \(n.png, m.png\)"),
         (moved[::-1], "in another order"),
     ):
         with pytest.raises(InputError, match=words):

@@ -95,7 +95,7 @@ def test_the_best_weights_of_steps_that_were_lost_stay_the_best(tmp_path):
 
 
 def test_trouble_without_end_is_given_up(tmp_path):
-    with pytest.raises(InputError, match="3 times in a row after step 0"):
+    with pytest.raises(InputError, match="not finite 3 times in a row after step 0; lower --learning-rate or"):
         run(tmp_path, {order: [0] * 8 for order in range(8)})
 
 
