@@ -60,7 +60,10 @@ def recorded_run(workdir: Path) -> dict[str, Any] | None:
 
 def _read(path):
     try:
-        return json.loads(path.read_text())
+        record = json.loads(path.read_text())
+        if not isinstance(record, dict):
+            raise ValueError
+        return record
     except (OSError, ValueError) as error:
         cause = (error.strerror if isinstance(error, OSError) else None) or "it is damaged"
         raise InputError(

@@ -108,7 +108,14 @@ def test_a_start_that_left_no_checkpoint_has_claimed_nothing(tmp_path):
     assert json.loads((tmp_path / "config.json").read_text())["seed"] == 1
 
 
-@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_text(path.read_text()[:60])])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.unlink(),
+        lambda path: path.write_text(path.read_text()[:60]),
+        lambda path: path.write_text("[]"),
+    ],
+)
 def test_settings_that_are_missing_or_damaged_are_one_sentence(damage, tmp_path):
     config = TrainConfig(workdir=str(tmp_path))
     claim(tmp_path, config, PHOTOS)
