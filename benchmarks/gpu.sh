@@ -61,9 +61,10 @@ fi
 
 train srresnet_real 240 --stage srresnet --init srresnet --degradation real --learning-rate 5e-4 \
   --schedule cosine --warmup 300 --ema 0.999 "${size[@]}"
+# The losses and rates of its third run on two cores (docs/design/real-photos.md), the best of those tried.
 train srgan_real 280 --stage srgan --init "$(best srresnet_real srresnet_real)" --degradation real --perceptual lpips \
-  --content-ratio 6 --loss l1 --pixel-weight 0.2 --discriminator unet --learning-rate 2e-4 \
-  --discriminator-learning-rate 4e-4 --adversarial-weight 0.05 --schedule cosine --warmup 200 --ema 0.999 \
+  --content-ratio 0.5 --loss l1 --pixel-weight 0.05 --discriminator unet --learning-rate 1e-4 \
+  --discriminator-learning-rate 4e-4 --adversarial-weight 0.2 --schedule cosine --warmup 200 --ema 0.999 \
   "${gan_size[@]}"
 warm=("$python" benchmarks/upscale.py warm --rounds "$rounds" --compiled "${picture[@]}")
 step upscale 90 "${warm[@]}" --json "$results/upscale.json"
