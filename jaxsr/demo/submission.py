@@ -42,9 +42,11 @@ async def _received(request, queue, limits, offer, strength):
         # A separate folder, so that the upload's name cannot collide with the names of results.
         source = folder / "upload" / safe_name(request.query_params.get("name", ""))
         source.parent.mkdir()
+        length = request.headers.get("content-length", "")
+        announced = int(length) if length.isdecimal() else 0
         # So that stalled senders do not keep their places.
         async with asyncio.timeout(60 * limits.keep_minutes):
-            await receive(request.stream(), source, limits=limits)
+            await receive(request.stream(), source, limits=limits, announced=announced)
         try:
             await run_in_threadpool(check_megapixels, source, limits=limits)
         except InputError as error:

@@ -47,22 +47,26 @@ def safe_name(name: str) -> str:
     return f"{stem[:_LONGEST_STEM]}.{suffix[:8]}" if dot else name[:_LONGEST_STEM]
 
 
-async def receive(chunks: AsyncIterator[bytes], path: Path, *, limits: Limits) -> None:
+async def receive(chunks: AsyncIterator[bytes], path: Path, *, limits: Limits, announced: int = 0) -> None:
     """Write the body of a request to a new file.
 
     Raises:
-      TooLarge: it exceeds the limit, beyond which nothing is read.
+      TooLarge: it exceeds the limit, beyond which nothing is read; or its `announced` length in bytes does, and nothing
+        is read at all.
       InputError: it is empty.
     """
     received, most = 0, limits.megabytes * 1e6
+    too_large = TooLarge(
+        f"{path.name} is larger than the {limits.megabytes:g} megabytes that this page accepts; "
+        "save it smaller, or start the page with a larger --max-megabytes"
+    )
+    if announced > most:
+        raise too_large
     with path.open("xb") as file:
         async for chunk in chunks:
             received += len(chunk)
             if received > most:
-                raise TooLarge(
-                    f"{path.name} is larger than the {limits.megabytes:g} megabytes that this page accepts; "
-                    "save it smaller, or start the page with a larger --max-megabytes"
-                )
+                raise too_large
             file.write(chunk)
     if not received:
         raise InputError(f"{path.name}: the file is empty")

@@ -159,7 +159,6 @@ def _described(path, stream, frame, times, keys, last):
     full = jpeg or frame.color_range == _FULL_RANGE or (frame.color_range == 0 and layout.kind != "yuv")
     # Always name the matrix. Without it, players would assume another one for the larger result.
     tags = (_FULL_RANGE if jpeg else frame.color_range, matrix, frame.color_primaries, frame.color_trc)
-    mean_rate = Fraction(len(times), times[-1] - times[0] + last) / stream.time_base
     notes = ["transparency is not kept"] if any(c.is_alpha for c in frame.format.components) else []
     if frame.color_trc in HDR_CURVES:
         notes.append(f"HDR ({HDR_CURVES[frame.color_trc]}): upscaled as coded; mastering metadata is not copied")
@@ -173,7 +172,9 @@ def _described(path, stream, frame, times, keys, last):
         sample_aspect=stream.sample_aspect_ratio,
         display_matrix=_display_matrix(frame),
         time_base=stream.time_base,
-        rate=stream.average_rate or stream.guessed_rate or mean_rate,
+        rate=stream.average_rate
+        or stream.guessed_rate
+        or Fraction(len(times), times[-1] - times[0] + last) / stream.time_base,
         times=times,
         keys=keys,
         last=last,

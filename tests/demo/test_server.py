@@ -106,6 +106,12 @@ def test_tiles_show_the_picture(server, photo):
     server.ask("DELETE", path)
 
 
+def test_what_is_announced_as_too_large_is_refused_before_it_is_sent(server):
+    status, answer = server.json("POST", "/jobs?name=big.png", headers={"Content-Length": "4000001"})
+    assert status == 413
+    assert "big.png is larger than the 4 megabytes" in answer["error"]
+
+
 @pytest.mark.parametrize(
     ("query", "body", "code", "sentence"),
     [

@@ -34,13 +34,13 @@ def test_the_tables_are_libjpegs(quality):
     np.testing.assert_array_equal(step_table(quality), stored)
 
 
-@pytest.mark.parametrize("quality", [20, 55, 80, 94, 97])
+@pytest.mark.parametrize("quality", [20, 40, 55, 70, 80, 90, 94, 95, 97])
 def test_the_quality_is_found_in_the_pixels(quality):
     for name in ("butterfly", "head"):
         assert estimate(jpeg(PHOTOS[name], quality)) == pytest.approx(quality, abs=1)
 
 
-@pytest.mark.parametrize("quality", [40, 90])
+@pytest.mark.parametrize("quality", [40, 75, 90])
 def test_the_quality_is_found_after_other_changes_without_loss(quality):
     photo, small = PHOTOS["butterfly"], hr_and_lr(PHOTOS["baby"], scale=4)[1]
     coded = jpeg(photo, quality)

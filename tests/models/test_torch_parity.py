@@ -50,6 +50,13 @@ def test_srresnet_in_training_mode_and_its_running_statistics():
         np.testing.assert_allclose(after["var"], 0.9 * before["var"] + step, atol=1e-5, rtol=1e-4)
 
 
+def test_srresnet_as_published():
+    variables, x = random_variables(SRResNet()), images(1, 16, 16)
+    expected = twin_output(torch_twins.load(torch_twins.SRResNet(), variables).eval(), x)
+    ours = jax.jit(SRResNet().apply)(variables, x)
+    np.testing.assert_allclose(ours, expected, atol=1e-4 * np.abs(expected).max())
+
+
 @pytest.mark.parametrize("scale", SCALES)
 def test_espcn(scale):
     variables, x = random_variables(ESPCN(scale=scale)), images(2, 11, 13)

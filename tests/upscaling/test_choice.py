@@ -73,7 +73,7 @@ def test_clean_pictures_get_the_clean_network():
     assert chosen.count("srresnet") >= 0.95 * len(chosen) == 0.95 * 19
 
 
-@pytest.mark.parametrize("quality", [30, 90])
+@pytest.mark.parametrize("quality", [30, 75, 90])
 def test_jpegs_get_the_one_for_real_photos(quality, tmp_path):
     for name, picture in CLEAN.items():
         Image.fromarray(picture).save(tmp_path / f"{name}.jpg", quality=quality)
