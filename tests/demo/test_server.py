@@ -7,6 +7,7 @@ import os
 import re
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -205,7 +206,8 @@ def test_a_photo_whose_sender_left_is_not_upscaled(server, photo):
     while not [file for file in server.files() if file.name == "left.png"]:
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    leaving.send(body[-1:])
+    # So that it arrives together with the end of the connection.
+    leaving.sock.send(body[-1:], getattr(socket, "MSG_MORE", 0))
     leaving.close()
     assert gone(server, "left.png", within=20)
 

@@ -58,11 +58,13 @@ def test_all_threads_end_with_the_last_part():
 def test_a_frame_that_is_being_computed_is_given_up_after_a_tile(tmp_path, clip_file):
     source, upscaler = clip_file("clip.mkv", codec="ffv1", frames=3), jaxsr.load("nearest")
     planned = plan_clip(upscaler, source, tmp_path / "out.mkv", Wishes(codec="ffv1"))
-    whole, given_up = enlarger(upscaler, planned.clip, planned.encoding), []
+    whole, given_up, second = enlarger(upscaler, planned.clip, planned.encoding), [], threading.Event()
 
     def enlarge(planes, progress):
         result = whole(planes, progress)
         deadline = time.monotonic() + 20
+        if given_up:
+            second.set()
         try:
             # The second frame has no end.
             while given_up and time.monotonic() < deadline:
@@ -73,6 +75,7 @@ def test_a_frame_that_is_being_computed_is_given_up_after_a_tile(tmp_path, clip_
         return result
 
     def interrupt():
+        assert second.wait(20)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
